@@ -1,0 +1,1 @@
+"""Exact facts about a space, without torch."""

@@ -1,0 +1,1 @@
+"""Video data: decode once, sample both streams, augment."""

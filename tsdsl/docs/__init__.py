@@ -1,0 +1,1 @@
+"""Documentation shipped with the package."""

@@ -1,0 +1,1 @@
+"""Lowering a space to PyTorch: models, supernets and exports."""

@@ -1,0 +1,1 @@
+"""Operators of the language: attributes, layers and closed-form costs, one file each."""

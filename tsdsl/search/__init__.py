@@ -1,0 +1,1 @@
+"""Architecture search: PARSEC over a weight-sharing supernet."""

@@ -1,0 +1,1 @@
+"""The resolved search space: frozen data, names, decisions, steps, models."""
