@@ -1,0 +1,82 @@
+"""How settings are read: as the values of one architecture, or as tables over all decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from tsdsl.operators.schema import Attribute, Kernel, Setting, Settings
+from tsdsl.operators.varying import Axis, Count, Varying
+from tsdsl.space.model import Alternative, DecisionRef, Slot, Space, Value
+from tsdsl.space.model import Setting as SpaceSetting
+
+Chosen: TypeAlias = tuple[Alternative, Count]
+
+
+def kernel_sizes(text: str) -> tuple[int, int, int]:
+    """`5x1x1` as (5, 1, 1)."""
+    t, h, w = (int(part) for part in text.split("x"))
+    return t, h, w
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads settings either from `decisions` (one architecture) or from `axes` (all of them)."""
+
+    decisions: Mapping[str, Value] = field(default_factory=dict)
+    axes: Mapping[str, tuple[Axis, tuple[Value, ...]]] = field(default_factory=dict)
+
+    def settings(self, attributes: tuple[Attribute, ...], given: Mapping[str, SpaceSetting]) -> Settings:
+        """The values of an operator's attributes, defaults filled in."""
+        values: dict[str, Setting] = {}
+        for attribute in attributes:
+            setting = given.get(attribute.name, attribute.default)
+            if setting is not None:
+                values[attribute.name] = self.setting(attribute, setting)
+        return Settings(values)
+
+    def setting(self, attribute: Attribute, setting: SpaceSetting) -> Setting:
+        """One attribute's value."""
+        if not isinstance(setting, DecisionRef):
+            return kernel_sizes(str(setting)) if attribute.kind == "kernel" else setting
+        if not self.axes:
+            chosen = self.decisions[setting.decision]
+            return kernel_sizes(str(chosen)) if attribute.kind == "kernel" else chosen
+        axis, values = self.axes[setting.decision]
+        if attribute.kind == "kernel":
+            kernel: Kernel = tuple(  # type: ignore[assignment]  # zip(*) loses the length three
+                Varying((axis,), np.array(sizes))
+                for sizes in zip(*map(kernel_sizes, map(str, values)), strict=True)
+            )
+            return kernel
+        return Varying((axis,), np.array(values))
+
+    def alternatives(self, slot: Slot) -> tuple[Chosen, ...]:
+        """The alternatives of a slot that may be there, each with the condition under which it is."""
+        if slot.decision is None:
+            return tuple((alternative, 1) for alternative in slot.alternatives)
+        if not self.axes:
+            chosen = self.decisions[slot.decision]
+            return tuple((a, 1) for a in slot.alternatives if a.operator == chosen)
+        axis, values = self.axes[slot.decision]
+        return tuple(
+            (a, Varying((axis,), np.array([int(value == a.operator) for value in values])))
+            for a in slot.alternatives
+        )
+
+
+def concrete_reading(decisions: Mapping[str, Value]) -> Reading:
+    """Reads the settings of one architecture."""
+    return Reading(decisions=decisions)
+
+
+def symbolic_reading(space: Space) -> Reading:
+    """Reads every setting as a table over its decision."""
+    axes = {
+        decision.path: (Axis(rank, decision.path, len(decision.values)), decision.values)
+        for rank, decision in enumerate(space.decisions)
+    }
+    return Reading(axes=axes) if axes else Reading()

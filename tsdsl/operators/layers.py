@@ -1,0 +1,326 @@
+"""The intermediate form between a space and PyTorch: layers with widths, kernels and strides.
+
+Layers are plain frozen data. One reading counts their multiply-adds and parameters, one runs them
+with torch, one prints them as PyTorch source, one draws them. A layer's sizes may be `Varying`.
+
+Every parameter tensor of a layer is described by its axes, each of which says where the layer's
+part lies in the shared weight of a supernet: segments of channels, or the centre of a kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tsdsl.operators.varying import Count, is_never, maximum
+
+ActivationKind = Literal["relu", "swish", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`length` consecutive channels that begin at `offset` in the supernet's shared weight."""
+
+    length: Count
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """The channels of a tensor: one segment, or several after a concatenation."""
+
+    segments: tuple[Segment, ...]
+
+    @staticmethod
+    def of(channels: Count) -> Width:
+        """A width of one segment that begins at 0."""
+        return Width((Segment(channels),))
+
+    @property
+    def channels(self) -> Count:
+        """The number of channels, summed over the segments."""
+        total: Count = 0
+        for segment in self.segments:
+            total = total + segment.length
+        return total
+
+    @property
+    def extent(self) -> int:
+        """Channels that the shared weight needs so that every choice finds its segments."""
+        return max((s.offset + maximum(s.length) for s in self.segments), default=0)
+
+    def times(self, factor: int) -> Width:
+        """Each channel repeated `factor` times in place: channel c becomes c*factor .. c*factor+factor-1."""
+        return Width(tuple(Segment(s.length * factor, s.offset * factor) for s in self.segments))
+
+    def moved(self, offset: int) -> Width:
+        """The same segments further on in the shared weight by `offset` channels."""
+        return Width(tuple(Segment(s.length, s.offset + offset) for s in self.segments))
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """A kernel axis: the middle `size` taps of the shared kernel; sizes are odd."""
+
+    size: Count
+
+
+AxisExtent: TypeAlias = Width | Centre
+Initialisation = Literal["conv", "linear", "zeros", "ones"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One trainable tensor of a layer, by name and axes."""
+
+    name: str
+    axes: tuple[AxisExtent, ...]
+    initialisation: Initialisation
+
+    @property
+    def size(self) -> Count:
+        """The number of elements."""
+        total: Count = 1
+        for axis in self.axes:
+            total = total * (axis.channels if isinstance(axis, Width) else axis.size)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A 3D convolution with padding kernel // 2. `depthwise` has one filter a channel."""
+
+    name: str
+    width_in: Width
+    width_out: Width
+    kernel: tuple[Count, Count, Count]
+    stride: tuple[int, int, int] = (1, 1, 1)
+    depthwise: bool = False
+    bias: bool = False
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        per_filter = Width.of(1) if self.depthwise else self.width_in
+        kernel = tuple(Centre(size) for size in self.kernel)
+        weight = Parameter("weight", (self.width_out, per_filter, *kernel), "conv")
+        return (weight, Parameter("bias", (self.width_out,), "zeros")) if self.bias else (weight,)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm:
+    """Batch normalisation; `zero_init` starts the scale at 0 so that a residual branch begins silent."""
+
+    name: str
+    width: Width
+    zero_init: bool = False
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        scale: Initialisation = "zeros" if self.zero_init else "ones"
+        return (Parameter("weight", (self.width,), scale), Parameter("bias", (self.width,), "zeros"))
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An elementwise activation."""
+
+    kind: ActivationKind
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class SqueezeExcite:
+    """Channel gates: global average, 1x1x1 to `hidden`, ReLU, 1x1x1 back, sigmoid, product. Biased.
+
+    Source: Hu et al., CVPR 2018; in X3D between the depthwise convolution's BN and its activation.
+    """
+
+    name: str
+    width: Width
+    hidden: Count
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        hidden = Width.of(self.hidden)
+        return (
+            Parameter("reduce.weight", (hidden, self.width), "linear"),
+            Parameter("reduce.bias", (hidden,), "zeros"),
+            Parameter("expand.weight", (self.width, hidden), "linear"),
+            Parameter("expand.bias", (self.width,), "zeros"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalReasoning:
+    """The GloRe unit without its BN and residual: features projected to a graph, reasoned over, projected back.
+
+    S = `states`, N = `nodes`, L = T * H * W, x is C x L. state = Ws x + bs (S x L); proj = Wp x + bp
+    (N x L); V = state proj^T (S x N), divided by L where `normalized`; V = relu(V + V Wn^T + bn) along
+    the nodes; V = Wr V along the states; y = We (V proj) (C x L). Source: Chen et al., CVPR 2019; sizes
+    and biases as in its reference code (S = 2N).
+    """
+
+    name: str
+    width: Width
+    nodes: Count
+    states: Count
+    normalized: bool = False
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        nodes, states = Width.of(self.nodes), Width.of(self.states)
+        return (
+            Parameter("state.weight", (states, self.width), "linear"),
+            Parameter("state.bias", (states,), "zeros"),
+            Parameter("projection.weight", (nodes, self.width), "linear"),
+            Parameter("projection.bias", (nodes,), "zeros"),
+            Parameter("node.weight", (nodes, nodes), "linear"),
+            Parameter("node.bias", (nodes,), "zeros"),
+            Parameter("relation.weight", (states, states), "linear"),
+            Parameter("extend.weight", (self.width, states), "linear"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NonLocal:
+    """Embedded-Gaussian non-local attention without the residual: theta, phi, g, softmax, output.
+
+    theta, phi and g are 1x1x1 to `inner` channels, the scores theta^T phi are scaled by inner^-0.5; phi
+    and g see the input max-pooled 1 x `pool` x `pool` in space (sizes round down). Source: Wang et al., CVPR
+    2018; SlowFast's code.
+    """
+
+    name: str
+    width: Width
+    inner: Count
+    pool: int = 1
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        inner = Width.of(self.inner)
+        parameters: list[Parameter] = []
+        for part in ("theta", "phi", "g"):
+            parameters.append(Parameter(f"{part}.weight", (inner, self.width), "linear"))
+            parameters.append(Parameter(f"{part}.bias", (inner,), "zeros"))
+        parameters.append(Parameter("output.weight", (self.width, inner), "linear"))
+        parameters.append(Parameter("output.bias", (self.width,), "zeros"))
+        return tuple(parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeFrames:
+    """Every `stride`-th frame, beginning with the first."""
+
+    stride: int
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToChannel:
+    """`factor` consecutive frames folded into the channels: channel c, frame j becomes channel c*factor + j."""
+
+    factor: int
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAveragePool:
+    """The mean over time and space: B x C x T x H x W becomes B x C."""
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A linear layer on B x C."""
+
+    name: str
+    width_in: Width
+    width_out: Width
+    bias: bool = True
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        weight = Parameter("weight", (self.width_out, self.width_in), "linear")
+        return (weight, Parameter("bias", (self.width_out,), "zeros")) if self.bias else (weight,)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Dropout with the given probability, in training only."""
+
+    probability: float
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """`body(x) + shortcut(x)`; an empty `shortcut` is the identity."""
+
+    body: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...] = ()
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """Layers that are there only where `condition` is 1. Found only while sizes are `Varying`."""
+
+    condition: Count
+    layers: tuple[Layer, ...]
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+Layer: TypeAlias = (
+    Convolution
+    | BatchNorm
+    | Activation
+    | SqueezeExcite
+    | GlobalReasoning
+    | NonLocal
+    | TakeFrames
+    | TimeToChannel
+    | GlobalAveragePool
+    | Linear
+    | Dropout
+    | Residual
+    | Conditional
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Layers with a name of their own, such as one MBConv3D block, and the width they end with."""
+
+    layers: tuple[Layer, ...]
+    width: Width
+    name: str = field(default="")
+
+
+def when(condition: Count, *layers: Layer) -> tuple[Layer, ...]:
+    """The layers where `condition` holds: all of them, none, or a `Conditional` while it varies."""
+    if isinstance(condition, int):
+        return layers if condition else ()
+    return () if is_never(condition) else (Conditional(condition, layers),)
+
+
+def children(layer: Layer) -> tuple[Layer, ...]:
+    """The layers directly inside one."""
+    if isinstance(layer, Residual):
+        return (*layer.body, *layer.shortcut)
+    return layer.layers if isinstance(layer, Conditional) else ()
+
+
+def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:
+    """Every layer, outer before inner, in order."""
+    for layer in layers:
+        yield layer
+        yield from walk(children(layer))

@@ -1,0 +1,128 @@
+"""The `mbconv3d` operator: inverted-residual blocks with a depthwise 3D convolution.
+
+Two conventions exist for the expansion and for the shortcut; both are attributes. The defaults are
+MobileNetV2's (Sandler et al., CVPR 2018), which the Auto-TSNet paper names; X3D's (Feichtenhofer,
+CVPR 2020) are `expand_from = output  shortcut = projection  se = alternate  act = swish`.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tsdsl.operators.conv3d import STRIDE
+from tsdsl.operators.layers import (
+    Activation,
+    ActivationKind,
+    BatchNorm,
+    Block,
+    Convolution,
+    Layer,
+    Residual,
+    SqueezeExcite,
+    Width,
+    when,
+)
+from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.varying import Count, differs, rounded, scaled
+
+
+def inner_channels(settings: Settings, width_in: Width) -> Count:
+    """Channels of the depthwise convolution, by the convention that `expand_from` names."""
+    ratio = settings.ratio("expansion")
+    if settings.keyword("expand_from") == "output":
+        return scaled(settings.count("channels"), ratio)
+    return rounded(width_in.channels, ratio, 8)
+
+
+def squeeze(settings: Settings, inner: Width, place: BlockPlace) -> tuple[Layer, ...]:
+    """The squeeze-excitation of this block, where `se` asks for one."""
+    kind = settings.keyword("se")
+    if kind == "none" or (kind == "alternate" and place.index_in_stage % 2 == 1):
+        return ()
+    hidden = rounded(inner.channels, settings.ratio("se_ratio"), 8)
+    return (SqueezeExcite("se", inner, hidden),)
+
+
+def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
+    """Expand 1x1x1, depthwise t x k x k (strided), project 1x1x1, shortcut."""
+    stride = int(cast(int, settings.count("stride"))) if place.index_in_group == 0 else 1
+    inner = Width.of(inner_channels(settings, width_in))
+    width = Width.of(settings.count("channels"))
+    point: tuple[Count, Count, Count] = (1, 1, 1)
+    kernel: tuple[Count, Count, Count] = (settings.count("t"), settings.count("k"), settings.count("k"))
+    act = cast(ActivationKind, settings.keyword("act"))
+    projects = settings.keyword("shortcut") == "projection"
+    body: tuple[Layer, ...] = (
+        Convolution("expand", width_in, inner, point),
+        BatchNorm("expand_norm", inner),
+        Activation("relu" if projects else act),
+        Convolution("depthwise", inner, inner, kernel, (1, stride, stride), depthwise=True),
+        BatchNorm("depthwise_norm", inner),
+        *squeeze(settings, inner, place),
+        Activation(act),
+        Convolution("project", inner, width, point),
+        BatchNorm("project_norm", width, zero_init=projects),
+    )
+    resized: Count = 1 if stride > 1 else differs(width_in.channels, width.channels)
+    if projects:
+        shortcut = (
+            Convolution("shortcut", width_in, width, point, (1, stride, stride)),
+            BatchNorm("shortcut_norm", width),
+        )
+        return Block((Residual(body, when(resized, *shortcut)), Activation("relu")), width)
+    return Block((Residual(body),) if resized == 0 else body, width)
+
+
+MBCONV3D = BlockOperator(
+    "mbconv3d",
+    "inverted residual with a depthwise 3D convolution",
+    (
+        Attribute("t", "integer", "temporal kernel size", maximum=31, odd=True),
+        Attribute("k", "integer", "spatial kernel size", maximum=31, odd=True),
+        Attribute(
+            "expansion",
+            "number",
+            "inner channels over the channels `expand_from` names",
+            minimum=0.01,
+            maximum=64,
+        ),
+        Attribute("channels", "integer", "output channels"),
+        STRIDE,
+        Attribute(
+            "act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False
+        ),
+        Attribute(
+            "se",
+            "keyword",
+            "squeeze-excitation: in no block, in all, or in blocks 0, 2, 4, ... of the stage",
+            "none",
+            keywords=("none", "all", "alternate"),
+            searchable=False,
+        ),
+        Attribute(
+            "se_ratio",
+            "number",
+            "squeeze-excitation width over the inner width",
+            0.0625,
+            minimum=0.001,
+            maximum=1,
+        ),
+        Attribute(
+            "expand_from",
+            "keyword",
+            "which channels the expansion multiplies: input rounds to 8, output rounds down",
+            "input",
+            keywords=("input", "output"),
+            searchable=False,
+        ),
+        Attribute(
+            "shortcut",
+            "keyword",
+            "identity where sizes allow, or a projection where they differ",
+            "identity",
+            keywords=("identity", "projection"),
+            searchable=False,
+        ),
+    ),
+    layers,
+)

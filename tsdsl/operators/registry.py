@@ -1,0 +1,21 @@
+"""The operators of the language, by role and name. A new operator joins here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tsdsl.operators.attention import GLORE, NONLOCAL, SQUEEZE_EXCITE
+from tsdsl.operators.conv3d import CONV3D
+from tsdsl.operators.fusion import TIME_STRIDED_CONV, TIME_STRIDED_SAMPLE, TIME_TO_CHANNEL
+from tsdsl.operators.mbconv3d import MBCONV3D
+from tsdsl.operators.schema import AttentionOperator, BlockOperator, FusionOperator
+
+BLOCKS: Mapping[str, BlockOperator] = MappingProxyType({op.name: op for op in (CONV3D, MBCONV3D)})
+FUSIONS: Mapping[str, FusionOperator] = MappingProxyType(
+    {op.name: op for op in (TIME_STRIDED_CONV, TIME_STRIDED_SAMPLE, TIME_TO_CHANNEL)}
+)
+ATTENTIONS: Mapping[str, AttentionOperator] = MappingProxyType(
+    {op.name: op for op in (GLORE, NONLOCAL, SQUEEZE_EXCITE)}
+)
+NONE = "none"

@@ -1,0 +1,149 @@
+"""Numbers that depend on decisions: a small integer or real table with one axis a decision.
+
+An operator is written once, in terms of widths, kernels and ratios. Given plain numbers it yields
+the layers of one architecture; given `Varying` values it yields closed forms over *all* of them.
+The functions here accept both, so that an operator never asks which it was given.
+Own design; see `docs/decisions/0001-one-program-two-readings.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Axis:
+    """The axis of one decision: its rank in the space's order, its path and its number of values."""
+
+    rank: int
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Varying:
+    """A number for each combination of the decisions in `scope`; `table` has one axis for each."""
+
+    scope: tuple[Axis, ...]
+    table: Array
+
+    def __add__(self, other: Count | float) -> Varying:
+        return combine(np.add, self, other)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Count | float) -> Varying:
+        return combine(np.multiply, self, other)
+
+    __rmul__ = __mul__
+
+    def __sub__(self, other: Count | float) -> Varying:
+        return combine(np.subtract, self, other)
+
+    def __floordiv__(self, other: int) -> Varying:
+        return combine(np.floor_divide, self, other)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The decisions it depends on, in the space's order."""
+        return tuple(axis.path for axis in self.scope)
+
+    def without_constant_axes(self) -> Varying:
+        """The same numbers without the axes along which nothing changes."""
+        scope, table = self.scope, self.table
+        for position in reversed(range(len(scope))):
+            first = np.take(table, [0], axis=position)
+            if np.array_equal(np.broadcast_to(first, table.shape), table):
+                table = np.take(table, 0, axis=position)
+                scope = scope[:position] + scope[position + 1 :]
+        return Varying(scope, table)
+
+
+Count: TypeAlias = int | Varying
+
+
+def combine(function: Callable[[Array, Array], Array], left: Count | float, right: Count | float) -> Varying:
+    """`function` applied to two numbers, over the union of the decisions that they depend on."""
+    left_scope = left.scope if isinstance(left, Varying) else ()
+    right_scope = right.scope if isinstance(right, Varying) else ()
+    scope = left_scope if left_scope == right_scope else tuple(sorted({*left_scope, *right_scope}))
+    return Varying(scope, function(aligned(left, scope), aligned(right, scope)))
+
+
+def aligned(value: Count | float, scope: tuple[Axis, ...]) -> Array:
+    """The table of `value` reshaped so that it broadcasts over `scope`."""
+    if not isinstance(value, Varying):
+        return np.asarray(value)
+    if value.scope == scope:
+        return value.table
+    own = set(value.scope)
+    return value.table.reshape([axis.size if axis in own else 1 for axis in scope])
+
+
+def scaled(count: Count, ratio: float | Varying) -> Count:
+    """`int(count * ratio)`: the product, rounded down."""
+    if isinstance(count, Varying) or isinstance(ratio, Varying):
+        product = combine(np.multiply, count, ratio)
+        return Varying(product.scope, np.floor(product.table).astype(np.int64))
+    return int(count * ratio)
+
+
+def rounded(count: Count, ratio: float | Varying, divisor: int) -> Count:
+    """`count * ratio` to the nearest multiple of `divisor`, at least one, never below 90 % of the product.
+
+    The rule of MobileNetV2's reference code, which EfficientNet, X3D and FBNet share.
+    """
+    if isinstance(count, Varying) or isinstance(ratio, Varying):
+        product = combine(np.multiply, count, ratio)
+        near = np.maximum(
+            divisor, np.floor(product.table + divisor / 2).astype(np.int64) // divisor * divisor
+        )
+        return Varying(product.scope, near + np.where(near < 0.9 * product.table, divisor, 0))
+    exact = count * ratio
+    near_int = max(divisor, int(exact + divisor / 2) // divisor * divisor)
+    return near_int + divisor if near_int < 0.9 * exact else near_int
+
+
+def differs(left: Count, right: Count) -> Count:
+    """1 where the two counts are not equal, else 0."""
+    if isinstance(left, Varying) or isinstance(right, Varying):
+        return combine(lambda a, b: (a != b).astype(np.int64), left, right)
+    return int(left != right)
+
+
+def negated(flag: Count) -> Count:
+    """1 where the flag is 0, and 0 where it is 1."""
+    return differs(flag, 1)
+
+
+def maximum(count: Count) -> int:
+    """The largest value over all decisions."""
+    return int(count.table.max()) if isinstance(count, Varying) else count
+
+
+def minimum(count: Count) -> int:
+    """The smallest value over all decisions."""
+    return int(count.table.min()) if isinstance(count, Varying) else count
+
+
+def is_never(flag: Count) -> bool:
+    """Whether the flag is 0 whatever is decided."""
+    return maximum(flag) == 0
+
+
+def fixed(count: Count) -> int:
+    """The count as a plain integer.
+
+    Raises:
+        TypeError: it still depends on decisions, so no single architecture was given.
+    """
+    if isinstance(count, Varying):
+        raise TypeError(f"depends on {', '.join(count.paths)}: give one architecture")
+    return count

@@ -1,0 +1,310 @@
+"""The resolved search space as frozen data: streams, slots, decisions, steps, models.
+
+A `Space` holds no text and no torch. Everything later in the pipeline reads it and nothing changes
+it. Paths such as `sparse.stage1.group2.channels` name its parts and its decisions alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import networkx as nx
+from pydantic import BaseModel, ConfigDict
+
+Value: TypeAlias = bool | int | float | str
+
+
+class Frozen(BaseModel):
+    """Base of all parts: immutable, and strict about what it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DecisionRef(Frozen):
+    """Stands where a value will be, once the decision at this path is made."""
+
+    decision: str
+
+
+Setting: TypeAlias = Value | DecisionRef
+
+
+class Parent(Frozen):
+    """The alternative under which a nested decision exists: the parent decision and its value."""
+
+    path: str
+    value: Value
+
+
+class Decision(Frozen):
+    """One choice: its path, its values in the order written, and the alternative it exists under."""
+
+    path: str
+    values: tuple[Value, ...]
+    parent: Parent | None = None
+
+
+class Group(Frozen):
+    """`repeat` blocks of one operator; only the first may have a stride and another input width."""
+
+    path: str
+    stream: str
+    stage: int
+    index: int
+    operator: str
+    attributes: Mapping[str, Setting]
+    repeat: int = 1
+
+    @property
+    def stride(self) -> int:
+        """The spatial stride of the first block."""
+        value = self.attributes.get("stride", 1)
+        return value if isinstance(value, int) else 1
+
+
+class Stage(Frozen):
+    """Consecutive groups under one number."""
+
+    index: int
+    groups: tuple[Group, ...]
+
+
+class Stream(Frozen):
+    """One pathway: the frames it sees of each clip, and its stages."""
+
+    name: str
+    frames: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """All groups in order."""
+        return tuple(group for stage in self.stages for group in stage.groups)
+
+
+class Alternative(Frozen):
+    """One thing that a slot may hold: an operator with its attributes, or `none`."""
+
+    operator: str
+    attributes: Mapping[str, Setting] = {}
+
+
+class FusionSlot(Frozen):
+    """What stream `target` receives from stream `source` at the end of a group."""
+
+    path: str
+    source: str
+    target: str
+    stage: int
+    group: int
+    merge: Literal["concat", "sum"]
+    alternatives: tuple[Alternative, ...]
+    decision: str | None = None
+
+
+class AttentionSlot(Frozen):
+    """The attention at the end of a group, after any fusion there."""
+
+    path: str
+    stream: str
+    stage: int
+    group: int
+    alternatives: tuple[Alternative, ...]
+    decision: str | None = None
+
+
+Slot: TypeAlias = FusionSlot | AttentionSlot
+
+
+class Head(Frozen):
+    """The attributes of the head."""
+
+    attributes: Mapping[str, Setting]
+
+
+class Step(Frozen):
+    """One factor of the space: the decisions it makes, the parts it brings in, and its budget.
+
+    `names` are the parts (a stream's name, or the path of a slot) present from this step on.
+    """
+
+    index: int
+    title: str
+    decisions: tuple[str, ...]
+    names: tuple[str, ...]
+    target_macs: int | None = None
+    epochs: int = 1
+
+
+class Scale(Frozen):
+    """How a found architecture is scaled for training: side in pixels, depth, width, parts left out.
+
+    `depth` multiplies the repeats of groups that repeat; `without` names streams or slots.
+    """
+
+    name: str
+    size: int | None = None
+    depth: float = 1.0
+    width: float = 1.0
+    without: tuple[str, ...] = ()
+
+
+class Space(Frozen):
+    """A whole search space."""
+
+    name: str
+    classes: int
+    size: int
+    streams: tuple[Stream, ...]
+    fusions: tuple[FusionSlot, ...] = ()
+    attentions: tuple[AttentionSlot, ...] = ()
+    head: Head
+    decisions: tuple[Decision, ...] = ()
+    steps: tuple[Step, ...] = ()
+    models: tuple[Scale, ...] = ()
+
+    @cached_property
+    def decision_by_path(self) -> Mapping[str, Decision]:
+        """Every decision under its path."""
+        return {decision.path: decision for decision in self.decisions}
+
+    @cached_property
+    def stream_by_name(self) -> Mapping[str, Stream]:
+        """Every stream under its name."""
+        return {stream.name: stream for stream in self.streams}
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Fusion and attention slots, in that order."""
+        return (*self.fusions, *self.attentions)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Everything that can be absent: streams by name, slots by path."""
+        return (*(stream.name for stream in self.streams), *(slot.path for slot in self.slots))
+
+    def step(self, index: int) -> Step:
+        """The step with this number.
+
+        Raises:
+            KeyError: there is none; the message lists those there are.
+        """
+        for step in self.steps:
+            if step.index == index:
+                return step
+        known = ", ".join(str(step.index) for step in self.steps) or "none"
+        raise KeyError(f"space {self.name} has no step {index} (steps: {known})")
+
+    def present_after(self, step: int | None) -> frozenset[str]:
+        """The parts that are there once `step` is searched; None means the whole space."""
+        if step is None:
+            return frozenset(self.parts)
+        named = {name for s in self.steps if s.index <= step for name in s.names}
+        return self.consistent(named)
+
+    def consistent(self, parts: set[str] | frozenset[str]) -> frozenset[str]:
+        """`parts` without the slots whose streams are not among them."""
+        kept = {stream.name for stream in self.streams if stream.name in parts}
+        for fusion in self.fusions:
+            if fusion.path in parts and {fusion.source, fusion.target} <= parts:
+                kept.add(fusion.path)
+        kept.update(a.path for a in self.attentions if a.path in parts and a.stream in parts)
+        return frozenset(kept)
+
+    def part_of(self, path: str) -> str:
+        """The stream or slot that a decision belongs to."""
+        for slot in self.slots:
+            if path == slot.path or path.startswith(slot.path + "."):
+                return slot.path
+        return path.split(".", 1)[0]
+
+    @cached_property
+    def cardinality(self) -> int:
+        """The exact number of architectures of the whole space."""
+        return self.count_architectures(decision.path for decision in self.decisions)
+
+    def count_architectures(self, paths: Iterator[str] | tuple[str, ...]) -> int:
+        """The exact number of ways to make these decisions; a nested one counts only under its parent."""
+        wanted = set(paths)
+        children: dict[tuple[str, Value], list[Decision]] = {}
+        roots = []
+        for decision in self.decisions:
+            if decision.path not in wanted:
+                continue
+            if decision.parent is not None and decision.parent.path in wanted:
+                children.setdefault((decision.parent.path, decision.parent.value), []).append(decision)
+            else:
+                roots.append(decision)
+
+        def ways(decision: Decision) -> int:
+            total = 0
+            for value in decision.values:
+                product = 1
+                for child in children.get((decision.path, value), ()):
+                    product *= ways(child)
+                total += product
+            return total
+
+        result = 1
+        for root in roots:
+            result *= ways(root)
+        return result
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of what an architecture of this space means, in 16 hexadecimal digits.
+
+        It covers streams, groups, slots, head and decisions. It leaves out what does not change the
+        meaning of a found architecture or its weights: the names of the space and of domains, comments,
+        layout, the order in which choices are written, titles, targets and epochs of steps, and models.
+        """
+        data = self.model_dump(mode="json", exclude={"name", "models"})
+        for decision in data["decisions"]:
+            decision["values"] = sorted(decision["values"], key=lambda v: (str(type(v)), v))
+        for slot in (*data["fusions"], *data["attentions"]):
+            slot["alternatives"] = sorted(slot["alternatives"], key=lambda a: json.dumps(a, sort_keys=True))
+        data["steps"] = [
+            {"index": step["index"], "decisions": sorted(step["decisions"]), "names": sorted(step["names"])}
+            for step in data["steps"]
+        ]
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[str]:
+        """Groups and slots as nodes (attribute `part`), the flow of features as edges."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        for stream in self.streams:
+            previous = None
+            for group in stream.groups:
+                graph.add_node(group.path, part=group)
+                if previous is not None:
+                    graph.add_edge(previous, group.path)
+                previous = group.path
+        follower = {
+            group.path: after.path
+            for stream in self.streams
+            for group, after in zip(stream.groups, stream.groups[1:], strict=False)
+        }
+        for fusion in self.fusions:
+            graph.add_node(fusion.path, part=fusion)
+            graph.add_edge(group_path(fusion.source, fusion.stage, fusion.group), fusion.path)
+            place = group_path(fusion.target, fusion.stage, fusion.group)
+            if place in follower:
+                graph.add_edge(fusion.path, follower[place])
+        for attention in self.attentions:
+            graph.add_node(attention.path, part=attention)
+            place = group_path(attention.stream, attention.stage, attention.group)
+            graph.add_edge(place, attention.path)
+            if place in follower:
+                graph.add_edge(attention.path, follower[place])
+        return graph
+
+
+def group_path(stream: str, stage: int, group: int) -> str:
+    """The path of a group: `sparse.stage1.group2`."""
+    return f"{stream}.stage{stage}.group{group}"
