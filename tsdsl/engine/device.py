@@ -1,0 +1,64 @@
+"""Chooses the device to compute on, and records what a run was computed with."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from tsdsl.errors import UsageError
+
+RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
+
+
+def available_devices() -> tuple[str, ...]:
+    """The names that `choose_device` accepts here, best first, without `auto`."""
+    cuda = tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+    mps = ("mps",) if torch.backends.mps.is_available() else ()
+    return (*cuda, *mps, "cpu")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name: `cpu`, `cuda` (its first), `cuda:1`, `mps`, or `auto` for the best there is.
+
+    Raises:
+        UsageError: there is no such device here; the help lists those there are.
+    """
+    present = available_devices()
+    wanted = {"auto": present[0], "cuda": "cuda:0"}.get(name, name)
+    if wanted not in present:
+        raise UsageError(
+            f"device {name!r} is not available", help=f"available here: auto, {', '.join(present)}"
+        )
+    return torch.device(wanted)
+
+
+def autocast(device: torch.device, enabled: bool = True) -> AbstractContextManager[object]:
+    """bfloat16 arithmetic on CUDA; nothing elsewhere, where it would be slower or less exact."""
+    if enabled and device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def device_name(device: torch.device) -> str:
+    """The device as its maker calls it where that is known, such as `NVIDIA H100 80GB HBM3`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {os.cpu_count()} cores)"
+
+
+def environment(device: torch.device | None = None) -> dict[str, str]:
+    """What a run record says about where it was made: versions, platform, device."""
+    record = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in RECORDED_PACKAGES:
+        try:
+            record[package] = version(package)
+        except PackageNotFoundError:
+            record[package] = "not installed"
+    if torch.version.cuda is not None:
+        record["cuda"] = torch.version.cuda
+    record["device"] = device_name(device or choose_device("auto"))
+    return record
