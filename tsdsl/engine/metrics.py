@@ -1,0 +1,132 @@
+"""The record of a run's numbers: one JSON line each in metrics.jsonl, and scalars for TensorBoard.
+
+metrics.jsonl is the one that the rest of tsdsl reads. `{"iteration": 40, "train/loss": 1.25}` is a line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tsdsl.errors import FileError
+from tsdsl.files import write_text
+
+FILE_NAME = "metrics.jsonl"
+TENSORBOARD_FOLDER = "tensorboard"
+
+
+class MetricsLog:
+    """Appends to `metrics.jsonl` and to TensorBoard's event files in one folder.
+
+    `resume_after` is the iteration of the checkpoint that the run goes on from: what was written for later
+    iterations is removed, for it will be written again. None begins anew: everything is removed.
+    """
+
+    def __init__(self, folder: Path, resume_after: int | None) -> None:
+        self.path = folder / FILE_NAME
+        self._purge_from = 0 if resume_after is None else resume_after + 1
+        self._tensorboard: Any = None
+        if self.path.exists():
+            kept = [line for line in read_metrics(folder) if line["iteration"] < self._purge_from]
+            write_text(self.path, "".join(_encoded(line) for line in kept))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def write(self, iteration: int, values: Mapping[str, float | int | str], prefix: str = "") -> None:
+        """Append one line; names are written as `prefix` + name. Numbers go to TensorBoard too.
+
+        Raises:
+            FileError: the line cannot be written, as on a full disk.
+        """
+        named = {f"{prefix}{name}": value for name, value in values.items()}
+        try:
+            self._file.write(_encoded({"iteration": iteration, **named}))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            writer = self._writer()
+            for name, value in named.items():
+                if not isinstance(value, str):
+                    writer.add_scalar(name, value, iteration)
+            writer.flush()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def close(self) -> None:
+        """Close the files; closing twice is harmless."""
+        self._file.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+            self._tensorboard = None
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _writer(self) -> Any:
+        if self._tensorboard is None:
+            # Imported here: it takes a second, and reading metrics does not need it.
+            from torch.utils.tensorboard import SummaryWriter
+
+            folder = self.path.parent / TENSORBOARD_FOLDER
+            has_events = folder.is_dir() and any(folder.iterdir())
+            purge_step = self._purge_from if has_events else None
+            self._tensorboard = SummaryWriter(str(folder), purge_step=purge_step)
+        return self._tensorboard
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a folder's metrics.jsonl in the order written, without a last one torn by a kill.
+
+    Numbers that were not finite are None. A folder without the file has no lines.
+
+    Raises:
+        FileError: the file cannot be read, or a line before the last is damaged.
+    """
+    path = folder / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})", help="check its permissions") from error
+    lines = text.split("\n")
+    result = []
+    # What follows the last newline is empty, or a line that a kill has torn.
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            entry = json.loads(line)
+            entry["iteration"] = int(entry["iteration"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise FileError(
+                f"{path}:{number}: is not a line of metrics",
+                help="restore the file from a copy, or remove it",
+            ) from error
+        result.append(entry)
+    return result
+
+
+def _encoded(entry: Mapping[str, Any]) -> str:
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in entry.items()
+    }
+    return json.dumps(finite, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _unwritable(path: Path, error: OSError) -> FileError:
+    return FileError(
+        f"{path}: cannot be written ({error.strerror or error})",
+        help="check that the folder may be written to and has room; then run the same command again",
+    )

@@ -1,0 +1,191 @@
+"""The folder of a run: where everything lies in it, whose it is, and that one process at a time writes it.
+
+RUN/settings.json        the kind of run and its settings; marks the folder as a run of tsdsl
+RUN/checkpoints/         see `checkpoint.py`
+RUN/metrics.jsonl        see `metrics.py`; RUN/tensorboard/ beside it
+RUN/architecture.json    the architecture trained or found
+RUN/weights.safetensors  the final weights
+RUN/result.json          the final numbers; there only once the run is finished
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tsdsl.errors import FileError, UsageError
+from tsdsl.files import write_json
+
+FORMAT = 1
+LOCK_NAME = ".lock"
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class RunDirectory:
+    """The layout of a run's folder; constructing one touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def settings(self) -> Path:
+        """The settings."""
+        return self.path / "settings.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def architecture(self) -> Path:
+        """The architecture trained or found."""
+        return self.path / "architecture.json"
+
+    @property
+    def weights(self) -> Path:
+        """The final weights."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def result(self) -> Path:
+        """The final numbers."""
+        return self.path / "result.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder if need be and keep other processes from writing to it meanwhile.
+
+        The kernel gives the lock back when the process ends, however it ends.
+
+        Raises:
+            UsageError: another process writes this run, or the folder holds something else than a run.
+            FileError: the folder cannot be made or written.
+        """
+        self._refuse_foreign()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise FileError(
+                f"{self.path}: the run's folder cannot be written ({error.strerror})",
+                help="choose a folder that may be written to",
+            ) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+                raise UsageError(
+                    f"{self.path}: process {owner} is writing this run",
+                    help="wait until it ends, or choose another run folder",
+                ) from error
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def record_settings(self, kind: str, settings: BaseModel) -> bool:
+        """Write the settings of a new run, or check that they are those of the run in the folder.
+
+        Returns whether there was one.
+
+        Raises:
+            UsageError: the folder's run is of another kind or has other settings; every one is named.
+        """
+        if not self.settings.exists():
+            write_json(
+                self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")}
+            )
+            return False
+        recorded = self._recorded(kind)
+        given = json.loads(settings.model_dump_json())
+        changed = [
+            f"{name} is {given.get(name)!r}, was {recorded.get(name)!r}"
+            for name in sorted({*given, *recorded})
+            if given.get(name) != recorded.get(name)
+        ]
+        if changed:
+            raise UsageError(
+                f"{self.path}: holds a run with other settings: {'; '.join(changed)}",
+                help="give the same settings to go on with it, or another run folder to start a new one",
+            )
+        return True
+
+    def read_settings(self, kind: str, settings_class: type[Settings]) -> Settings:
+        """The settings of the run in the folder.
+
+        Raises:
+            FileError: there is none, or it is damaged.
+            UsageError: it is of another kind.
+        """
+        recorded = self._recorded(kind)
+        try:
+            return settings_class.model_validate(recorded)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise FileError(
+                f"{self.settings}: {place}: {first['msg']}",
+                help="the file was changed or comes from another version of tsdsl",
+            ) from error
+
+    def _recorded(self, kind: str) -> dict[str, Any]:
+        content = _read_json(self.settings)
+        if not _is_run_settings(content):
+            raise FileError(
+                f"{self.settings}: is not the settings of a run in format {FORMAT}",
+                help="choose another run folder, or the version of tsdsl that wrote it",
+            )
+        if content["kind"] != kind:
+            raise UsageError(
+                f"{self.path}: holds a {content['kind']} run, not a {kind} run",
+                help="choose another run folder",
+            )
+        recorded: dict[str, Any] = content["settings"]
+        return recorded
+
+    def _refuse_foreign(self) -> None:
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise UsageError(f"{self.path}: is a file, not a folder", help="choose another run folder")
+        others = sorted(path.name for path in self.path.iterdir() if path.name != LOCK_NAME)
+        if not others or _is_run_settings(_read_json(self.settings, missing_is_none=True)):
+            return
+        raise UsageError(
+            f"{self.path}: is not empty and holds no run of tsdsl (it has {others[0]})",
+            help="choose a new or an empty folder for the run",
+        )
+
+
+def _is_run_settings(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and content.get("format") == FORMAT
+        and isinstance(content.get("kind"), str)
+        and isinstance(content.get("settings"), dict)
+    )
+
+
+def _read_json(path: Path, *, missing_is_none: bool = False) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if missing_is_none:
+            return None
+        raise FileError(f"{path}: there is no such file", help="give the folder of a run") from error
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})", help="check its permissions") from error
+    except ValueError as error:
+        raise FileError(
+            f"{path}: is not JSON", help="restore it from a copy, or choose another folder"
+        ) from error
