@@ -1,0 +1,58 @@
+"""`dataset.json`: what a folder of clips says about itself, so that no one has to know how it was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tsdsl.data.settings import ClipSettings
+from tsdsl.errors import FileError
+
+DESCRIPTION_NAME = "dataset.json"
+
+DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2"]
+
+
+class DatasetDescription(BaseModel):
+    """The contents of `dataset.json`; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: DatasetKind
+    """How the folder is laid out; see `open_dataset`."""
+
+    flip_allowed: bool = True
+    """False where mirroring a clip changes its class."""
+
+    clip: ClipSettings | None = None
+    """The settings the clips were made for; None for the kind's own."""
+
+    demo: dict[str, Any] | None = None
+    """The parameters of `tsdsl data demo`, where it wrote the folder."""
+
+
+def read_description(root: Path) -> DatasetDescription | None:
+    """The folder's description, or None where it has none; FileError if it is not one."""
+    path = root / DESCRIPTION_NAME
+    if not path.is_file():
+        return None
+    try:
+        return DatasetDescription.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})", help="check its permissions") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise FileError(
+            f"{path}: {place + ': ' if place else ''}{first['msg']}",
+            help="repair or remove it; its keys are " + ", ".join(DatasetDescription.model_fields),
+        ) from error
+
+
+def write_description(root: Path, description: DatasetDescription) -> None:
+    """Writes `dataset.json` into a folder that is not yet in its final place."""
+    text = json.dumps(description.model_dump(mode="json"), indent=2)
+    (root / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")

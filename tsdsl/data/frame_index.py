@@ -1,0 +1,105 @@
+"""Where the frames of a video lie in time, read from its packets rather than believed from its header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from tsdsl.errors import FileError
+
+FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+"""They store no presentation times: with B-frames the times run backwards, so frames are counted."""
+
+LEAST_SHARE_PRESENT = 0.9
+"""With less than this share of the frames declared, or of those present decodable, a file is truncated."""
+
+
+class ClipError(FileError):
+    """A video that cannot be used; `path` and `reason` say which and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path}: {reason}",
+            help="replace or remove the file; `tsdsl data verify` lists every such file of a data set",
+        )
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ClipError], tuple[Path, str]]:
+        return ClipError, (self.path, self.reason)
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """Where every frame of a video lies in time, found by reading its packets rather than its header."""
+
+    times_s: NDArray[np.float64]
+    """Ascending, the first 0."""
+
+    timestamps: NDArray[np.int64] | None
+    """The same in the stream's own unit; None where frames can only be counted."""
+
+    fps: float
+
+    @property
+    def num_frames(self) -> int:
+        """The number of frames."""
+        return len(self.times_s)
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame's beginning to the last frame's end, at the mean frame rate."""
+        return float(self.times_s[-1]) + 1.0 / self.fps
+
+    def frames_at(self, times_s: Sequence[float]) -> NDArray[np.int64]:
+        """The frame shown at each time: the nearest below, clamped to the first and the last frame.
+
+        A time within a hundredth of a frame of the next one counts as that next one, against rounding.
+        """
+        found = np.searchsorted(self.times_s, np.asarray(times_s) + 0.01 / self.fps, side="right") - 1
+        return np.clip(found, 0, self.num_frames - 1).astype(np.int64)
+
+
+def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
+    """The index of an open container's stream; ClipError if it is empty, untimed or truncated."""
+    packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    if not packets:
+        raise ClipError(path, "it has no video frames")
+    num_frames = len(packets)
+    declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
+    counted = container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES or any(
+        packet.pts is None for packet in packets
+    )
+    if counted:
+        if declared_fps <= 0:
+            raise ClipError(path, "it has neither frame times nor a frame rate")
+        index = FrameIndex(np.arange(num_frames) / declared_fps, None, declared_fps)
+    else:
+        timestamps = np.unique(np.array([packet.pts for packet in packets], dtype=np.int64))
+        times_s = (timestamps - timestamps[0]) * float(stream.time_base)
+        fps = (len(times_s) - 1) / float(times_s[-1]) if len(times_s) > 1 else declared_fps
+        index = FrameIndex(times_s, timestamps, fps if fps > 0 else 30.0)
+    _check_complete(path, container, stream, index)
+    return index
+
+
+def _check_complete(path: Path, container: Any, stream: Any, index: FrameIndex) -> None:
+    if stream.frames and index.num_frames < stream.frames * LEAST_SHARE_PRESENT:
+        raise ClipError(
+            path,
+            f"it is truncated: {index.num_frames} of the {stream.frames} frames its header declares",
+        )
+    # Matroska declares no frame count; its duration covers all streams, so it tells only about a lone one.
+    if not stream.frames and container.duration and len(container.streams) == 1:
+        declared_s = container.duration / av.time_base
+        if index.duration_s < declared_s * LEAST_SHARE_PRESENT:
+            raise ClipError(
+                path,
+                f"it is truncated: {index.duration_s:.2f} s of the {declared_s:.2f} s its header declares",
+            )

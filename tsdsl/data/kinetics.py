@@ -1,0 +1,189 @@
+"""Reads Kinetics: the `path label` lists that training code uses, and the official csv files."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdsl.data.files import SPLIT_NAMES, is_video, read_text, split_spellings, videos_below
+from tsdsl.data.records import ClipRecord
+from tsdsl.errors import FileError
+
+LIST_SUFFIXES = (".csv", ".txt", ".list")
+CLASS_LIST_NAMES = ("classes.txt", "class_names.txt")
+
+
+@dataclass(frozen=True)
+class ListedClip:
+    """A line of a `path label` list."""
+
+    path: str
+    label: int
+    line: int
+
+
+def find_lists(root: Path) -> dict[str, Path]:
+    """The list of each split in a folder: `train.csv`, or a name that ends so: `kinetics400_train.txt`."""
+    found: dict[str, Path] = {}
+    candidates = sorted(path for path in root.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
+    for split, names in SPLIT_NAMES.items():
+        exact = [path for path in candidates if path.stem.lower() in names]
+        ending = [path for path in candidates if path.stem.lower().endswith(tuple(f"_{n}" for n in names))]
+        if exact or ending:
+            found[split] = (exact or ending)[0]
+    return found
+
+
+def list_of_split(root: Path, split: str) -> Path:
+    """The split's list; FileError names those there are."""
+    lists = find_lists(root)
+    for name, path in lists.items():
+        if name in split_spellings(split):
+            return path
+    raise FileError(
+        f"{root}: has no list for the split {split!r}, only {', '.join(lists) or 'none'}",
+        help=f"make {root / (split_spellings(split)[0] + '.csv')}",
+    )
+
+
+def is_official(path: Path) -> bool:
+    """Whether a list is an official Kinetics csv: its first line names the column youtube_id."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return "youtube_id" in file.readline()
+
+
+def parse_list(path: Path) -> list[ListedClip]:
+    """The lines of a list: `path label`, `path,label` (the path may hold spaces) or `number label path`."""
+    clips = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        clip = _parse_line(line.strip(), number)
+        if clip is None:
+            raise FileError(
+                f"{path}:{number}: is not `path label`: {line.strip()[:80]!r}",
+                help="write a path, a space or comma, and a class number from 0 on each line",
+            )
+        clips.append(clip)
+    return clips
+
+
+def _parse_line(line: str, number: int) -> ListedClip | None:
+    for separator in (",", None):
+        parts = line.rsplit(separator, 1)
+        if len(parts) == 2 and parts[1].strip().isdecimal():
+            return ListedClip(parts[0].strip().strip('"'), int(parts[1]), number)
+    parts = line.split(None, 2)
+    if len(parts) == 3 and parts[0].isdecimal() and parts[1].isdecimal():
+        return ListedClip(parts[2], int(parts[1]), number)
+    return None
+
+
+def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
+    """(records, class names, missing) of a `path label` list.
+
+    Names come from `classes.txt` (one a line), else from the clips' folders where each label has one, else
+    they are the labels. FileError for a label that `classes.txt` lacks, and for a folder that two lists
+    label differently.
+    """
+    chosen = list_of_split(root, split)
+    parsed = {path: parse_list(path) for path in find_lists(root).values() if not is_official(path)}
+    num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
+    class_names = _listed_class_names(root, parsed, num_classes)
+    folders = [root, root / "videos", *(root / name for name in split_spellings(split))]
+    records, missing = [], []
+    for clip in parsed[chosen]:
+        if clip.label >= len(class_names):
+            raise FileError(
+                f"{chosen}:{clip.line}: label {clip.label} is out of range of {len(class_names)} classes",
+                help="labels count from 0; add the class to classes.txt or correct the list",
+            )
+        found = next((folder / clip.path for folder in folders if (folder / clip.path).is_file()), None)
+        if found is None:
+            missing.append(clip.path)
+        else:
+            records.append(ClipRecord(found, clip.label))
+    return records, class_names, missing
+
+
+def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
+    for name in CLASS_LIST_NAMES:
+        if (root / name).is_file():
+            return [line.strip() for line in read_text(root / name).splitlines() if line.strip()]
+    labels_of_folder: dict[str, dict[int, Path]] = defaultdict(dict)
+    folders_of_label: dict[int, set[str]] = defaultdict(set)
+    consistent = True
+    for path, clips in parsed.items():
+        in_this_list: dict[str, set[int]] = defaultdict(set)
+        for clip in clips:
+            in_this_list[Path(clip.path).parent.name].add(clip.label)
+            folders_of_label[clip.label].add(Path(clip.path).parent.name)
+        if all(len(labels) == 1 for labels in in_this_list.values()):
+            for folder, labels in in_this_list.items():
+                labels_of_folder[folder][next(iter(labels))] = path
+        else:
+            consistent = False
+    if consistent:
+        _refuse_disagreement(labels_of_folder)
+        if all(len(folders) == 1 and "" not in folders for folders in folders_of_label.values()):
+            names = {label: next(iter(folders)) for label, folders in folders_of_label.items()}
+            return [names.get(label, str(label)) for label in range(num_classes)]
+    return [str(label) for label in range(num_classes)]
+
+
+def _refuse_disagreement(labels_of_folder: dict[str, dict[int, Path]]) -> None:
+    # Flat lists may give every split one folder of its own, so only folders that lists share can disagree.
+    for folder, labels in labels_of_folder.items():
+        if len(labels) > 1 and folder:
+            places = " and ".join(f"{label} in {path}" for label, path in labels.items())
+            raise FileError(
+                f"the folder {folder!r} is labelled {places}",
+                help="make all lists from the same numbering of the classes",
+            )
+
+
+def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
+    """(records, class names, missing) of an official csv (label, youtube_id, time_start, time_end, split).
+
+    Classes are the sorted labels of all the folder's csv files. A clip is `<id>_<start:06d>_<end:06d>` or the
+    whole video `<id>`, of which the times are the part used; in class folders or flat, anywhere below the
+    folder.
+    """
+    chosen = list_of_split(root, split)
+    rows = {path: list(_rows(path)) for path in find_lists(root).values() if is_official(path)}
+    class_names = sorted({row["label"] for found in rows.values() for row in found if row.get("label")})
+    labels = {name: label for label, name in enumerate(class_names)}
+    videos = {path.stem: path for path in videos_below(root)}
+    names = split_spellings(split)
+    records, missing = [], []
+    for number, row in enumerate(rows[chosen], start=2):
+        if row.get("split") and row["split"] not in names:
+            continue
+        if not row.get("label"):
+            raise FileError(f"{chosen}:{number}: has no label", help="use a split with labels, such as val")
+        try:
+            start_s, end_s = float(row["time_start"]), float(row["time_end"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(
+                f"{chosen}:{number}: time_start and time_end are not numbers", help="download the file again"
+            ) from error
+        cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"
+        if cut_name in videos:
+            records.append(ClipRecord(videos[cut_name], labels[row["label"]]))
+        elif row["youtube_id"] in videos:
+            records.append(ClipRecord(videos[row["youtube_id"]], labels[row["label"]], start_s, end_s))
+        else:
+            missing.append(cut_name)
+    return records, class_names, missing
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    yield from csv.DictReader(read_text(path).splitlines())
+
+
+def looks_listed(root: Path) -> bool:
+    """Whether a folder holds lists of clips (of either form)."""
+    return any(not is_video(path) for path in find_lists(root).values())
