@@ -1,0 +1,168 @@
+"""Checkpoints are whole or absent, and broken ones are passed over."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tsdsl.engine.checkpoint import STATE, TENSORS, CheckpointStore
+from tsdsl.errors import FileError
+
+
+def tensors_of(value: float) -> dict[str, torch.Tensor]:
+    return {"weight": torch.full((3, 4), value), "momentum/weight": torch.arange(5.0) * value}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def no_room(*arguments: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "checkpoints")
+    path = store.save(tensors_of(2.0), {"best": 0.5, "names": ["a"]}, 7)
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert path.name == "checkpoint-00000007"
+    assert (checkpoint.path, checkpoint.iteration, checkpoint.rejected) == (path, 7, ())
+    assert checkpoint.state == {"best": 0.5, "names": ["a"]}
+    assert torch.equal(checkpoint.tensors["weight"], torch.full((3, 4), 2.0))
+    assert torch.equal(checkpoint.tensors["momentum/weight"], torch.arange(5.0) * 2)
+
+
+def test_views_and_shared_tensors_are_saved_by_value(tmp_path: Path) -> None:
+    flat = torch.arange(12.0)
+    store = CheckpointStore(tmp_path)
+    store.save(
+        {
+            "left": flat[:6].view(2, 3),
+            "right": flat[6:],
+            "all": flat,
+            "again": flat,
+            "t": flat.view(3, 4).t(),
+        },
+        {},
+        1,
+    )
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert torch.equal(checkpoint.tensors["right"], flat[6:])
+    assert torch.equal(checkpoint.tensors["again"], flat)
+    assert torch.equal(checkpoint.tensors["t"], flat.view(3, 4).t())
+    assert (tmp_path / "checkpoint-00000001" / TENSORS).stat().st_size < 1000
+
+
+def test_a_folder_without_checkpoints_has_no_latest(tmp_path: Path) -> None:
+    assert CheckpointStore(tmp_path / "none").latest() is None
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, keep=2)
+    for iteration in (1, 2, 3, 4):
+        store.save(tensors_of(1.0), {}, iteration)
+    assert names(tmp_path) == ["checkpoint-00000003", "checkpoint-00000004"]
+
+
+@pytest.mark.parametrize(
+    "damage", ["truncated", "flipped", "no state", "torn state", "other format", "no tensors"]
+)
+def test_a_broken_newest_falls_back_to_the_one_before(tmp_path: Path, damage: str) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {"n": 1}, 1)
+    broken = store.save(tensors_of(2.0), {"n": 2}, 2)
+    tensors, state = broken / TENSORS, broken / STATE
+    if damage == "truncated":
+        tensors.write_bytes(tensors.read_bytes()[:-5])
+    elif damage == "flipped":
+        content = bytearray(tensors.read_bytes())
+        content[-1] ^= 1
+        tensors.write_bytes(bytes(content))
+    elif damage == "no state":
+        state.unlink()
+    elif damage == "torn state":
+        state.write_text(state.read_text()[:20])
+    elif damage == "other format":
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"format": 99}))
+    else:
+        tensors.unlink()
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert (checkpoint.iteration, checkpoint.state) == (1, {"n": 1})
+    (reason,) = checkpoint.rejected
+    assert "checkpoint-00000002" in reason
+
+
+def test_going_on_before_a_broken_checkpoint_replaces_it(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {}, 10)
+    (store.save(tensors_of(2.0), {}, 20) / STATE).unlink()
+    store.save(tensors_of(3.0), {}, 15)
+    assert names(tmp_path) == ["checkpoint-00000010", "checkpoint-00000015"]
+
+
+def test_only_broken_checkpoints_are_an_error_that_names_them(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for iteration in (1, 2):
+        (store.save(tensors_of(1.0), {}, iteration) / TENSORS).write_bytes(b"x")
+    with pytest.raises(FileError, match=r"checkpoint-00000002.*checkpoint-00000001"):
+        store.latest()
+
+
+@pytest.mark.parametrize("call", ["os.fsync", "os.rename", "save"])
+def test_a_full_disk_leaves_the_checkpoint_before_intact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {"n": 1}, 1)
+    with monkeypatch.context() as patch:
+        if call == "save":
+            patch.setattr("tsdsl.engine.checkpoint.save_file", no_room)
+        else:
+            patch.setattr(call, no_room)
+        with pytest.raises(FileError, match="No space left on device"):
+            store.save(tensors_of(2.0), {"n": 2}, 2)
+    assert names(tmp_path) == ["checkpoint-00000001"]
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert checkpoint.state == {"n": 1}
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_save(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {}, 1)
+    for leftover in (".unfinished-checkpoint-00000002", ".removed-checkpoint-00000000"):
+        (tmp_path / leftover).mkdir()
+        (tmp_path / leftover / TENSORS).write_bytes(b"half")
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert checkpoint.iteration == 1
+    store.save(tensors_of(2.0), {}, 2)
+    assert names(tmp_path) == ["checkpoint-00000001", "checkpoint-00000002"]
+
+
+def test_an_iteration_can_be_saved_again(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {"n": 1}, 1)
+    store.save(tensors_of(2.0), {"n": 2}, 1)
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert checkpoint.state == {"n": 2}
+    assert names(tmp_path) == ["checkpoint-00000001"]
+
+
+def test_a_kill_while_replacing_does_not_lose_the_checkpoint(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {"n": 1}, 1).rename(tmp_path / ".replaced-checkpoint-00000001")
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert checkpoint.state == {"n": 1}
+    store.save(tensors_of(2.0), {"n": 2}, 2)
+    assert names(tmp_path) == ["checkpoint-00000001", "checkpoint-00000002"]

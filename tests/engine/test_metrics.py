@@ -1,0 +1,74 @@
+"""The metrics of a run: appended, torn lines dropped, cut back on resume."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from tsdsl.engine.metrics import MetricsLog, read_metrics
+from tsdsl.errors import FileError
+
+
+def test_lines_are_read_back_in_order_with_their_prefix(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, None) as log:
+        log.write(1, {"loss": 2.5, "note": "warm-up"}, prefix="train/")
+        log.write(2, {"loss": float("nan"), "clips": 8})
+    assert read_metrics(tmp_path) == [
+        {"iteration": 1, "train/loss": 2.5, "train/note": "warm-up"},
+        {"iteration": 2, "loss": None, "clips": 8},
+    ]
+
+
+def test_resuming_removes_later_lines_and_a_torn_one(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, None) as log:
+        for iteration in (10, 20, 30):
+            log.write(iteration, {"loss": float(iteration)})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"iteration": 12, "lo')
+    with MetricsLog(tmp_path, 20) as log:
+        log.write(25, {"loss": 1.0})
+    assert [line["iteration"] for line in read_metrics(tmp_path)] == [10, 20, 25]
+
+
+def test_beginning_anew_removes_everything(tmp_path: Path) -> None:
+    for loss in (1.0, 2.0):
+        with MetricsLog(tmp_path, None) as log:
+            log.write(0, {"loss": loss})
+    assert read_metrics(tmp_path) == [{"iteration": 0, "loss": 2.0}]
+
+
+def test_tensorboard_sees_the_same_scalars_without_those_cut_off(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    with MetricsLog(tmp_path, None) as log:
+        for iteration in (1, 2, 3):
+            log.write(iteration, {"loss": float(iteration), "note": "text"})
+    with MetricsLog(tmp_path, 1) as log:
+        log.write(2, {"loss": 20.0})
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.0), (2, 20.0)]
+    assert events.Tags()["scalars"] == ["loss"]
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"iteration": 1}\nrubbish\n{"iteration": 3}\n')
+    with pytest.raises(FileError, match=r"metrics\.jsonl:2"):
+        read_metrics(tmp_path)
+
+
+def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with MetricsLog(tmp_path, None) as log:
+        monkeypatch.setattr("os.fsync", no_room)
+        with pytest.raises(FileError, match=r"metrics\.jsonl.*No space left"):
+            log.write(1, {"loss": 1.0})
+
+
+def test_a_folder_without_metrics_has_no_lines(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path) == []

@@ -1,0 +1,95 @@
+"""A run's folder: locked against a second writer, refused when it is something else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.errors import FileError, UsageError
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tsdsl.engine.run_directory import RunDirectory
+with RunDirectory(Path(sys.argv[1])).locked():
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Settings(BaseModel):
+    epochs: int = 3
+    rate: float = 0.4
+
+
+def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(run.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(UsageError, match=f"process {holder.pid} is writing this run"), run.locked():
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        with run.locked():
+            assert (run.path / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UsageError, match=r"thesis\.tex"), RunDirectory(tmp_path).locked():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UsageError, match="is a file"), RunDirectory(tmp_path / "run").locked():
+        pass
+
+
+def test_settings_come_back_and_mark_the_folder_as_a_run(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with run.locked():
+        assert run.record_settings("train", Settings(epochs=5)) is False
+    with run.locked():
+        assert run.record_settings("train", Settings(epochs=5)) is True
+    assert run.read_settings("train", Settings) == Settings(epochs=5)
+
+
+def test_going_on_with_other_settings_names_each(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record_settings("train", Settings())
+    with pytest.raises(UsageError, match=r"epochs is 9, was 3; rate is 1\.0, was 0\.4"):
+        run.record_settings("train", Settings(epochs=9, rate=1.0))
+
+
+def test_a_run_of_another_kind_is_refused(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record_settings("search", Settings())
+    with pytest.raises(UsageError, match="holds a search run, not a train run"):
+        run.read_settings("train", Settings)
+
+
+def test_damaged_settings_are_reported_with_the_path(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record_settings("train", Settings())
+    run.settings.write_text(run.settings.read_text().replace("3", '"many"'))
+    with pytest.raises(FileError, match=r"settings\.json: epochs"):
+        run.read_settings("train", Settings)
+    run.settings.write_text("{")
+    with pytest.raises(FileError, match="is not JSON"):
+        run.read_settings("train", Settings)
