@@ -100,13 +100,16 @@ class Flow:
     shape: Shape
 
 
+UNSCALED = Scale(name="")
+
+
 @dataclass(frozen=True)
 class Blueprint:
     """A space at one scale and with one number of classes, ready to be laid out."""
 
     space: Space
     classes: int = 0
-    scale: Scale = Scale(name="")
+    scale: Scale = UNSCALED
 
     @property
     def num_classes(self) -> int:

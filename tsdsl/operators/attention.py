@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tsdsl.operators.layers import BatchNorm, Block, GlobalReasoning, NonLocal, Residual, SqueezeExcite, Width
-from tsdsl.operators.schema import Attribute, AttentionOperator, Settings
+from tsdsl.operators.schema import AttentionOperator, Attribute, Settings
 from tsdsl.operators.varying import fixed, rounded, scaled
 
 

@@ -152,7 +152,7 @@ class SqueezeExcite:
 
 @dataclass(frozen=True, slots=True)
 class GlobalReasoning:
-    """The GloRe unit without its BN and residual: features projected to a graph, reasoned over, projected back.
+    """The GloRe unit without BN and residual: features projected to a graph, reasoned over, projected back.
 
     S = `states`, N = `nodes`, L = T * H * W, x is C x L. state = Ws x + bs (S x L); proj = Wp x + bp
     (N x L); V = state proj^T (S x N), divided by L where `normalized`; V = relu(V + V Wn^T + bn) along
@@ -217,7 +217,7 @@ class TakeFrames:
 
 @dataclass(frozen=True, slots=True)
 class TimeToChannel:
-    """`factor` consecutive frames folded into the channels: channel c, frame j becomes channel c*factor + j."""
+    """`factor` consecutive frames folded into the channels: channel c of frame j becomes c*factor + j."""
 
     factor: int
 

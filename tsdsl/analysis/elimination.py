@@ -1,0 +1,108 @@
+"""Variable elimination: exact optima of sums of small tables, with an assignment that reaches them.
+
+A factor is a table over a few variables. Variables are eliminated one by one, cheapest first: the
+factors that mention one are summed, and it is reduced away. The cost is the size of the largest table
+met on the way, which for a chain of groups stays small however long the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tsdsl.errors import RunError
+from tsdsl.operators.varying import Array, Axis, Varying, combine
+
+LARGEST_TABLE = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The optimal sum, and for each variable the index of the value that reaches it."""
+
+    value: int | float
+    assignment: Mapping[str, int]
+
+
+def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum:
+    """The exact minimum or maximum of a sum of factors over all their variables.
+
+    Raises:
+        RunError: the factors are so entangled that a table would exceed LARGEST_TABLE entries.
+    """
+    reduce = np.min if sense == "min" else np.max
+    choose = np.argmin if sense == "min" else np.argmax
+    remaining = list(factors)
+    traces: list[tuple[Axis, Varying]] = []
+    for axis in elimination_order(remaining):
+        touched = [f for f in remaining if axis in f.scope]
+        remaining = [f for f in remaining if axis not in f.scope]
+        total = add_all(touched)
+        position = total.scope.index(axis)
+        scope = total.scope[:position] + total.scope[position + 1 :]
+        remaining.append(Varying(scope, reduce(total.table, axis=position)))
+        traces.append((axis, Varying(scope, choose(total.table, axis=position))))
+    value = sum(f.table.item() for f in remaining)
+    assignment: dict[str, int] = {}
+    for axis, best in reversed(traces):
+        assignment[axis.path] = int(best.table[tuple(assignment[a.path] for a in best.scope)])
+    return Optimum(value, assignment)
+
+
+def add_all(factors: Sequence[Varying]) -> Varying:
+    """The sum of factors as one table over the union of their variables."""
+    axes = {axis for f in factors for axis in f.scope}
+    entries = int(np.prod([axis.size for axis in axes], dtype=np.float64))
+    if entries > LARGEST_TABLE:
+        names = ", ".join(sorted(axis.path for axis in axes))
+        raise RunError(
+            f"an exact answer needs a table of {entries} entries over {names}",
+            help="use fewer choices where these decisions meet",
+        )
+    total = Varying((), np.asarray(0))
+    for factor in sorted(factors, key=lambda f: f.table.size):
+        total = combine(np.add, total, factor)
+    shape = [axis.size for axis in total.scope]
+    return (
+        total
+        if list(total.table.shape) == shape
+        else Varying(total.scope, np.broadcast_to(total.table, shape))
+    )
+
+
+def elimination_order(factors: Sequence[Varying]) -> list[Axis]:
+    """Variables in the order that keeps the next table smallest, greedily; ties by rank."""
+    scopes = [set(f.scope) for f in factors]
+    left = set().union(*scopes) if scopes else set()
+    touching: dict[Axis, set[Axis]] = {axis: set() for axis in left}
+    for scope in scopes:
+        for axis in scope:
+            touching[axis] |= scope
+    order: list[Axis] = []
+
+    def entries(axis: Axis) -> float:
+        return float(np.prod([a.size for a in touching[axis]], dtype=np.float64))
+
+    cost = {axis: entries(axis) for axis in left}
+    while left:
+        axis = min(left, key=lambda a: (cost[a], a.rank))
+        left.remove(axis)
+        order.append(axis)
+        neighbours = touching.pop(axis) - {axis}
+        for other in neighbours:
+            touching[other] = (touching[other] | neighbours) - {axis}
+            cost[other] = entries(other)
+    return order
+
+
+def at(factor: Varying, fixed: Mapping[str, int]) -> Varying:
+    """The factor with some variables set to the index of a value."""
+    if not any(axis.path in fixed for axis in factor.scope):
+        return factor
+    index = tuple(fixed.get(axis.path, slice(None)) for axis in factor.scope)
+    scope = tuple(axis for axis in factor.scope if axis.path not in fixed)
+    table: Array = np.asarray(factor.table[index])
+    return Varying(scope, table)

@@ -1,0 +1,100 @@
+"""What is wrong with a resolved space and needs its widths or costs to be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tsdsl.analysis.network import Blueprint, Network
+from tsdsl.analysis.terms import CostTable
+from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.operators.layers import NonLocal, walk
+from tsdsl.operators.varying import Varying, differs, is_never
+from tsdsl.source import SourceFile
+from tsdsl.space.resolve import ResolvedSpace
+
+
+def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
+    """Widths that differ where they are summed, maps too small to pool, budgets nobody meets."""
+    blueprint = Blueprint(resolved.space)
+    network = blueprint.whole
+    found = [*_sums(resolved, network, source), *_pools(resolved, network, source)]
+    return found or [*_budgets(resolved, blueprint, source)]
+
+
+def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iterator[Diagnostic]:
+    for node in network.nodes:
+        if node.merge != "sum":
+            continue
+        target = network.by_name[node.inputs[0]]
+        for name in node.inputs[1:]:
+            fused = network.by_name[name]
+            wrong = differs(fused.shape.channels, target.shape.channels) * fused.condition
+            if is_never(wrong):
+                continue
+            example = ""
+            if isinstance(wrong, Varying):
+                index = [int(i[0]) for i in (wrong.table > 0).nonzero()]
+                by_path = resolved.space.decision_by_path
+                example = ", ".join(
+                    f"{axis.path} = {by_path[axis.path].values[i]}"
+                    for axis, i in zip(wrong.scope, index, strict=True)
+                )
+            yield Diagnostic(
+                "TS304",
+                f"at {node.part}, the width of `{name.rsplit('.', 1)[1]}` is not the receiver's",
+                source,
+                resolved.origins[node.part],
+                "widths differ",
+                notes=(f"for instance with {example}",) if example else (),
+                help="use `merge = concat`, or `time_strided_conv`, which yields the receiver's width",
+            )
+
+
+def _pools(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iterator[Diagnostic]:
+    for node in network.nodes:
+        for layer in walk(tuple(layer for block in node.blocks for layer in block.layers)):
+            if isinstance(layer, NonLocal) and layer.pool > min(node.shape_in.height, node.shape_in.width):
+                yield Diagnostic(
+                    "TS301",
+                    f"a pool of {layer.pool} at {node.part} on {node.shape_in.height} x {node.shape_in.width}",
+                    source,
+                    resolved.origins[node.part],
+                    "takes the size below 1",
+                    help="use a smaller `pool`",
+                )
+
+
+def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
+    for step in resolved.space.steps:
+        if step.target_macs is None:
+            continue
+        table = CostTable(blueprint, step.index)
+        low, high = table.bound("macs", "min").value, table.bound("macs", "max").value
+        span = resolved.origins[f"step{step.index}.target"]
+        if low > step.target_macs:
+            yield Diagnostic(
+                "TS404",
+                f"no architecture of step {step.index} has at most {giga(step.target_macs)}",
+                source,
+                span,
+                f"the smallest has {giga(low)}",
+                (Label(resolved.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
+                help=f"raise the target to at least {giga(low)}, or widen the choices downwards",
+            )
+        elif high <= step.target_macs:
+            yield Diagnostic(
+                "TS405",
+                f"every architecture of step {step.index} is within {giga(step.target_macs)}",
+                source,
+                span,
+                f"the largest has {giga(high)}",
+                help="lower the target if it is meant to decide anything",
+            )
+
+
+def giga(macs: int) -> str:
+    """Multiply-adds for a reader: `1.4 GFLOPs`, `350.2 MFLOPs`."""
+    for unit, factor in (("GFLOPs", 10**9), ("MFLOPs", 10**6), ("KFLOPs", 10**3)):
+        if macs >= factor:
+            return f"{macs / factor:.4g} {unit}"
+    return f"{macs} FLOPs"

@@ -1,0 +1,147 @@
+"""The cost of a space as a sum of small tables, each over a few decisions: exact, for all choices.
+
+Built by reading the network once over every decision at the same time. A lookup costs microseconds;
+bounds over all architectures come from variable elimination; nothing is sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from tsdsl.analysis.cost import Cost, network_cost, node_cost, node_costs, plain
+from tsdsl.analysis.elimination import add_all, at, optimum
+from tsdsl.analysis.network import Blueprint, Network, Node
+from tsdsl.operators.varying import Count, Varying
+from tsdsl.space.architecture import canonical
+from tsdsl.space.model import Value
+
+Quantity: TypeAlias = Literal["macs", "params"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An extreme of a cost, and an architecture that reaches it."""
+
+    value: int
+    witness: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Costs of every architecture as they stand after `step` (None: the whole space).
+
+    Decisions of present parts that no step up to `step` makes stand at their first value.
+    """
+
+    blueprint: Blueprint
+    step: int | None = None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network over all decisions at once."""
+        return self.blueprint.over(self.step)
+
+    @cached_property
+    def standing(self) -> Mapping[str, int]:
+        """Decisions that stand at their first value, as the index 0."""
+        if self.step is None:
+            return {}
+        decided = {p for s in self.blueprint.space.steps if s.index <= self.step for p in s.decisions}
+        return {d.path: 0 for d in self.blueprint.space.decisions if d.path not in decided}
+
+    def factors(self, quantity: Quantity) -> Sequence[Varying]:
+        """The tables whose sum is the multiply-adds or parameters, standing decisions put in."""
+        return self._macs if quantity == "macs" else self._params
+
+    @cached_property
+    def _macs(self) -> Sequence[Varying]:
+        return [
+            at(f, self.standing)
+            for f in merged([c.macs for n in self.network.nodes for _, _, c in node_costs(n)])
+        ]
+
+    @cached_property
+    def _params(self) -> Sequence[Varying]:
+        return [
+            at(f, self.standing)
+            for f in merged([c.params for n in self.network.nodes for _, _, c in node_costs(n)])
+        ]
+
+    @cached_property
+    def _index(self) -> Mapping[str, Mapping[Value, int]]:
+        return {
+            d.path: {value: i for i, value in enumerate(d.values)} for d in self.blueprint.space.decisions
+        }
+
+    def macs(self, decisions: Mapping[str, Value]) -> int:
+        """Exact multiply-adds of one architecture, by table lookup."""
+        return self._lookup(self._macs, decisions)
+
+    def params(self, decisions: Mapping[str, Value]) -> int:
+        """Exact parameters of one architecture, by table lookup."""
+        return self._lookup(self._params, decisions)
+
+    def _lookup(self, factors: Sequence[Varying], decisions: Mapping[str, Value]) -> int:
+        index = self._index
+        total = 0
+        for factor in factors:
+            total += int(
+                factor.table[
+                    tuple(
+                        index[a.path][decisions[a.path]] if a.path in decisions else 0 for a in factor.scope
+                    )
+                ]
+            )
+        return total
+
+    def bound(self, quantity: Quantity, sense: Literal["min", "max"]) -> Bound:
+        """The exact minimum or maximum over all architectures, with one that reaches it."""
+        best = optimum(self.factors(quantity), sense)
+        space = self.blueprint.space
+        chosen = {**self.standing, **best.assignment}
+        decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
+        return Bound(int(best.value), canonical(space, decisions, self.step))
+
+    def node_bounds(self, node: Node) -> tuple[int, int]:
+        """The smallest and largest multiply-adds of one node."""
+        factors = [at(f, self.standing) for f in merged([node_cost(node).macs])]
+        return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
+
+
+def merged(counts: Sequence[Count]) -> list[Varying]:
+    """Counts as tables without idle axes; a table whose decisions another has is added to that one."""
+    constant = 0
+    tables: dict[tuple[str, ...], Varying] = {}
+    for count in counts:
+        if not isinstance(count, Varying):
+            constant += count
+            continue
+        table = count.without_constant_axes()
+        if table.paths in tables:
+            table = add_all([tables[table.paths], table])
+        tables[table.paths] = table
+    result: list[Varying] = [Varying((), np.asarray(constant, dtype=np.int64))]
+    for paths in sorted(tables, key=len, reverse=True):
+        table = tables[paths]
+        for position, larger in enumerate(result):
+            if larger.scope and set(table.scope) <= set(larger.scope):
+                result[position] = add_all([larger, table])
+                break
+        else:
+            result.append(table)
+    return result
+
+
+def architecture_cost(
+    blueprint: Blueprint, decisions: Mapping[str, Value], step: int | None = None
+) -> tuple[int, int, int]:
+    """(multiply-adds, parameters, BN parameters) of one architecture, counted layer by layer."""
+    return plain(network_cost(blueprint.network(decisions, step)))
+
+
+__all__ = ["Bound", "Cost", "CostTable", "architecture_cost", "merged"]

@@ -1,0 +1,6 @@
+"""Diagnostics: what is wrong in a file, where, and what to do; many renderings of one type."""
+
+from tsdsl.diagnostics.codes import CODES, Code, Severity
+from tsdsl.diagnostics.diagnostic import Diagnostic, Label, ordered
+
+__all__ = ["CODES", "Code", "Diagnostic", "Label", "Severity", "ordered"]

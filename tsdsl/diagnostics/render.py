@@ -1,0 +1,121 @@
+"""Renderers of diagnostics: rich with the source underlined, one line each, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tsdsl.diagnostics.diagnostic import Diagnostic
+from tsdsl.source import SourceFile, Span
+
+_STYLES = {"error": "bold red", "warning": "bold yellow"}
+_TAB = "    "
+_LONGEST_LINE_SHOWN = 240
+
+
+def render_rich(diagnostics: Sequence[Diagnostic], console: Console) -> None:
+    """Print each with its source line underlined, in the manner of rustc."""
+    for diagnostic in diagnostics:
+        console.print(rich_text(diagnostic), soft_wrap=True)
+
+
+def rich_text(diagnostic: Diagnostic) -> Text:
+    """One diagnostic with its source lines underlined."""
+    style = _STYLES[diagnostic.severity]
+    source = diagnostic.source
+    start = source.position(diagnostic.span.start)
+    places = [(diagnostic.span, diagnostic.label, style, "^")]
+    places += [(label.span, label.message, "bold blue", "-") for label in diagnostic.labels]
+    gutter = max(len(str(source.position(span.start).line)) for span, _, _, _ in places)
+    text = Text()
+    text.append(f"{diagnostic.severity}[{diagnostic.code}]", style)
+    text.append(f": {diagnostic.message}\n", "bold")
+    text.append(f"{' ' * gutter}--> ", "blue")
+    text.append(f"{source.name}:{start.line}:{start.column}\n")
+    text.append(f"{' ' * gutter} |\n", "blue")
+    previous = None
+    for span, message, place_style, mark in sorted(places, key=lambda place: place[0].start):
+        line = source.position(span.start).line
+        if previous is not None and line > previous + 1:
+            text.append(f"{'.' * min(3, gutter + 1)}\n", "blue")
+        if line != previous:
+            text.append(f"{line:>{gutter}} | ", "blue")
+            text.append(f"{_shown(source.line(line))}\n")
+        before, width = _underline(source, span)
+        text.append(f"{' ' * gutter} | ", "blue")
+        text.append(f"{' ' * before}{mark * width} {message}".rstrip() + "\n", place_style)
+        previous = line
+    for note in diagnostic.notes:
+        text.append(f"{' ' * gutter} = ", "blue")
+        text.append("note: ", "bold")
+        text.append(f"{note}\n")
+    if diagnostic.help:
+        text.append(f"{' ' * gutter} = ", "blue")
+        text.append("help: ", "bold green")
+        text.append(f"{diagnostic.help}\n")
+    return text
+
+
+def _shown(line: str) -> str:
+    shown = line.replace("\t", _TAB)
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    return shown if len(shown) <= _LONGEST_LINE_SHOWN else shown[:_LONGEST_LINE_SHOWN] + " ..."
+
+
+def _underline(source: SourceFile, span: Span) -> tuple[int, int]:
+    """(cells before, cells underlined) on the first line of a span."""
+    start = source.position(span.start)
+    line = source.line(start.line)
+    before = line[: start.column - 1].replace("\t", _TAB)
+    end = min(start.column - 1 + max(1, span.end - span.start), max(len(line), start.column))
+    marked = line[start.column - 1 : end].replace("\t", _TAB)
+    return min(len(before), _LONGEST_LINE_SHOWN), max(1, min(len(marked), _LONGEST_LINE_SHOWN))
+
+
+def concise(diagnostic: Diagnostic) -> str:
+    """One line: `file:line:column: severity[code] message (help)`."""
+    position = diagnostic.source.position(diagnostic.span.start)
+    help_text = f" (help: {diagnostic.help})" if diagnostic.help else ""
+    return (
+        f"{diagnostic.source.name}:{position.line}:{position.column}: "
+        f"{diagnostic.severity}[{diagnostic.code}] {diagnostic.message}{help_text}"
+    )
+
+
+def as_json(diagnostics: Sequence[Diagnostic], files: Sequence[str]) -> dict[str, Any]:
+    """The JSON contract of `tsdsl check --format json`; lines and columns count from 1."""
+    errors = sum(d.severity == "error" for d in diagnostics)
+    return {
+        "files": list(files),
+        "diagnostics": [_one(d) for d in diagnostics],
+        "summary": {"errors": errors, "warnings": len(diagnostics) - errors},
+    }
+
+
+def _one(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message,
+        "file": diagnostic.source.name,
+        "span": _span(diagnostic.source, diagnostic.span),
+        "label": diagnostic.label,
+        "labels": [
+            {"span": _span(diagnostic.source, label.span), "message": label.message}
+            for label in diagnostic.labels
+        ],
+        "notes": list(diagnostic.notes),
+        "help": diagnostic.help,
+        "fixes": [],
+    }
+
+
+def _span(source: SourceFile, span: Span) -> dict[str, dict[str, int]]:
+    start, end = source.position(span.start), source.position(span.end)
+    return {
+        "start": {"line": start.line, "column": start.column},
+        "end": {"line": end.line, "column": end.column},
+    }

@@ -1,0 +1,295 @@
+"""Fusion and attention slots: places selected, alternatives resolved, sizes compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from tsdsl.diagnostics import Label
+from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
+from tsdsl.operators.schema import Operator
+from tsdsl.source import Span
+from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
+from tsdsl.space.resolve.context import Context, did_you_mean
+from tsdsl.space.resolve.selectors import selectors, selects
+from tsdsl.space.resolve.streams import resolve_settings
+from tsdsl.syntax import ast
+
+Place: TypeAlias = tuple[int, int]
+Sizes: TypeAlias = Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A slot statement whose attributes are known: where its slots are, and what they may hold."""
+
+    after: ast.Attribute
+    op: ast.Attribute
+    merge: Literal["concat", "sum"]
+
+
+def resolve_fusion(
+    context: Context, fusion: ast.Fusion, streams: Mapping[str, Stream], prefix: str, taken: dict[str, Span]
+) -> list[FusionSlot]:
+    """The slots of one `fusion A -> B { ... }`."""
+    names = (fusion.source, fusion.target)
+    known = True
+    for name in names:
+        if name.text not in streams:
+            context.unknown_name(name, "stream", streams)
+            known = False
+    if known and names[0].text == names[1].text:
+        context.report(
+            "TS104", names[1].span, f"a fusion joins two streams, not `{names[1].text}` with itself"
+        )
+        known = False
+    where = f"fusion {fusion.source.text} -> {fusion.target.text}"
+    written = _written(
+        context, fusion.attributes, fusion.source.span.to(fusion.target.span), where, fusion.broken, True
+    )
+    if not known or written is None:
+        return []
+    source, target = streams[fusion.source.text], streams[fusion.target.text]
+    if source.frames % target.frames:
+        context.report(
+            "TS303",
+            fusion.source.span.to(fusion.target.span),
+            f"{target.frames} frames of `{target.name}` do not divide {source.frames} of `{source.name}`",
+            label="frames do not divide",
+            labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
+            help="fuse from the stream with more frames to the one with fewer",
+        )
+        return []
+    with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
+    in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}
+    places = _places(context, written.after, target.name, sorted(in_both), with_successor)
+    alternatives = _alternatives(context, written.op, FUSIONS, where)
+    slots = []
+    for stage, index in places:
+        path = f"{prefix}.stage{stage}.group{index}"
+        if not _is_free(context, path, written.after.value.span, taken) or alternatives is None:
+            continue
+        made, decision = _decided(context, path, alternatives, written.op.value.span)
+        if made is not None:
+            slots.append(
+                FusionSlot(
+                    path=path,
+                    source=source.name,
+                    target=target.name,
+                    stage=stage,
+                    group=index,
+                    merge=written.merge,
+                    alternatives=made,
+                    decision=decision,
+                )
+            )
+    return slots
+
+
+def resolve_attention(
+    context: Context, attention: ast.Attention, streams: Mapping[str, Stream], taken: dict[str, Span]
+) -> list[AttentionSlot]:
+    """The slots of one `attention A, B { ... }`."""
+    names = ", ".join(name.text for name in attention.streams)
+    where = f"attention {names}"
+    span = attention.streams[0].span.to(attention.streams[-1].span)
+    written = _written(context, attention.attributes, span, where, attention.broken, False)
+    alternatives = _alternatives(context, written.op, ATTENTIONS, where) if written is not None else None
+    slots = []
+    for name in attention.streams:
+        stream = streams.get(name.text)
+        if stream is None:
+            context.unknown_name(name, "stream", streams)
+            continue
+        if written is None:
+            continue
+        all_places = [(g.stage, g.index) for g in stream.groups]
+        for stage, index in _places(context, written.after, stream.name, all_places, set(all_places)):
+            path = f"attention.{group_path(stream.name, stage, index)}"
+            if not _is_free(context, path, written.after.value.span, taken) or alternatives is None:
+                continue
+            made, decision = _decided(context, path, alternatives, written.op.value.span)
+            if made is not None:
+                slots.append(
+                    AttentionSlot(
+                        path=path,
+                        stream=stream.name,
+                        stage=stage,
+                        group=index,
+                        alternatives=made,
+                        decision=decision,
+                    )
+                )
+    return slots
+
+
+def _written(
+    context: Context, attributes: Sequence[ast.Attribute], span: Span, where: str, broken: bool, merges: bool
+) -> Written | None:
+    known = ["after", "op", "merge"] if merges else ["after", "op"]
+    given = context.attributes(attributes, known, where)
+    if broken or context.missing(["after", "op"], given, span, where):
+        return None
+    merge = "concat"
+    if "merge" in given:
+        value = given["merge"].value
+        name = value.bare_name if isinstance(value, ast.Selector) else None
+        if name not in ("concat", "sum"):
+            context.report(
+                "TS201",
+                value.span,
+                "`merge` is concat or sum",
+                label="unknown value",
+                help=did_you_mean(name or "", ["concat", "sum"]),
+            )
+            return None
+        merge = name
+    return Written(given["after"], given["op"], cast("Literal['concat', 'sum']", merge))
+
+
+def _places(
+    context: Context, after: ast.Attribute, stream: str, known: Sequence[Place], allowed: set[Place]
+) -> list[Place]:
+    """The places that the selectors match, in order; each selector must match one that is allowed."""
+    found: set[Place] = set()
+    for selector in selectors(context, after.value, "after") or ():
+        matched = {
+            place
+            for place in known
+            if selects(selector, group_path(stream, *place))
+            and selector.segments[-1].word.text in ("stage", "group", stream)
+        }
+        names_other_stream = selector.segments[0].word.text not in ("stage", "group", stream)
+        if names_other_stream and context.origins.get(selector.segments[0].word.text) is not None:
+            continue
+        if not matched:
+            context.report(
+                "TS306",
+                selector.span,
+                f"this selects no group of `{stream}`",
+                label="matches nothing",
+                help="groups are named like `stage[2].group[1, 2]`",
+            )
+        elif not matched & allowed:
+            context.report(
+                "TS305",
+                selector.span,
+                f"no group of `{stream}` follows here to receive what is fused",
+                label="nothing comes after this place",
+                help="fuse at the end of an earlier group",
+            )
+        found |= matched & allowed
+    return [place for place in known if place in found]
+
+
+Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
+
+
+def _alternatives(
+    context: Context, op: ast.Attribute, operators: Mapping[str, Operator], where: str
+) -> list[tuple[str, Made]] | None:
+    """The alternatives by name, each with what makes it at a place; None with diagnostics."""
+    items = op.value.items if isinstance(op.value, ast.Choice) else (op.value,)
+    if not items:
+        context.report("TS203", op.value.span, "a choice needs at least one value", label="empty")
+        return None
+    found: list[tuple[str, Made]] = []
+    failed = False
+    for item in items:
+        call = item if isinstance(item, ast.Call) else None
+        name = call.name if call else _bare(item)
+        if name is None:
+            context.report(
+                "TS201", item.span, "an alternative is an operator or `none`", label="not an operator"
+            )
+            failed = True
+            continue
+        if name.text != NONE and name.text not in operators:
+            context.unknown_name(name, f"operator of {where.split(' ')[0]}", [NONE, *operators])
+            failed = True
+            continue
+        if any(name.text == other for other, _ in found):
+            context.report(
+                "TS203", name.span, f"`op` repeats `{name.text}`", label="again here", help="remove one"
+            )
+            failed = True
+            continue
+        if name.text == NONE:
+            if call is not None and call.arguments:
+                context.report("TS105", call.arguments[0].name.span, "`none` has no attributes")
+                failed = True
+            found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
+        else:
+            found.append((name.text, _maker(context, operators[name.text], call, name.span)))
+    return None if failed else found
+
+
+def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Span) -> Made:
+    def make(path: str, parent: Parent | None) -> Alternative | None:
+        settings = resolve_settings(
+            context,
+            operator.name,
+            operator.attributes,
+            call,
+            f"{path}.op.{operator.name}",
+            span=span,
+            broken=call.broken if call else False,
+            parent=parent,
+        )
+        return None if settings is None else Alternative(operator=operator.name, attributes=settings)
+
+    return make
+
+
+def _bare(item: ast.Expression) -> ast.Name | None:
+    return item.segments[0].word if isinstance(item, ast.Selector) and item.bare_name is not None else None
+
+
+def _decided(
+    context: Context, path: str, alternatives: list[tuple[str, Made]], span: Span
+) -> tuple[tuple[Alternative, ...] | None, str | None]:
+    """The alternatives made at a place, and the path of the decision between them."""
+    context.origins[path] = span
+    decision = f"{path}.op" if len(alternatives) > 1 else None
+    if decision is not None:
+        context.decide(decision, tuple(name for name, _ in alternatives), span)
+    made = []
+    for name, make in alternatives:
+        made.append(make(path, Parent(path=decision, value=name) if decision is not None else None))
+    if any(alternative is None for alternative in made):
+        return None, None
+    return tuple(alternative for alternative in made if alternative is not None), decision
+
+
+def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) -> bool:
+    if path in taken:
+        context.duplicate(f"slot `{path}`", span, taken[path])
+        return False
+    taken[path] = span
+    return True
+
+
+def check_sizes(context: Context, slots: Sequence[Slot], sizes: Sizes) -> None:
+    """Both streams of a fusion have the same height and width at its place (TS302)."""
+    for slot in slots:
+        if not isinstance(slot, FusionSlot):
+            continue
+        source = group_path(slot.source, slot.stage, slot.group)
+        target = group_path(slot.target, slot.stage, slot.group)
+        if sizes[source] != sizes[target]:
+            context.report(
+                "TS302",
+                context.origins[slot.path],
+                f"`{slot.source}` is {_by(sizes[source])}, `{slot.target}` {_by(sizes[target])} at {slot.path}",
+                label="sizes differ",
+                labels=[
+                    Label(context.origins[source], f"{_by(sizes[source])} after this group"),
+                    Label(context.origins[target], f"{_by(sizes[target])} after this group"),
+                ],
+                help="give both streams the same strides up to here",
+            )
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -1,0 +1,201 @@
+"""Steps and models: which decisions each step makes, in what order parts come in, how models scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tsdsl.diagnostics import Label
+from tsdsl.source import Span
+from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step
+from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.selectors import selectors, selects
+from tsdsl.space.resolve.values import exact, flops, whole
+from tsdsl.syntax import ast
+
+MOST_EPOCHS = 1_000_000
+MOST_PIXELS = 8192
+
+
+def resolve_steps(
+    context: Context,
+    steps: Sequence[ast.Step],
+    decisions: Sequence[Decision],
+    streams: Sequence[str],
+    slots: Sequence[Slot],
+) -> tuple[Step, ...]:
+    """The steps in order of their numbers; each decision belongs to at most one."""
+    made: dict[str, tuple[int, Span]] = {}
+    seen: dict[int, Span] = {}
+    resolved = []
+    for step in steps:
+        index = whole(context, step.index, "a step's number", 1, 999)
+        where = f"step {index}"
+        given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
+        if index is None:
+            continue
+        if index in seen:
+            context.duplicate(where, step.index.span, seen[index])
+            continue
+        seen[index] = step.index.span
+        context.origins[f"step{index}"] = step.index.span
+        if step.broken or context.missing(["search"], given, step.index.span, where):
+            continue
+        target = flops(context, given["target"].value, "`target`") if "target" in given else None
+        if "target" in given:
+            context.origins[f"step{index}.target"] = given["target"].value.span
+        epochs = whole(context, given["epochs"].value, "`epochs`", 1, MOST_EPOCHS) if "epochs" in given else 1
+        parts = [*streams, *(slot.path for slot in slots)]
+        paths: list[str] = []
+        names: set[str] = set()
+        for selector in selectors(context, given["search"].value, "search") or ():
+            matched = [d.path for d in decisions if selects(selector, d.path)]
+            named = [part for part in parts if selects(selector, part)]
+            if not matched and not named:
+                context.report(
+                    "TS306",
+                    selector.span,
+                    "this selects no decision and no part of the space",
+                    label="matches nothing",
+                    help=f"parts are {', '.join(f'`{name}`' for name in (*streams, 'fusion', 'attention'))}",
+                )
+            names.update(named)
+            for path in matched:
+                names.update(part for part in parts if path == part or path.startswith(part + "."))
+                _claim(context, path, index, selector.span, made, paths)
+        order = {part: rank for rank, part in enumerate(parts)}
+        resolved.append(
+            Step(
+                index=index,
+                title=step.title.value if step.title is not None else "",
+                decisions=tuple(d.path for d in decisions if d.path in set(paths)),
+                names=tuple(sorted(names, key=order.__getitem__)),
+                target_macs=target,
+                epochs=epochs or 1,
+            )
+        )
+    ordered = tuple(sorted(resolved, key=lambda step: step.index))
+    _check_order(context, ordered, slots)
+    if steps and not any(step.broken for step in steps):
+        _warn_undecided(context, decisions, made)
+    return ordered
+
+
+def _claim(
+    context: Context, path: str, index: int, span: Span, made: dict[str, tuple[int, Span]], paths: list[str]
+) -> None:
+    if path not in made:
+        made[path] = (index, span)
+        paths.append(path)
+    elif made[path][0] != index:
+        other, first = made[path]
+        already = any(d.code == "TS401" and d.span == span for d in context.diagnostics)
+        if not already:
+            context.report(
+                "TS401",
+                span,
+                f"step {index} makes `{path}`, which step {other} makes already",
+                label="decided twice",
+                labels=[Label(first, f"step {other} decides it here")],
+                help="let one step name it",
+            )
+
+
+def _check_order(context: Context, steps: Sequence[Step], slots: Sequence[Slot]) -> None:
+    """A slot is named no earlier than the streams it stands on (TS403)."""
+    by_path = {slot.path: slot for slot in slots}
+    present: set[str] = set()
+    for step in steps:
+        present |= set(step.names)
+        reported: set[str] = set()
+        for name in step.names:
+            slot = by_path.get(name)
+            if slot is None:
+                continue
+            needed = (slot.source, slot.target) if isinstance(slot, FusionSlot) else (slot.stream,)
+            for stream in needed:
+                if stream not in present and stream not in reported:
+                    reported.add(stream)
+                    context.report(
+                        "TS403",
+                        context.origins[f"step{step.index}"],
+                        f"step {step.index} searches `{name}`, but stream `{stream}` comes in no step so far",
+                        label="comes too early",
+                        help=f"name `{stream}` in this step or an earlier one",
+                    )
+
+
+def _warn_undecided(context: Context, decisions: Sequence[Decision], made: Mapping[str, object]) -> None:
+    left = [d for d in decisions if d.path not in made]
+    if left:
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        context.report(
+            "TS402",
+            context.origins[left[0].path],
+            f"no step decides `{left[0].path}`{more}",
+            label="left out by every step",
+            notes=["a progressive search keeps such a decision at the first of its values"],
+            help="name it in a step's `search`",
+        )
+
+
+def resolve_models(
+    context: Context, models: Sequence[ast.Model], streams: Sequence[str], slots: Sequence[Slot]
+) -> tuple[Scale, ...]:
+    """The models in order; `from` takes over what an earlier one says."""
+    resolved: dict[str, Scale] = {}
+    spans: dict[str, Span] = {}
+    parts = [*streams, *(slot.path for slot in slots)]
+    for model in models:
+        name = model.name.text
+        if name in spans:
+            context.duplicate(f"model `{name}`", model.name.span, spans[name])
+            continue
+        spans[name] = model.name.span
+        base = Scale(name=name)
+        if model.base is not None:
+            if model.base.text not in resolved:
+                if model.base.text not in spans:
+                    context.unknown_name(model.base, "model before this one", resolved)
+                continue
+            base = resolved[model.base.text]
+        given = context.attributes(model.attributes, ["size", "depth", "width", "without"], f"model `{name}`")
+        changes: dict[str, object] = {"name": name}
+        if "size" in given:
+            changes["size"] = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS)
+        for factor in ("depth", "width"):
+            if factor in given:
+                value = _factor(context, given[factor])
+                if value is not None:
+                    changes[factor] = value
+        if "without" in given:
+            changes["without"] = _left_out(context, given["without"], parts)
+        resolved[name] = base.model_copy(update=changes)
+    return tuple(resolved.values())
+
+
+def _factor(context: Context, attribute: ast.Attribute) -> float | None:
+    value = attribute.value
+    if not isinstance(value, ast.Factor | ast.Number):
+        context.report("TS201", value.span, f"`{attribute.name.text}` is a factor", help="for instance `2x`")
+        return None
+    number = exact(context, value)
+    if number is None:
+        return None
+    if not 0 < number <= 64:
+        context.report(
+            "TS202", value.span, f"`{attribute.name.text}` is above 0x and at most 64x, not {number}x"
+        )
+        return None
+    return float(number)
+
+
+def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str]) -> tuple[str, ...]:
+    left_out: set[str] = set()
+    for selector in selectors(context, attribute.value, "without") or ():
+        matched = [part for part in parts if selects(selector, part)]
+        if not matched:
+            context.report(
+                "TS306", selector.span, "this selects no part of the space", label="matches nothing"
+            )
+        left_out.update(matched)
+    return tuple(part for part in parts if part in left_out)

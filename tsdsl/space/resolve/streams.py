@@ -1,0 +1,191 @@
+"""Streams, stages and groups: operators looked up, attributes checked, choices made decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tsdsl.operators.registry import BLOCKS
+from tsdsl.operators.schema import Attribute
+from tsdsl.source import Span
+from tsdsl.space.model import Group, Parent, Setting, Stage, Stream, group_path
+from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.values import setting, whole
+from tsdsl.syntax import ast
+
+MOST_FRAMES = 4096
+MOST_REPEATS = 1024
+
+
+def resolve_stream(context: Context, stream: ast.Stream) -> Stream | None:
+    """A stream with its stages, or None where something in it could not be resolved."""
+    name = stream.name.text
+    context.origins[name] = stream.name.span
+    given = context.attributes(stream.attributes, ["frames"], f"stream `{name}`")
+    frames = None
+    if stream.broken and "frames" not in given:
+        pass
+    elif not context.missing(["frames"], given, stream.name.span, f"stream `{name}`"):
+        frames = whole(context, given["frames"].value, "`frames`", 1, MOST_FRAMES)
+        context.origins[f"{name}.frames"] = given["frames"].value.span
+    seen: dict[int, Span] = {}
+    stages: list[Stage | None] = []
+    for stage in stream.stages:
+        index = whole(context, stage.index, "a stage's number", 0, 999)
+        if index is None:
+            continue
+        if index in seen:
+            context.duplicate(f"stage {index} of `{name}`", stage.index.span, seen[index])
+            continue
+        if seen and index < max(seen):
+            context.report(
+                "TS309",
+                stage.index.span,
+                f"stage {index} stands after stage {max(seen)}",
+                label="out of order",
+                help="write stages in the order in which they run",
+            )
+        seen[index] = stage.index.span
+        stages.append(resolve_stage(context, name, index, stage))
+    if not stream.stages and not stream.broken:
+        context.report(
+            "TS307", stream.name.span, f"stream `{name}` has no stages", help="add `stage 0 { ... }`"
+        )
+    if frames is None or not stages or any(stage is None for stage in stages):
+        return None
+    return Stream(name=name, frames=frames, stages=tuple(stage for stage in stages if stage is not None))
+
+
+def resolve_stage(context: Context, stream: str, index: int, stage: ast.Stage) -> Stage | None:
+    """A stage with its groups."""
+    context.origins[f"{stream}.stage{index}"] = stage.index.span
+    if not stage.groups and not stage.broken:
+        context.report("TS307", stage.index.span, f"stage {index} of `{stream}` has no groups", label="empty")
+    groups = [resolve_group(context, stream, index, number, g) for number, g in enumerate(stage.groups, 1)]
+    if not groups or stage.broken or any(group is None for group in groups):
+        return None
+    return Stage(index=index, groups=tuple(group for group in groups if group is not None))
+
+
+def resolve_group(context: Context, stream: str, stage: int, index: int, group: ast.Group) -> Group | None:
+    """A group: its operator's attributes, those of a block alias first and overridden by its own."""
+    path = group_path(stream, stage, index)
+    context.origins[path] = group.span
+    repeat = whole(context, group.repeat, "a repeat", 1, MOST_REPEATS) if group.repeat is not None else 1
+    call, operator_name, broken = group.call, group.call.name, group.call.broken
+    inherited: tuple[ast.Attribute, ...] = ()
+    if call.name.text in context.blocks:
+        alias = context.blocks[call.name.text]
+        context.used.add(call.name.text)
+        inherited, broken = alias.call.arguments, broken or alias.call.broken
+        operator_name = alias.call.name
+        if operator_name.text not in BLOCKS:
+            return None
+    operator = BLOCKS.get(operator_name.text)
+    if operator is None:
+        context.unknown_name(call.name, "operator or block", [*BLOCKS, *context.blocks])
+        return None
+    attributes = resolve_settings(
+        context, operator.name, operator.attributes, call, path, broken=broken, inherited=inherited
+    )
+    if attributes is None or repeat is None:
+        return None
+    return Group(
+        path=path,
+        stream=stream,
+        stage=stage,
+        index=index,
+        operator=operator.name,
+        attributes=attributes,
+        repeat=repeat,
+    )
+
+
+def resolve_settings(
+    context: Context,
+    name: str,
+    schema: tuple[Attribute, ...],
+    call: ast.Call | None,
+    path: str,
+    *,
+    span: Span | None = None,
+    broken: bool = False,
+    inherited: tuple[ast.Attribute, ...] = (),
+    parent: Parent | None = None,
+) -> dict[str, Setting] | None:
+    """The settings of an operator in the order of its attributes, or None with diagnostics."""
+    arguments = call.arguments if call is not None else ()
+    known = [attribute.name for attribute in schema]
+    where = f"`{name}`"
+    own = context.attributes(arguments, known, where)
+    given = {a.name.text: a for a in inherited if a.name.text in known} | own
+    before = len(context.diagnostics)
+    if not broken:
+        at = call.name.span if call is not None else span or Span(0, 0)
+        context.missing(required(schema), given, at, where)
+    result: dict[str, Setting] = {}
+    for attribute in schema:
+        if attribute.name in given:
+            value = setting(
+                context, attribute, given[attribute.name].value, f"{path}.{attribute.name}", parent
+            )
+            if value is not None:
+                result[attribute.name] = value
+    failed = len(context.diagnostics) > before or len(own) < len(arguments) or len(result) < len(given)
+    return None if failed or broken else result
+
+
+def required(attributes: tuple[Attribute, ...]) -> list[str]:
+    """The attributes that must be written."""
+    return [a.name for a in attributes if a.default is None and not a.optional]
+
+
+def check_block_alias(context: Context, alias: ast.BlockAlias) -> None:
+    """Report an alias of an unknown operator, and attributes that its operator does not have."""
+    operator = BLOCKS.get(alias.call.name.text)
+    if operator is None:
+        context.unknown_name(alias.call.name, "operator", BLOCKS)
+        return
+    context.attributes(alias.call.arguments, [a.name for a in operator.attributes], f"`{operator.name}`")
+
+
+def check_frames(context: Context, streams: Mapping[str, Stream]) -> None:
+    """Every stream's frames divide those of every stream that sees more (TS303)."""
+    ordered = sorted(streams.values(), key=lambda stream: stream.frames)
+    for position, few in enumerate(ordered):
+        for many in ordered[position + 1 :]:
+            if many.frames % few.frames:
+                context.report(
+                    "TS303",
+                    context.origins[f"{few.name}.frames"],
+                    f"{few.frames} frames of `{few.name}` do not divide {many.frames} of `{many.name}`",
+                    label="does not divide",
+                    notes=[
+                        "streams see the same clip: the sparser one takes every n-th frame of the denser one"
+                    ],
+                    help="use " + " or ".join(str(n) for n in _nearest_divisors(many.frames, few.frames)),
+                )
+
+
+def _nearest_divisors(number: int, near: int) -> list[int]:
+    divisors = [d for d in range(1, number + 1) if number % d == 0]
+    below = [d for d in divisors if d < near]
+    above = [d for d in divisors if d > near]
+    return [*below[-1:], *above[:1]]
+
+
+def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tuple[int, int]]:
+    """(height, width) after each group; a stride larger than the map it meets is an error (TS301)."""
+    sizes: dict[str, tuple[int, int]] = {}
+    side = size
+    for group in stream.groups:
+        if group.stride > side:
+            context.report(
+                "TS301",
+                context.origins.get(f"{group.path}.stride", context.origins[group.path]),
+                f"a stride of {group.stride} on a map of {side} x {side}",
+                label="takes the size below 1",
+                help="remove a stride, or raise `size`",
+            )
+        side = -(-side // group.stride)
+        sizes[group.path] = (side, side)
+    return sizes

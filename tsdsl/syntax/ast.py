@@ -1,0 +1,257 @@
+"""The syntax tree: what was written, with spans, before any name or value is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from tsdsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name where it is declared or used."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An integer or decimal number, exactly as written."""
+
+    value: Decimal
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSize:
+    """`1x3x3`."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """`2x`."""
+
+    value: Decimal
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A quoted string, without its quotes."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """`1.4 GFLOPs`."""
+
+    value: Decimal
+    unit: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`32 .. 48 by 8`; `step` is None where it is not written."""
+
+    low: Number
+    high: Number
+    step: Number | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`{1, 3, 5}`."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`mb(channels = 8, stride = 2)`; `broken` where a part could not be read."""
+
+    name: Name
+    arguments: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a selector: a word, and the indices in brackets (None: no brackets; empty: `*`)."""
+
+    word: Name
+    indices: tuple[tuple[Number, Number], ...] | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """`sparse.stage[2..4].group[*]`, or a bare name."""
+
+    segments: tuple[Segment, ...]
+    span: Span
+
+    @property
+    def bare_name(self) -> str | None:
+        """The name, where that is all it is."""
+        return (
+            self.segments[0].word.text
+            if len(self.segments) == 1 and self.segments[0].indices is None
+            else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Values separated by commas."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
+Expression: TypeAlias = (
+    Number | KernelSize | Factor | Text | Quantity | Range | Choice | Call | Selector | Sequence
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`name = value`."""
+
+    name: Name
+    value: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """`domain NAME = VALUE`."""
+
+    name: Name
+    value: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAlias:
+    """`block NAME = OPERATOR(...)`."""
+
+    name: Name
+    call: Call
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`group OPERATOR(...) * REPEAT`."""
+
+    call: Call
+    repeat: Number | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`stage I { ... }`."""
+
+    index: Number
+    groups: tuple[Group, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """`stream NAME { ... }`."""
+
+    name: Name
+    attributes: tuple[Attribute, ...]
+    stages: tuple[Stage, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """`fusion A -> B { ... }`."""
+
+    source: Name
+    target: Name
+    attributes: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """`attention A, B { ... }`."""
+
+    streams: tuple[Name, ...]
+    attributes: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`head { ... }`."""
+
+    attributes: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`step N "title" { ... }`."""
+
+    index: Number
+    title: Text | None
+    attributes: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`model NAME from BASE { ... }`."""
+
+    name: Name
+    base: Name | None
+    attributes: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+Item: TypeAlias = Attribute | Domain | BlockAlias | Stream | Fusion | Attention | Head | Step | Model
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """`space NAME { ... }`; `broken` where an item could not be read."""
+
+    name: Name
+    items: tuple[Item, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A whole file; `broken` where a statement could not be read."""
+
+    version: Number | None
+    spaces: tuple[Space, ...]
+    broken: bool
+    span: Span

@@ -1,0 +1,195 @@
+"""From Lark's tree to the syntax tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from lark import Token, Tree
+
+from tsdsl.source import Span
+from tsdsl.syntax import ast
+
+T = TypeVar("T")
+Node = Tree[Token]
+
+
+def build_file(tree: Node, length: int) -> ast.File:
+    """The syntax tree of a whole file of `length` characters."""
+    version = next((_number(_tokens(t)[0]) for t in _trees(tree, "version")), None)
+    spaces = tuple(_space(t) for t in _trees(tree, "space") if not _is_error(t))
+    broken = any(_is_error(t) for t in _trees(tree, "space"))
+    return ast.File(version, spaces, broken, Span(0, length))
+
+
+def _space(tree: Node) -> ast.Space:
+    items = tuple(
+        cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Tree) and t.data in _ITEMS
+    )
+    return ast.Space(_name(_tokens(tree)[0]), items, _is_broken(tree), _span(tree))
+
+
+def _attribute(tree: Node) -> ast.Attribute:
+    name, value = tree.children
+    return ast.Attribute(_name(cast(Token, name)), _expression(value), _span(tree))
+
+
+def _domain(tree: Node) -> ast.Domain:
+    name, value = tree.children
+    return ast.Domain(_name(cast(Token, name)), _expression(value), _span(tree))
+
+
+def _block(tree: Node) -> ast.BlockAlias:
+    name, call = tree.children
+    return ast.BlockAlias(_name(cast(Token, name)), _call(cast(Node, call)), _span(tree))
+
+
+def _stream(tree: Node) -> ast.Stream:
+    return ast.Stream(
+        _name(_tokens(tree)[0]),
+        _attributes(tree),
+        tuple(_stage(t) for t in _trees(tree, "stage")),
+        _is_broken(tree),
+        _span(tree),
+    )
+
+
+def _stage(tree: Node) -> ast.Stage:
+    groups = tuple(_group(t) for t in _trees(tree, "group"))
+    return ast.Stage(_number(_tokens(tree)[0]), groups, _is_broken(tree), _span(tree))
+
+
+def _group(tree: Node) -> ast.Group:
+    call, repeat = tree.children
+    return ast.Group(
+        _call(cast(Node, call)), _number(repeat) if isinstance(repeat, Token) else None, _span(tree)
+    )
+
+
+def _fusion(tree: Node) -> ast.Fusion:
+    source, target = _tokens(tree)[:2]
+    return ast.Fusion(_name(source), _name(target), _attributes(tree), _is_broken(tree), _span(tree))
+
+
+def _attention(tree: Node) -> ast.Attention:
+    names = tuple(_name(token) for token in _tokens(cast(Node, tree.children[0])))
+    return ast.Attention(names, _attributes(tree), _is_broken(tree), _span(tree))
+
+
+def _head(tree: Node) -> ast.Head:
+    return ast.Head(_attributes(tree), _is_broken(tree), _span(tree))
+
+
+def _step(tree: Node) -> ast.Step:
+    index, title = tree.children[:2]
+    text = ast.Text(title.value[1:-1], _token_span(title)) if isinstance(title, Token) else None
+    return ast.Step(_number(cast(Token, index)), text, _attributes(tree), _is_broken(tree), _span(tree))
+
+
+def _model(tree: Node) -> ast.Model:
+    name, base = tree.children[:2]
+    return ast.Model(
+        _name(cast(Token, name)),
+        _name(base) if isinstance(base, Token) else None,
+        _attributes(tree),
+        _is_broken(tree),
+        _span(tree),
+    )
+
+
+_ITEMS: dict[str, Callable[[Node], Any]] = {
+    "attribute": _attribute,
+    "domain": _domain,
+    "block": _block,
+    "stream": _stream,
+    "fusion": _fusion,
+    "attention": _attention,
+    "head": _head,
+    "step": _step,
+    "model": _model,
+}
+
+
+def _call(tree: Node) -> ast.Call:
+    arguments = tuple(_attribute(t) for t in _trees(tree, "argument"))
+    return ast.Call(_name(_tokens(tree)[0]), arguments, _is_broken(tree), _span(tree))
+
+
+def _expression(tree: Any) -> ast.Expression:
+    return cast(ast.Expression, _EXPRESSIONS[tree.data](tree))
+
+
+def _number(token: Token) -> ast.Number:
+    return ast.Number(Decimal(token.value), _token_span(token))
+
+
+def _range(tree: Node) -> ast.Range:
+    numbers = [_number(_tokens(t)[0]) for t in tree.children if isinstance(t, Tree)]
+    return ast.Range(numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None, _span(tree))
+
+
+def _quantity(tree: Node) -> ast.Quantity:
+    number, unit = tree.children
+    value = _number(_tokens(cast(Node, number))[0]).value
+    return ast.Quantity(value, cast(Token, unit).value, _span(tree))
+
+
+def _items(tree: Node) -> tuple[ast.Expression, ...]:
+    return tuple(_expression(child) for child in tree.children if isinstance(child, Tree))
+
+
+def _segment(tree: Node) -> ast.Segment:
+    word = _name(_tokens(cast(Node, tree.children[0]))[0])
+    indices: tuple[tuple[ast.Number, ast.Number], ...] | None = None
+    for inner in _trees(tree, "indices"):
+        ranges = [[_number(t) for t in _tokens(i)] for i in _trees(inner, "index")]
+        indices = tuple((numbers[0], numbers[-1]) for numbers in ranges)
+    return ast.Segment(word, indices, _span(tree))
+
+
+_EXPRESSIONS: dict[str, Callable[[Node], Any]] = {
+    "number": lambda t: _number(_tokens(t)[0]),
+    "kernel": lambda t: ast.KernelSize(_tokens(t)[0].value, _span(t)),
+    "factor": lambda t: ast.Factor(Decimal(_tokens(t)[0].value[:-1]), _span(t)),
+    "string": lambda t: ast.Text(_tokens(t)[0].value[1:-1], _span(t)),
+    "range": _range,
+    "quantity": _quantity,
+    "choice": lambda t: ast.Choice(_items(t), _span(t)),
+    "list": lambda t: ast.Sequence(_items(t), _span(t)),
+    "call": _call,
+    "selector": lambda t: ast.Selector(tuple(_segment(s) for s in _trees(t, "segment")), _span(t)),
+}
+
+
+def _name(token: Token) -> ast.Name:
+    return ast.Name(token.value, _token_span(token))
+
+
+def _attributes(tree: Node) -> tuple[ast.Attribute, ...]:
+    return tuple(_attribute(t) for t in _trees(tree, "attribute"))
+
+
+def _trees(tree: Node, rule: str) -> list[Node]:
+    return [child for child in tree.children if isinstance(child, Tree) and child.data == rule]
+
+
+def _tokens(tree: Node) -> list[Token]:
+    return [child for child in tree.children if isinstance(child, Token)]
+
+
+def _is_error(tree: Node) -> bool:
+    return any(token.type == "ERROR" for token in _tokens(tree))
+
+
+def _is_broken(tree: Node) -> bool:
+    return bool(_trees(tree, "error"))
+
+
+def _span(tree: Node) -> Span:
+    return Span(tree.meta.start_pos, tree.meta.end_pos)
+
+
+def _token_span(token: Token) -> Span:
+    start = token.start_pos or 0
+    return Span(start, token.end_pos if token.end_pos is not None else start + len(token))

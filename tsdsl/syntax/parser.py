@@ -1,0 +1,243 @@
+"""Parsing with recovery: any text gives a tree and a list of diagnostics, and nothing is raised.
+
+Lark's own error callback yields many errors for one mistake, so the parser is driven token by token.
+On an error the contexts that are open (call, group list, space body, file) are tried from the inside
+out: the innermost one that can go on at a later token takes an ERROR in place of what it could not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, cast
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedToken
+
+from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.source import SourceFile, Span
+from tsdsl.syntax import ast
+from tsdsl.syntax.build import build_file
+from tsdsl.syntax.words import expected_words, token_words
+
+_SILENT = frozenset({"WS", "COMMENT", "BAD"})
+_ITEM_KEYWORDS = frozenset(
+    {"SPACE", "DOMAIN", "BLOCK", "STREAM", "STAGE", "GROUP", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"}
+)
+_CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A syntax tree and what was wrong with the text."""
+
+    file: ast.File
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@lru_cache(maxsize=1)
+def _lark() -> Lark:
+    grammar = files("tsdsl.grammars").joinpath("tsspace.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=True)
+
+
+def parse(source: SourceFile) -> Parsed:
+    """The syntax tree of a text, with a diagnostic for each thing that could not be read."""
+    return _Driver(source).run()
+
+
+class _Driver:
+    def __init__(self, source: SourceFile) -> None:
+        self.source = source
+        self.diagnostics: list[Diagnostic] = []
+        # lark annotates only half of its InteractiveParser, hence Any.
+        self.parser: Any = _lark().parse_interactive("")
+        self.tokens = self.meaningful()
+        self.position = 0
+
+    def meaningful(self) -> list[Token]:
+        """All tokens but space and comments; unknown characters become diagnostics."""
+        kept: list[Token] = []
+        bad: list[Token] = []
+        for token in _lark().lex(self.source.text, dont_ignore=True):
+            if token.type == "BAD":
+                bad.append(token)
+            elif token.type not in _SILENT:
+                kept.append(token)
+        runs: list[list[Token]] = []
+        for token in bad:
+            if runs and _start(token) == _end(runs[-1][-1]):
+                runs[-1].append(token)
+            else:
+                runs.append([token])
+        for run in runs:
+            span = Span(_start(run[0]), _end(run[-1]))
+            self.diagnostics.append(_unknown_text(self.source, span))
+        return kept
+
+    def run(self) -> Parsed:
+        while self.position < len(self.tokens):
+            token = self.tokens[self.position]
+            try:
+                self.parser.feed_token(token)
+                self.position += 1
+            except UnexpectedToken:
+                self.recover(token)
+        tree = self.finish()
+        file = build_file(tree, len(self.source.text))
+        return Parsed(file, tuple(self.diagnostics))
+
+    def finish(self) -> Tree[Token]:
+        """Feed the end of the file, closing whatever is still open, which is one diagnostic."""
+        end = len(self.source.text.rstrip())
+        reported = False
+        while True:
+            try:
+                return cast("Tree[Token]", self.parser.feed_eof(_last_token(self.tokens)))
+            except UnexpectedToken:
+                accepted = self.parser.accepts()
+                if not reported:
+                    reported = True
+                    self.report_unclosed(end, accepted)
+                closer = next((name for name in ("RPAR", "RBRACE") if name in accepted), None)
+                if closer is not None:
+                    self.parser.feed_token(_virtual(closer, ")" if closer == "RPAR" else "}", end))
+                elif not self.pop_to_error(end):
+                    self.parser = _lark().parse_interactive("")
+
+    def report_unclosed(self, end: int, accepted: set[str]) -> None:
+        opener = self.unclosed()
+        if opener is None:
+            at = Span(max(0, end - 1), end)
+            found = "the end of the file"
+            message = f"expected {expected_words(accepted)}, found {found}"
+            self.diagnostics.append(Diagnostic("TS002", message, self.source, at))
+            return
+        mark = "}" if opener.type == "LBRACE" else ")"
+        self.diagnostics.append(
+            Diagnostic(
+                "TS003",
+                f"the file ends before this `{opener.value}` is closed",
+                self.source,
+                Span(_start(opener), _end(opener)),
+                "never closed",
+                help=f"add `{mark}` where it should end",
+            )
+        )
+
+    def unclosed(self) -> Token | None:
+        """The outermost bracket that is open at the end."""
+        stack: list[Token] = []
+        for token in self.tokens:
+            if token.type in ("LBRACE", "LPAR", "LSQB"):
+                stack.append(token)
+            elif token.type in _CLOSERS:
+                while stack and stack.pop().type != _CLOSERS[token.type]:
+                    pass
+        return stack[-1] if stack else None
+
+    def recover(self, token: Token) -> None:
+        """Report what is wrong at `token` and go on in the innermost context that can."""
+        span = Span(_start(token), _end(token))
+        if not self.touches_unknown_text(span):
+            self.report_unexpected(token, span)
+        contexts = self.contexts(span.start)
+        depth = 0
+        for position in range(self.position, len(self.tokens)):
+            candidate = self.tokens[position]
+            if depth == 0 and self.is_sync(position):
+                for context, accepted in contexts:
+                    if candidate.type in accepted:
+                        self.parser, self.position = context, position
+                        return
+            if candidate.type in ("LBRACE", "LPAR"):
+                depth += 1
+            elif candidate.type in _CLOSERS:
+                depth = max(0, depth - 1)
+        self.parser, self.position = contexts[-1][0], len(self.tokens)
+
+    def touches_unknown_text(self, span: Span) -> bool:
+        """Whether unknown characters stand directly before: then this error only follows from them."""
+        before = self.tokens[self.position - 1] if self.position else None
+        start = _end(before) if before is not None else 0
+        return any(d.code == "TS001" and start <= d.span.start < span.end for d in self.diagnostics)
+
+    def report_unexpected(self, token: Token, span: Span) -> None:
+        accepted = self.parser.accepts()
+        labels: tuple[Label, ...] = ()
+        help_text = None
+        if token.type in _ITEM_KEYWORDS and accepted & {"RPAR", "RBRACE"} and "EQUAL" not in accepted:
+            help_text = "is a closing `)` or `}` missing before it?"
+        if accepted == {"EQUAL"}:
+            help_text = "attributes are written `name = value`"
+        message = f"expected {expected_words(accepted)}, found {token_words(token)}"
+        self.diagnostics.append(
+            Diagnostic("TS002", message, self.source, span, "not expected here", labels, help=help_text)
+        )
+
+    def contexts(self, at: int) -> list[tuple[Any, set[str]]]:
+        """The open contexts, inside out: copies of the parser after an ERROR, and what each accepts."""
+        found: list[tuple[Any, set[str]]] = []
+        parser = self.parser.copy()
+        while parser.parser_state.state_stack:
+            trial = parser.copy()
+            try:
+                trial.feed_token(_virtual("ERROR", "", at))
+                found.append((trial, set(trial.accepts())))
+            except UnexpectedToken:
+                pass
+            if len(parser.parser_state.state_stack) == 1:
+                break
+            parser.parser_state.state_stack.pop()
+            parser.parser_state.value_stack.pop()
+        return found
+
+    def pop_to_error(self, at: int) -> bool:
+        """Replace an unfinished item at the end of the file by an ERROR; whether that was possible."""
+        contexts = self.contexts(at)
+        if not contexts:
+            return False
+        self.parser = contexts[0][0]
+        return True
+
+    def is_sync(self, position: int) -> bool:
+        """Whether parsing may go on at this token: a closer, an item's keyword, or `name =`."""
+        token = self.tokens[position]
+        if token.type in _CLOSERS or token.type in _ITEM_KEYWORDS:
+            return True
+        following = self.tokens[position + 1] if position + 1 < len(self.tokens) else None
+        return token.type == "NAME" and following is not None and following.type == "EQUAL"
+
+
+def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
+    text = source.text[span.start : span.end]
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:40])
+    if text.startswith('"'):
+        return Diagnostic("TS001", "a string without its closing quote", source, span, help='end it with `"`')
+    if text[0].isdigit():
+        return Diagnostic(
+            "TS001",
+            f"`{shown}` is neither a number nor a name",
+            source,
+            span,
+            help="numbers look like 24 or 0.75, kernels like 1x3x3, factors like 2x; names start with a letter",
+        )
+    return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help="remove it")
+
+
+def _virtual(kind: str, value: str, at: int) -> Token:
+    return Token(kind, value, start_pos=at, end_pos=at, line=0, column=0, end_line=0, end_column=0)
+
+
+def _last_token(tokens: Sequence[Token]) -> Token | None:
+    return tokens[-1] if tokens else None
+
+
+def _start(token: Token) -> int:
+    return token.start_pos or 0
+
+
+def _end(token: Token) -> int:
+    return token.end_pos if token.end_pos is not None else _start(token) + len(token)
