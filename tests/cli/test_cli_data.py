@@ -1,0 +1,57 @@
+"""`tsdsl data`: what it prints, what it writes and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tsdsl.cli.data import app
+from tsdsl.errors import FileError
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "demo"
+    arguments = ["demo", str(folder), "--textures", "1", "--clips", "2", "--val-clips", "1", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    facts = json.loads(result.stdout)
+    assert (facts["classes"], facts["clips"]) == (4, {"train": 8, "val": 4})
+    return folder
+
+
+def test_index_prints_a_table_and_json(demo_folder: Path) -> None:
+    table = CliRunner().invoke(app, ["index", str(demo_folder)])
+    assert table.exit_code == 0
+    assert "train" in table.stdout
+    assert "val" in table.stdout
+    facts = json.loads(CliRunner().invoke(app, ["index", str(demo_folder), "--json"]).stdout)
+    assert facts["kind"] == "folder"
+    assert facts["flip_allowed"] is False
+    assert facts["splits"]["train"]["clips_per_class"] == [2, 2, 2, 2]
+
+
+def test_verify_of_sound_clips_ends_with_0(demo_folder: Path) -> None:
+    result = CliRunner().invoke(app, ["verify", str(demo_folder)])
+    assert result.exit_code == 0
+    assert "12 videos, 192 frames: 0 bad, 0 missing" in result.stdout
+
+
+def test_verify_lists_bad_clips_and_ends_with_1(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    CliRunner().invoke(app, ["demo", str(folder), "--textures", "1", "--clips", "1", "--val-clips", "1"])
+    bad = folder / "val" / "texture00_up" / "000.mp4"
+    bad.write_bytes(b"")
+    output = tmp_path / "bad.txt"
+    result = CliRunner().invoke(app, ["verify", str(folder), "--json", "-o", str(output)])
+    assert result.exit_code == 1
+    assert list(json.loads(result.stdout)["bad"]) == [str(bad)]
+    assert output.read_text().startswith(f"{bad}\t")
+
+
+def test_errors_are_left_to_the_main_program(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["index", str(tmp_path / "nowhere")])
+    assert isinstance(result.exception, FileError)
