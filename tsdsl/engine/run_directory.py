@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,8 +106,8 @@ class RunDirectory:
                 self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")}
             )
             return False
-        recorded = self._recorded(kind)
-        given = json.loads(settings.model_dump_json())
+        recorded = dict(_flattened(self._recorded(kind)))
+        given = dict(_flattened(settings.model_dump(mode="json")))
         changed = [
             f"{name} is {given.get(name)!r}, was {recorded.get(name)!r}"
             for name in sorted({*given, *recorded})
@@ -165,6 +165,15 @@ class RunDirectory:
             f"{self.path}: is not empty and holds no run of tsdsl (it has {others[0]})",
             help="choose a new or an empty folder for the run",
         )
+
+
+def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings under dotted names."""
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _is_run_settings(content: Any) -> bool:
