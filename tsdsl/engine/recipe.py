@@ -1,0 +1,89 @@
+"""How a found architecture is trained from scratch: every setting with where its default comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class CheckpointPolicy:
+    """When a run is saved besides at the end of each epoch; it may differ from one process to the next."""
+
+    every_s: float = 600.0
+    every_iterations: int | None = None
+    keep: int = 2
+
+
+class TrainSettings(BaseModel):
+    """The settings of a training run; they are stored with it, and a resumed run must have the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(
+        default=300, ge=1, description="Passes over the training clips. X3D's recipe for Kinetics."
+    )
+    batch_size: int = Field(
+        default=64, ge=1, description="Clips an optimiser step. Own choice: what one large GPU holds."
+    )
+    learning_rate: float = Field(
+        default=0.4,
+        gt=0,
+        description="Peak learning rate for `reference_batch_size` clips. Auto-TSNet paper, section 5.2.",
+    )
+    reference_batch_size: int = Field(
+        default=256,
+        ge=1,
+        description="The batch that `learning_rate` is for; the rate used is learning_rate * batch_size / "
+        "reference_batch_size (linear scaling). The paper names no batch; SlowFast's rule gives 256, "
+        "X3D's 512.",
+    )
+    warmup_fraction: float = Field(
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="Fraction of the run with a linear warm-up. Own choice, near X3D's 35 of 300 epochs.",
+    )
+    warmup_start: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Where the warm-up begins, as a fraction of the peak rate. X3D: 0.01 of 0.1.",
+    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD. SlowFast and X3D.")
+    nesterov: bool = Field(default=True, description="Nesterov's form of momentum. SlowFast and X3D.")
+    weight_decay: float = Field(
+        default=5e-5, ge=0, description="L2 penalty on weights; none on BN parameters and biases. X3D."
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the target spread over all classes. SlowFast and X3D: none.",
+    )
+    precise_norm_batches: int = Field(
+        default=64,
+        ge=0,
+        description="Training batches over which BN statistics are averaged before any evaluation and in the "
+        "final weights; 0 keeps the running ones. Own choice; SlowFast takes 200.",
+    )
+    evaluate_every_epochs: int = Field(
+        default=5,
+        ge=1,
+        description="Epochs between validations; the last epoch is always validated. Own choice.",
+    )
+    validation_views: str = Field(
+        default="1x1",
+        description="Views of each validation video during training, clips x crops. Own choice, for speed.",
+    )
+    mixed_precision: bool = Field(
+        default=True,
+        description="bfloat16 arithmetic on CUDA; elsewhere arithmetic is always float32. Own choice.",
+    )
+    seed: int = Field(default=0, description="Seed of weights, order, augmentation and dropout.")
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate for the batch actually used: scaled linearly with it."""
+        return self.learning_rate * self.batch_size / self.reference_batch_size
