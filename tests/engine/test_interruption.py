@@ -1,0 +1,64 @@
+"""Signals become requests that are met at safe points."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tsdsl.engine.interruption import Interruption, StopRequestedError, interruption
+
+
+def test_the_first_signal_is_noted_and_the_second_ends_at_once() -> None:
+    with interruption() as request:
+        assert request.signal_number is None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert request.signal_number == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with interruption():
+        pass
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_items_stop_once_a_stop_is_requested() -> None:
+    request = Interruption()
+    items = request.stoppable(range(5))
+    assert [next(items), next(items)] == [0, 1]
+    request.signal_number = signal.SIGINT
+    with pytest.raises(StopRequestedError):
+        next(items)
+
+
+@pytest.mark.parametrize("is_requested", [True, False])
+def test_workers_that_die_of_the_same_signal_are_no_error(is_requested: bool) -> None:
+    request = Interruption()
+
+    def items() -> Iterator[int]:
+        if is_requested:
+            request.signal_number = signal.SIGINT
+        raise RuntimeError("DataLoader worker exited unexpectedly")
+        yield 0
+
+    with pytest.raises(StopRequestedError if is_requested else RuntimeError):
+        list(request.stoppable(items()))
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    outcome: list[int | None] = []
+
+    def work() -> None:
+        with interruption() as request:
+            outcome.append(request.signal_number)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert outcome == [None]

@@ -1,0 +1,84 @@
+"""Turns SIGINT and SIGTERM into a request that a run meets at the next safe point, with its state saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from tsdsl.errors import RunError
+
+Item = TypeVar("Item")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class InterruptedRunError(RunError):
+    """A run that stopped because it was asked to, after it saved its state; exit code 130 or 143."""
+
+    def __init__(self, run: Path, iteration: int, signal_number: int) -> None:
+        super().__init__(
+            f"{run}: interrupted by {signal.Signals(signal_number).name} after iteration {iteration}; "
+            "everything up to there is saved",
+            help="run the same command again to go on",
+        )
+        self.exit_code = 128 + signal_number
+
+
+class StopRequestedError(Exception):
+    """Unwinds from within an evaluation to where a run saves its state; never leaves the engine."""
+
+
+class Interruption:
+    """Whether a signal asked the run to stop, and which."""
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+
+    def stoppable(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, until a stop is requested.
+
+        Raises:
+            StopRequestedError: it was, before or while the next item was made.
+        """
+        iterator = iter(items)
+        while True:
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            except RuntimeError:
+                # Worker processes get the terminal's Ctrl-C too; their end is then no error of its own.
+                if self.signal_number is None:
+                    raise
+                raise StopRequestedError from None
+            if self.signal_number is not None:
+                raise StopRequestedError
+            yield item
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Within it, the first SIGINT or SIGTERM is noted; a second one raises KeyboardInterrupt at once.
+
+    Outside the main thread signals cannot be handled, and are left as they are.
+    """
+    request = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if request.signal_number is not None:
+            raise KeyboardInterrupt
+        request.signal_number = number
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,290 @@
+"""Trains one architecture from scratch, in a folder from which the same call goes on after any kill.
+
+Iteration n depends on the settings and n alone: its clips, its augmentation, its dropout and its learning
+rate. A run killed and resumed therefore ends with the weights of one that was not; on the CPU, to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import torch
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.engine.checkpoint import CheckpointStore
+from tsdsl.engine.device import environment
+from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
+from tsdsl.engine.metrics import MetricsLog
+from tsdsl.engine.optimiser import (
+    make_optimiser,
+    not_finite,
+    restore_training_tensors,
+    set_learning_rate,
+    training_tensors,
+)
+from tsdsl.engine.progress import Progress, Task
+from tsdsl.engine.randomness import derived_seed, seed_torch
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.schedule import learning_rate
+from tsdsl.engine.training_data import TrainingData, check_classes
+from tsdsl.engine.training_record import KIND, TrainRecord, TrainResult, read_train_result
+from tsdsl.engine.training_step import EpochTotals, statistics_clips, train_step
+from tsdsl.engine.validation import validate, with_precise_norms
+from tsdsl.errors import RunError
+from tsdsl.files import write_json
+from tsdsl.lowering.model import Model
+from tsdsl.lowering.weights import save_model
+from tsdsl.operators.varying import fixed
+from tsdsl.space.architecture import Architecture
+
+
+def train(
+    blueprint: Blueprint,
+    architecture: Architecture,
+    data: TrainingData,
+    settings: TrainSettings,
+    run: RunDirectory,
+    *,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+    checkpoints: CheckpointPolicy | None = None,
+) -> TrainResult:
+    """Train an architecture, or go on where the run in the folder stopped; a finished one returns at once.
+
+    Raises:
+        UsageError: the folder holds another run, another process writes it, or the data do not fit.
+        InterruptedRunError: SIGINT or SIGTERM came; all is saved.
+        RunError: the loss is not a number, or no clip is usable.
+        FileError: the folder cannot be written.
+    """
+    network = blueprint.network(architecture.decisions, architecture.step)
+    check_classes(data.training.dataset, network)
+    record = TrainRecord(
+        settings=settings,
+        space=architecture.space,
+        fingerprint=architecture.fingerprint,
+        decisions=dict(architecture.decisions),
+        step=architecture.step,
+        scale=blueprint.scale,
+        classes=network.classes,
+        data=dict(data.record),
+        iterations_per_epoch=data.training.iterations_per_epoch,
+    )
+    with run.locked():
+        run.record_settings(KIND, record)
+        if run.result.exists() and run.weights.exists():
+            return read_train_result(run)
+        write_json(run.architecture, architecture.model_dump(mode="json"))
+        model = Model(network, seed=derived_seed(settings.seed, "weights")).to(device)
+        training = _Training(
+            model,
+            architecture,
+            data,
+            settings,
+            run,
+            progress or Progress(quiet=True),
+            checkpoints or CheckpointPolicy(),
+        )
+        forked = [device] if torch.device(device).type == "cuda" else []
+        with interruption() as request, torch.random.fork_rng(forked):
+            return training.finish(request)
+
+
+class _Training:
+    """One process's part of a run: the model, where the run stands, and how it goes on."""
+
+    def __init__(
+        self,
+        model: Model,
+        architecture: Architecture,
+        data: TrainingData,
+        settings: TrainSettings,
+        run: RunDirectory,
+        progress: Progress,
+        policy: CheckpointPolicy,
+    ) -> None:
+        self.model, self.architecture, self.data, self.settings = model, architecture, data, settings
+        self.run, self.progress, self.policy = run, progress, policy
+        self.device = next(model.parameters()).device
+        self.optimiser = make_optimiser(model, settings)
+        self.store = CheckpointStore(run.checkpoints, policy.keep)
+        self.iterations_per_epoch = data.training.iterations_per_epoch
+        self.epoch, self.iteration = 0, 0
+        self.totals, self.last_epoch = EpochTotals(), EpochTotals()
+        self.validated: dict[str, float] = {}
+        self.skipped_before: dict[str, str] = {}
+        self.seconds_before, self.started_s = 0.0, time.monotonic()
+        self.saved_at_s = self.started_s
+
+    @property
+    def total_iterations(self) -> int:
+        """Iterations of the whole run."""
+        return self.settings.epochs * self.iterations_per_epoch
+
+    def finish(self, request: Interruption) -> TrainResult:
+        """Do what is left of the run, and write its result."""
+        resume_after = self.restore()
+        with (
+            MetricsLog(self.run.path, resume_after) as log,
+            self.progress.task("train", self.total_iterations, self.iteration) as task,
+        ):
+            try:
+                while self.epoch < self.settings.epochs:
+                    task.fields.update(self.validated)
+                    self.run_epoch(request, task)
+                    self.close_epoch(request, log)
+                return self.write_result(request)
+            except StopRequestedError:
+                self.save()
+                assert request.signal_number is not None
+                raise InterruptedRunError(self.run.path, self.iteration, request.signal_number) from None
+
+    def restore(self) -> int | None:
+        """Take up the newest valid checkpoint; return the last iteration whose metrics stay."""
+        checkpoint = self.store.latest(self.device)
+        if checkpoint is None:
+            return None
+        for reason in checkpoint.rejected:
+            self.progress.note(f"passed over a broken checkpoint: {reason}")
+        restore_training_tensors(self.model, self.optimiser, checkpoint.tensors)
+        state = checkpoint.state
+        self.iteration, self.epoch = checkpoint.iteration, state["epoch"]
+        self.totals = EpochTotals(**state["totals"])
+        self.last_epoch = EpochTotals(**state["last_epoch"])
+        self.validated, self.skipped_before = state["validated"], state["skipped"]
+        self.seconds_before = state["seconds"]
+        # An epoch whose end was not saved writes the metrics of its end again.
+        is_unclosed = self.iteration == (self.epoch + 1) * self.iterations_per_epoch
+        return self.iteration - 1 if is_unclosed else self.iteration
+
+    def save(self) -> None:
+        """Write a checkpoint of where the run stands, unless its weights are beyond use."""
+        tensors = training_tensors(self.model, self.optimiser)
+        damaged = not_finite(tensors)
+        if damaged is not None:
+            raise RunError(
+                f"{self.run.path}: {damaged} is not finite after iteration {self.iteration}; the checkpoint "
+                "before is kept",
+                help="start a new run with a lower learning_rate or a longer warm-up",
+            )
+        state = {
+            "epoch": self.epoch,
+            "totals": self.totals.to_json(),
+            "last_epoch": self.last_epoch.to_json(),
+            "validated": self.validated,
+            "skipped": self.skipped(),
+            "seconds": self.seconds(),
+        }
+        self.store.save(tensors, state, self.iteration)
+        self.saved_at_s = time.monotonic()
+
+    def run_epoch(self, request: Interruption, task: Task) -> None:
+        """The iterations of the current epoch that are not done yet."""
+        self.model.train()
+        end = (self.epoch + 1) * self.iterations_per_epoch
+        done = self.iteration - self.epoch * self.iterations_per_epoch
+        batches = self.data.training.batches(self.epoch, done) if self.iteration < end else iter(())
+        for batch in request.stoppable(batches):
+            set_learning_rate(self.optimiser, self.rate_at(self.iteration))
+            seed_torch(self.settings.seed, "iteration", self.iteration)
+            place = (
+                f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
+            )
+            step = train_step(self.model, self.optimiser, batch, self.settings, self.data.training, place)
+            self.totals = self.totals + step
+            self.iteration += 1
+            task.advance(
+                clips=step.num_clips,
+                epoch=f"{self.epoch + 1}/{self.settings.epochs}",
+                loss=self.totals.loss,
+                accuracy=self.totals.top1,
+            )
+            if self.iteration < end and self.save_is_due():
+                self.save()
+
+    def rate_at(self, iteration: int) -> float:
+        """The learning rate of an iteration."""
+        settings = self.settings
+        return learning_rate(
+            settings.peak_learning_rate,
+            iteration / self.total_iterations,
+            settings.warmup_fraction,
+            settings.warmup_start,
+        )
+
+    def save_is_due(self) -> bool:
+        """Whether the policy asks for a checkpoint now."""
+        every = self.policy.every_iterations
+        is_due_by_count = every is not None and self.iteration % every == 0
+        return is_due_by_count or time.monotonic() - self.saved_at_s >= self.policy.every_s
+
+    def close_epoch(self, request: Interruption, log: MetricsLog) -> None:
+        """Validate if it is time, write the epoch's metrics, and save."""
+        number = self.epoch + 1
+        values: dict[str, float | int | str] = {
+            "epoch": number,
+            "train/loss": self.totals.loss,
+            "train/top1": self.totals.top1,
+            "learning_rate": self.rate_at(self.iteration - 1),
+            "seconds": self.seconds(),
+        }
+        is_last = number == self.settings.epochs
+        if self.data.validation is not None and (
+            is_last or number % self.settings.evaluate_every_epochs == 0
+        ):
+            evaluation = validate(
+                self.model,
+                self.data.validation,
+                self.statistics(request),
+                self.settings,
+                self.progress,
+                request,
+            )
+            self.validated = {"val_top1": evaluation.top1, "val_top5": evaluation.top5}
+            values |= {
+                "val/top1": evaluation.top1,
+                "val/top5": evaluation.top5,
+                "val/videos": evaluation.num_videos,
+            }
+        log.write(self.iteration, values)
+        self.epoch, self.last_epoch, self.totals = number, self.totals, EpochTotals()
+        self.save()
+
+    def write_result(self, request: Interruption) -> TrainResult:
+        """Save the final weights with averaged BN statistics, then the result, which ends the run."""
+        cost = self.model.cost
+        with with_precise_norms(self.model, self.statistics(request), self.settings):
+            save_model(self.run.weights, self.model, self.architecture)
+        result = TrainResult(
+            space=self.architecture.space,
+            epochs=self.settings.epochs,
+            iterations=self.iteration,
+            train_loss=self.last_epoch.loss,
+            train_top1=self.last_epoch.top1,
+            val_top1=self.validated.get("val_top1"),
+            val_top5=self.validated.get("val_top5"),
+            flops=fixed(cost.macs),
+            params=fixed(cost.params),
+            seconds=self.seconds(),
+            skipped=self.skipped(),
+            environment=environment(self.device),
+        )
+        write_json(self.run.result, result.model_dump(mode="json"))
+        return result
+
+    def statistics(self, request: Interruption) -> Iterator[torch.Tensor]:
+        """The clips over which BN statistics are averaged: the same at every validation and in the end."""
+        return request.stoppable(statistics_clips(self.data.training, self.settings, self.device))
+
+    def skipped(self) -> dict[str, str]:
+        """The bad clips met in all processes of the run."""
+        met = self.data.training.skipped.to_json()
+        if self.data.validation is not None:
+            met |= self.data.validation.skipped.to_json()
+        return dict(sorted((self.skipped_before | met).items()))
+
+    def seconds(self) -> float:
+        """Seconds of all processes of the run together, without what a kill undid."""
+        return self.seconds_before + time.monotonic() - self.started_s

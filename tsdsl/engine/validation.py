@@ -1,0 +1,52 @@
+"""Validation in the middle of a run, which leaves the run's state as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from tsdsl.engine.device import autocast
+from tsdsl.engine.evaluate import Evaluation, evaluate_views
+from tsdsl.engine.interruption import Interruption
+from tsdsl.engine.progress import Progress
+from tsdsl.engine.recipe import TrainSettings
+from tsdsl.engine.training_data import EvaluationViews
+from tsdsl.lowering.model import Model, recalibrate
+
+
+@contextmanager
+def with_precise_norms(model: Model, clips: Iterator[Tensor], settings: TrainSettings) -> Iterator[None]:
+    """Within it, BN statistics are averages over `clips`; afterwards they are the running ones again."""
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    try:
+        if settings.precise_norm_batches:
+            device = next(model.parameters()).device
+            with autocast(device, settings.mixed_precision):
+                recalibrate(model, clips)
+        yield
+    finally:
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                buffer.copy_(before[name])
+
+
+def validate(
+    model: Model,
+    views: EvaluationViews,
+    clips: Iterator[Tensor],
+    settings: TrainSettings,
+    progress: Progress,
+    request: Interruption,
+) -> Evaluation:
+    """The model's accuracy with averaged BN statistics.
+
+    Raises:
+        StopRequestedError: the run was asked to stop; nothing is lost but this validation.
+    """
+    with with_precise_norms(model, clips, settings):
+        return evaluate_views(
+            model, views, mixed_precision=settings.mixed_precision, progress=progress, watch=request.stoppable
+        )
