@@ -1,0 +1,92 @@
+"""`Model`: one architecture as an ordinary nn.Module, and the recalibration of its BN statistics.
+
+Shapes: B clips, C channels, T frames, H rows, W columns, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from tsdsl.analysis.cost import Cost, network_cost
+from tsdsl.analysis.network import Network
+from tsdsl.errors import RunError
+from tsdsl.lowering.parameters import ParameterKind, parameter_kinds, shape
+from tsdsl.lowering.run import run
+from tsdsl.lowering.tree import grow, submodule
+
+
+class Model(nn.Module):
+    """The network of one architecture, ready to train, save, move, copy and export.
+
+    State-dict keys are the dotted parameter names, such as
+    `sparse.stage1.group1.block0.expand.weight`, and BN's buffers beside them.
+    """
+
+    def __init__(self, network: Network, seed: int | None = None) -> None:
+        """Draw first values from `seed`, or from torch's global generator.
+
+        Under `with torch.device("meta"):` nothing is allocated; load weights after `to_empty`.
+        """
+        super().__init__()
+        self.network = network
+        self.placed = grow(self, network, shape, seed, running_statistics=True)
+
+    def forward(self, clip_BCTHW: Tensor) -> Tensor:
+        """Class scores B x K, without softmax.
+
+        Raises:
+            ValueError: the clip is not B x 3 x frames x H x W.
+        """
+        return run(self.network, clip_BCTHW, self.placed, self._norm, training=self.training)
+
+    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor) -> Tensor:
+        module = submodule(self, name)
+        y_BCTHW: Tensor = module(x_BCTHW)
+        return y_BCTHW
+
+    @property
+    def cost(self) -> Cost:
+        """Multiply-adds of one clip of the network's size, and parameters, as plain integers."""
+        return network_cost(self.network)
+
+    def parameter_kind(self, name: str) -> ParameterKind:
+        """Whether a parameter is a `weight`, a `bias` or of the `norm`; only weights should decay."""
+        return parameter_kinds(self.network)[name]
+
+
+@torch.no_grad()
+def recalibrate(model: Model, clips: Iterable[Tensor]) -> int:
+    """Set BN's running statistics to the plain average over batches of clips; return how many there were.
+
+    Afterwards the model is in the mode it was in. Needed for weights that come from a supernet, and
+    worthwhile before any evaluation ("precise BN", SlowFast's code).
+
+    Raises:
+        RunError: there was no batch; the statistics are as they were.
+    """
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    before = [(norm.training, norm.momentum) for norm in norms]
+    was_training = model.training
+    device = next(model.parameters()).device
+    count = 0
+    try:
+        model.eval()
+        for clip_BCTHW in clips:
+            if count == 0:
+                for norm in norms:
+                    norm.reset_running_stats()
+                    norm.momentum = None
+                    norm.train()
+            model(clip_BCTHW.to(device))
+            count += 1
+    finally:
+        model.train(was_training)
+        for norm, (training, momentum) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.train(training)
+    if count == 0:
+        raise RunError("BN recalibration got no clips", help="give at least one batch of training clips")
+    return count

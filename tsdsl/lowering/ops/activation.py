@@ -1,0 +1,15 @@
+"""Elementwise activations by the name that a space gives them."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from tsdsl.operators.layers import ActivationKind
+
+
+def activation(x: Tensor, kind: ActivationKind) -> Tensor:
+    """ReLU, swish (x * sigmoid(x)), or for `none` the value itself."""
+    if kind == "relu":
+        return F.relu(x)
+    return F.silu(x) if kind == "swish" else x

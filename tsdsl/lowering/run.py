@@ -1,0 +1,155 @@
+"""Runs a network on clips: the one interpreter, for single models and for supernets.
+
+Shapes: B clips, C channels, T frames, H rows, W columns, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tsdsl.analysis.network import Network, Node
+from tsdsl.lowering.ops.activation import activation
+from tsdsl.lowering.ops.attention import Weights, global_reasoning, nonlocal_attention, squeeze_excite
+from tsdsl.lowering.ops.convolution import convolution
+from tsdsl.lowering.ops.shape import global_average_pool, take_frames, time_to_channel
+from tsdsl.lowering.parameters import block_prefix, layer_name
+from tsdsl.operators.layers import (
+    Activation,
+    BatchNorm,
+    Convolution,
+    Dropout,
+    GlobalAveragePool,
+    GlobalReasoning,
+    Layer,
+    Linear,
+    NonLocal,
+    Residual,
+    SqueezeExcite,
+    TakeFrames,
+    TimeToChannel,
+)
+
+
+class Norm(Protocol):
+    """How a BN layer of the given dotted name normalises."""
+
+    def __call__(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every layer may need: the parameters by name, the BN strategy, and whether dropout acts."""
+
+    parameters: Mapping[str, Tensor]
+    norm: Norm
+    training: bool
+
+
+def run(
+    network: Network,
+    clip_BCTHW: Tensor,
+    parameters: Mapping[str, Tensor],
+    norm: Norm,
+    *,
+    training: bool,
+) -> Tensor:
+    """The class scores B x K (no softmax). Each value is freed after its last use.
+
+    `clip_BCTHW` has 3 channels and `network.frames` frames; rows and columns may differ from
+    `network.size`.
+
+    Raises:
+        ValueError: the clip has another shape.
+    """
+    check_clip(network, clip_BCTHW)
+    context = Context(parameters, norm, training)
+    values: dict[str, Tensor] = {}
+    for index, node in enumerate(network.nodes):
+        if node.kind == "input":
+            x = take_frames(clip_BCTHW, node.frame_stride)
+        else:
+            x = merged(node, [values[name] for name in node.inputs])
+            for name in node.inputs:
+                if network.last_use[name] == index:
+                    values.pop(name, None)
+            for block in node.blocks:
+                prefix = block_prefix(node, block)
+                for layer in block.layers:
+                    x = run_layer(layer, prefix, x, context)
+        values[node.name] = x
+    return values[network.nodes[-1].name]
+
+
+def check_clip(network: Network, clip_BCTHW: Tensor) -> None:
+    """Raise ValueError unless the clip is B x 3 x frames x H x W."""
+    sizes = tuple(clip_BCTHW.shape)
+    if len(sizes) != 5 or sizes[1] != 3 or sizes[2] != network.frames:
+        raise ValueError(
+            f"clip has shape {' x '.join(str(size) for size in sizes)}; {network.space} takes "
+            f"B x 3 x {network.frames} x H x W (clips, channels, frames, rows, columns)"
+        )
+
+
+def merged(node: Node, inputs: list[Tensor]) -> Tensor:
+    """The inputs of a node joined along the channels, or summed."""
+    if node.merge == "concat":
+        return torch.cat(inputs, 1)
+    total = inputs[0]
+    for other in inputs[1:]:
+        total = total + other
+    return total
+
+
+def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
+    """One layer applied to `x`; `prefix` is the dotted name of its block."""
+    if isinstance(layer, Residual):
+        body, shortcut = x, x
+        for inner in layer.body:
+            body = run_layer(inner, prefix, body, context)
+        for inner in layer.shortcut:
+            shortcut = run_layer(inner, prefix, shortcut, context)
+        return body + shortcut
+    name = layer_name(prefix, layer)
+
+    def weight(parameter: str) -> Tensor:
+        return context.parameters[f"{name}.{parameter}"]
+
+    if isinstance(layer, Convolution):
+        bias = weight("bias") if layer.bias else None
+        return convolution(x, weight("weight"), bias, layer.stride, layer.depthwise)
+    if isinstance(layer, BatchNorm):
+        return context.norm(name, x, weight("weight"), weight("bias"))
+    if isinstance(layer, Activation):
+        return activation(x, layer.kind)
+    if isinstance(layer, Linear):
+        return F.linear(x, weight("weight"), weight("bias") if layer.bias else None)
+    if isinstance(layer, Dropout):
+        return F.dropout(x, layer.probability, context.training)
+    if isinstance(layer, GlobalAveragePool):
+        return global_average_pool(x)
+    if isinstance(layer, TakeFrames):
+        return take_frames(x, layer.stride)
+    if isinstance(layer, TimeToChannel):
+        return time_to_channel(x, layer.factor)
+    return run_attention(layer, x, weight)
+
+
+def run_attention(layer: Layer, x_BCTHW: Tensor, weights: Weights) -> Tensor:
+    """One attention unit applied to `x_BCTHW`.
+
+    Raises:
+        TypeError: the layer cannot be run; it varies with decisions, so no one architecture was given.
+    """
+    if isinstance(layer, SqueezeExcite):
+        return squeeze_excite(x_BCTHW, weights)
+    if isinstance(layer, GlobalReasoning):
+        return global_reasoning(x_BCTHW, weights, layer.normalized)
+    if isinstance(layer, NonLocal):
+        return nonlocal_attention(x_BCTHW, weights, layer.pool)
+    raise TypeError(f"{type(layer).__name__} cannot be run: lay out one architecture first")

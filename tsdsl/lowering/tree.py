@@ -1,0 +1,141 @@
+"""Nested modules that hold a network's parameters, so that state-dict keys are the dotted names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tsdsl.analysis.network import Network
+from tsdsl.lowering.ops.norm import EPSILON, MOMENTUM
+from tsdsl.lowering.parameters import NamedLayer, initial, named_layers
+from tsdsl.operators.layers import BatchNorm, Convolution, Layer, Parameter
+
+SizesOf = Callable[[Parameter], tuple[int, ...]]
+
+
+class Part(nn.Module):
+    """A named part of a network; holds parts, layers and parameters, and computes nothing itself."""
+
+    def extra_repr(self) -> str:
+        return ", ".join(
+            f"{name} {'x'.join(map(str, parameter.shape))}"
+            for name, parameter in self.named_parameters(recurse=False)
+        )
+
+
+class LayerParameters(Part):
+    """The parameters of one layer; the interpreter in `run` applies them."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.kind = type(layer).__name__
+        self.note = ""
+        if isinstance(layer, Convolution):
+            stride = "" if layer.stride == (1, 1, 1) else f", stride {'x'.join(map(str, layer.stride))}"
+            self.note = (", depthwise" if layer.depthwise else "") + stride
+
+    def _get_name(self) -> str:
+        return self.kind
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + self.note
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterPlace:
+    """Where a parameter hangs: the module and the attribute. Survives `.to()`, deepcopy and swapping."""
+
+    module: nn.Module
+    attribute: str
+
+    @property
+    def tensor(self) -> Tensor:
+        """The parameter itself."""
+        tensor = self.module._parameters[self.attribute]
+        assert tensor is not None
+        return tensor
+
+
+class PlacedParameters(Mapping[str, Tensor]):
+    """The parameters of a tree under their dotted names, always as they are now."""
+
+    def __init__(self, places: Mapping[str, ParameterPlace]) -> None:
+        self.places = places
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.places[name].tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def grow(
+    root: nn.Module, network: Network, sizes_of: SizesOf, seed: int | None, running_statistics: bool
+) -> PlacedParameters:
+    """Hang all parameters of `network` below `root`, and return them by name.
+
+    With `running_statistics` a BN layer is a torch BatchNorm3d with buffers, else only its parameters.
+    Under `torch.device("meta")` nothing is drawn. `seed` None draws from torch's global generator.
+    """
+    generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
+    places: dict[str, ParameterPlace] = {}
+    for item in named_layers(network):
+        holder: nn.Module
+        if isinstance(item.layer, BatchNorm) and running_statistics:
+            (channels,) = sizes_of(item.parameters[0])
+            holder = nn.BatchNorm3d(channels, EPSILON, MOMENTUM)
+        else:
+            holder = LayerParameters(item.layer)
+        attach(root, item.name, holder)
+        places.update(fill(holder, item, sizes_of, generator))
+    return PlacedParameters(places)
+
+
+def fill(
+    holder: nn.Module, item: NamedLayer, sizes_of: SizesOf, generator: torch.Generator | None
+) -> Iterator[tuple[str, ParameterPlace]]:
+    """Give a layer's module its parameters with their first values."""
+    for parameter in item.parameters:
+        *parents, attribute = parameter.name.split(".")
+        module = holder
+        for name in parents:
+            if name not in module._modules:
+                attach(module, name, Part())
+            child = module._modules[name]
+            assert child is not None
+            module = child
+        empty = torch.empty(sizes_of(parameter))
+        if not empty.is_meta:
+            empty.copy_(initial(tuple(empty.shape), parameter.initialisation, generator))
+        module._parameters[attribute] = nn.Parameter(empty)
+        yield f"{item.name}.{parameter.name}", ParameterPlace(module, attribute)
+
+
+def attach(root: nn.Module, dotted: str, module: nn.Module) -> None:
+    """Hang `module` below `root` under a dotted name, with `Part` modules between.
+
+    Written into `_modules` directly: a stream may be named like a method of nn.Module, such as `train`,
+    and stays reachable by its dotted name.
+    """
+    *parents, last = dotted.split(".")
+    for name in parents:
+        child = root._modules.get(name)
+        if child is None:
+            child = root._modules[name] = Part()
+        root = child
+    root._modules[last] = module
+
+
+def submodule(root: nn.Module, dotted: str) -> nn.Module:
+    """The module below `root` under a dotted name; see `attach` for why not `get_submodule`."""
+    for name in dotted.split("."):
+        child = root._modules[name]
+        assert child is not None
+        root = child
+    return root
