@@ -1,0 +1,126 @@
+"""Weight files: a model's state as safetensors, with the architecture beside it in the metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from tsdsl.errors import FileError
+from tsdsl.files import write_bytes
+from tsdsl.space.architecture import Architecture
+
+FORMAT = "tsdsl-weights-1"
+NAMED_TENSORS = 3
+
+
+def save_model(path: Path, model: nn.Module, architecture: Architecture | None = None) -> None:
+    """Write the model's parameters and buffers, atomically.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {"format": "pt", "tsdsl": FORMAT}
+    if architecture is not None:
+        metadata["architecture"] = json.dumps(architecture.model_dump(mode="json"))
+    write_bytes(path, safetensors.torch.save(tensors, metadata))
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Copy the weights of a file into a model; nothing is copied unless all names and shapes agree.
+
+    Raises:
+        FileError: the file is missing, truncated or no safetensors file, or does not fit the model.
+    """
+    tensors = read_tensors(path)
+    state = model.state_dict()
+    problem = mismatch(state, tensors)
+    if problem:
+        raise FileError(
+            f"{path}: does not fit the model: {problem}",
+            help="use the weights that were saved for this architecture, scale and number of classes",
+        )
+    with torch.no_grad():
+        for name, tensor in state.items():
+            tensor.copy_(tensors[name])
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a weight file, on the CPU.
+
+    Raises:
+        FileError: the file is missing, truncated or no safetensors file.
+    """
+    try:
+        return safetensors.torch.load_file(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except SafetensorError as error:
+        raise _foreign(path, error) from error
+
+
+def read_weights_architecture(path: Path) -> Architecture | None:
+    """The architecture that a weight file was saved with, if any.
+
+    Raises:
+        FileError: the file is missing, truncated, no safetensors file, or its architecture is malformed.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: Mapping[str, str] = file.metadata() or {}
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except SafetensorError as error:
+        raise _foreign(path, error) from error
+    if "architecture" not in metadata:
+        return None
+    try:
+        return Architecture.model_validate_json(metadata["architecture"])
+    except ValidationError as error:
+        raise FileError(
+            f"{path}: its metadata holds no valid architecture", help="save the weights again with tsdsl"
+        ) from error
+
+
+def mismatch(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
+    """In words, the first few tensors that are missing, unexpected, or of another shape; else empty."""
+    missing = [name for name in state if name not in tensors]
+    unexpected = [name for name in tensors if name not in state]
+    shapes = [
+        f"{name} is {_sizes(tensors[name])} in the file and {_sizes(state[name])} in the model"
+        for name in state
+        if name in tensors and tensors[name].shape != state[name].shape
+    ]
+    parts = [_listed("it lacks", missing), _listed("it has unknown", unexpected), _listed("", shapes)]
+    return "; ".join(part for part in parts if part)
+
+
+def _listed(lead: str, items: list[str]) -> str:
+    if not items:
+        return ""
+    more = f" and {len(items) - NAMED_TENSORS} more" if len(items) > NAMED_TENSORS else ""
+    return f"{lead} {', '.join(items[:NAMED_TENSORS])}{more}".strip()
+
+
+def _sizes(tensor: Tensor) -> str:
+    return " x ".join(str(size) for size in tensor.shape) or "a number"
+
+
+def _unreadable(path: Path, error: OSError) -> FileError:
+    return FileError(
+        f"{path}: cannot be read ({error.strerror or error})", help="give the path of a .safetensors file"
+    )
+
+
+def _foreign(path: Path, error: SafetensorError) -> FileError:
+    return FileError(
+        f"{path}: is not a complete safetensors file ({error})",
+        help="it is truncated or of another kind; copy or save it again",
+    )
