@@ -1,1 +1,24 @@
-"""Lowering a space to PyTorch: models, supernets and exports."""
+"""From networks to PyTorch: models, supernets, weight files and exported source."""
+
+from tsdsl.lowering.accumulator import WeightedGradients
+from tsdsl.lowering.export_python import export_python, verify_export
+from tsdsl.lowering.model import Model, recalibrate
+from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
+from tsdsl.lowering.supernet import Leaves, Supernet, extract
+from tsdsl.lowering.weights import load_weights, read_weights_architecture, save_model
+
+__all__ = [
+    "Leaves",
+    "Model",
+    "ParameterKind",
+    "Supernet",
+    "WeightedGradients",
+    "export_python",
+    "extract",
+    "load_weights",
+    "parameter_kinds",
+    "read_weights_architecture",
+    "recalibrate",
+    "save_model",
+    "verify_export",
+]

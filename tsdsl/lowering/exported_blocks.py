@@ -1,0 +1,232 @@
+"""The classes that exported models are made of: plain PyTorch, copied into the file as they stand here.
+
+Each depends only on torch and on classes before it, and names its parameters as `Model` does.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Kernel = tuple[int, int, int]
+
+
+class Named(nn.Module):
+    """Modules by name, reached as attributes."""
+
+    def __init__(self, **modules: nn.Module) -> None:
+        super().__init__()
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+
+class Blocks(nn.Module):
+    """Blocks applied one after the other, named block0, block1, ..."""
+
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__()
+        for index, block in enumerate(blocks):
+            self.add_module(f"block{index}", block)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.children():
+            x = block(x)
+        return x
+
+
+class ConvNormAct(nn.Module):
+    """3D convolution without bias, batch normalisation, activation."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels: int,
+        kernel: Kernel,
+        stride: Kernel = (1, 1, 1),
+        act: type[nn.Module] = nn.ReLU,
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        self.conv = nn.Conv3d(channels_in, channels, kernel, stride, padding, bias=False)
+        self.norm = nn.BatchNorm3d(channels)
+        self.act = act()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(self.conv(x)))  # type: ignore[no-any-return]
+
+
+class SqueezeExcite(nn.Module):
+    """Channel gates from the global average (Hu et al., CVPR 2018)."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(channels, hidden)
+        self.expand = nn.Linear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = torch.sigmoid(self.expand(F.relu(self.reduce(x.mean((2, 3, 4))))))
+        return x * gate[:, :, None, None, None]
+
+
+class MBConv3d(nn.Module):
+    """Inverted residual: 1x1x1 to `inner`, depthwise convolution, 1x1x1 to `channels`.
+
+    The shortcut is the identity, and there only where input and output have the same size
+    (Sandler et al., CVPR 2018). `stride` is spatial; `se` is applied before the second activation.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        inner: int,
+        channels: int,
+        kernel: Kernel,
+        stride: int = 1,
+        act: type[nn.Module] = nn.ReLU,
+        se: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        strides = (1, stride, stride)
+        self.has_shortcut = stride == 1 and channels_in == channels
+        self.act = act()
+        self.expand = nn.Conv3d(channels_in, inner, 1, bias=False)
+        self.expand_norm = nn.BatchNorm3d(inner)
+        self.depthwise = nn.Conv3d(inner, inner, kernel, strides, padding, groups=inner, bias=False)
+        self.depthwise_norm = nn.BatchNorm3d(inner)
+        self.se = nn.Identity() if se is None else se
+        self.project = nn.Conv3d(inner, channels, 1, bias=False)
+        self.project_norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.expand_norm(self.expand(x)))
+        y = self.act(self.se(self.depthwise_norm(self.depthwise(y))))
+        y = self.project_norm(self.project(y))
+        return y + x if self.has_shortcut else y  # type: ignore[no-any-return]
+
+
+class X3DBlock(nn.Module):
+    """Inverted residual with a projection where sizes differ, and ReLU after the sum (X3D, CVPR 2020).
+
+    1x1x1 to `inner`, depthwise convolution, 1x1x1 to `channels`. `stride` is spatial; `se` is applied
+    before the second activation.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        inner: int,
+        channels: int,
+        kernel: Kernel,
+        stride: int = 1,
+        act: type[nn.Module] = nn.ReLU,
+        se: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+        strides = (1, stride, stride)
+        self.has_projection = stride > 1 or channels_in != channels
+        self.act = act()
+        self.expand = nn.Conv3d(channels_in, inner, 1, bias=False)
+        self.expand_norm = nn.BatchNorm3d(inner)
+        self.depthwise = nn.Conv3d(inner, inner, kernel, strides, padding, groups=inner, bias=False)
+        self.depthwise_norm = nn.BatchNorm3d(inner)
+        self.se = nn.Identity() if se is None else se
+        self.project = nn.Conv3d(inner, channels, 1, bias=False)
+        self.project_norm = nn.BatchNorm3d(channels)
+        if self.has_projection:
+            self.shortcut = nn.Conv3d(channels_in, channels, 1, strides, bias=False)
+            self.shortcut_norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.expand_norm(self.expand(x)))
+        y = self.act(self.se(self.depthwise_norm(self.depthwise(y))))
+        y = self.project_norm(self.project(y))
+        return F.relu(y + (self.shortcut_norm(self.shortcut(x)) if self.has_projection else x))
+
+
+class GlobalReasoning(nn.Module):
+    """Positions pooled into `nodes` graph nodes of `states` features, related, and spread back."""
+
+    def __init__(self, channels: int, nodes: int, states: int, normalized: bool) -> None:
+        super().__init__()
+        self.normalized = normalized
+        self.state = nn.Linear(channels, states)
+        self.projection = nn.Linear(channels, nodes)
+        self.node = nn.Linear(nodes, nodes)
+        self.relation = nn.Linear(states, states, bias=False)
+        self.extend = nn.Linear(states, channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        positions = x.flatten(2).transpose(1, 2)
+        projection = self.projection(positions)
+        graph = self.state(positions).transpose(1, 2) @ projection
+        if self.normalized:
+            graph = graph / positions.shape[1]
+        graph = F.relu(graph + self.node(graph))
+        y = self.extend(projection @ self.relation(graph.transpose(1, 2)))
+        return y.transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
+
+
+class GloRe(nn.Module):
+    """Global reasoning with batch normalisation and residual (Chen et al., CVPR 2019)."""
+
+    def __init__(self, channels: int, nodes: int, states: int, normalized: bool = False) -> None:
+        super().__init__()
+        self.glore = GlobalReasoning(channels, nodes, states, normalized)
+        self.norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.norm(self.glore(x))  # type: ignore[no-any-return]
+
+
+class NonLocalUnit(nn.Module):
+    """Softmax attention of every position to all; keys and values are max-pooled 1 x pool x pool."""
+
+    def __init__(self, channels: int, inner: int, pool: int) -> None:
+        super().__init__()
+        self.pool = (1, pool, pool)
+        self.theta = nn.Linear(channels, inner)
+        self.phi = nn.Linear(channels, inner)
+        self.g = nn.Linear(channels, inner)
+        self.output = nn.Linear(inner, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        queries = self.theta(x.flatten(2).transpose(1, 2))
+        pooled = F.max_pool3d(x, self.pool).flatten(2).transpose(1, 2)
+        keys, values = self.phi(pooled), self.g(pooled)
+        y = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None])[:, 0]
+        return self.output(y).transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
+
+
+class NonLocal(nn.Module):
+    """Non-local attention with batch normalisation and residual (Wang et al., CVPR 2018)."""
+
+    def __init__(self, channels: int, inner: int, pool: int = 1) -> None:
+        super().__init__()
+        self.add_module("nonlocal", NonLocalUnit(channels, inner, pool))
+        self.norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.norm(self.get_submodule("nonlocal")(x))  # type: ignore[no-any-return]
+
+
+def time_to_channel(x: Tensor, factor: int) -> Tensor:
+    """`factor` consecutive frames folded into the channels."""
+    batch, channels, frames, height, width = x.shape
+    x = x.reshape(batch, channels, frames // factor, factor, height, width).transpose(2, 3)
+    return x.reshape(batch, channels * factor, frames // factor, height, width)
+
+
+class Classifier(nn.Module):
+    """From pooled features to class scores."""
+
+    def __init__(self, channels: int, features: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.project = nn.Linear(channels, features, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(features, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.dropout(F.relu(self.project(x))))  # type: ignore[no-any-return]
