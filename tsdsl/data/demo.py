@@ -1,6 +1,14 @@
 """Writes the demo data set: small clips, as real h264 files, on which two streams are needed.
 
-A class is a texture and a direction (`tsdsl.data.demo_motion`).
+A class is a texture and a direction (`tsdsl.data.demo_motion`). Measured on the defaults, from the written
+files, with two small plain 3D networks (sparse: 16, 32, 64 channels without temporal kernels on 4 frames; dense:
+4, 4, 8 channels with temporal kernels of 3 on 16 frames; 15 epochs, SGD, two CPU cores), as shares of the
+validation clips:
+
+    streams   class   texture   direction
+    sparse     .26      .94        .27
+    dense      .38      .38        .97
+    both       .98      .98       1.00
 """
 
 from __future__ import annotations
@@ -194,6 +202,6 @@ def _move_into_place(building: Path, root: Path, replaced: bool) -> None:
         building.replace(root)
         return
     outdated = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    root.replace(outdated)
+    root.replace(outdated / root.name)
     building.replace(root)
     shutil.rmtree(outdated)
