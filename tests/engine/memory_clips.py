@@ -87,9 +87,7 @@ def pictures(index: int, *names: int | str, views: int = 1, size_px: int = SIZE_
 class MemoryClips:
     """Training batches in an order that follows from the epoch; `before` is called with each iteration."""
 
-    def __init__(
-        self, num_clips: int = 12, batch_size: int = 4, before: Callable[[int], None] | None = None
-    ) -> None:
+    def __init__(self, num_clips: int = 12, batch_size: int = 4, before: Callable[[int], None] | None = None) -> None:
         self.dataset, self.skipped = memory_dataset(num_clips), SkippedClips()
         self.batch_size, self.before = batch_size, before
 
@@ -110,9 +108,7 @@ class MemoryClips:
 class MemoryViews:
     """Evaluation videos, `videos_per_batch` at a time."""
 
-    def __init__(
-        self, num_videos: int = 6, views: int = 2, videos_per_batch: int = 1, size_px: int = SIZE_PX
-    ) -> None:
+    def __init__(self, num_videos: int = 6, views: int = 2, videos_per_batch: int = 1, size_px: int = SIZE_PX) -> None:
         self.dataset, self.skipped = memory_dataset(num_videos), SkippedClips()
         self.num_videos, self.views = num_videos, views
         self.videos_per_batch, self.size_px = videos_per_batch, size_px

@@ -71,9 +71,7 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == ["checkpoint-00000003", "checkpoint-00000004"]
 
 
-@pytest.mark.parametrize(
-    "damage", ["truncated", "flipped", "no state", "torn state", "other format", "no tensors"]
-)
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no state", "torn state", "other format", "no tensors"])
 def test_a_broken_newest_falls_back_to_the_one_before(tmp_path: Path, damage: str) -> None:
     store = CheckpointStore(tmp_path)
     store.save(tensors_of(1.0), {"n": 1}, 1)

@@ -63,12 +63,8 @@ def test_counts_and_accuracies_agree_with_the_predictions() -> None:
     assert evaluation.views == 2
     assert evaluation.top1 == sum(right) / 7
     assert evaluation.top5 == 1.0
-    assert [prediction.video for prediction in evaluation.predictions] == [
-        f"clip{i:02d}.mp4" for i in range(7)
-    ]
-    first = [
-        ok for ok, prediction in zip(right, evaluation.predictions, strict=True) if prediction.label == 0
-    ]
+    assert [prediction.video for prediction in evaluation.predictions] == [f"clip{i:02d}.mp4" for i in range(7)]
+    first = [ok for ok, prediction in zip(right, evaluation.predictions, strict=True) if prediction.label == 0]
     assert evaluation.per_class["left"] == sum(first) / 3
 
 

@@ -60,14 +60,22 @@ def test_a_damaged_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path
         read_metrics(tmp_path)
 
 
-def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(handle: int) -> None:
+@pytest.mark.parametrize(
+    "call",
+    ["os.fsync", "torch.utils.tensorboard.SummaryWriter.add_scalar", "torch.utils.tensorboard.SummaryWriter.close"],
+)
+def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def no_room(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with MetricsLog(tmp_path, None) as log:
-        monkeypatch.setattr("os.fsync", no_room)
-        with pytest.raises(FileError, match=r"metrics\.jsonl.*No space left"):
+    def run() -> None:
+        with MetricsLog(tmp_path, None) as log:
             log.write(1, {"loss": 1.0})
+            log.write(2, {"loss": 1.0})
+
+    monkeypatch.setattr(call, no_room)
+    with pytest.raises(FileError, match=f"{tmp_path}.*No space left"):
+        run()
 
 
 def test_a_folder_without_metrics_has_no_lines(tmp_path: Path) -> None:

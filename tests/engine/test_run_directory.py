@@ -55,6 +55,13 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_what_a_kill_left_before_the_settings_were_written_is_not_foreign(tmp_path: Path) -> None:
+    (tmp_path / ".settings.json.a1b2").write_text("{")
+    (tmp_path / ".lock").write_text("")
+    with RunDirectory(tmp_path).locked():
+        assert RunDirectory(tmp_path).record_settings("train", Settings()) is False
+
+
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(UsageError, match="is a file"), RunDirectory(tmp_path / "run").locked():

@@ -9,9 +9,7 @@ import pytest
 from tsdsl.engine.schedule import learning_rate
 
 
-@pytest.mark.parametrize(
-    ("progress", "expected"), [(0.0, 0.4), (0.25, 0.34142135), (0.5, 0.2), (1.0, 0.0), (2.0, 0.0)]
-)
+@pytest.mark.parametrize(("progress", "expected"), [(0.0, 0.4), (0.25, 0.34142135), (0.5, 0.2), (1.0, 0.0), (2.0, 0.0)])
 def test_half_cosine_values(progress: float, expected: float) -> None:
     assert learning_rate(0.4, progress) == pytest.approx(expected)
 

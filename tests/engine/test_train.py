@@ -205,13 +205,9 @@ def test_a_loss_that_is_no_number_stops_with_the_batch_named(tmp_path: Path) -> 
         assert all(bool(t.isfinite().all()) for t in tensors.values() if t.is_floating_point())
 
 
-def test_a_batch_with_a_loss_that_is_no_number_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_with_a_loss_that_is_no_number_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tsdsl.engine.training_step.normalise", lambda clips: clips.float() * float("nan"))
-    with pytest.raises(
-        RunError, match=r"epoch 1, batch 0: the loss of tiny is nan; its clips: clip\d\d.* 1 more"
-    ):
+    with pytest.raises(RunError, match=r"epoch 1, batch 0: the loss of tiny is nan; its clips: clip\d\d.* 1 more"):
         run_training(tmp_path)
 
 
@@ -233,9 +229,7 @@ def test_averaged_statistics_are_in_the_final_weights_only(whole_run: Path) -> N
     newest = sorted((whole_run / "checkpoints").iterdir())[-1] / "tensors.safetensors"
     running = load_file(newest)
     differing = {
-        name.rsplit(".", 1)[1]
-        for name, tensor in final.items()
-        if not torch.equal(tensor, running[f"model/{name}"])
+        name.rsplit(".", 1)[1] for name, tensor in final.items() if not torch.equal(tensor, running[f"model/{name}"])
     }
     assert differing == {"running_mean", "running_var", "num_batches_tracked"}
 

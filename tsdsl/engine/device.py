@@ -30,9 +30,7 @@ def choose_device(name: str = "auto") -> torch.device:
     present = available_devices()
     wanted = {"auto": present[0], "cuda": "cuda:0"}.get(name, name)
     if wanted not in present:
-        raise UsageError(
-            f"device {name!r} is not available", help=f"available here: auto, {', '.join(present)}"
-        )
+        raise UsageError(f"device {name!r} is not available", help=f"available here: auto, {', '.join(present)}")
     return torch.device(wanted)
 
 

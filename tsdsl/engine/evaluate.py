@@ -183,6 +183,5 @@ def _per_class(dataset: VideoDataset, predictions: list[Prediction]) -> dict[str
         videos[prediction.label] += 1
         right[prediction.label] += prediction.ranked[0] == prediction.label
     return {
-        name: right[label] / videos[label] if videos[label] else None
-        for label, name in enumerate(dataset.class_names)
+        name: right[label] / videos[label] if videos[label] else None for label, name in enumerate(dataset.class_names)
     }

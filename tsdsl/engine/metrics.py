@@ -36,7 +36,8 @@ class MetricsLog:
             write_text(self.path, "".join(_encoded(line) for line in kept))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a", encoding="utf-8")
+            # Unbuffered: after a failed write nothing is left that closing would try to write again.
+            self._file = self.path.open("ab", buffering=0)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -48,8 +49,9 @@ class MetricsLog:
         """
         named = {f"{prefix}{name}": value for name, value in values.items()}
         try:
-            self._file.write(_encoded({"iteration": iteration, **named}))
-            self._file.flush()
+            line = _encoded({"iteration": iteration, **named}).encode("utf-8")
+            while line:
+                line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
             writer = self._writer()
             for name, value in named.items():
@@ -57,14 +59,23 @@ class MetricsLog:
                     writer.add_scalar(name, value, iteration)
             writer.flush()
         except OSError as error:
+            # TensorBoard's writer would raise the same again when closed.
+            self._tensorboard = None
             raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
-        """Close the files; closing twice is harmless."""
+        """Close the files; closing twice is harmless.
+
+        Raises:
+            FileError: TensorBoard's last events cannot be written.
+        """
         self._file.close()
-        if self._tensorboard is not None:
-            self._tensorboard.close()
-            self._tensorboard = None
+        writer, self._tensorboard = self._tensorboard, None
+        if writer is not None:
+            try:
+                writer.close()
+            except OSError as error:
+                raise _unwritable(self.path.parent / TENSORBOARD_FOLDER, error) from error
 
     def __enter__(self) -> MetricsLog:
         return self
@@ -119,8 +130,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def _encoded(entry: Mapping[str, Any]) -> str:
     finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in entry.items()
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in entry.items()
     }
     return json.dumps(finite, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -50,11 +50,7 @@ def training_tensors(model: Model, optimiser: torch.optim.SGD) -> dict[str, Tens
 def restore_training_tensors(model: Model, optimiser: torch.optim.SGD, tensors: Mapping[str, Tensor]) -> None:
     """Put a checkpoint's tensors back; the caller has checked that it is of the same model."""
     model.load_state_dict(
-        {
-            name.removeprefix(MODEL_PREFIX): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(MODEL_PREFIX)
-        }
+        {name.removeprefix(MODEL_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(MODEL_PREFIX)}
     )
     for name, parameter in model.named_parameters():
         momentum = tensors.get(f"{MOMENTUM_PREFIX}{name}")

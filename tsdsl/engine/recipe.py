@@ -21,9 +21,7 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(
-        default=300, ge=1, description="Passes over the training clips. X3D's recipe for Kinetics."
-    )
+    epochs: int = Field(default=300, ge=1, description="Passes over the training clips. X3D's recipe for Kinetics.")
     batch_size: int = Field(
         default=64, ge=1, description="Clips an optimiser step. Own choice: what one large GPU holds."
     )

@@ -102,9 +102,7 @@ class RunDirectory:
             UsageError: the folder's run is of another kind or has other settings; every one is named.
         """
         if not self.settings.exists():
-            write_json(
-                self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")}
-            )
+            write_json(self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")})
             return False
         recorded = dict(_flattened(self._recorded(kind)))
         given = dict(_flattened(settings.model_dump(mode="json")))
@@ -158,7 +156,9 @@ class RunDirectory:
             return
         if not self.path.is_dir():
             raise UsageError(f"{self.path}: is a file, not a folder", help="choose another run folder")
-        others = sorted(path.name for path in self.path.iterdir() if path.name != LOCK_NAME)
+        # A kill may leave the lock or a half-written settings file before there are settings.
+        own = (LOCK_NAME, f".{self.settings.name}.")
+        others = sorted(path.name for path in self.path.iterdir() if not path.name.startswith(own))
         if not others or _is_run_settings(_read_json(self.settings, missing_is_none=True)):
             return
         raise UsageError(
@@ -195,6 +195,4 @@ def _read_json(path: Path, *, missing_is_none: bool = False) -> Any:
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror})", help="check its permissions") from error
     except ValueError as error:
-        raise FileError(
-            f"{path}: is not JSON", help="restore it from a copy, or choose another folder"
-        ) from error
+        raise FileError(f"{path}: is not JSON", help="restore it from a copy, or choose another folder") from error

@@ -189,9 +189,7 @@ class _Training:
         for batch in request.stoppable(batches):
             set_learning_rate(self.optimiser, self.rate_at(self.iteration))
             seed_torch(self.settings.seed, "iteration", self.iteration)
-            place = (
-                f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
-            )
+            place = f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
             step = train_step(self.model, self.optimiser, batch, self.settings, self.data.training, place)
             self.totals = self.totals + step
             self.iteration += 1
@@ -231,9 +229,7 @@ class _Training:
             "seconds": self.seconds(),
         }
         is_last = number == self.settings.epochs
-        if self.data.validation is not None and (
-            is_last or number % self.settings.evaluate_every_epochs == 0
-        ):
+        if self.data.validation is not None and (is_last or number % self.settings.evaluate_every_epochs == 0):
             evaluation = validate(
                 self.model,
                 self.data.validation,

@@ -71,9 +71,7 @@ class TrainingData:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fitted_clip_settings(
-    recommended: ClipSettings, network: Network, size_px: int | None = None
-) -> ClipSettings:
+def fitted_clip_settings(recommended: ClipSettings, network: Network, size_px: int | None = None) -> ClipSettings:
     """A data set's recommended settings with the frames and the size that a network takes.
 
     The seconds that a clip spans stay the same: 32 frames recommended and 4 needed gives each eighth of
@@ -105,8 +103,7 @@ def parsed_views(text: str) -> tuple[int, int]:
     if not (clips.isdecimal() and int(clips) > 0 and crops in ("1", "3")):
         raise UsageError(
             f"views {text!r} is not CLIPSxCROPS",
-            help="give 10x1 for 10 clips with a centre crop, 10x3 for left, centre and right crops; "
-            "crops are 1 or 3",
+            help="give 10x1 for 10 clips with a centre crop, 10x3 for left, centre and right crops; crops are 1 or 3",
         )
     return int(clips), int(crops)
 

@@ -87,9 +87,7 @@ def train_step(
     return EpochTotals(value * num_clips, num_right, num_clips)
 
 
-def statistics_clips(
-    source: TrainingClips, settings: TrainSettings, device: torch.device
-) -> Iterator[Tensor]:
+def statistics_clips(source: TrainingClips, settings: TrainSettings, device: torch.device) -> Iterator[Tensor]:
     """`precise_norm_batches` normalised batches of training clips, from the epochs after the last one."""
     left, epoch = settings.precise_norm_batches, settings.epochs
     while left > 0:
