@@ -76,9 +76,7 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
     """The shape of a layer's output."""
     if isinstance(layer, Convolution):
         t, h, w = layer.stride
-        return Shape(
-            layer.width_out.channels, -(-shape.frames // t), -(-shape.height // h), -(-shape.width // w)
-        )
+        return Shape(layer.width_out.channels, -(-shape.frames // t), -(-shape.height // h), -(-shape.width // w))
     if isinstance(layer, TakeFrames):
         return replace(shape, frames=-(-shape.frames // layer.stride))
     if isinstance(layer, TimeToChannel):
@@ -93,9 +91,7 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
     return shape
 
 
-def layer_costs(
-    layers: tuple[Layer, ...], shape: Shape, condition: Count = 1
-) -> Iterator[tuple[Layer, Shape, Cost]]:
+def layer_costs(layers: tuple[Layer, ...], shape: Shape, condition: Count = 1) -> Iterator[tuple[Layer, Shape, Cost]]:
     """Each layer, inner ones included, with its output shape and its own cost where `condition` is 1."""
     for layer in layers:
         after = shape_after(layer, shape)

@@ -36,8 +36,7 @@ def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iter
                 index = [int(i[0]) for i in (wrong.table > 0).nonzero()]
                 by_path = resolved.space.decision_by_path
                 example = ", ".join(
-                    f"{axis.path} = {by_path[axis.path].values[i]}"
-                    for axis, i in zip(wrong.scope, index, strict=True)
+                    f"{axis.path} = {by_path[axis.path].values[i]}" for axis, i in zip(wrong.scope, index, strict=True)
                 )
             yield Diagnostic(
                 "TS304",
@@ -56,7 +55,7 @@ def _pools(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Ite
             if isinstance(layer, NonLocal) and layer.pool > min(node.shape_in.height, node.shape_in.width):
                 yield Diagnostic(
                     "TS301",
-                    f"a pool of {layer.pool} at {node.part} on {node.shape_in.height} x {node.shape_in.width}",
+                    f"a pool of {layer.pool} on a map of {node.shape_in.height} x {node.shape_in.width}",
                     source,
                     resolved.origins[node.part],
                     "takes the size below 1",

@@ -125,10 +125,7 @@ class Blueprint:
         """The parts present after a step, without those that the scale leaves out."""
         parts = self.space.present_after(step)
         left_out = {
-            part
-            for part in parts
-            for prefix in self.scale.without
-            if part == prefix or part.startswith(prefix + ".")
+            part for part in parts for prefix in self.scale.without if part == prefix or part.startswith(prefix + ".")
         }
         return self.space.consistent(parts - left_out)
 
@@ -156,9 +153,7 @@ class Blueprint:
 class _Layout:
     """Lays a network out place by place: groups, then fusion, then attention, then the head."""
 
-    def __init__(
-        self, blueprint: Blueprint, reading: Reading, present: frozenset[str], whole: Network | None
-    ) -> None:
+    def __init__(self, blueprint: Blueprint, reading: Reading, present: frozenset[str], whole: Network | None) -> None:
         self.blueprint, self.space, self.reading, self.present = blueprint, blueprint.space, reading, present
         self.whole = whole
         self.streams = [stream for stream in self.space.streams if stream.name in present]
@@ -182,9 +177,7 @@ class _Layout:
             for stream in self.streams:
                 group = groups.get((stage, index, stream.name))
                 if group is not None:
-                    self.add_group(
-                        group, sum(g.repeat for g in stream.groups if g.stage == stage and g.index < index)
-                    )
+                    self.add_group(group, sum(g.repeat for g in stream.groups if g.stage == stage and g.index < index))
             self.raw = dict(self.current)
             for fusion in self.space.fusions:
                 if fusion.path in self.present and (fusion.stage, fusion.group) == (stage, index):
@@ -236,9 +229,7 @@ class _Layout:
         next_offset = target.width.extent
         segments: tuple[Segment, ...] = ()
         inputs = [target.name]
-        for alternative, condition in sorted(
-            self.reading.alternatives(slot), key=lambda pair: pair[0].operator
-        ):
+        for alternative, condition in sorted(self.reading.alternatives(slot), key=lambda pair: pair[0].operator):
             if alternative.operator == NONE or is_never(condition):
                 continue
             operator = FUSIONS[alternative.operator]

@@ -48,8 +48,7 @@ class Reading:
         axis, values = self.axes[setting.decision]
         if attribute.kind == "kernel":
             kernel: Kernel = tuple(  # type: ignore[assignment]  # zip(*) loses the length three
-                Varying((axis,), np.array(sizes))
-                for sizes in zip(*map(kernel_sizes, map(str, values)), strict=True)
+                Varying((axis,), np.array(sizes)) for sizes in zip(*map(kernel_sizes, map(str, values)), strict=True)
             )
             return kernel
         return Varying((axis,), np.array(values))
@@ -63,8 +62,7 @@ class Reading:
             return tuple((a, 1) for a in slot.alternatives if a.operator == chosen)
         axis, values = self.axes[slot.decision]
         return tuple(
-            (a, Varying((axis,), np.array([int(value == a.operator) for value in values])))
-            for a in slot.alternatives
+            (a, Varying((axis,), np.array([int(value == a.operator) for value in values]))) for a in slot.alternatives
         )
 
 

@@ -60,23 +60,17 @@ class CostTable:
 
     @cached_property
     def _macs(self) -> Sequence[Varying]:
-        return [
-            at(f, self.standing)
-            for f in merged([c.macs for n in self.network.nodes for _, _, c in node_costs(n)])
-        ]
+        return [at(f, self.standing) for f in merged([c.macs for n in self.network.nodes for _, _, c in node_costs(n)])]
 
     @cached_property
     def _params(self) -> Sequence[Varying]:
         return [
-            at(f, self.standing)
-            for f in merged([c.params for n in self.network.nodes for _, _, c in node_costs(n)])
+            at(f, self.standing) for f in merged([c.params for n in self.network.nodes for _, _, c in node_costs(n)])
         ]
 
     @cached_property
     def _index(self) -> Mapping[str, Mapping[Value, int]]:
-        return {
-            d.path: {value: i for i, value in enumerate(d.values)} for d in self.blueprint.space.decisions
-        }
+        return {d.path: {value: i for i, value in enumerate(d.values)} for d in self.blueprint.space.decisions}
 
     def macs(self, decisions: Mapping[str, Value]) -> int:
         """Exact multiply-adds of one architecture, by table lookup."""
@@ -92,9 +86,7 @@ class CostTable:
         for factor in factors:
             total += int(
                 factor.table[
-                    tuple(
-                        index[a.path][decisions[a.path]] if a.path in decisions else 0 for a in factor.scope
-                    )
+                    tuple(index[a.path][decisions[a.path]] if a.path in decisions else 0 for a in factor.scope)
                 ]
             )
         return total
@@ -106,6 +98,15 @@ class CostTable:
         chosen = {**self.standing, **best.assignment}
         decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
         return Bound(int(best.value), canonical(space, decisions, self.step))
+
+    def least_macs_by_value(self) -> dict[str, dict[Value, int | float]]:
+        """For each decision made up to the step, the fewest multiply-adds with each of its values. Exact."""
+        factors = self.factors("macs")
+        found: dict[str, dict[Value, int | float]] = {}
+        for axis in sorted({axis for factor in factors for axis in factor.scope}):
+            least = optimum(factors, "min", keep=axis).by_kept_value
+            found[axis.path] = dict(zip(self.blueprint.space.decisions[axis.rank].values, least, strict=True))
+        return found
 
     def node_bounds(self, node: Node) -> tuple[int, int]:
         """The smallest and largest multiply-adds of one node."""

@@ -28,7 +28,6 @@ _ALL = (
     Code("TS003", "error", "a brace or parenthesis that is never closed"),
     Code("TS004", "error", "the language version is missing or unknown"),
     Code("TS005", "error", "a file without a space"),
-    Code("TS006", "error", "text that is not UTF-8 or is too large"),
     Code("TS101", "error", "an unknown name"),
     Code("TS102", "error", "a name or number that is given twice"),
     Code("TS103", "warning", "a name that is never used"),

@@ -1,4 +1,4 @@
-"""Renderers of diagnostics: rich with the source underlined, one line each, and JSON."""
+"""Renderers of diagnostics: rich with the source underlined, one line each, JSON and SARIF."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from tsdsl.diagnostics.codes import CODES
 from tsdsl.diagnostics.diagnostic import Diagnostic
 from tsdsl.source import SourceFile, Span
 
@@ -104,8 +105,7 @@ def _one(diagnostic: Diagnostic) -> dict[str, Any]:
         "span": _span(diagnostic.source, diagnostic.span),
         "label": diagnostic.label,
         "labels": [
-            {"span": _span(diagnostic.source, label.span), "message": label.message}
-            for label in diagnostic.labels
+            {"span": _span(diagnostic.source, label.span), "message": label.message} for label in diagnostic.labels
         ],
         "notes": list(diagnostic.notes),
         "help": diagnostic.help,
@@ -118,4 +118,43 @@ def _span(source: SourceFile, span: Span) -> dict[str, dict[str, int]]:
     return {
         "start": {"line": start.line, "column": start.column},
         "end": {"line": end.line, "column": end.column},
+    }
+
+
+def as_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
+    """SARIF 2.1.0, as code-scanning services read it."""
+    used = sorted({d.code for d in diagnostics})
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "tsdsl",
+                        "rules": [{"id": code, "shortDescription": {"text": CODES[code].title}} for code in used],
+                    }
+                },
+                "results": [_sarif_result(d) for d in diagnostics],
+            }
+        ],
+    }
+
+
+def _sarif_result(diagnostic: Diagnostic) -> dict[str, Any]:
+    start = diagnostic.source.position(diagnostic.span.start)
+    end = diagnostic.source.position(diagnostic.span.end)
+    text = diagnostic.message + (f" Help: {diagnostic.help}" if diagnostic.help else "")
+    region = {
+        "startLine": start.line,
+        "startColumn": start.column,
+        "endLine": end.line,
+        "endColumn": end.column,
+    }
+    place = {"artifactLocation": {"uri": diagnostic.source.name}, "region": region}
+    return {
+        "ruleId": diagnostic.code,
+        "level": diagnostic.severity,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": place}],
     }

@@ -101,9 +101,7 @@ def read_architecture(path: Path) -> Architecture:
             f"{path}: cannot be read ({error.strerror})", help="give the path of an architecture file"
         ) from error
     except UnicodeDecodeError as error:
-        raise FileError(
-            f"{path}: is not a text file", help="give the path of an architecture file"
-        ) from error
+        raise FileError(f"{path}: is not a text file", help="give the path of an architecture file") from error
     try:
         return Architecture.model_validate(json.loads(text))
     except json.JSONDecodeError as error:

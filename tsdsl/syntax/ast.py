@@ -105,11 +105,7 @@ class Selector:
     @property
     def bare_name(self) -> str | None:
         """The name, where that is all it is."""
-        return (
-            self.segments[0].word.text
-            if len(self.segments) == 1 and self.segments[0].indices is None
-            else None
-        )
+        return self.segments[0].word.text if len(self.segments) == 1 and self.segments[0].indices is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +116,7 @@ class Sequence:
     span: Span
 
 
-Expression: TypeAlias = (
-    Number | KernelSize | Factor | Text | Quantity | Range | Choice | Call | Selector | Sequence
-)
+Expression: TypeAlias = Number | KernelSize | Factor | Text | Quantity | Range | Choice | Call | Selector | Sequence
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, cast
 
 from lark import Token, Tree
@@ -24,9 +24,7 @@ def build_file(tree: Node, length: int) -> ast.File:
 
 
 def _space(tree: Node) -> ast.Space:
-    items = tuple(
-        cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Tree) and t.data in _ITEMS
-    )
+    items = tuple(cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Tree) and t.data in _ITEMS)
     return ast.Space(_name(_tokens(tree)[0]), items, _is_broken(tree), _span(tree))
 
 
@@ -62,9 +60,7 @@ def _stage(tree: Node) -> ast.Stage:
 
 def _group(tree: Node) -> ast.Group:
     call, repeat = tree.children
-    return ast.Group(
-        _call(cast(Node, call)), _number(repeat) if isinstance(repeat, Token) else None, _span(tree)
-    )
+    return ast.Group(_call(cast(Node, call)), _number(repeat) if isinstance(repeat, Token) else None, _span(tree))
 
 
 def _fusion(tree: Node) -> ast.Fusion:
@@ -121,7 +117,15 @@ def _expression(tree: Any) -> ast.Expression:
 
 
 def _number(token: Token) -> ast.Number:
-    return ast.Number(Decimal(token.value), _token_span(token))
+    return ast.Number(_decimal(token.value), _token_span(token))
+
+
+def _decimal(text: str) -> Decimal:
+    """The number in a token; an exponent past what Decimal holds gives infinity, which no value may be."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("Infinity")
 
 
 def _range(tree: Node) -> ast.Range:
@@ -151,7 +155,7 @@ def _segment(tree: Node) -> ast.Segment:
 _EXPRESSIONS: dict[str, Callable[[Node], Any]] = {
     "number": lambda t: _number(_tokens(t)[0]),
     "kernel": lambda t: ast.KernelSize(_tokens(t)[0].value, _span(t)),
-    "factor": lambda t: ast.Factor(Decimal(_tokens(t)[0].value[:-1]), _span(t)),
+    "factor": lambda t: ast.Factor(_decimal(_tokens(t)[0].value[:-1]), _span(t)),
     "string": lambda t: ast.Text(_tokens(t)[0].value[1:-1], _span(t)),
     "range": _range,
     "quantity": _quantity,

@@ -7,7 +7,7 @@ out: the innermost one that can go on at a later token takes an ERROR in place o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -43,6 +43,11 @@ def _lark() -> Lark:
     return Lark(grammar, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=True)
 
 
+def lex(text: str) -> Iterator[Token]:
+    """Every token of a text: space, comments and unknown characters (BAD) included, so nothing is lost."""
+    return _lark().lex(text, dont_ignore=True)
+
+
 def parse(source: SourceFile) -> Parsed:
     """The syntax tree of a text, with a diagnostic for each thing that could not be read."""
     return _Driver(source).run()
@@ -61,9 +66,11 @@ class _Driver:
         """All tokens but space and comments; unknown characters become diagnostics."""
         kept: list[Token] = []
         bad: list[Token] = []
-        for token in _lark().lex(self.source.text, dont_ignore=True):
+        for token in lex(self.source.text):
             if token.type == "BAD":
                 bad.append(token)
+                if token.value.startswith('"'):
+                    kept.append(Token.new_borrow_pos("STRING", f'{token.value.rstrip()}"', token))
             elif token.type not in _SILENT:
                 kept.append(token)
         runs: list[list[Token]] = []
@@ -222,7 +229,7 @@ def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
             f"`{shown}` is neither a number nor a name",
             source,
             span,
-            help="numbers look like 24 or 0.75, kernels like 1x3x3, factors like 2x; names start with a letter",
+            help="numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter",
         )
     return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help="remove it")
 

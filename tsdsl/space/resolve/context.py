@@ -36,9 +36,7 @@ class Context:
         help: str | None = None,
     ) -> None:
         """Add a diagnostic."""
-        self.diagnostics.append(
-            Diagnostic(code, message, self.source, span, label, tuple(labels), tuple(notes), help)
-        )
+        self.diagnostics.append(Diagnostic(code, message, self.source, span, label, tuple(labels), tuple(notes), help))
 
     @property
     def has_errors(self) -> bool:
@@ -74,7 +72,10 @@ class Context:
     def attributes(
         self, attributes: Iterable[ast.Attribute], known: Iterable[str], where: str
     ) -> dict[str, ast.Attribute]:
-        """Attributes by name; reports those given twice and those that `where` does not have."""
+        """Attributes by name; reports those given twice and those that `where` does not have.
+
+        A misspelt one is reported, and then taken for what it most likely means: one mistake, one report.
+        """
         known = list(known)
         found: dict[str, ast.Attribute] = {}
         for attribute in attributes:
@@ -87,7 +88,10 @@ class Context:
                     label="unknown attribute",
                     help=did_you_mean(name, known) or _lists(where, known),
                 )
-            elif name in found:
+                meant = get_close_matches(name, known, n=1)
+                if meant:
+                    found.setdefault(meant[0], attribute)
+            elif name in found and found[name].name.text == name:
                 self.duplicate(f"`{name}`", attribute.name.span, found[name].name.span)
             else:
                 found[name] = attribute
@@ -114,6 +118,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 
 def _lists(where: str, known: list[str]) -> str:
-    return (
-        f"{where} has " + ", ".join(f"`{name}`" for name in known) if known else f"{where} has no attributes"
-    )
+    return f"{where} has " + ", ".join(f"`{name}`" for name in known) if known else f"{where} has no attributes"

@@ -91,14 +91,10 @@ def _items(space: ast.Space, kind: type[T]) -> list[T]:
 
 def _resolve_space(context: Context, space: ast.Space) -> Space | None:
     context.origins["space"] = space.name.span
-    given = context.attributes(
-        _items(space, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`"
-    )
+    given = context.attributes(_items(space, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`")
     if not space.broken:
         context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
-    classes = (
-        whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
-    )
+    classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
     size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
     _declare(context, space)
     streams = _streams(context, space)
@@ -124,9 +120,7 @@ def _resolve_space(context: Context, space: ast.Space) -> Space | None:
             taken,
         )
     ]
-    attentions = [
-        slot for a in _items(space, ast.Attention) for slot in resolve_attention(context, a, streams, taken)
-    ]
+    attentions = [slot for a in _items(space, ast.Attention) for slot in resolve_attention(context, a, streams, taken)]
     check_sizes(context, fusions, sizes)
     head = _head(context, space)
     slots: tuple[Slot, ...] = (*fusions, *attentions)
@@ -134,7 +128,7 @@ def _resolve_space(context: Context, space: ast.Space) -> Space | None:
     if any(d.severity == "error" and d.code != "TS309" for d in context.diagnostics):
         _report_unused(context, space)
         return None
-    steps = resolve_steps(context, _items(space, ast.Step), context.decisions, list(streams), slots)
+    steps = resolve_steps(context, _items(space, ast.Step), context.decisions, streams, slots)
     _report_unused(context, space)
     if context.has_errors or classes is None or size is None or head is None or space.broken:
         return None
@@ -201,9 +195,7 @@ def _head(context: Context, space: ast.Space) -> Head | None:
         context.duplicate("`head`", again.span, written[0].span)
     if not written:
         return Head(attributes={})
-    call = ast.Call(
-        ast.Name("head", written[0].span), written[0].attributes, written[0].broken, written[0].span
-    )
+    call = ast.Call(ast.Name("head", written[0].span), written[0].attributes, written[0].broken, written[0].span)
     settings = resolve_settings(context, "head", HEAD_ATTRIBUTES, call, "head", broken=written[0].broken)
     return None if settings is None else Head(attributes=settings)
 
@@ -214,9 +206,7 @@ def _report_unused(context: Context, space: ast.Space) -> None:
     for kind, declared in (("domain", context.domains), ("block", context.blocks)):
         for name, item in declared.items():
             if name not in context.used and not _used_by_alias(context, name):
-                context.report(
-                    "TS103", item.name.span, f"{kind} `{name}` is never used", help="use it, or remove it"
-                )
+                context.report("TS103", item.name.span, f"{kind} `{name}` is never used", help="use it, or remove it")
 
 
 def _used_by_alias(context: Context, name: str) -> bool:

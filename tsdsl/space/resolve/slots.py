@@ -40,9 +40,7 @@ def resolve_fusion(
             context.unknown_name(name, "stream", streams)
             known = False
     if known and names[0].text == names[1].text:
-        context.report(
-            "TS104", names[1].span, f"a fusion joins two streams, not `{names[1].text}` with itself"
-        )
+        context.report("TS104", names[1].span, f"a fusion joins two streams, not `{names[1].text}` with itself")
         known = False
     where = f"fusion {fusion.source.text} -> {fusion.target.text}"
     written = _written(
@@ -200,9 +198,7 @@ def _alternatives(
         call = item if isinstance(item, ast.Call) else None
         name = call.name if call else _bare(item)
         if name is None:
-            context.report(
-                "TS201", item.span, "an alternative is an operator or `none`", label="not an operator"
-            )
+            context.report("TS201", item.span, "an alternative is an operator or `none`", label="not an operator")
             failed = True
             continue
         if name.text != NONE and name.text not in operators:
@@ -210,9 +206,7 @@ def _alternatives(
             failed = True
             continue
         if any(name.text == other for other, _ in found):
-            context.report(
-                "TS203", name.span, f"`op` repeats `{name.text}`", label="again here", help="remove one"
-            )
+            context.report("TS203", name.span, f"`op` repeats `{name.text}`", label="again here", help="remove one")
             failed = True
             continue
         if name.text == NONE:
@@ -264,7 +258,8 @@ def _decided(
 
 def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) -> bool:
     if path in taken:
-        context.duplicate(f"slot `{path}`", span, taken[path])
+        if not any(d.code == "TS102" and d.span == span for d in context.diagnostics):
+            context.duplicate(f"slot `{path}`", span, taken[path])
         return False
     taken[path] = span
     return True
@@ -272,16 +267,18 @@ def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) ->
 
 def check_sizes(context: Context, slots: Sequence[Slot], sizes: Sizes) -> None:
     """Both streams of a fusion have the same height and width at its place (TS302)."""
+    reported: set[tuple[str, str]] = set()
     for slot in slots:
-        if not isinstance(slot, FusionSlot):
+        if not isinstance(slot, FusionSlot) or (slot.source, slot.target) in reported:
             continue
         source = group_path(slot.source, slot.stage, slot.group)
         target = group_path(slot.target, slot.stage, slot.group)
         if sizes[source] != sizes[target]:
+            reported.add((slot.source, slot.target))
             context.report(
                 "TS302",
                 context.origins[slot.path],
-                f"`{slot.source}` is {_by(sizes[source])}, `{slot.target}` {_by(sizes[target])} at {slot.path}",
+                f"{slot.path} joins {_by(sizes[source])} of `{slot.source}` to {_by(sizes[target])}",
                 label="sizes differ",
                 labels=[
                     Label(context.origins[source], f"{_by(sizes[source])} after this group"),

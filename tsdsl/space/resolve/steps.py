@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tsdsl.diagnostics import Label
 from tsdsl.source import Span
-from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step
+from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import selectors, selects
 from tsdsl.space.resolve.values import exact, flops, whole
@@ -20,7 +20,7 @@ def resolve_steps(
     context: Context,
     steps: Sequence[ast.Step],
     decisions: Sequence[Decision],
-    streams: Sequence[str],
+    streams: Mapping[str, Stream],
     slots: Sequence[Slot],
 ) -> tuple[Step, ...]:
     """The steps in order of their numbers; each decision belongs to at most one."""
@@ -50,6 +50,7 @@ def resolve_steps(
         for selector in selectors(context, given["search"].value, "search") or ():
             matched = [d.path for d in decisions if selects(selector, d.path)]
             named = [part for part in parts if selects(selector, part)]
+            named += [s.name for s in streams.values() if any(selects(selector, g.path) for g in s.groups)]
             if not matched and not named:
                 context.report(
                     "TS306",
@@ -182,9 +183,7 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
     if number is None:
         return None
     if not 0 < number <= 64:
-        context.report(
-            "TS202", value.span, f"`{attribute.name.text}` is above 0x and at most 64x, not {number}x"
-        )
+        context.report("TS202", value.span, f"`{attribute.name.text}` is above 0x and at most 64x, not {number}x")
         return None
     return float(number)
 
@@ -194,8 +193,6 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str]) 
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
         if not matched:
-            context.report(
-                "TS306", selector.span, "this selects no part of the space", label="matches nothing"
-            )
+            context.report("TS306", selector.span, "this selects no part of the space", label="matches nothing")
         left_out.update(matched)
     return tuple(part for part in parts if part in left_out)

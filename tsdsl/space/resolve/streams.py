@@ -47,9 +47,7 @@ def resolve_stream(context: Context, stream: ast.Stream) -> Stream | None:
         seen[index] = stage.index.span
         stages.append(resolve_stage(context, name, index, stage))
     if not stream.stages and not stream.broken:
-        context.report(
-            "TS307", stream.name.span, f"stream `{name}` has no stages", help="add `stage 0 { ... }`"
-        )
+        context.report("TS307", stream.name.span, f"stream `{name}` has no stages", help="add `stage 0 { ... }`")
     if frames is None or not stages or any(stage is None for stage in stages):
         return None
     return Stream(name=name, frames=frames, stages=tuple(stage for stage in stages if stage is not None))
@@ -116,21 +114,19 @@ def resolve_settings(
     arguments = call.arguments if call is not None else ()
     known = [attribute.name for attribute in schema]
     where = f"`{name}`"
+    before = len(context.diagnostics)
     own = context.attributes(arguments, known, where)
     given = {a.name.text: a for a in inherited if a.name.text in known} | own
-    before = len(context.diagnostics)
     if not broken:
         at = call.name.span if call is not None else span or Span(0, 0)
         context.missing(required(schema), given, at, where)
     result: dict[str, Setting] = {}
     for attribute in schema:
         if attribute.name in given:
-            value = setting(
-                context, attribute, given[attribute.name].value, f"{path}.{attribute.name}", parent
-            )
+            value = setting(context, attribute, given[attribute.name].value, f"{path}.{attribute.name}", parent)
             if value is not None:
                 result[attribute.name] = value
-    failed = len(context.diagnostics) > before or len(own) < len(arguments) or len(result) < len(given)
+    failed = len(context.diagnostics) > before or len(result) < len(given)
     return None if failed or broken else result
 
 
@@ -159,9 +155,7 @@ def check_frames(context: Context, streams: Mapping[str, Stream]) -> None:
                     context.origins[f"{few.name}.frames"],
                     f"{few.frames} frames of `{few.name}` do not divide {many.frames} of `{many.name}`",
                     label="does not divide",
-                    notes=[
-                        "streams see the same clip: the sparser one takes every n-th frame of the denser one"
-                    ],
+                    notes=["streams see the same clip: the sparser one takes every n-th frame of the denser one"],
                     help="use " + " or ".join(str(n) for n in _nearest_divisors(many.frames, few.frames)),
                 )
 

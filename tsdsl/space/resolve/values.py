@@ -39,11 +39,10 @@ Placed: TypeAlias = tuple[Literal, Span]
 def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> Decimal | None:
     """The number, unless it is too large or too fine to mean anything (TS202)."""
     value = number.value
-    if abs(value) > LARGEST_NUMBER or (value != 0 and abs(value) < SMALLEST_NUMBER):
-        size = "large" if abs(value) > 1 else "small"
-        context.report(
-            "TS202", number.span, f"this number is too {size}", help="use a number from 1e-9 to 1e15"
-        )
+    magnitude = value.copy_abs()  # abs() would overflow
+    if magnitude > LARGEST_NUMBER or (value != 0 and magnitude < SMALLEST_NUMBER):
+        size = "large" if magnitude > 1 else "small"
+        context.report("TS202", number.span, f"this number is too {size}", help="use a number from 1e-9 to 1e15")
         return None
     return value
 
@@ -51,9 +50,7 @@ def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> D
 def whole(context: Context, expression: ast.Expression, what: str, low: int, high: int) -> int | None:
     """A single integer from `low` to `high`, or None with a diagnostic."""
     if isinstance(expression, ast.Choice | ast.Range):
-        context.report(
-            "TS206", expression.span, f"{what} is one value, not a choice", help="give one integer"
-        )
+        context.report("TS206", expression.span, f"{what} is one value, not a choice", help="give one integer")
         return None
     if not isinstance(expression, ast.Number):
         context.report("TS201", expression.span, f"{what} is an integer", label="not an integer")
@@ -65,9 +62,7 @@ def whole(context: Context, expression: ast.Expression, what: str, low: int, hig
         context.report("TS201", expression.span, f"{what} is an integer, not {value}", label="not an integer")
         return None
     if not low <= value <= high:
-        context.report(
-            "TS202", expression.span, f"{what} is from {low} to {high}, not {value}", label="out of range"
-        )
+        context.report("TS202", expression.span, f"{what} is from {low} to {high}, not {value}", label="out of range")
         return None
     return int(value)
 
@@ -89,9 +84,7 @@ def setting(
         if value is None:
             continue
         if value in values:
-            context.report(
-                "TS203", span, f"`{attribute.name}` repeats {value}", label="again here", help="remove one"
-            )
+            context.report("TS203", span, f"`{attribute.name}` repeats {value}", label="again here", help="remove one")
         else:
             values.append(value)
     if len(values) != len(checked):
@@ -132,11 +125,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             context.report("TS203", expression.span, "a choice needs at least one value", label="empty")
             return None
         lists = [literals(context, item) for item in expression.items]
-        return (
-            None
-            if any(part is None for part in lists)
-            else [p for part in lists if part is not None for p in part]
-        )
+        return None if any(part is None for part in lists) else [p for part in lists if part is not None for p in part]
     context.report(
         "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
     )
@@ -168,9 +157,7 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
         )
         return None
     if count >= MOST_VALUES:
-        context.report(
-            "TS202", expression.span, f"{int(count) + 1} values are too many", help=f"at most {MOST_VALUES}"
-        )
+        context.report("TS202", expression.span, f"{int(count) + 1} values are too many", help=f"at most {MOST_VALUES}")
         return None
     return [(_plain(Fraction(low) + i * Fraction(step)), expression.span) for i in range(int(count) + 1)]
 
@@ -220,9 +207,7 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
 
 def _checked_number(context: Context, attribute: Attribute, literal: Decimal, span: Span) -> Value | None:
     if attribute.kind == "integer" and literal != literal.to_integral_value():
-        context.report(
-            "TS201", span, f"`{attribute.name}` is an integer, not {literal}", label="not an integer"
-        )
+        context.report("TS201", span, f"`{attribute.name}` is an integer, not {literal}", label="not an integer")
         return None
     if not attribute.minimum <= literal <= attribute.maximum:
         context.report(
@@ -281,9 +266,7 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
         )
         return None
     if not isinstance(expression, ast.Quantity) or expression.unit not in _FLOPS_UNITS:
-        context.report(
-            "TS201", expression.span, f"{what} is a number of FLOPs", help="for instance `1.4 GFLOPs`"
-        )
+        context.report("TS201", expression.span, f"{what} is a number of FLOPs", help="for instance `1.4 GFLOPs`")
         return None
     value = exact(context, expression)
     if value is None:
