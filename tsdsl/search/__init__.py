@@ -1,1 +1,35 @@
-"""Architecture search: PARSEC over a weight-sharing supernet."""
+"""The search: a distribution over architectures, its estimator, and the progressive steps.
+
+In processing order: `distribution` samples, `flops` and `importance` weigh, `learner` learns, `step` runs and
+resumes one step, `outcome` picks and measures (`within_target`), `progressive` joins the steps.
+"""
+
+from tsdsl.search.distribution import Distribution, Variables, step_variables
+from tsdsl.search.flops import StepFlops, step_flops
+from tsdsl.search.outcome import SearchResult, read_result
+from tsdsl.search.progressive import search
+from tsdsl.search.run_record import recorded_data_settings, recorded_settings, step_directory
+from tsdsl.search.settings import Cadence, DataSettings, SearchSettings, search_settings
+from tsdsl.search.step import read_alpha
+from tsdsl.search.within_target import Found, most_probable_within
+
+__all__ = [
+    "Cadence",
+    "DataSettings",
+    "Distribution",
+    "Found",
+    "SearchResult",
+    "SearchSettings",
+    "StepFlops",
+    "Variables",
+    "most_probable_within",
+    "read_alpha",
+    "read_result",
+    "recorded_data_settings",
+    "recorded_settings",
+    "search",
+    "search_settings",
+    "step_directory",
+    "step_flops",
+    "step_variables",
+]

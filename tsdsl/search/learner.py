@@ -1,0 +1,264 @@
+"""What a step of the search learns, and one iteration of it: the shared weights and alpha.
+
+An iteration is PARSEC's: on a training batch the weights descend sum_k m_k grad_w, one architecture in
+memory at a time; on a validation batch alpha follows the importance-weighted estimate.
+
+Shapes: B clips, C channels, T frames, H rows, W columns, K samples, N classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.data import Batch, normalise
+from tsdsl.engine.device import autocast
+from tsdsl.engine.randomness import generator, seed_torch
+from tsdsl.engine.schedule import learning_rate
+from tsdsl.errors import FileError, RunError
+from tsdsl.lowering.accumulator import WeightedGradients
+from tsdsl.lowering.parameters import network_parameters
+from tsdsl.lowering.supernet import Supernet
+from tsdsl.search.distribution import Distribution
+from tsdsl.search.flops import StepFlops
+from tsdsl.search.importance import (
+    accuracy_weights,
+    alpha_gradient,
+    effective_sample_size,
+    excess,
+    likelihood_score,
+    softmax_weights,
+)
+from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
+from tsdsl.space.model import Value
+
+MOST_ADAPTIVE_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the samples of one batch did: the mean loss and accuracy, and the weights they got."""
+
+    loss: float
+    accuracy: float
+    weights_K: Tensor
+    share_within_target: float
+
+
+class StepLearner:
+    """The supernet's weights with SGD, and alpha with Adam, for one step.
+
+    All that an iteration draws follows from the seed, the step and the iteration's number.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        step: int | None,
+        distribution: Distribution,
+        flops: StepFlops,
+        target_macs: int | None,
+        settings: SearchSettings,
+        device: torch.device,
+    ) -> None:
+        self.step, self.settings, self.device = step, settings, device
+        self.flops, self.target_macs = flops, target_macs
+        self.distribution = distribution
+        self.supernet = Supernet(blueprint, seed=settings.seed).to(device)
+        self.base_lr = settings.weight_lr * settings.batch_size / LR_BATCH_SIZE
+        kinds = self.supernet.parameter_kinds()
+        self.names = tuple(network_parameters(blueprint.over(step)))
+        decayed = [self.supernet.placed[name] for name in self.names if kinds[name] == "weight"]
+        others = [self.supernet.placed[name] for name in self.names if kinds[name] != "weight"]
+        self.sgd = torch.optim.SGD(
+            [
+                {"params": decayed, "weight_decay": settings.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=self.base_lr,
+            momentum=settings.momentum,
+            nesterov=settings.momentum > 0,
+        )
+        self.adam = torch.optim.Adam([distribution.logits], lr=settings.alpha_lr, weight_decay=0.0)
+
+    def num_samples(self) -> int:
+        """K for the distribution as it is."""
+        if self.settings.samples == "adaptive":
+            return min(max(2, round(self.distribution.entropy() / 4)), MOST_ADAPTIVE_SAMPLES)
+        return self.settings.samples
+
+    def update_weights(self, batch: Batch, iteration: int, progress: float) -> Scored:
+        """One SGD step on a training batch; `progress` is the fraction of all iterations done.
+
+        Raises:
+            RunError: the loss is not a finite number.
+        """
+        clips_BCTHW, labels_B = self._on_device(batch)
+        samples = self._samples("training", iteration)
+        seed_torch(self.settings.seed, "dropout", str(self.step), iteration)
+        self.supernet.train()
+        gradients = WeightedGradients(self.supernet)
+        losses, accuracies = [], []
+        for sample in samples:
+            leaves = self.supernet.leaves(sample, self.step)
+            with autocast(self.device, self.settings.mixed_precision):
+                scores_BN = self.supernet.run(clips_BCTHW, leaves)
+            loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
+            # The mean over the batch, so that the learning rate means the same at every batch size.
+            loss = loss_B.mean()
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise RunError(
+                    f"step {self.step or 'joint'}, iteration {iteration}: the loss is {value}",
+                    help=f"lower weight_lr (now {self.settings.weight_lr}); the last checkpoint is intact",
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+            score = likelihood_score(-loss_B, self.settings.reduction)
+            gradients.add(leaves, score / self.settings.likelihood_temperature)
+            losses.append(value)
+            accuracies.append(_accuracy(scores_BN, labels_B))
+        weights = gradients.finish()
+        for group in self.sgd.param_groups:
+            group["lr"] = learning_rate(self.base_lr, progress)
+        self.sgd.step()
+        self.sgd.zero_grad(set_to_none=True)
+        return self._scored(samples, losses, accuracies, torch.tensor(weights, dtype=torch.float64))
+
+    @torch.no_grad()
+    def update_alpha(self, batch: Batch, iteration: int) -> Scored:
+        """One Adam step on a validation batch. BN takes the batch's statistics; dropout is off."""
+        clips_BCTHW, labels_B = self._on_device(batch)
+        samples = self._samples("validation", iteration)
+        self.supernet.eval()
+        scores, losses, accuracies = [], [], []
+        for sample in samples:
+            with autocast(self.device, self.settings.mixed_precision):
+                scores_BN = self.supernet(clips_BCTHW, sample, self.step)
+            loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
+            scores.append(likelihood_score(-loss_B, self.settings.reduction))
+            losses.append(float(loss_B.mean()))
+            accuracies.append(_accuracy(scores_BN, labels_B))
+        weights_K = self._alpha_weights(scores, accuracies)
+        excess_K = torch.tensor(
+            [excess(self.flops.macs(sample), self.target_macs) for sample in samples], dtype=torch.float64
+        )
+        self.distribution.logits.grad = alpha_gradient(
+            self.distribution, samples, weights_K, excess_K, self.settings.hinge
+        )
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+        return self._scored(samples, losses, accuracies, weights_K)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that is learned, by name, for a checkpoint."""
+        result = {f"weights/{name}": tensor.detach() for name, tensor in self.supernet.placed.items()}
+        for name in self.names:
+            momentum = self.sgd.state.get(self.supernet.placed[name], {}).get("momentum_buffer")
+            if momentum is not None:
+                result[f"momentum/{name}"] = momentum
+        result["alpha"] = self.distribution.logits.detach()
+        for name, value in self.adam.state.get(self.distribution.logits, {}).items():
+            result[f"adam/{name}"] = value
+        return result
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor], place: str) -> None:
+        """Takes up what `tensors` gave.
+
+        Raises:
+            FileError: the tensors are not those of this step; `place` names where they are from.
+        """
+        self.inherit(
+            {name.removeprefix("weights/"): t for name, t in tensors.items() if name.startswith("weights/")},
+            place,
+        )
+        alpha = tensors.get("alpha")
+        if alpha is None or alpha.shape != self.distribution.logits.shape:
+            raise _foreign(place, "alpha")
+        self.distribution.logits.copy_(alpha)
+        for name in self.names:
+            if f"momentum/{name}" in tensors:
+                parameter = self.supernet.placed[name]
+                self.sgd.state[parameter]["momentum_buffer"] = tensors[f"momentum/{name}"].to(self.device).clone()
+        for name, value in tensors.items():
+            if name.startswith("adam/"):
+                self.adam.state[self.distribution.logits][name.removeprefix("adam/")] = value.cpu().clone()
+
+    @torch.no_grad()
+    def inherit(self, weights: Mapping[str, Tensor], place: str) -> None:
+        """Takes the shared weights, all of them, by dotted name.
+
+        Raises:
+            FileError: a weight is missing or of another shape.
+        """
+        for name, tensor in self.supernet.placed.items():
+            if name not in weights or weights[name].shape != tensor.shape:
+                raise _foreign(place, name)
+            tensor.copy_(weights[name])
+
+    def _samples(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
+        draw = generator(self.settings.seed, "architectures", purpose, str(self.step), iteration)
+        return self.distribution.sample(self.num_samples(), draw)
+
+    def _alpha_weights(self, scores: list[float], accuracies: list[float]) -> Tensor:
+        settings = self.settings
+        if settings.score == "likelihood":
+            return softmax_weights(torch.tensor(scores, dtype=torch.float64), settings.likelihood_temperature)
+        return accuracy_weights(
+            torch.tensor(accuracies, dtype=torch.float64),
+            settings.accuracy_weights,
+            settings.accuracy_temperature,
+        )
+
+    def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        moved = batch.to(self.device)
+        return normalise(moved.clips_BCTHW), moved.labels_B
+
+    def _scored(
+        self, samples: list[dict[str, Value]], losses: list[float], accuracies: list[float], weights_K: Tensor
+    ) -> Scored:
+        within = [self.target_macs is None or self.flops.macs(sample) <= self.target_macs for sample in samples]
+        return Scored(
+            loss=sum(losses) / len(losses),
+            accuracy=sum(accuracies) / len(accuracies),
+            weights_K=weights_K,
+            share_within_target=sum(within) / len(within),
+        )
+
+
+def metrics(training: Scored, validation: Scored | None, learner: StepLearner, progress: float) -> dict[str, float]:
+    """The numbers of one iteration, by name."""
+    values = {
+        "training/loss": training.loss,
+        "training/accuracy": training.accuracy,
+        "training/effective_samples": effective_sample_size(training.weights_K),
+        "samples": float(len(training.weights_K)),
+        "entropy": learner.distribution.entropy(),
+        "expected_flops": learner.flops.expected(learner.distribution),
+        "weight_lr": learning_rate(learner.base_lr, progress),
+    }
+    if validation is not None:
+        values |= {
+            "validation/loss": validation.loss,
+            "validation/accuracy": validation.accuracy,
+            "validation/effective_samples": effective_sample_size(validation.weights_K),
+            "share_within_target": validation.share_within_target,
+        }
+    return values
+
+
+def _accuracy(scores_BN: Tensor, labels_B: Tensor) -> float:
+    return float((scores_BN.argmax(1) == labels_B).double().mean())
+
+
+def _foreign(place: str, name: str) -> FileError:
+    return FileError(
+        f"{place}: {name} is missing or does not fit this step",
+        help="it belongs to another space or another number of classes; choose another run folder",
+    )

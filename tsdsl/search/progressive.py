@@ -1,0 +1,208 @@
+"""The search of a space, step by step: what each step keeps from those before it.
+
+Source: Auto-TSNet, section 4.2. A step decides what it names, keeps what earlier steps decided, goes on
+from their weights, and leaves out the parts that no step so far has named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import torch
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.engine.device import choose_device
+from tsdsl.engine.interruption import interruption
+from tsdsl.engine.progress import Progress
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.errors import UsageError
+from tsdsl.lowering.weights import read_tensors
+from tsdsl.search.clips import SearchClips, open_search_dataset, split_clips
+from tsdsl.search.distribution import Distribution, step_variables
+from tsdsl.search.flops import step_flops
+from tsdsl.search.importance import require_samples
+from tsdsl.search.learner import StepLearner
+from tsdsl.search.outcome import SearchResult, finish, read_result
+from tsdsl.search.run_record import (
+    STEP_KIND,
+    recorded_data_settings,
+    recorded_settings,
+    refuse_changes,
+    settle_data,
+    step_before,
+    step_directory,
+)
+from tsdsl.search.settings import Cadence, DataSettings, SearchSettings, StepSettings
+from tsdsl.search.step import run_step
+from tsdsl.search.within_target import unreachable
+from tsdsl.space.architecture import Architecture, problems, read_architecture
+from tsdsl.space.model import Space
+
+Which: TypeAlias = int | Literal["all", "joint"]
+
+
+def search(
+    space: Space,
+    *,
+    step: Which = "all",
+    data: Path | None = None,
+    run: Path,
+    settings: SearchSettings | None = None,
+    data_settings: DataSettings | None = None,
+    cadence: Cadence | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Search one step, all of them in turn, or the whole space at once; return the last step's result.
+
+    The same call goes on with an interrupted search, and returns at once where all is done. `data`,
+    `settings` and `data_settings` may be left out where the run records them: a step takes its own, else
+    those of the step before it, `epochs` excepted.
+
+    Raises:
+        UsageError: step, settings, data and run do not fit together; the help says what to do.
+        FileError: a file is missing, damaged or cannot be written.
+        RunError: the search cannot go on; `InterruptedRunError` after a signal.
+    """
+    directory = RunDirectory(run)
+    steps = _steps(space, step)
+    for number in steps:
+        given = settings or recorded_settings(run, space, number) or SearchSettings()
+        if given.samples != "adaptive":
+            require_samples(given.samples)
+    place = choose_device(device)
+    display = progress or Progress(quiet=True)
+    with directory.locked():
+        root = settle_data(directory, space, data)
+        result: SearchResult | None = None
+        for number in steps:
+            result = _search_step(
+                space, number, root, run, settings, data_settings, cadence or Cadence(), place, display
+            )
+    assert result is not None
+    return result
+
+
+def _steps(space: Space, step: Which) -> list[int | None]:
+    if step == "joint":
+        return [None]
+    known = sorted(s.index for s in space.steps)
+    if step == "all" and known:
+        return list(known)
+    if step in known:
+        return [int(step)]
+    listed = f"its steps are {', '.join(map(str, known))}" if known else "it has no steps"
+    raise UsageError(
+        f"space {space.name} has no step {step}: {listed}" if step != "all" else f"space {space.name}: {listed}",
+        help="give --step joint to search the whole space at once" + (", or one of its steps" if known else ""),
+    )
+
+
+def _search_step(
+    space: Space,
+    step: int | None,
+    root: Path,
+    run: Path,
+    settings: SearchSettings | None,
+    data_settings: DataSettings | None,
+    cadence: Cadence,
+    device: torch.device,
+    progress: Progress,
+) -> SearchResult:
+    folder = step_directory(run, step)
+    title = "joint search" if step is None else f"step {step}: {space.step(step).title}"
+    result = read_result(folder)
+    if result is not None:
+        refuse_changes(folder, settings, _target(space, step))
+        progress.note(f"{title} is finished: {folder.architecture}")
+        return result
+    settings = settings or recorded_settings(run, space, step) or SearchSettings()
+    data_settings = data_settings or recorded_data_settings(run, space, step) or DataSettings()
+    before = _foundstep_before(space, step, run, root)
+    variables = step_variables(space, step, {} if before is None else before.decisions)
+    flops = step_flops(Blueprint(space), step, variables)
+    target_macs = _target(space, step)
+    if target_macs is not None and flops.least() > target_macs:
+        raise unreachable(target_macs, flops.least())
+    dataset = open_search_dataset(root, data_settings, settings.seed)
+    blueprint = Blueprint(space, classes=dataset.num_classes)
+    clips = split_clips(
+        dataset,
+        blueprint.over(step),
+        str(step),
+        data_settings,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        views=settings.validation_views,
+    )
+    recorded = _step_settings(space, step, settings, data_settings, clips, target_macs)
+    if not folder.checkpoints.exists():
+        # Nothing has been learned yet, as after running out of memory: other settings may be tried.
+        folder.settings.unlink(missing_ok=True)
+    folder.record_settings(STEP_KIND, recorded)
+    distribution = Distribution.uniform(variables)
+    learner = StepLearner(blueprint, step, distribution, flops, target_macs, settings, device)
+    if before is not None:
+        weights = step_directory(run, before.step).weights
+        learner.inherit(read_tensors(weights), str(weights))
+    with interruption() as request:
+        tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request)
+        lineage = () if before is None else before.lineage
+        result = finish(learner, space, step, clips, recorded, tally, lineage, folder, progress, request)
+    progress.note(f"{title}: found {folder.architecture}, {result.flops / 1e9:.3f} GFLOPs")
+    return result
+
+
+def _foundstep_before(space: Space, step: int | None, run: Path, root: Path) -> Architecture | None:
+    """What the step before found; None for a first step and for the joint search."""
+    number = None if step is None else step_before(space, step)
+    if number is None:
+        return None
+    folder = step_directory(run, number)
+    if read_result(folder) is None:
+        state = "begun but not finished" if folder.settings.exists() else "not searched yet"
+        raise UsageError(
+            f"step {step} goes on from what step {number} finds, and in {run} step {number} is {state}",
+            help=f"first run: tsdsl search --step {number} --data {root} --run {run}",
+        )
+    architecture = read_architecture(folder.architecture)
+    found = problems(space, architecture)
+    if found or architecture.step != number:
+        reason = found[0] if found else f"it is of step {architecture.step}"
+        raise UsageError(
+            f"{folder.architecture}: is not what step {number} of {space.name} found: {reason}",
+            help="restore the file, or choose another --run folder",
+        )
+    return architecture
+
+
+def _target(space: Space, step: int | None) -> int | None:
+    """The target of a step; the joint search has that of the last step."""
+    if step is not None:
+        return space.step(step).target_macs
+    last = max(space.steps, key=lambda s: s.index, default=None)
+    return None if last is None else last.target_macs
+
+
+def _step_settings(
+    space: Space,
+    step: int | None,
+    settings: SearchSettings,
+    data_settings: DataSettings,
+    clips: SearchClips,
+    target_macs: int | None,
+) -> StepSettings:
+    """What is recorded. The joint search takes as many epochs as all steps together."""
+    own = sum(s.epochs for s in space.steps) or 1 if step is None else space.step(step).epochs
+    return StepSettings(
+        **settings.model_dump(),
+        step_epochs=settings.epochs or own,
+        target_macs=target_macs,
+        classes=data_settings.classes,
+        validation_fraction=data_settings.validation_fraction,
+        clip=clips.clip,
+        num_classes=clips.num_classes,
+        training_clips=clips.num_training_clips,
+        validation_clips=clips.num_validation_clips,
+    )

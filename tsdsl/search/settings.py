@@ -1,0 +1,166 @@
+"""The settings of a search: frozen, strict, each default with the place it comes from.
+
+"Paper" is Gong et al., ICCV 2021 (Auto-TSNet), section 5.2 unless another is named.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tsdsl.data.settings import ClipSettings
+from tsdsl.errors import UsageError
+from tsdsl.search.importance import AccuracyWeights, Reduction
+
+LR_BATCH_SIZE = 256
+"""The batch size that `weight_lr` is meant for; it is scaled in proportion (SlowFast's linear rule)."""
+
+
+class SearchSettings(BaseModel):
+    """How a step is searched: whatever changes what it finds. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    seed: int = Field(default=0, ge=0)
+    """All randomness derives from it. Own choice."""
+
+    samples: int | Literal["adaptive"] = 8
+    """Architectures K sampled for each batch, at least 2. The paper does not give its number; 8 keeps a
+    cosine of .88 to the exact gradient on a toy problem. `adaptive`: max(2, round(H / 4)) with the entropy H
+    in nats, FP-NAS's rule."""
+
+    score: Literal["accuracy", "likelihood"] = "accuracy"
+    """What weighs the samples for alpha: validation accuracy (paper, section 4.1), or PARSEC's likelihood."""
+
+    accuracy_weights: AccuracyWeights = "standardized"
+    """How accuracies become weights. `literal`, acc / sum of acc, is closest to the paper's words but carries
+    almost no signal (own measurements); `softmax` is exp(acc / T), `standardized` divides by the samples'
+    standard deviation first."""
+
+    accuracy_temperature: float = Field(default=1.0, gt=0)
+    """T of `softmax` and `standardized`. Own choice."""
+
+    reduction: Reduction = "mean"
+    """How a batch's log-likelihoods become the score that weighs the weights' gradients, and alpha's under
+    score = likelihood. PARSEC's `sum` lets one sample take all the weight at large batches; with `mean` all
+    are trained. Own choice."""
+
+    likelihood_temperature: float = Field(default=1.0, gt=0)
+    """T in softmax(score / T) of likelihood scores. PARSEC: 1."""
+
+    alpha_lr: float = Field(default=0.025, gt=0)
+    """Adam's learning rate for alpha. Paper; its weight decay is 0."""
+
+    weight_lr: float = Field(default=0.4, gt=0)
+    """SGD's learning rate for the weights at a batch of 256; scaled in proportion to `batch_size`. Paper: .4,
+    without naming the batch it goes with; 256 is SlowFast's."""
+
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """SGD's Nesterov momentum; 0 turns it off. SlowFast's recipe; the paper does not say."""
+
+    weight_decay: float = Field(default=5e-5, ge=0)
+    """SGD's weight decay, on weights only, not on biases and BN. X3D's recipe; the paper does not say."""
+
+    batch_size: int = Field(default=64, ge=1)
+    """Clips a batch, for training and for scoring. Own choice; the paper does not say."""
+
+    hinge: float = Field(default=1.0, ge=0)
+    """Beta of the hinge on FLOPs above the step's target, in FP-NAS's form. The paper has the term and does
+    not give its weight."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    """Epochs of a step; None takes the step's own (paper: 800, 400, 200)."""
+
+    warmup_epochs: int = Field(default=0, ge=0)
+    """Epochs in which only the weights learn, before alpha moves. Paper: none."""
+
+    validation_views: str = "1x1"
+    """Views of each validation clip when the found architecture's accuracy is measured, clips x crops.
+    Own choice, for speed; the paper tests with 10x1."""
+
+    mixed_precision: bool = True
+    """bfloat16 arithmetic on CUDA; elsewhere arithmetic is always float32. Own choice."""
+
+    recalibration_batches: int = Field(default=64, ge=1)
+    """Training batches from which the found architecture's BN statistics are computed before its accuracy
+    is measured. AttentiveNAS's practice."""
+
+
+class DataSettings(BaseModel):
+    """Which clips a search sees and how they are read. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    classes: int | None = Field(default=None, ge=2)
+    """Random classes of the data set, None for all. Paper: 100 of Kinetics-400 (MiniKinetics-100)."""
+
+    validation_fraction: float = Field(default=0.5, gt=0, lt=1)
+    """The part of the clips that alpha learns from; the weights learn from the rest. PARSEC: half."""
+
+    clip: ClipSettings | None = None
+    """How clips are cut; None for what the data set recommends. Frames and size are the space's."""
+
+    num_workers: int = Field(default=0, ge=0)
+    """Processes that decode clips; changes no result."""
+
+    cache: bool = False
+    """Keep decoded videos in memory; changes no result."""
+
+
+class Cadence(BaseModel):
+    """How often a search writes; changes no result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    checkpoint_iterations: int = Field(default=200, ge=1)
+    """Iterations from one checkpoint to the next."""
+
+    log_iterations: int = Field(default=10, ge=1)
+    """Iterations from one line of metrics to the next."""
+
+
+class StepSettings(SearchSettings):
+    """What is recorded with a step and must be the same when it is resumed."""
+
+    step_epochs: int
+    """The epochs in force, from `epochs` or the space."""
+
+    target_macs: int | None
+    """The step's FLOPs target in force, in multiply-adds."""
+
+    classes: int | None
+    validation_fraction: float
+    clip: ClipSettings
+    num_classes: int
+    """Classes the classifier tells apart."""
+
+    training_clips: int
+    validation_clips: int
+
+    def search_settings(self) -> SearchSettings:
+        """The part that the user chose."""
+        return SearchSettings.model_validate({name: getattr(self, name) for name in SearchSettings.model_fields})
+
+    def data_settings(self) -> DataSettings:
+        """The part about data that the user chose."""
+        return DataSettings(classes=self.classes, validation_fraction=self.validation_fraction, clip=self.clip)
+
+
+def search_settings(values: dict[str, Any]) -> SearchSettings:
+    """The settings of a mapping.
+
+    Raises:
+        UsageError: names each key that does not fit.
+    """
+    try:
+        settings = SearchSettings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()
+        )
+        raise UsageError(
+            f"search settings do not fit: {problems}",
+            help=f"the keys are {', '.join(SearchSettings.model_fields)}",
+        ) from error
+    return settings

@@ -1,0 +1,187 @@
+"""Runs one step of the search: the loop over iterations, its checkpoints, and the record of alpha.
+
+A run that was killed at any moment goes on from its last checkpoint and ends with the same numbers,
+because every draw follows from the seed, the step and the iteration.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tsdsl.engine.checkpoint import CheckpointStore
+from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError
+from tsdsl.engine.metrics import MetricsLog
+from tsdsl.engine.progress import Progress, Task
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.errors import FileError
+from tsdsl.files import write_text
+from tsdsl.search.clips import SearchClips, endless
+from tsdsl.search.learner import Scored, StepLearner, metrics
+from tsdsl.search.settings import Cadence, StepSettings
+
+ALPHA_NAME = "alpha.jsonl"
+
+
+@dataclass
+class Tally:
+    """What a step has cost so far, over all processes that worked on it."""
+
+    seconds: float = 0.0
+    samples: int = 0
+
+
+class AlphaLog:
+    """`alpha.jsonl`: after each epoch one line with every decision's probabilities, entropy and FLOPs.
+
+    `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probabilities": {PATH: [...]}}`.
+    Iteration 0 is the beginning. On resuming, lines later than the checkpoint are removed.
+    """
+
+    def __init__(self, folder: Path, resume_after: int | None) -> None:
+        self.path = folder / ALPHA_NAME
+        kept = [] if resume_after is None else [e for e in read_alpha(folder) if e["iteration"] <= resume_after]
+        write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
+        self._last = kept[-1]["iteration"] if kept else -1
+
+    def write(self, learner: StepLearner, epoch: int, iteration: int) -> None:
+        """Append a line, unless there is one for this iteration.
+
+        Raises:
+            FileError: it cannot be written, as on a full disk.
+        """
+        if iteration <= self._last:
+            return
+        probabilities = learner.distribution.probabilities()
+        entry = {
+            "epoch": epoch,
+            "iteration": iteration,
+            "entropy": learner.distribution.entropy(),
+            "expected_flops": learner.flops.expected(learner.distribution),
+            "probabilities": {path: p.tolist() for path, p in probabilities.items()},
+        }
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise FileError(
+                f"{self.path}: cannot be written ({error.strerror})", help="check that the disk has room"
+            ) from error
+        self._last = iteration
+
+
+def read_alpha(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a step's `alpha.jsonl`, without a last one torn by a kill; none where there is no file.
+
+    Raises:
+        FileError: the file cannot be read, or a line before the last is damaged.
+    """
+    path = folder / ALPHA_NAME
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: cannot be read ({error})", help="restore it, or remove it") from error
+    entries: list[dict[str, Any]] = []
+    # What follows the last newline is empty, or a line that a kill has torn.
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            entries.append(json.loads(line))
+        except ValueError as error:
+            raise FileError(f"{path}:{number}: is not JSON", help="restore it from a copy, or remove it") from error
+    return entries
+
+
+def run_step(
+    learner: StepLearner,
+    clips: SearchClips,
+    settings: StepSettings,
+    cadence: Cadence,
+    folder: RunDirectory,
+    title: str,
+    progress: Progress,
+    request: Interruption,
+) -> Tally:
+    """Learn weights and alpha up to the last iteration, from the last checkpoint on if there is one.
+
+    Raises:
+        InterruptedRunError: a signal asked to stop; the checkpoint is written.
+        RunError: the loss is not finite, or no clip is usable.
+        FileError: something cannot be written, or every checkpoint is broken.
+    """
+    store = CheckpointStore(folder.checkpoints)
+    checkpoint = store.latest()
+    begin = 0
+    tally = Tally()
+    if checkpoint is not None:
+        for rejected in checkpoint.rejected:
+            progress.note(f"passed over a broken checkpoint: {rejected}")
+        learner.restore(checkpoint.tensors, str(checkpoint.path))
+        begin = checkpoint.iteration
+        tally = Tally(**checkpoint.state)
+        progress.note(f"{title}: goes on after iteration {begin}")
+    per_epoch = clips.training.iterations_per_epoch
+    total = settings.step_epochs * per_epoch
+    warmup = settings.warmup_epochs * per_epoch
+    alpha_log = AlphaLog(folder.path, None if checkpoint is None else begin)
+    alpha_log.write(learner, 0, 0)
+    devices = [learner.device] if learner.device.type == "cuda" else []
+    with (
+        # Dropout draws from torch's own generators; the caller's state of them is put back.
+        torch.random.fork_rng(devices=devices),
+        MetricsLog(folder.path, None if checkpoint is None else begin) as log,
+        progress.task(title, total, begin) as task,
+    ):
+        training = request.stoppable(endless(clips.training, begin))
+        validation = request.stoppable(endless(clips.validation, max(0, begin - warmup)))
+        last_saved = begin
+        for iteration in range(begin, total):
+            started_s = time.monotonic()
+            fraction = iteration / total
+            try:
+                batch = next(training)
+                scoring_batch = next(validation) if iteration >= warmup else None
+            except StopRequestedError:
+                # What an unfinished iteration learned must not be saved; its batches come again.
+                if iteration > last_saved:
+                    store.save(learner.tensors(), vars(tally), iteration)
+                raise InterruptedRunError(folder.path, iteration, request.signal_number or 2) from None
+            trained = learner.update_weights(batch, iteration, fraction)
+            scored = None if scoring_batch is None else learner.update_alpha(scoring_batch, iteration)
+            done = iteration + 1
+            tally.samples += len(trained.weights_K) + (0 if scored is None else len(scored.weights_K))
+            tally.seconds += time.monotonic() - started_s
+            if done % cadence.log_iterations == 0 or done == total:
+                log.write(done, metrics(trained, scored, learner, fraction))
+            if done % per_epoch == 0:
+                alpha_log.write(learner, done // per_epoch, done)
+            if done % cadence.checkpoint_iterations == 0 or done == total:
+                store.save(learner.tensors(), vars(tally), done)
+                last_saved = done
+            _show(task, trained, scored, learner, len(batch.labels_B), done / per_epoch, settings.step_epochs)
+    return tally
+
+
+def _show(
+    task: Task,
+    trained: Scored,
+    scored: Scored | None,
+    learner: StepLearner,
+    num_clips: int,
+    epoch: float,
+    epochs: int,
+) -> None:
+    task.advance(
+        clips=num_clips,
+        epoch=f"{epoch:.1f}/{epochs}",
+        loss=trained.loss,
+        accuracy=trained.accuracy if scored is None else scored.accuracy,
+        entropy=learner.distribution.entropy(),
+        GFLOPs=learner.flops.expected(learner.distribution) / 1e9,
+    )
