@@ -29,9 +29,7 @@ from tsdsl.space.model import (
 Draw = Callable[[Space, int], dict[str, Value]]
 
 
-def group(
-    stream: str, stage: int, index: int, operator: str, repeat: int = 1, **attributes: Setting
-) -> Group:
+def group(stream: str, stage: int, index: int, operator: str, repeat: int = 1, **attributes: Setting) -> Group:
     path = f"{stream}.stage{stage}.group{index}"
     return Group(
         path=path,

@@ -39,9 +39,7 @@ def test_the_exported_model_gives_the_same_scores(small_blueprint, draw, step):
 
 def test_verification_notices_a_difference(small_blueprint, draw):
     model = trained_like(small_blueprint.network(draw(small_blueprint.space, 0)))
-    source = export_python(model.network).replace(
-        "return self.head.classifier(", "return 2 * self.head.classifier("
-    )
+    source = export_python(model.network).replace("return self.head.classifier(", "return 2 * self.head.classifier(")
     assert verify_export(source, model) > 1e-3
 
 
@@ -58,9 +56,7 @@ def test_fusion_both_ways_reads_the_features_before_fusion(small_space, draw):
     forth = forth.model_copy(update={"alternatives": sample, "decision": None, "merge": "concat"})
     back = {"path": "fusion.sparse.stage0.group1", "source": "sparse", "target": "dense"}
     streams = tuple(stream.model_copy(update={"frames": 4}) for stream in small_space.streams)
-    space = small_space.model_copy(
-        update={"streams": streams, "fusions": (forth, forth.model_copy(update=back))}
-    )
+    space = small_space.model_copy(update={"streams": streams, "fusions": (forth, forth.model_copy(update=back))})
     network = Blueprint(space).network(draw(space, 0))
     source = export_python(network)
     assert "sparse_alone = sparse" in source

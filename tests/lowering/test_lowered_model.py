@@ -118,12 +118,8 @@ def test_recalibration_averages_the_statistics_of_all_batches(model):
     assert norm.momentum == 0.1
     assert not norm.training
     weight = model.get_parameter("sparse.stage0.group1.block0.conv.weight")
-    features = [
-        torch.nn.functional.conv3d(batch[:, :, ::2], weight, None, (1, 2, 2), (0, 1, 1)) for batch in batches
-    ]
-    torch.testing.assert_close(
-        norm.running_mean, torch.stack([x.mean((0, 2, 3, 4)) for x in features]).mean(0)
-    )
+    features = [torch.nn.functional.conv3d(batch[:, :, ::2], weight, None, (1, 2, 2), (0, 1, 1)) for batch in batches]
+    torch.testing.assert_close(norm.running_mean, torch.stack([x.mean((0, 2, 3, 4)) for x in features]).mean(0))
     torch.testing.assert_close(
         norm.running_var,
         torch.stack([x.transpose(0, 1).flatten(1).var(1) for x in features]).mean(0),

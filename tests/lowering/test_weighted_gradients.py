@@ -20,9 +20,7 @@ def sampled(supernet, draw, seed):
     """Leaves of a random architecture that hold gradients."""
     leaves = supernet.leaves(draw(supernet.blueprint.space, seed))
     network = leaves.layout.network
-    x = torch.randn(
-        2, 3, network.frames, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
-    )
+    x = torch.randn(2, 3, network.frames, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     supernet.run(x, leaves).square().sum().backward()
     return leaves
 
