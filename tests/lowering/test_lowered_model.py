@@ -111,6 +111,7 @@ def test_training_updates_running_statistics_and_evaluation_uses_them(model):
 
 def test_recalibration_averages_the_statistics_of_all_batches(model):
     batches = [clips(model.network, 2, seed) for seed in range(3)]
+    model(clips(model.network, 2, 7) + 5)
     model.eval()
     assert recalibrate(model, iter(batches)) == 3
     assert not model.training
