@@ -12,6 +12,7 @@ from tsdsl.errors import UsageError
 from tsdsl.search.distribution import Distribution, Variables
 from tsdsl.search.importance import (
     accuracy_weights,
+    adaptive_samples,
     alpha_gradient,
     effective_sample_size,
     excess,
@@ -77,6 +78,13 @@ def test_fewer_than_two_samples_are_refused_with_the_reason() -> None:
     with pytest.raises(UsageError, match="samples = 1"):
         alpha_gradient(START, ALL[:1], torch.ones(1), torch.zeros(1), 1.0)
     require_samples(2)
+
+
+def test_adaptive_samples_follow_the_entropy_and_are_two_at_least() -> None:
+    # ln of the sizes of Auto-TSNet's steps 1 and 3.
+    assert adaptive_samples(math.log(3305633223677039345664000)) == 14
+    assert adaptive_samples(math.log(4096)) == 2
+    assert adaptive_samples(0.0) == 2
 
 
 def test_the_gradient_is_the_weighted_one_hot_minus_the_softmax() -> None:

@@ -38,6 +38,11 @@ def require_samples(num_samples: int) -> None:
         )
 
 
+def adaptive_samples(entropy_nats: float) -> int:
+    """max(2, round(H / 4)): FP-NAS's rule, by which few samples do once the distribution is narrow."""
+    return max(MINIMUM_SAMPLES, round(entropy_nats / 4))
+
+
 def likelihood_score(log_likelihood_B: Tensor, reduction: Reduction) -> float:
     """A sample's score from log p(y|x, w, A_k) of each clip: their sum (PARSEC's likelihood) or mean.
 

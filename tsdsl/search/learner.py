@@ -29,6 +29,7 @@ from tsdsl.search.distribution import Distribution
 from tsdsl.search.flops import StepFlops
 from tsdsl.search.importance import (
     accuracy_weights,
+    adaptive_samples,
     alpha_gradient,
     effective_sample_size,
     excess,
@@ -37,8 +38,6 @@ from tsdsl.search.importance import (
 )
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
 from tsdsl.space.model import Value
-
-MOST_ADAPTIVE_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class StepLearner:
     def num_samples(self) -> int:
         """K for the distribution as it is."""
         if self.settings.samples == "adaptive":
-            return min(max(2, round(self.distribution.entropy() / 4)), MOST_ADAPTIVE_SAMPLES)
+            return adaptive_samples(self.distribution.entropy())
         return self.settings.samples
 
     def update_weights(self, batch: Batch, iteration: int, progress: float) -> Scored:

@@ -13,7 +13,7 @@ import torch
 
 from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import choose_device
-from tsdsl.engine.interruption import interruption
+from tsdsl.engine.interruption import InterruptedRunError, interruption
 from tsdsl.engine.progress import Progress
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.errors import UsageError
@@ -150,6 +150,10 @@ def _search_step(
         tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request)
         lineage = () if before is None else before.lineage
         result = finish(learner, space, step, clips, recorded, tally, lineage, folder, progress, request)
+    if request.signal_number is not None:
+        # It came when nothing was left to interrupt; the step after this one must not begin.
+        total = recorded.step_epochs * clips.training.iterations_per_epoch
+        raise InterruptedRunError(folder.path, total, request.signal_number)
     progress.note(f"{title}: found {folder.architecture}, {result.flops / 1e9:.3f} GFLOPs")
     return result
 

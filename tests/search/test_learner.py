@@ -1,0 +1,132 @@
+"""One step's learning: that it finds what the data need, within the memory and the parts it should touch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import load_text
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.data import Batch, normalise
+from tsdsl.errors import FileError, RunError
+from tsdsl.search.distribution import Distribution, step_variables
+from tsdsl.search.flops import step_flops
+from tsdsl.search.learner import StepLearner, metrics
+from tsdsl.search.settings import SearchSettings
+from tsdsl.space.model import Space
+
+# Only a kernel that spans frames can tell a clip from the same clip played backwards.
+ORDER = """tsspace 1
+space order {
+  classes = 2
+  size = 8
+  stream sparse {
+    frames = 4
+    stage 1 { group conv3d(kernel = {1x1x1, 3x1x1}, channels = {4, 8}, stride = 4) }
+  }
+  head { features = 8  dropout = 0.0 }
+  step 1 "order" { search = sparse  target = 1 MFLOPs }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def order(tmp_path_factory: pytest.TempPathFactory) -> Space:
+    return load_text(tmp_path_factory.mktemp("order"), ORDER)
+
+
+def ramps(number: int, num_clips: int = 16) -> Batch:
+    """Clips that grow brighter (class 1) or darker (class 0) by a step at a random time, as uint8."""
+    draw = torch.Generator().manual_seed(number)
+    labels_B = torch.randint(0, 2, (num_clips,), generator=draw)
+    level_BT = torch.sort(torch.rand(num_clips, 4, generator=draw), dim=1).values
+    level_BT = torch.where(labels_B[:, None] == 1, level_BT, level_BT.flip(1))
+    clips_BCTHW = level_BT[:, None, :, None, None].expand(-1, 3, -1, 8, 8) * 255
+    return Batch(clips_BCTHW.to(torch.uint8).contiguous(), labels_B, torch.arange(num_clips))
+
+
+def learner(space: Space, target_macs: int | None = None, **changes: object) -> StepLearner:
+    settings = SearchSettings.model_validate(
+        {"samples": 4, "batch_size": 16, "alpha_lr": 0.1, "weight_lr": 3.0, **changes}
+    )
+    variables = step_variables(space, 1, {})
+    flops = step_flops(Blueprint(space), 1, variables)
+    distribution = Distribution.uniform(variables)
+    return StepLearner(Blueprint(space), 1, distribution, flops, target_macs, settings, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"accuracy_weights": "standardized"},
+        {"accuracy_weights": "softmax", "accuracy_temperature": 0.1},
+        {"score": "likelihood", "reduction": "sum"},
+    ],
+)
+def test_alpha_learns_which_kernel_the_data_need(order: Space, changes: dict[str, object]) -> None:
+    step = learner(order, **changes)
+    for iteration in range(120):
+        step.update_weights(ramps(2 * iteration), iteration, iteration / 120)
+        step.update_alpha(ramps(2 * iteration + 1), iteration)
+    probabilities = step.distribution.probabilities()["sparse.stage1.group1.kernel"]
+    assert float(probabilities[1]) > 0.8
+
+
+def test_the_hinge_overrules_accuracy_where_the_target_is_tight(order: Space) -> None:
+    free, tight = learner(order), learner(order, target_macs=learner(order).flops.least(), hinge=4.0)
+    for step in (free, tight):
+        for iteration in range(40):
+            step.update_alpha(ramps(iteration), iteration)
+    assert tight.flops.expected(tight.distribution) < 0.8 * free.flops.expected(free.distribution)
+
+
+def test_the_weights_follow_the_importance_weighted_gradient_of_single_samples(order: Space) -> None:
+    step = learner(order, momentum=0.0, weight_decay=0.0, reduction="sum", likelihood_temperature=3.0)
+    twin = learner(order)
+    batch = ramps(0)
+    samples = step._samples("training", 0)
+    losses = []
+    for sample in samples:
+        scores_BN = twin.supernet(normalise(batch.clips_BCTHW), sample, 1)
+        losses.append(torch.nn.functional.cross_entropy(scores_BN, batch.labels_B))
+    weights = torch.softmax(torch.stack([-loss.detach() * 16 / 3.0 for loss in losses]), 0)
+    torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum().backward()
+    scored = step.update_weights(batch, 0, 0.0)
+    torch.testing.assert_close(scored.weights_K, weights.double())
+    for name, parameter in twin.supernet.named_parameters():
+        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        expected = parameter.detach() - step.base_lr * gradient
+        torch.testing.assert_close(dict(step.supernet.named_parameters())[name].detach(), expected)
+
+
+def test_scoring_alpha_changes_no_weight_and_training_no_alpha(order: Space) -> None:
+    step = learner(order)
+    before = {name: tensor.clone() for name, tensor in step.tensors().items()}
+    step.update_alpha(ramps(0), 0)
+    middle = {name: tensor.clone() for name, tensor in step.tensors().items()}
+    assert all(torch.equal(middle[n], before[n]) for n in before if n.startswith("weights/"))
+    assert not torch.equal(middle["alpha"], before["alpha"])
+    step.update_weights(ramps(1), 0, 0.0)
+    assert torch.equal(step.tensors()["alpha"], middle["alpha"])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_place(order: Space) -> None:
+    step = learner(order)
+    with torch.no_grad():
+        step.supernet.placed["head.classifier.classifier.bias"].fill_(float("nan"))
+    with pytest.raises(RunError, match="step 1, iteration 7: the loss is nan"):
+        step.update_weights(ramps(0), 7, 0.0)
+
+
+def test_metrics_state_the_learning_rate_scaled_to_the_batch(order: Space) -> None:
+    step = learner(order, weight_lr=0.4, batch_size=64)
+    trained = step.update_weights(ramps(0), 0, 0.5)
+    assert metrics(trained, None, step, 0.5)["weight_lr"] == pytest.approx(0.4 * 64 / 256 / 2)
+
+
+def test_weights_that_do_not_fit_are_refused_by_name(order: Space) -> None:
+    step = learner(order)
+    weights = {name: tensor.detach() for name, tensor in step.supernet.placed.items()}
+    weights["head.classifier.classifier.bias"] = torch.zeros(3)
+    with pytest.raises(FileError, match=r"here: head\.classifier\.classifier\.bias"):
+        step.inherit(weights, "here")
