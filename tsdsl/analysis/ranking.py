@@ -1,0 +1,113 @@
+"""A number for each architecture and back, so that a space can be split, listed or drawn from.
+
+Own design: mixed radix in the order of the space, the last decision fastest, where a decision's radix is
+the number of ways to decide what is nested below its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from tsdsl.analysis.free import FreeSpace
+from tsdsl.errors import UsageError
+from tsdsl.space.model import Decision, Value
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The architectures of a free space as the integers from 0 up to `total`, exclusive."""
+
+    free: FreeSpace
+
+    @cached_property
+    def _children(self) -> Mapping[str, Mapping[int, tuple[Decision, ...]]]:
+        """For each free decision and value index, the free decisions that exist directly below."""
+        found: dict[str, dict[int, list[Decision]]] = {}
+        for decision in self.free.decisions:
+            above = self.free.ancestors(decision)
+            if above:
+                axis, index = above[0]
+                found.setdefault(axis.path, {}).setdefault(index, []).append(decision)
+        return {path: {i: tuple(below) for i, below in by_value.items()} for path, by_value in found.items()}
+
+    @cached_property
+    def _roots(self) -> tuple[Decision, ...]:
+        return tuple(decision for decision in self.free.decisions if not self.free.ancestors(decision))
+
+    @cached_property
+    def _ways(self) -> Mapping[str, tuple[int, ...]]:
+        """For each free decision and value, the number of ways to decide what exists below."""
+        ways: dict[str, tuple[int, ...]] = {}
+        for decision in reversed(self.free.decisions):
+            below = self._children.get(decision.path, {})
+            found = []
+            for index in range(len(decision.values)):
+                product = 1
+                for child in below.get(index, ()):
+                    product *= sum(ways[child.path])
+                found.append(product)
+            ways[decision.path] = tuple(found)
+        return ways
+
+    @cached_property
+    def total(self) -> int:
+        """The exact number of architectures."""
+        product = 1
+        for root in self._roots:
+            product *= sum(self._ways[root.path])
+        return product
+
+    def rank(self, architecture: Mapping[str, Value]) -> int:
+        """The number of an architecture.
+
+        Raises:
+            KeyError: a decision that exists is missing.
+            ValueError: a decision has a value that the space does not list.
+        """
+        row = self.free.row(architecture)
+
+        def of(decision: Decision) -> int:
+            index = row[self.free.columns[decision.path]]
+            number = 0
+            for child in self._children.get(decision.path, {}).get(index, ()):
+                number = number * sum(self._ways[child.path]) + of(child)
+            return sum(self._ways[decision.path][:index]) + number
+
+        number = 0
+        for root in self._roots:
+            number = number * sum(self._ways[root.path]) + of(root)
+        return number
+
+    def row(self, rank: int) -> list[int]:
+        """The value indices of the architecture with this number.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if not 0 <= rank < self.total:
+            raise UsageError(f"no architecture has the number {rank}", help=f"they have 0 to {self.total - 1}")
+        row = [0] * len(self.free.decisions)
+
+        def split(decisions: tuple[Decision, ...], number: int) -> None:
+            for decision in reversed(decisions):
+                ways = self._ways[decision.path]
+                number, own = divmod(number, sum(ways))
+                index = 0
+                while own >= ways[index]:
+                    own -= ways[index]
+                    index += 1
+                row[self.free.columns[decision.path]] = index
+                split(self._children.get(decision.path, {}).get(index, ()), own)
+
+        split(self._roots, rank)
+        return row
+
+    def unrank(self, rank: int) -> dict[str, Value]:
+        """The architecture with this number.
+
+        Raises:
+            UsageError: there is none.
+        """
+        return self.free.architecture(self.row(rank))

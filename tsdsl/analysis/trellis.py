@@ -1,0 +1,264 @@
+"""A sum of small tables as a trellis: stages of edges between states, each path one assignment.
+
+Own design, a path decomposition of variable elimination. Decisions are decided stage by stage; a state
+holds the values that later tables still ask for. An edge has the cost and the weight that its stage adds.
+So any fact that a sum over architectures or an extreme among them defines is one pass over the stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd, prod
+
+import networkx as nx
+import numpy as np
+
+from tsdsl.analysis.elimination import LARGEST_TABLE, add_all
+from tsdsl.errors import RunError
+from tsdsl.operators.varying import Array, Axis, Varying, combine
+
+UNREACHABLE = 1 << 61
+# How many edges a state that is kept is taken to cost later on; each of these is tried.
+COSTS_OF_A_STATE = (64, 1024, 16_384)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Edges from `num_sources` states to `num_targets`; the arrays have an entry for each edge.
+
+    `flat` is the position of an edge's values in the table over `scope`; `cost` is at least 0.
+    """
+
+    scope: tuple[Axis, ...]
+    flat: Array
+    source: Array
+    target: Array
+    cost: Array
+    weight: Array
+    num_sources: int
+    num_targets: int
+
+    def values(self, axis: Axis) -> Array:
+        """For each edge the index of the value of one decision of the scope."""
+        position = self.scope.index(axis)
+        after = prod(a.size for a in self.scope[position + 1 :])
+        return self.flat // after % axis.size
+
+    @cached_property
+    def divisor(self) -> int:
+        """The greatest common divisor of the costs; 0 where all are 0."""
+        return int(np.gcd.reduce(self.cost)) if self.cost.size else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Trellis:
+    """Stages from one state to one state; a path costs `constant` and the sum over its edges."""
+
+    stages: tuple[Stage, ...]
+    constant: int
+
+    @cached_property
+    def num_edges(self) -> int:
+        """Edges of all stages: the work of one pass."""
+        return sum(stage.flat.size for stage in self.stages)
+
+    @cached_property
+    def divisor(self) -> int:
+        """The step of the lattice on which all costs lie, less the constant; at least 1."""
+        return gcd(*(stage.divisor for stage in self.stages)) or 1
+
+    @cached_property
+    def least(self) -> int:
+        """The smallest cost of a path."""
+        return self.constant + int(least_to_go([(s, s.cost) for s in self.stages])[0][0])
+
+    @cached_property
+    def most(self) -> int:
+        """The largest cost of a path."""
+        return self.constant - int(least_to_go([(s, -s.cost) for s in self.stages])[0][0])
+
+
+def least_to_go(stages: Sequence[tuple[Stage, Array]]) -> list[Array]:
+    """For the states before each stage, and the last, the least that the edges from there on cost."""
+    after = np.zeros(1, dtype=np.int64)
+    found = [after]
+    for stage, cost in reversed(stages):
+        before = np.full(stage.num_sources, UNREACHABLE, dtype=np.int64)
+        np.minimum.at(before, stage.source, np.minimum(cost + after[stage.target], UNREACHABLE))
+        after = before
+        found.append(after)
+    return found[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """One stage before it is filled in: what it reads and adds, and the frontiers on both sides."""
+
+    absorbed: tuple[int, ...]
+    scope: frozenset[Axis]
+    before: frozenset[Axis]
+    after: frozenset[Axis]
+
+
+def build_trellis(costs: Sequence[Varying], weights: Sequence[Varying]) -> Trellis:
+    """The trellis of a sum of integer cost tables and a product of weight tables.
+
+    Every decision must occur in a weight table. Edges of weight 0 are left out.
+
+    Raises:
+        RunError: the tables are so entangled that a stage would exceed LARGEST_TABLE edges.
+    """
+    scopes = [frozenset(table.scope) for table in (*costs, *weights)]
+    steps = [_divisor(table) for table in costs] + [0] * len(weights)
+    last, ends = _ends(scopes)
+    tried = [_merged(_cuts(scopes, start, last, price)) for start in ends for price in COSTS_OF_A_STATE]
+    cuts = min(tried, key=lambda cuts: _work(cuts, steps), default=[])
+    constant = sum(int(table.table) for table in costs if not table.scope)
+    stages = []
+    for cut in cuts:
+        entries = _size(cut.scope)
+        if entries > LARGEST_TABLE:
+            names = ", ".join(sorted(axis.path for axis in cut.scope))
+            raise RunError(
+                f"an exact answer needs a table of {entries:,} entries over {names}",
+                help="use fewer choices where these decisions meet",
+            )
+        own_costs = [costs[i] for i in cut.absorbed if i < len(costs)]
+        own_weights = [weights[i - len(costs)] for i in cut.absorbed if i >= len(costs)]
+        stage, least = _stage(cut, own_costs, own_weights)
+        stages.append(stage)
+        constant += least
+    if not stages:
+        one, none = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        stages.append(Stage((), none, none, none, none, one, 1, 1))
+    return Trellis(tuple(stages), constant)
+
+
+def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying]) -> tuple[Stage, int]:
+    """The edges of a cut, and the cost that all of them have in common."""
+    scope = tuple(sorted(cut.scope))
+    shape = tuple(axis.size for axis in scope)
+    weight = Varying((), np.asarray(1))
+    for table in sorted(weights, key=lambda t: t.table.size):
+        weight = combine(np.multiply, weight, table)
+    weight_by_edge = np.broadcast_to(_over(weight, scope), shape).ravel()
+    flat = np.flatnonzero(weight_by_edge)
+    cost = np.broadcast_to(_over(add_all(costs), scope), shape).ravel()[flat].astype(np.int64)
+    least = int(cost.min())
+    index = np.unravel_index(flat, shape)
+
+    def states(frontier: frozenset[Axis]) -> Array:
+        number = np.zeros(flat.size, dtype=np.int64)
+        for axis, values in zip(scope, index, strict=True):
+            if axis in frontier:
+                number = number * axis.size + values
+        return number
+
+    stage = Stage(
+        scope,
+        flat,
+        states(cut.before),
+        states(cut.after),
+        cost - least,
+        weight_by_edge[flat],
+        _size(cut.before),
+        _size(cut.after),
+    )
+    return stage, least
+
+
+def _over(table: Varying, scope: tuple[Axis, ...]) -> Array:
+    shape = [axis.size if axis in table.scope else 1 for axis in scope]
+    return table.table.reshape(shape)
+
+
+def _size(axes: Iterable[Axis]) -> int:
+    return prod(axis.size for axis in axes)
+
+
+def _divisor(table: Varying) -> int:
+    return int(np.gcd.reduce((table.table - table.table.min()).ravel()))
+
+
+def _work(cuts: Sequence[_Cut], divisors: Sequence[int]) -> float:
+    """How long a pass over the finest lattice met so far takes, relative to other orders."""
+    work, finest = 0.0, 0
+    for cut in cuts:
+        work += _size(cut.scope) * (1 / finest if finest else 1e-12)
+        finest = gcd(finest, *(divisors[i] for i in cut.absorbed))
+    return work
+
+
+def _ends(scopes: Sequence[frozenset[Axis]]) -> tuple[frozenset[Axis], list[Axis]]:
+    """The decisions most of which are coupled, and two of them far apart: the ends from which to sweep."""
+    graph: nx.Graph[Axis] = nx.Graph()
+    for scope in scopes:
+        if scope:
+            nx.add_star(graph, sorted(scope))
+    if not graph:
+        return frozenset(), []
+    largest = max(nx.connected_components(graph), key=lambda nodes: (len(nodes), min(nodes)))
+    end = min(largest)
+    ends = []
+    for _ in range(2):
+        distance = nx.single_source_shortest_path_length(graph, end)
+        end = max(distance, key=lambda axis: (distance[axis], axis))
+        ends.append(end)
+    return frozenset(largest), ends
+
+
+def _cuts(scopes: Sequence[frozenset[Axis]], start: Axis, last: frozenset[Axis], cost_of_a_state: int) -> list[_Cut]:
+    """Decisions decided and forgotten from `start` on, greedily by the size of the tables.
+
+    A step takes in everything that one decision is coupled with, and each table that this covers. What is
+    coupled with nothing in `last` comes first.
+    """
+    asking: dict[Axis, set[int]] = {}
+    for index, scope in enumerate(scopes):
+        for axis in scope:
+            asking.setdefault(axis, set()).add(index)
+    frontier: frozenset[Axis] = frozenset()
+    cuts: list[_Cut] = []
+
+    def around(axis: Axis) -> frozenset[Axis]:
+        return frozenset((axis,)).union(*(scopes[i] for i in asking[axis]))
+
+    while asking:
+        if frontier:
+            candidates = frontier.union(*(around(axis) for axis in frontier))
+        else:
+            candidates = frozenset(asking) - last or frozenset({start} & asking.keys()) or frozenset(asking)
+        best: tuple[int, Axis, _Cut] | None = None
+        for candidate in candidates:
+            scope = frontier | around(candidate)
+            done = {a for a in scope if all(scopes[i] <= scope for i in asking[a])}
+            rank = (_size(scope) + cost_of_a_state * _size(scope - done), candidate)
+            if best is None or rank < best[:2]:
+                absorbed = {i for a in scope for i in asking[a] if scopes[i] <= scope}
+                best = (*rank, _Cut(tuple(sorted(absorbed)), scope, frontier, scope - done))
+        assert best is not None
+        cut = best[2]
+        for axis in cut.scope:
+            asking[axis] -= set(cut.absorbed)
+        for axis in cut.scope - cut.after:
+            del asking[axis]
+        cuts.append(cut)
+        frontier = cut.after
+    return cuts
+
+
+def _merged(cuts: Sequence[_Cut]) -> list[_Cut]:
+    """Neighbouring cuts joined where one table is no more than the two, so that fewer states are kept."""
+    result: list[_Cut] = []
+    for cut in cuts:
+        while result:
+            last = result[-1]
+            scope = last.scope | cut.scope
+            if _size(scope) > _size(last.scope) + _size(cut.scope):
+                break
+            cut = _Cut(last.absorbed + cut.absorbed, scope, last.before, cut.after)
+            result.pop()
+        result.append(cut)
+    return result
