@@ -1,0 +1,193 @@
+"""Architectures as a factorised distribution has them: moments of the cost, and what a window leaves.
+
+`probabilities` has for each free decision an array: the probability of each value, given that it exists.
+Without it every architecture counts the same. Results are exact, or between two rigorous bounds where the
+costs are too many for a table of them. Own design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsdsl.analysis.arithmetic import Real
+from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.histogram import Lattice, bins_for, bundled, even_lattice, layers, mass_within
+from tsdsl.analysis.semiring import MOMENTS, fold
+from tsdsl.analysis.trellis import Stage, Trellis, build_trellis
+from tsdsl.operators.varying import Array
+
+BINS = 4096
+WORK = 150_000_000
+ROUNDING = 1e-9
+
+Probabilities = Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The mean and variance of a cost."""
+
+    mean: float
+    variance: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Marginal:
+    """For each value of a decision, the share of what is within the window that has it: between two bounds.
+
+    Shares of a nested decision sum to the share in which it exists.
+    """
+
+    at_least: Array
+    at_most: Array
+
+    @property
+    def share(self) -> Array:
+        """The middle of the bounds, which are equal up to rounding where the share is exact."""
+        return (self.at_least + self.at_most) / 2
+
+
+def expected_macs(free: FreeSpace, probabilities: Probabilities) -> Moments:
+    """The mean and variance of the multiply-adds, exact up to 64-bit rounding."""
+    trellis = build_trellis(free.costs(), free.probabilities(probabilities))
+    mean, variance = fold(trellis, MOMENTS)
+    return Moments(trellis.constant + mean, variance)
+
+
+def probability_within(
+    free: FreeSpace,
+    probabilities: Probabilities,
+    least: int | None = None,
+    most: int | None = None,
+    bins: int | None = None,
+) -> tuple[float, float]:
+    """Two bounds of the probability that least <= multiply-adds <= most; None leaves an end open."""
+    trellis = build_trellis(free.costs(), free.probabilities(probabilities))
+    window = _window(trellis, least, most)
+    if window is None:
+        return 0.0, 0.0
+    under, within = window
+    if under < 0 and within + trellis.constant >= trellis.most:
+        return 1.0, 1.0
+    ends: list[tuple[float, float]] = []
+    for rounding in ("down", "up"):
+        lattice = _lattice(trellis, within, rounding, bins)
+        layer = layers(lattice, Real(), within, len(trellis.stages) - 1)[-1]
+        ends.append((mass_within(lattice, layer, under), mass_within(lattice, layer, within)))
+    (under_most, within_most), (under_least, within_least) = ends
+    at_least, at_most = within_least - under_most, within_most - under_least
+    return max(0.0, at_least * (1 - ROUNDING)), min(1.0, at_most * (1 + ROUNDING))
+
+
+def marginals_within(
+    free: FreeSpace,
+    least: int | None = None,
+    most: int | None = None,
+    probabilities: Probabilities | None = None,
+    bins: int | None = None,
+) -> dict[str, Marginal]:
+    """For each free decision the shares of its values among what is within the window; empty where nothing is."""
+    weights = free.pins if probabilities is None else free.probabilities(probabilities)
+    trellis = build_trellis(free.costs(), weights)
+    window = _window(trellis, least, most)
+    if window is None:
+        return {}
+    high = _value_sums(free, trellis, window, "down", bins)
+    low = _value_sums(free, trellis, window, "up", bins)
+    found = {}
+    for path, (most_under, most_within, all_under, all_within) in high.items():
+        least_under, least_within, least_all_under, least_all_within = low[path]
+        upper = (most_within - least_under) * (1 + ROUNDING)
+        lower = np.maximum(0.0, least_within - most_under) * (1 - ROUNDING)
+        others_upper = ((all_within - most_within) - (least_all_under - least_under)) * (1 + ROUNDING)
+        others_lower = np.maximum(0.0, (least_all_within - least_within) - (all_under - most_under)) * (1 - ROUNDING)
+        found[path] = Marginal(_ratio(lower, others_upper), _ratio(upper, others_lower))
+    return found
+
+
+def _ratio(part: Array, rest: Array) -> Array:
+    whole = part + rest
+    shares: Array = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return shares
+
+
+def _window(trellis: Trellis, least: int | None, most: int | None) -> tuple[int, int] | None:
+    """(slack just below the window, largest slack within), or None where no cost is within."""
+    low = trellis.least if least is None else max(least, trellis.least)
+    high = trellis.most if most is None else min(most, trellis.most)
+    if low > high:
+        return None
+    return (-1 if low <= trellis.least else low - 1 - trellis.constant), high - trellis.constant
+
+
+def _lattice(trellis: Trellis, slack: int, rounding: str, bins: int | None) -> Lattice:
+    bins = bins or bins_for(trellis, BINS, WORK)
+    width = -(-(slack + 1) // (bins * trellis.divisor)) * trellis.divisor
+    return even_lattice(trellis, width, "up" if rounding == "up" else "down")
+
+
+def _value_sums(
+    free: FreeSpace, trellis: Trellis, window: tuple[int, int], rounding: str, bins: int | None
+) -> dict[str, tuple[Array, Array, float, float]]:
+    """For each decision (weight by value below the window, by value up to its end, and both over all)."""
+    under, within = window
+    lattice = _lattice(trellis, within, rounding, bins)
+    forward = layers(lattice, Real(), within, len(trellis.stages))
+    backward = layers(_reversed(lattice), Real(), within, len(trellis.stages))
+    last_bin = within // lattice.widths[0]
+    found: dict[str, tuple[Array, Array, float, float]] = {}
+    for number, stage in enumerate(trellis.stages):
+        decided = [d for d in free.decisions if d.path not in found and _covers(free, stage, d.path)]
+        if not decided:
+            continue
+        to_end = np.zeros((stage.num_targets, last_bin + 1))
+        after = backward[len(trellis.stages) - 1 - number].rows[:, : last_bin + 1]
+        to_end[:, : after.shape[1]] = after
+        to_end = np.cumsum(to_end, axis=1)
+        sums = [
+            _edge_sums(stage, lattice.shifts[number], forward[number].rows, to_end, end // lattice.widths[0])
+            for end in (under, within)
+        ]
+        for decision in decided:
+            exists = np.ones(stage.flat.size, dtype=bool)
+            for axis, index in free.ancestors(decision):
+                exists &= stage.values(axis) == index
+            values = stage.values(free.axes[decision.path])[exists]
+            by_value = [np.bincount(values, total[exists], len(decision.values)) for total in sums]
+            found[decision.path] = (by_value[0], by_value[1], float(sums[0].sum()), float(sums[1].sum()))
+    return found
+
+
+def _covers(free: FreeSpace, stage: Stage, path: str) -> bool:
+    """Whether a stage's edges tell the value of a decision and whether it exists."""
+    decision = free.table.blueprint.space.decision_by_path[path]
+    return {free.axes[path], *(axis for axis, _ in free.ancestors(decision))} <= set(stage.scope)
+
+
+def _edge_sums(stage: Stage, shift: Array, before: Array, to_end: Array, last_bin: int) -> Array:
+    """For each edge the weight of all paths through it that end in a bin up to `last_bin`."""
+    if last_bin < 0:
+        return np.zeros(stage.flat.size)
+    bundle = bundled(stage, shift, np.float64)
+    # Read from its end, what may still come lines up with what has been.
+    from_end = np.ascontiguousarray(to_end[:, last_bin::-1])
+    sums = np.empty(bundle.shift.size)
+    edges = zip(bundle.source.tolist(), bundle.target.tolist(), bundle.shift.tolist(), strict=True)
+    length = before.shape[1]
+    for number, (source, target, moved) in enumerate(edges):
+        remaining = from_end[target, moved : moved + length]
+        sums[number] = before[source, : remaining.size] @ remaining
+    return sums[bundle.member] * stage.weight
+
+
+def _reversed(lattice: Lattice) -> Lattice:
+    """The same paths from end to start; for lattices of one width."""
+    stages = [
+        Stage(s.scope, s.flat, s.target, s.source, s.cost, s.weight, s.num_targets, s.num_sources)
+        for s in reversed(lattice.trellis.stages)
+    ]
+    trellis = Trellis(tuple(stages), lattice.trellis.constant)
+    return Lattice(trellis, lattice.widths, lattice.shifts[::-1], lattice.rounding)
