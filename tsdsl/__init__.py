@@ -1,9 +1,33 @@
-"""tsdsl: a declarative language and compiler for searching two-stream video models."""
+"""tsdsl: a declarative language and compiler for searching two-stream video models.
 
-from tsdsl.api import load
+    space = tsdsl.load("std:auto_tsnet")
+    architecture = next(space.sample(most_macs=4_000_000_000))
+    scores = tsdsl.supernet(space)(clips, architecture)     # weights shared by all architectures
+    network = tsdsl.model(space, architecture)              # a plain PyTorch module
+    result = tsdsl.search(space, data=Path("clips"), run=Path("runs/mine"))
+
+Importing it imports no torch; what needs torch imports it when it is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tsdsl.api import load, model, supernet
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 
+if TYPE_CHECKING:
+    from tsdsl import search as search
+
 __version__ = "0.1.0"
 
-__all__ = ["Architecture", "Space", "__version__", "load"]
+__all__ = ["Architecture", "Space", "__version__", "load", "model", "search", "supernet"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "search":
+        import importlib
+
+        return importlib.import_module("tsdsl.search")
+    raise AttributeError(f"module 'tsdsl' has no attribute {name!r}")

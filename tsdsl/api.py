@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tsdsl.errors import FileError, SpaceError, UsageError
 from tsdsl.source import SourceFile
-from tsdsl.space.model import Space
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Space, Value
+
+if TYPE_CHECKING:
+    from tsdsl.lowering import Model, Supernet
 
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 STANDARD = "std:"
@@ -47,16 +53,12 @@ def decode_source(name: str, data: bytes) -> SourceFile:
         return SourceFile(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise FileError(
-            f"{name}:{line}: byte {error.start} is not UTF-8", help="save the file as UTF-8"
-        ) from error
+        raise FileError(f"{name}:{line}: byte {error.start} is not UTF-8", help="save the file as UTF-8") from error
 
 
 def _shipped(name: str) -> SourceFile:
     folder = files("tsdsl.spaces")
-    known = sorted(
-        entry.name.removesuffix(".tsspace") for entry in folder.iterdir() if entry.name.endswith(".tsspace")
-    )
+    known = sorted(entry.name.removesuffix(".tsspace") for entry in folder.iterdir() if entry.name.endswith(".tsspace"))
     wanted = name.removeprefix(STANDARD)
     if wanted not in known:
         raise FileError(f"{name}: there is no such shipped space", help=f"shipped are {', '.join(known)}")
@@ -93,3 +95,46 @@ def pick(spaces: list[Space], name: str | None, place: str) -> Space:
     if name is None:
         raise UsageError(f"{place} holds several spaces: {known}", help="pick one with --space NAME")
     raise UsageError(f"{place} has no space {name}", help=f"it has {known}")
+
+
+def supernet(space: Space, *, classes: int = 0, seed: int | None = None) -> Supernet:
+    """The weight-sharing supernet of a space; `supernet(space)(clips, architecture)` gives class scores.
+
+    `classes` is the number of classes of the data, the space's own unless given; clips are
+    B x 3 x T x H x W, T the frames of the stream that sees most.
+    """
+    from tsdsl.analysis.network import Blueprint
+    from tsdsl.lowering import Supernet
+
+    return Supernet(Blueprint(space, classes=classes), seed=seed)
+
+
+def model(
+    space: Space,
+    architecture: Architecture | Mapping[str, Value],
+    *,
+    scale: str | None = None,
+    classes: int = 0,
+    seed: int | None = None,
+) -> Model:
+    """The plain PyTorch model of one architecture, with fresh weights.
+
+    `scale` names one of the space's models, such as `L`.
+
+    Raises:
+        UsageError: the architecture is not one of the space, or there is no such model.
+    """
+    from tsdsl.analysis.network import UNSCALED, Blueprint
+    from tsdsl.lowering import Model
+    from tsdsl.space.architecture import problems
+
+    if not isinstance(architecture, Architecture):
+        architecture = Architecture(space=space.name, fingerprint=space.fingerprint, decisions=architecture)
+    wrong = problems(space, architecture)
+    if wrong:
+        raise UsageError(f"this is not an architecture of {space.name}: {wrong[0]}", help="sample or search one")
+    scales = {known.name: known for known in space.models}
+    if scale is not None and scale not in scales:
+        raise UsageError(f"space {space.name} has no model {scale}", help=f"it has {', '.join(scales) or 'none'}")
+    blueprint = Blueprint(space, classes=classes, scale=scales[scale] if scale is not None else UNSCALED)
+    return Model(blueprint.network(architecture.decisions, architecture.step), seed=seed)

@@ -20,9 +20,7 @@ KIND_HELP = "folder, kinetics-list, kinetics-csv or something-something-v2; foun
 
 @app.command()
 def demo(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write; an earlier demo is replaced.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; an earlier demo is replaced.")],
     textures: Annotated[int, typer.Option(help="Textures; each makes four classes, one a direction.")] = 8,
     clips: Annotated[int, typer.Option(help="Training clips a class.")] = 20,
     val_clips: Annotated[int, typer.Option(help="Validation clips a class.")] = 8,
@@ -108,9 +106,7 @@ def verify(
 
 
 def _bad_lines(report: VerifyReport) -> list[str]:
-    return [f"{path}\t{reason}" for path, reason in report.bad] + [
-        f"{name}\tmissing" for name in report.missing
-    ]
+    return [f"{path}\t{reason}" for path, reason in report.bad] + [f"{name}\tmissing" for name in report.missing]
 
 
 def _index_facts(found: DatasetIndex) -> dict[str, Any]:
@@ -134,9 +130,7 @@ def _print_index(found: DatasetIndex) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=f"{found.root} ({found.kind}, {len(found.class_names)} classes)", title_justify="left"
-    )
+    table = Table(title=f"{found.root} ({found.kind}, {len(found.class_names)} classes)", title_justify="left")
     for heading in ("split", "clips", "classes with clips", "fewest", "most", "missing"):
         table.add_column(heading, justify="left" if heading == "split" else "right")
     for dataset in found.splits:

@@ -53,12 +53,16 @@ def stream_head(settings: Settings, width_in: Width) -> Block:
 
 
 def classifier(settings: Settings, width_in: Width, num_classes: int) -> Block:
-    """From the concatenated features of all streams to the class scores."""
+    """From the concatenated features of all streams to the class scores.
+
+    The projection starts as a convolution does (X3D's code); begun as small as the classifier, it would pass
+    so little gradient that nothing below it learns.
+    """
     features, classes = Width.of(settings.count("features")), Width.of(num_classes)
     dropout = settings.ratio("dropout")
     return Block(
         (
-            Linear("project", width_in, features, bias=False),
+            Linear("project", width_in, features, bias=False, initialisation="conv"),
             Activation("relu"),
             Dropout(float(dropout) if isinstance(dropout, int | float) else 0.0),
             Linear("classifier", features, classes),

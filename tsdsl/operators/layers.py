@@ -241,9 +241,10 @@ class Linear:
     width_in: Width
     width_out: Width
     bias: bool = True
+    initialisation: Initialisation = "linear"
 
     def parameters(self) -> tuple[Parameter, ...]:
-        weight = Parameter("weight", (self.width_out, self.width_in), "linear")
+        weight = Parameter("weight", (self.width_out, self.width_in), self.initialisation)
         return (weight, Parameter("bias", (self.width_out,), "zeros")) if self.bias else (weight,)
 
 

@@ -2,7 +2,13 @@
 
 In processing order: `distribution` samples, `flops` and `importance` weigh, `learner` learns, `step` runs and
 resumes one step, `outcome` picks and measures (`within_target`), `progressive` joins the steps.
+
+The package is callable: `tsdsl.search(space, ...)` is `tsdsl.search.search(space, ...)`.
 """
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from tsdsl.search.distribution import Distribution, Variables, step_variables
 from tsdsl.search.flops import StepFlops, step_flops
@@ -33,3 +39,13 @@ __all__ = [
     "step_flops",
     "step_variables",
 ]
+
+
+class _CallablePackage(ModuleType):
+    """Lets the package stand for its one verb, as the Python data model provides for module classes."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> SearchResult:
+        return search(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

@@ -94,7 +94,7 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
         raise UsageError(
             f"{directory.path}: was searched in space {record.space} with fingerprint {record.fingerprint}; "
             f"{space.name} now has {space.fingerprint}",
-            help="choose another --run folder, or restore the space; `tsdsl diff` tells what changed",
+            help="choose another --run folder, or restore the space",
         )
     if data is not None and str(data.absolute()) != record.data:
         raise UsageError(

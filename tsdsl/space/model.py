@@ -10,10 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import networkx as nx
 from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from tsdsl.space.architecture import Architecture
 
 Value: TypeAlias = bool | int | float | str
 
@@ -253,6 +256,24 @@ class Space(Frozen):
         for root in roots:
             result *= ways(root)
         return result
+
+    def sample(
+        self,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        least_macs: int | None = None,
+        most_macs: int | None = None,
+        step: int | None = None,
+    ) -> Iterator[Architecture]:
+        """`count` uniform architectures with least_macs <= multiply-adds <= most_macs.
+
+        Raises:
+            UsageError: no architecture is in the window; the message has the true bounds.
+        """
+        from tsdsl.analysis.sampling import sample_architectures
+
+        return sample_architectures(self, count, seed=seed, least_macs=least_macs, most_macs=most_macs, step=step)
 
     @cached_property
     def fingerprint(self) -> str:

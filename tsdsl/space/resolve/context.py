@@ -21,6 +21,7 @@ class Context:
     domains: dict[str, ast.Domain] = field(default_factory=dict)
     blocks: dict[str, ast.BlockAlias] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    open_domains: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     origins: dict[str, Span] = field(default_factory=dict)
 

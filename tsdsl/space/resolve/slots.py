@@ -103,7 +103,8 @@ def resolve_attention(
         if written is None:
             continue
         all_places = [(g.stage, g.index) for g in stream.groups]
-        for stage, index in _places(context, written.after, stream.name, all_places, set(all_places)):
+        others = [other.text for other in attention.streams if other.text != stream.name]
+        for stage, index in _places(context, written.after, stream.name, all_places, set(all_places), others):
             path = f"attention.{group_path(stream.name, stage, index)}"
             if not _is_free(context, path, written.after.value.span, taken) or alternatives is None:
                 continue
@@ -147,9 +148,17 @@ def _written(
 
 
 def _places(
-    context: Context, after: ast.Attribute, stream: str, known: Sequence[Place], allowed: set[Place]
+    context: Context,
+    after: ast.Attribute,
+    stream: str,
+    known: Sequence[Place],
+    allowed: set[Place],
+    others: Sequence[str] = (),
 ) -> list[Place]:
-    """The places that the selectors match, in order; each selector must match one that is allowed."""
+    """The places that the selectors match, in order; each selector must match one that is allowed.
+
+    A selector that begins with one of the `others`, streams of the same statement, is left to them.
+    """
     found: set[Place] = set()
     for selector in selectors(context, after.value, "after") or ():
         matched = {
@@ -158,8 +167,7 @@ def _places(
             if selects(selector, group_path(stream, *place))
             and selector.segments[-1].word.text in ("stage", "group", stream)
         }
-        names_other_stream = selector.segments[0].word.text not in ("stage", "group", stream)
-        if names_other_stream and context.origins.get(selector.segments[0].word.text) is not None:
+        if selector.segments[0].word.text in others:
             continue
         if not matched:
             context.report(

@@ -110,7 +110,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         name = expression.bare_name
         if name is not None and not words_only and name in context.domains:
             context.used.add(name)
-            return literals(context, context.domains[name].value)
+            return domain_values(context, context.domains[name])
         if name is not None:
             return [(Word(name), expression.span)]
     if isinstance(expression, ast.Number):
@@ -130,6 +130,21 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
     )
     return None
+
+
+def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
+    """The values of a domain, which may be made of other domains, but not of itself (TS104)."""
+    name = domain.name.text
+    if name in context.open_domains:
+        span = domain.name.span
+        if not any(d.code == "TS104" and d.span == span for d in context.diagnostics):
+            context.report("TS104", span, f"domain `{name}` is made of itself", label="goes round in a circle")
+        return None
+    context.open_domains.append(name)
+    try:
+        return literals(context, domain.value)
+    finally:
+        context.open_domains.pop()
 
 
 def range_values(context: Context, expression: ast.Range) -> list[Placed] | None:

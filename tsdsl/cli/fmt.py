@@ -1,0 +1,52 @@
+"""`tsdsl fmt`: the canonical layout."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tsdsl.cli.check import read_sources
+from tsdsl.cli.console import messages, note
+from tsdsl.diagnostics.render import render_rich
+from tsdsl.errors import UsageError
+from tsdsl.files import write_text
+
+
+def fmt(
+    files: Annotated[list[str], typer.Argument(help="Files or folders, or - for standard input to standard output.")],
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if a file would change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Change nothing; print what would change.")] = False,
+) -> None:
+    """Bring files into the canonical form: white space only, comments kept, proved before writing."""
+    from tsdsl.syntax.formatter import format_text
+    from tsdsl.syntax.parser import parse
+
+    failed = changed = 0
+    for file in files:
+        if file.startswith("std:"):
+            raise UsageError(f"{file}: shipped spaces are not written to", help="give a file of your own")
+        for source in read_sources(file):
+            wrong = parse(source).diagnostics
+            if wrong:
+                render_rich(wrong, messages())
+                failed += 1
+                continue
+            result = format_text(source)
+            if file == "-" and not (check or diff):
+                print(result, end="")
+                continue
+            if result == source.text:
+                continue
+            changed += 1
+            if diff:
+                before, after = source.text.splitlines(True), result.splitlines(True)
+                print("".join(difflib.unified_diff(before, after, source.name, source.name)), end="")
+            if check:
+                note(f"would reformat {source.name}")
+            elif not diff:
+                write_text(Path(source.name), result)
+                note(f"reformatted {source.name}")
+    raise typer.Exit(1 if failed or (changed and (check or diff)) else 0)

@@ -1,0 +1,134 @@
+"""`tsdsl inspect`: exact facts about a space or an architecture."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tsdsl.cli.console import facts, print_json
+from tsdsl.errors import UsageError
+
+
+def inspect(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPACE|ARCH]", help="Space, architecture file or run; default: compiled last."),
+    ] = None,
+    step: Annotated[int | None, typer.Option("--step", help="Only this step.")] = None,
+    budget: Annotated[str | None, typer.Option("--budget", help="Which choices fit, e.g. 1.4GFLOPs.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="One of the space's models, e.g. L.")] = None,
+    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
+    in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+) -> None:
+    """Tell sizes, exact bounds with an architecture that reaches each, and what a budget leaves."""
+    from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, find_space
+
+    path = Path(what) if what is not None else None
+    is_run = path is not None and path.is_dir() and not (path / SPACE_FILE).is_file()
+    is_run = is_run or (path is not None and path.is_dir() and any(path.glob("step*/architecture.json")))
+    if path is not None and (is_run or (path.suffix == ".json" and path.name != SPACE_FILE)):
+        if budget is not None or step is not None:
+            raise UsageError("--budget and --step are about spaces, not architectures", help="leave them out")
+        architecture, located = find_architecture(path, in_space)
+        _show_network(located.space, architecture.decisions, architecture.step, find_scale(located.space, model), json)
+        return
+    found = find_space(what, space).space
+    if not found.decisions or model is not None:
+        if found.decisions:
+            raise UsageError(
+                f"--model {model} scales one architecture, and space {found.name} has {len(found.decisions)} decisions",
+                help="give an architecture file of the space",
+            )
+        _show_network(found, {}, None, find_scale(found, model), json)
+        return
+    _show_space(found, step, None if budget is None else flops_quantity(budget, "--budget"), json)
+
+
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([KMGT]?)(?:FLOPs)?\s*")
+
+
+def flops_quantity(text: str, where: str) -> int:
+    """`1.4 GFLOPs`, `1.4G` or `1400000000` as multiply-adds.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{where} {text}: is no number of FLOPs", help="for instance 1.4GFLOPs or 350MFLOPs")
+    factor = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}[match[2]]
+    return int(Decimal(match[1]) * factor)
+
+
+def _show_space(space: Any, step: int | None, budget: int | None, as_json: bool) -> None:
+    from tsdsl.analysis.network import Blueprint
+    from tsdsl.analysis.report import dead_choices, space_report, step_report
+    from tsdsl.analysis.terms import CostTable
+    from tsdsl.cli.compile import print_table
+
+    blueprint = Blueprint(space)
+    if step is not None and step not in {s.index for s in space.steps}:
+        known = ", ".join(str(s.index) for s in space.steps) or "none"
+        raise UsageError(f"space {space.name} has no step {step}", help=f"steps are: {known}")
+    report = space_report(space)
+    if step is not None:
+        report["steps"] = [step_report(blueprint, step)]
+    table = CostTable(blueprint, step)
+    bounds = {sense: table.bound("macs", sense) for sense in ("min", "max")}
+    report["witnesses"] = {f"{sense}_flops": dict(bound.witness) for sense, bound in bounds.items()}
+    if budget is not None:
+        report["budget"] = {
+            "flops": budget,
+            "reachable": bounds["min"].value <= budget,
+            "binding": bounds["max"].value > budget,
+            "dead_choices": dead_choices(space, budget, step),
+        }
+    if as_json:
+        print_json(report)
+        return
+    print_table(space, report)
+    console = facts()
+    for sense, bound in bounds.items():
+        console.print(f"\n{sense}imum of {bound.value:,} multiply-adds, reached by")
+        console.print("  " + "  ".join(f"{path}={value}" for path, value in bound.witness.items()), soft_wrap=False)
+    if budget is not None:
+        _show_budget(report["budget"])
+
+
+def _show_budget(budget: dict[str, Any]) -> None:
+    console = facts()
+    fits = "some architectures fit" if budget["reachable"] else "no architecture fits"
+    if budget["reachable"] and not budget["binding"]:
+        fits = "every architecture fits"
+    console.print(f"\nbudget of {budget['flops']:,} multiply-adds: {fits}")
+    for path, values in budget["dead_choices"].items():
+        console.print(f"  {path}: never with {', '.join(str(v) for v in values)}")
+
+
+def _show_network(space: Any, decisions: Any, step: int | None, scale: Any, as_json: bool) -> None:
+    from rich.table import Table
+
+    from tsdsl.analysis.network import Blueprint
+    from tsdsl.analysis.report import network_report
+
+    blueprint = Blueprint(space) if scale is None else Blueprint(space, scale=scale)
+    report = {"space": space.name, "model": scale.name if scale else None}
+    report |= network_report(blueprint.network(decisions, step))
+    if as_json:
+        print_json(report)
+        return
+    table = Table(title=f"{space.name}, {blueprint.size} px", title_justify="left")
+    table.add_column("part")
+    for column in ("multiply-adds", "parameters", "C x T x H x W"):
+        table.add_column(column, justify="right")
+    for part in report["parts"]:
+        table.add_row(part["name"], f"{part['flops']:,}", f"{part['params']:,}", " x ".join(map(str, part["shape"])))
+    table.add_section()
+    table.add_row("total", f"{report['flops']:,}", f"{report['params']:,}", "")
+    facts().print(table)
+    facts().print(f"parameters without BN: {report['params_without_norm']:,}")

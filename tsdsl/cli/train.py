@@ -1,0 +1,109 @@
+"""`tsdsl train`: an architecture from scratch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tsdsl.cli.console import facts, print_json
+from tsdsl.cli.settings_flags import describe_settings, parsed_settings
+from tsdsl.errors import UsageError
+
+if TYPE_CHECKING:
+    from tsdsl.engine.recipe import TrainSettings
+
+
+def train(
+    architecture: Annotated[
+        Path | None, typer.Argument(metavar="ARCH", help="An architecture file, or a search run.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Data set; default: that of the search.", show_default=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Folder of the run; default beside ARCH: train[-MODEL].")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training clips.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips a batch.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
+    cache: Annotated[bool, typer.Option("--cache", help="Keep decoded videos in memory.")] = False,
+    in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
+    show_settings: Annotated[bool, typer.Option("--show-settings", help="List the settings and end.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train an architecture from scratch; the same command goes on after an interruption."""
+    from tsdsl.analysis.network import UNSCALED, Blueprint
+    from tsdsl.cli.locate import find_architecture, find_scale, searched_data
+    from tsdsl.engine.device import choose_device
+    from tsdsl.engine.progress import Progress
+    from tsdsl.engine.recipe import TrainSettings
+    from tsdsl.engine.run_directory import RunDirectory
+    from tsdsl.engine.train import train as train_architecture
+    from tsdsl.engine.training_data import open_training_data
+
+    if show_settings:
+        describe_settings(TrainSettings)
+        return
+    if architecture is None:
+        raise UsageError("no architecture is given", help="give an architecture file, or the folder of a search run")
+    place = choose_device(device)
+    found, located = find_architecture(architecture, in_space)
+    scale = find_scale(located.space, model) or UNSCALED
+    root = data or searched_data(architecture)
+    if root is None:
+        raise UsageError(
+            "no data set is given, and ARCH lies in no search run that records one", help="give --data DIR"
+        )
+    given = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    chosen = {key: value for key, value in given.items() if value is not None} | parsed_settings(settings or [])
+    recipe = train_settings(chosen)
+    from tsdsl.data import open_dataset
+
+    blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
+    network = blueprint.network(found.decisions, found.step)
+    opened = open_training_data(root, network, recipe, num_workers=workers, cache=cache)
+    folder = run or _beside(architecture) / ("train" if model is None else f"train-{model}")
+    with Progress(quiet=quiet) as progress:
+        result = train_architecture(
+            blueprint, found, opened, recipe, RunDirectory(folder), device=place, progress=progress
+        )
+    if json:
+        print_json({"run": str(folder), **result.model_dump(mode="json")})
+        return
+    console = facts()
+    console.print(f"{folder}/weights.safetensors: {result.epochs} epochs in {result.seconds:.1f} s")
+    validation = f", validation top-1 {result.val_top1:.1%}" if result.val_top1 is not None else ""
+    console.print(f"  training loss {result.train_loss:.4g}, training top-1 {result.train_top1:.1%}{validation}")
+    console.print(f"  {result.flops:,} multiply-adds a clip, {result.params:,} parameters")
+
+
+def train_settings(values: dict[str, Any]) -> TrainSettings:
+    """The settings of a mapping.
+
+    Raises:
+        UsageError: names each key that does not fit.
+    """
+    from pydantic import ValidationError
+
+    from tsdsl.engine.recipe import TrainSettings
+
+    try:
+        return TrainSettings.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(
+            f"training settings do not fit: {wrong}", help="`tsdsl train --show-settings` lists them"
+        ) from error
+
+
+def _beside(architecture: Path) -> Path:
+    return architecture if architecture.is_dir() else architecture.parent

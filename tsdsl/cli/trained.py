@@ -1,0 +1,69 @@
+"""A trained model from an architecture and its weights, at the scale and number of classes it was trained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdsl.analysis.network import UNSCALED, Blueprint
+from tsdsl.cli.locate import LocatedSpace, find_architecture, find_scale
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.training_record import KIND, TrainRecord
+from tsdsl.errors import FileError, UsageError
+from tsdsl.lowering import Model, load_weights
+from tsdsl.lowering.weights import read_tensors
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Scale
+
+CLASSIFIER = "head.classifier.classifier.bias"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its weights, what it is, and the data it was trained on, where that is known."""
+
+    model: Model
+    architecture: Architecture
+    located: LocatedSpace
+    scale: Scale
+    data: Path | None
+    weights: Path
+
+
+def open_trained(architecture: Path, weights: Path | None, model_name: str | None, in_space: str | None) -> Trained:
+    """The model of a training run, or of an architecture file with a weights file.
+
+    Raises:
+        UsageError: an architecture file comes without weights.
+        FileError: a file is missing, or the weights do not fit.
+    """
+    found, located = find_architecture(architecture, in_space)
+    record = _record(architecture)
+    if weights is None:
+        if record is None:
+            raise UsageError(
+                f"{architecture}: has no weights of its own",
+                help="give --weights FILE, or the folder of a training run",
+            )
+        weights = RunDirectory(architecture).weights
+        if not weights.exists():
+            raise FileError(f"{weights}: is missing", help="finish the run: the same `tsdsl train` command goes on")
+    scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
+    tensors = read_tensors(weights)
+    if CLASSIFIER not in tensors:
+        raise FileError(f"{weights}: has no classifier", help="give weights that `tsdsl train` wrote")
+    blueprint = Blueprint(located.space, classes=tensors[CLASSIFIER].shape[0], scale=scale)
+    model = Model(blueprint.network(found.decisions, found.step))
+    load_weights(weights, model)
+    data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None
+    return Trained(model, found, located, scale, data, weights)
+
+
+def _record(path: Path) -> TrainRecord | None:
+    directory = RunDirectory(path)
+    if not path.is_dir() or not directory.settings.exists():
+        return None
+    try:
+        return directory.read_settings(KIND, TrainRecord)
+    except UsageError:
+        return None  # a search run: its architecture, but no weights of one model

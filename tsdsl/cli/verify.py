@@ -1,0 +1,150 @@
+"""`tsdsl verify`: an architecture, weights, run or export against its space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tsdsl.cli.console import facts, print_json
+from tsdsl.errors import FileError, TsdslError
+
+
+@dataclass
+class Report:
+    """What was found right and wrong, each with the file it is about."""
+
+    right: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def expect(self, holds: bool, fact: str, otherwise: str) -> None:
+        """Record a fact that holds, or what is there instead."""
+        if holds:
+            self.right.append(fact)
+        else:
+            self.wrong.append(otherwise)
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Architecture, weights, exported .py, or a run.")],
+    in_space: Annotated[str | None, typer.Option("--in", help="The space it belongs to, if it is not found.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Derive everything again and compare. Exit code 0 all right, 1 something is wrong, 3 not readable."""
+    report = Report()
+    if path.is_dir():
+        _verify_run(path, in_space, report)
+    elif path.suffix == ".py":
+        _verify_export(path, in_space, report)
+    elif path.suffix == ".safetensors":
+        _verify_weights(path, in_space, report)
+    else:
+        _verify_architecture(path, in_space, report)
+    if json:
+        print_json({"file": str(path), "right": report.right, "wrong": report.wrong})
+    else:
+        console = facts()
+        for fact in report.right:
+            console.print(f"  ok     {fact}", markup=False, soft_wrap=True)
+        for fact in report.wrong:
+            console.print(f"  WRONG  {fact}", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if report.wrong else 0)
+
+
+def _verify_architecture(path: Path, in_space: str | None, report: Report) -> None:
+    """The decisions are those of the space, and the costs are what they say."""
+    from tsdsl.analysis.network import Blueprint
+    from tsdsl.analysis.terms import architecture_cost
+    from tsdsl.cli.locate import find_architecture
+
+    try:
+        architecture, located = find_architecture(path, in_space)
+    except FileError as error:
+        if "is not an architecture of" not in error.message:
+            raise
+        report.wrong.append(error.message)
+        return
+    space = located.space
+    name = path.name if path.parent == Path() else str(path)
+    report.right.append(f"{name}: every decision is one of {located.label} ({space.fingerprint})")
+    macs, params, _ = architecture_cost(Blueprint(space), architecture.decisions, architecture.step)
+    for what, said, true in (("multiply-adds", architecture.flops, macs), ("parameters", architecture.params, params)):
+        if said is not None:
+            report.expect(said == true, f"{name}: {true:,} {what}", f"{name}: says {said:,} {what}, has {true:,}")
+    if architecture.step is not None and architecture.lineage:
+        target = space.step(architecture.step).target_macs
+        if target is not None:
+            report.expect(
+                macs <= target,
+                f"{name}: within the target of step {architecture.step}, {target:,}",
+                f"{name}: {macs:,} multiply-adds are over the target of step {architecture.step}, {target:,}",
+            )
+
+
+def _verify_weights(path: Path, in_space: str | None, report: Report) -> None:
+    """The tensors are those of the model of the architecture they were saved with."""
+    from tsdsl.lowering import read_weights_architecture
+    from tsdsl.lowering.weights import read_tensors
+
+    tensors = read_tensors(path)
+    finite = all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
+    report.expect(finite, f"{path}: {len(tensors)} tensors, all finite", f"{path}: has values that are not finite")
+    if read_weights_architecture(path) is None:
+        report.right.append(f"{path}: shared weights of a supernet, of no single architecture")
+
+
+def _verify_export(path: Path, in_space: str | None, report: Report) -> None:
+    """Made again from what it says it comes from, the text is the same. Nothing in it is executed."""
+    from tsdsl.cli.locate import find_space, space_of
+    from tsdsl.lowering.provenance import export_with_provenance, read_provenance
+    from tsdsl.space.architecture import problems
+
+    text, provenance = read_provenance(path)
+    architecture = provenance.architecture
+    located = find_space(in_space) if in_space is not None else space_of(path, architecture)
+    wrong = problems(located.space, architecture)
+    if wrong:
+        report.wrong += [f"{path}: {problem}" for problem in wrong]
+        return
+    again = export_with_provenance(located.space, provenance)
+    report.expect(
+        again == text,
+        f"{path}: is what export writes for its architecture in {located.label}",
+        f"{path}: differs from what export writes for its architecture; it was changed by hand or by a version",
+    )
+
+
+def _verify_run(path: Path, in_space: str | None, report: Report) -> None:
+    """Each step's architecture and weights, and that each keeps what the one before it decided."""
+    from tsdsl.cli.locate import newest_architecture
+    from tsdsl.space.architecture import read_architecture
+
+    folders = sorted({file.parent for file in path.rglob("architecture.json")}, key=_order)
+    if not folders:
+        newest_architecture(path)
+    before: dict[str, object] = {}
+    for folder in folders:
+        _verify_architecture(folder / "architecture.json", in_space, report)
+        weights = folder / "weights.safetensors"
+        if weights.exists():
+            try:
+                _verify_weights(weights, in_space, report)
+            except TsdslError as error:
+                report.wrong.append(error.message)
+        if folder.name.startswith("step"):
+            decisions = read_architecture(folder / "architecture.json").decisions
+            changed = [name for name, value in before.items() if decisions.get(name) != value]
+            if before:
+                report.expect(
+                    not changed,
+                    f"{folder}: keeps the {len(before)} decisions of the steps before it",
+                    f"{folder}: changed decisions of earlier steps: {', '.join(changed)}",
+                )
+            before = dict(decisions)
+
+
+def _order(folder: Path) -> tuple[int, str]:
+    digits = "".join(c for c in folder.name if c.isdigit())
+    return (int(digits) if folder.name.startswith("step") and digits else 10**6, str(folder))
