@@ -143,11 +143,11 @@ def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
                 return LocatedSpace(space, str(candidate))
             near = near or LocatedSpace(space, str(candidate))
     try:
-        space = load(f"{STANDARD}{architecture.space}")
-        if space.fingerprint == architecture.fingerprint:
-            return LocatedSpace(space, f"{STANDARD}{architecture.space}")
+        shipped = LocatedSpace(load(f"{STANDARD}{architecture.space}"), f"{STANDARD}{architecture.space}")
+        if near is None or shipped.space.fingerprint == architecture.fingerprint:
+            return shipped
     except FileError:
-        pass
+        pass  # not a shipped space
     if near is not None:
         return near
     raise FileError(

@@ -49,15 +49,16 @@ def resolve_fusion(
     if not known or written is None:
         return []
     source, target = streams[fusion.source.text], streams[fusion.target.text]
-    if source.frames % target.frames:
+    if source.frames < target.frames:
         context.report(
             "TS303",
             fusion.source.span.to(fusion.target.span),
-            f"{target.frames} frames of `{target.name}` do not divide {source.frames} of `{source.name}`",
-            label="frames do not divide",
+            f"`{source.name}` has fewer frames than `{target.name}`: {source.frames} for {target.frames}",
+            label="nothing to stride over",
             labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
             help="fuse from the stream with more frames to the one with fewer",
         )
+    if source.frames % target.frames:  # where it has more, `check_frames` has said so
         return []
     with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
     in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}

@@ -1,0 +1,238 @@
+"""new, check, fmt, compile, inspect, sample and render as typed: outputs, files, messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tsdsl.cli.main import run
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = str(ROOT / "spaces" / "tiny.tsspace")
+AUTO = str(ROOT / "spaces" / "auto_tsnet.tsspace")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def broken(folder: Path) -> str:
+    path = folder / "broken.tsspace"
+    path.write_text(Path(TINY).read_text().replace("frames = 16", "frames = 15"))
+    return str(path)
+
+
+def test_a_new_space_checks_clean_is_canonical_and_compiles(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["new", "mine"]) == 0
+    assert run(["check", "--strict", "mine.tsspace"]) == 0
+    assert run(["fmt", "--check", "mine.tsspace"]) == 0
+    assert run(["compile", "mine.tsspace"]) == 0
+    assert run(["new", "mine"]) == 3
+    assert "exists already" in capsys.readouterr().err
+    assert run(["new", "no-name"]) == 2
+
+
+def test_check_prints_each_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = broken(folder)
+    assert run(["check", path, "--format", "json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["summary"] == {"errors": 1, "warnings": 0}
+    found = data["diagnostics"][0]
+    assert (found["code"], found["severity"], found["file"]) == ("TS303", "error", path)
+    line = Path(path).read_text().splitlines()[found["span"]["start"]["line"] - 1]
+    assert line.strip() == "frames = 4"
+    assert run(["check", path, "--format", "sarif"]) == 1
+    assert json.loads(capsys.readouterr().out)["runs"][0]["results"][0]["ruleId"] == "TS303"
+    assert run(["check", path, "--format", "concise"]) == 1
+    assert capsys.readouterr().out.startswith(f"{path}:")
+    assert run(["check", path]) == 1
+    assert "^" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("missing.tsspace", None, "cannot be read"),
+        ("latin.tsspace", b"tsspace 1 # caf\xe9", "is not UTF-8"),
+        ("folder", "folder", "holds no .tsspace file"),
+    ],
+)
+def test_file_trouble_is_exit_code_3(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, data: object, message: str
+) -> None:
+    if data == "folder":
+        (folder / name).mkdir()
+    elif isinstance(data, bytes):
+        (folder / name).write_bytes(data)
+    assert run(["check", name]) == 3
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["check"], ["check", TINY, "--format", "xml"], ["sample", TINY, "-n", "0"]]
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    assert run(arguments) == 2
+
+
+def test_version_and_help_end_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("tsdsl ")
+    assert run(["--help"]) == 0
+    assert "search" in capsys.readouterr().out
+
+
+def test_fmt_writes_checks_and_diffs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "messy.tsspace"
+    text = Path(TINY).read_text()
+    path.write_text(text.replace("  classes = 32", "classes=32"))
+    assert run(["fmt", "--check", str(path)]) == 1
+    assert run(["fmt", "--diff", str(path)]) == 1
+    assert "+  classes = 32" in capsys.readouterr().out
+    assert run(["fmt", str(path)]) == 0
+    assert path.read_text() == text
+    assert run(["fmt", "--check", str(path)]) == 0
+    path.write_text("tsspace 1 space {")
+    assert run(["fmt", str(path)]) == 1
+    assert path.read_text() == "tsspace 1 space {"
+
+
+def test_compile_writes_everything_and_keeps_the_json_contract(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compile", AUTO, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [step["cardinality"] for step in report["steps"]] == [
+        "3305633223677039345664000",
+        str(66939072779460046749696 * 4**10),
+        "4096",
+    ]
+    assert report["cardinality"] == "950373281924485530010371110118541502906305838133018624000"
+    built = folder / "build" / "auto_tsnet"
+    assert {path.name for path in built.iterdir()} == {"space.json", "report.json", "steps", "space.svg"}
+    assert sorted(path.name for path in (built / "steps").iterdir()) == ["1.json", "2.json", "3.json"]
+    assert json.loads((built / "report.json").read_text()) == report
+    assert "<text" in (built / "space.svg").read_text()
+
+
+def test_compile_of_a_wrong_space_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compile", broken(folder)]) == 1
+    assert "do not divide" in capsys.readouterr().err
+    assert not (folder / "build").exists()
+
+
+def test_without_a_space_the_one_compiled_last_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect"]) == 2
+    assert "tsdsl compile" in capsys.readouterr().err
+    assert run(["compile", TINY]) == 0
+    capsys.readouterr()
+    assert run(["inspect", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["space"] == "tiny"
+    assert "compiled last: tiny" in captured.err
+
+
+def test_inspect_tells_witnesses_and_what_a_budget_leaves(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", TINY, "--step", "1", "--budget", "3.6M", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["steps"][0]["step"] == 1
+    assert report["budget"]["reachable"]
+    assert 24 in report["budget"]["dead_choices"]["sparse.stage1.group1.channels"]
+    assert report["witnesses"]["min_flops"]["sparse.stage2.group1.channels"] == 32
+    assert run(["inspect", TINY, "--step", "9"]) == 2
+    assert run(["inspect", TINY, "--budget", "many"]) == 2
+
+
+def test_samples_are_architectures_that_inspect_reads(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", TINY, "-n", "3", "--flops", "15M..20M", "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    (folder / "a.json").write_text(lines[0])
+    assert run(["inspect", "a.json", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["flops"] == json.loads(lines[0])["flops"]
+    assert 15_000_000 <= report["flops"] <= 20_000_000
+    assert run(["sample", TINY, "--flops", "1..2"]) == 2
+    assert "12,7" in capsys.readouterr().err  # the true minimum
+    assert run(["sample", TINY, "--flops", "5M"]) == 2
+
+
+def test_models_scale_what_inspect_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["sample", TINY, "--json"])
+    (folder / "a.json").write_text(capsys.readouterr().out)
+    counts = {}
+    for model in ("S", "L", "S_dagger"):
+        assert run(["inspect", "a.json", "--model", model, "--json"]) == 0
+        counts[model] = json.loads(capsys.readouterr().out)["flops"]
+    assert counts["S_dagger"] <= counts["S"] <= counts["L"]
+    assert run(["inspect", "a.json", "--model", "XXL"]) == 2
+    assert "S, L, S_dagger" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_render_draws_spaces_and_architectures(folder: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["render", TINY, "-o", f"space.{suffix}"]) == 0
+    run(["sample", TINY, "--json"])
+    (folder / "a.json").write_text(capsys.readouterr().out)
+    assert run(["render", "a.json", "-o", f"a.{suffix}"]) == 0
+    heads = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}
+    assert (folder / f"space.{suffix}").read_bytes().startswith(heads[suffix])
+    assert (folder / f"a.{suffix}").read_bytes().startswith(heads[suffix])
+
+
+def test_render_refuses_what_it_cannot_write(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["render", TINY, "-o", "space.gif"]) == 2
+    assert "png" in capsys.readouterr().err
+
+
+def test_a_drawn_architecture_shows_what_was_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["sample", TINY, "--json", "--seed", "5"])
+    text = capsys.readouterr().out
+    (folder / "a.json").write_text(text)
+    assert run(["render", "a.json", "-o", "a.svg"]) == 0
+    picture = (folder / "a.svg").read_text()
+    decisions = json.loads(text)["decisions"]
+    assert f"c {decisions['sparse.stage1.group1.channels']}" in picture
+    assert ("glore" in picture) == any(v == "glore" for v in decisions.values())
+
+
+def test_verify_tells_a_changed_architecture_from_a_right_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["sample", TINY, "--json"])
+    data = json.loads(capsys.readouterr().out)
+    path = folder / "a.json"
+    path.write_text(json.dumps(data))
+    assert run(["verify", "a.json"]) == 0
+    path.write_text(json.dumps({**data, "flops": data["flops"] + 1}))
+    assert run(["verify", "a.json"]) == 1
+    path.write_text(json.dumps({**data, "fingerprint": "0" * 16}))
+    assert run(["verify", "a.json"]) == 1
+    path.write_text("{")
+    assert run(["verify", "a.json"]) == 3
+
+
+def test_an_exported_model_is_plain_verified_and_not_overwritten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["sample", TINY, "--json"])
+    (folder / "a.json").write_text(capsys.readouterr().out)
+    assert run(["export", "a.json", "-o", "net.py"]) == 0
+    source = (folder / "net.py").read_text()
+    assert "import tsdsl" not in source
+    assert run(["verify", "net.py"]) == 0
+    assert run(["export", "a.json", "-o", "net.py"]) == 3
+    (folder / "net.py").write_text(source.replace("kernel", "kernels", 1))
+    assert run(["verify", "net.py"]) == 1
+
+
+def test_a_second_space_of_a_file_is_picked_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path(TINY).read_text()
+    (folder / "two.tsspace").write_text(text + text.replace("tsspace 1", "").replace("space tiny", "space other"))
+    assert run(["inspect", "two.tsspace"]) == 2
+    assert "--space" in capsys.readouterr().err
+    assert run(["inspect", "two.tsspace", "--space", "other", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["space"] == "other"
