@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -12,9 +13,9 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.report import dead_choices, network_report, part_rows, space_report
 from tsdsl.analysis.sampling import sample_architectures
 from tsdsl.analysis.terms import CostTable, architecture_cost
-from tsdsl.errors import RunError, UsageError
+from tsdsl.errors import UsageError
 from tsdsl.source import SourceFile
-from tsdsl.space.architecture import canonical
+from tsdsl.space.architecture import canonical, problems
 from tsdsl.space.model import Scale, Value
 from tsdsl.space.resolve import resolve
 
@@ -171,10 +172,34 @@ def test_an_empty_window_names_the_true_bounds(auto_tsnet: tsdsl.Space) -> None:
     assert "853,869,440" in (raised.value.help or "")
 
 
-def test_a_window_too_rare_to_hit_is_an_error_not_a_hang(auto_tsnet: tsdsl.Space) -> None:
+def test_a_window_around_the_cheapest_gives_the_cheapest(auto_tsnet: tsdsl.Space) -> None:
     low = CostTable(Blueprint(auto_tsnet)).bound("macs", "min").value
-    with pytest.raises(RunError, match="in a row"):
-        next(sample_architectures(auto_tsnet, 1, most_macs=low + 1))
+    found = list(sample_architectures(auto_tsnet, 20, most_macs=low + 1))
+    assert {one.flops for one in found} == {low}
+
+
+def test_a_gap_between_two_costs_is_an_empty_window(small: tsdsl.Space) -> None:
+    table = CostTable(Blueprint(small))
+    costs = sorted({table.macs(one) for one in everything(small, None)})
+    below, above = max(pairwise(costs), key=lambda pair: pair[1] - pair[0])
+    with pytest.raises(UsageError, match="no architecture of s has between"):
+        next(sample_architectures(small, 1, least_macs=below + 1, most_macs=above - 1))
+    ends = {one.flops for one in sample_architectures(small, 50, least_macs=below, most_macs=above)}
+    assert ends == {below, above}
+
+
+def test_the_first_samples_do_not_depend_on_how_many_follow(auto_tsnet: tsdsl.Space) -> None:
+    for most in (None, 1_400_000_000):
+        few = list(sample_architectures(auto_tsnet, 3, seed=5, most_macs=most, step=1))
+        assert few == list(sample_architectures(auto_tsnet, 900, seed=5, most_macs=most, step=1))[:3]
+
+
+def test_samples_are_canonical_architectures_of_the_space(auto_tsnet: tsdsl.Space, small: tsdsl.Space) -> None:
+    for space in (auto_tsnet, small):
+        for step in (1, 2, None):
+            for one in sample_architectures(space, 5, step=step):
+                assert problems(space, one) == []
+                assert list(one.decisions.items()) == list(canonical(space, one.decisions, step).items())
 
 
 def test_nested_decisions_are_drawn_uniformly_over_architectures() -> None:

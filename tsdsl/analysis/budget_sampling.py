@@ -20,23 +20,19 @@ from tsdsl.analysis.batch_costs import BatchCosts
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.histogram import Lattice, Layer, bins_for, even_lattice, layers
 from tsdsl.analysis.trellis import Trellis, build_trellis
-from tsdsl.errors import RunError
+from tsdsl.errors import RunError, UsageError
 from tsdsl.operators.varying import Array
 
 SAMPLING_BINS = 16_384
 SAMPLING_WORK = 400_000_000
 ROWS_A_BATCH = 512
 CELLS_AT_ONCE = 1 << 20
-BATCHES_IN_VAIN = 2000
+BATCHES_IN_VAIN = 400
 
 
 @dataclass(frozen=True, eq=False)
 class WindowSampler:
-    """Draws assignments of a trellis with `least` <= cost <= `most`, in proportion to their weights.
-
-    Raises:
-        RunError: at a draw: batch after batch was outside the window, so it holds next to nothing.
-    """
+    """Draws assignments of a trellis with `least` <= cost <= `most`, in proportion to their weights."""
 
     free: FreeSpace
     trellis: Trellis
@@ -62,6 +58,22 @@ class WindowSampler:
         return layers(self.lattice, self.arithmetic, self._slack, len(self.trellis.stages))
 
     @cached_property
+    def _ends(self) -> tuple[int, Array]:
+        """The first bin of the widened window, and the counts in its bins, added up."""
+        width = self.lattice.widths[0]
+        first = max(0, -(-(self.least - self.trellis.constant - self.lattice.largest_error) // width))
+        counts: Array = np.cumsum(self._layers[-1].rows[0, first : self._slack // width + 1])
+        return first, counts
+
+    @property
+    def is_surely_empty(self) -> bool:
+        """Whether no cost is in the window, as far as bins can tell; with exact bins it is certain."""
+        if self.least > self.most or self.least > self.trellis.most or self.most < self.trellis.least:
+            return True
+        counts = self._ends[1]
+        return counts.size == 0 or counts[-1] == 0
+
+    @cached_property
     def _edges(self) -> Sequence[Sequence[Array]]:
         """For each stage and target the edges that lead there."""
         found = []
@@ -72,7 +84,17 @@ class WindowSampler:
         return found
 
     def rows(self, generator: np.random.Generator) -> Iterator[Array]:
-        """Batches of index rows within the window, without end; some may be empty."""
+        """Batches of index rows within the window, without end; some may be empty.
+
+        Raises:
+            UsageError: nothing is within the window.
+            RunError: batch after batch was outside the window, so it holds next to nothing.
+        """
+        if self.is_surely_empty:
+            raise UsageError(
+                f"nothing has between {self.least:,} and {self.most:,} multiply-adds",
+                help=f"there are from {self.trellis.least:,} to {self.trellis.most:,}",
+            )
         in_vain = 0
         while True:
             drawn = self._walk(generator)
@@ -88,13 +110,10 @@ class WindowSampler:
 
     def _walk(self, generator: np.random.Generator) -> Array:
         """One batch from the widened window, less the draws that fell into rounding."""
-        width = self.lattice.widths[0]
-        top = self._layers[-1].rows[0]
-        first = max(0, -(-(self.least - self.trellis.constant - self.lattice.largest_error) // width))
-        cumulative = np.cumsum(top[first : self._slack // width + 1])
+        first, cumulative = self._ends
         drawn = self._below(generator, np.repeat(cumulative[-1:], ROWS_A_BATCH))
         bins = first + np.searchsorted(cumulative, drawn, side="right")
-        path = _Walk(np.zeros_like(bins), np.minimum(bins, top.size - 1))
+        path = _Walk(np.zeros_like(bins), np.minimum(bins, first + cumulative.size - 1))
         for number in reversed(range(len(self.trellis.stages))):
             path = self._back(generator, number, path)
         values = np.zeros((len(path.state), len(self.free.decisions)), dtype=np.int32)

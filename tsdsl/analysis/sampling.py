@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 
+import numpy as np
+
+from tsdsl.analysis.batch_costs import BatchCosts
+from tsdsl.analysis.budget_sampling import WindowSampler, uniform_within
+from tsdsl.analysis.counting import counts
+from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.ranking import Ranking
 from tsdsl.analysis.terms import CostTable
-from tsdsl.errors import RunError, UsageError
-from tsdsl.space.architecture import Architecture, canonical
-from tsdsl.space.model import Decision, Space, Value
+from tsdsl.errors import UsageError
+from tsdsl.operators.varying import Array
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Space
 
-TRIES_PER_SAMPLE = 20_000
+ROWS_A_BATCH = 256
+MOST_WORK = 5_000_000_000
 
 
 def sample_architectures(
@@ -23,86 +33,59 @@ def sample_architectures(
     most_macs: int | None = None,
     step: int | None = None,
 ) -> Iterator[Architecture]:
-    """`count` architectures, uniform over those with least_macs <= multiply-adds <= most_macs.
+    """`count` architectures, exactly uniform over those with least_macs <= multiply-adds <= most_macs.
 
-    Draws are uniform over the space, nested decisions weighted by the architectures below them, and those
-    outside the window are rejected on their exact cost.
+    The first ones that a seed gives do not depend on `count`. Decisions that no step up to `step` makes
+    stand at their first value.
 
     Raises:
         UsageError: no architecture is in the window; the message has the true minimum and maximum.
-        RunError: the window is so rare that TRIES_PER_SAMPLE draws in a row missed it.
+        RunError: the window was missed again and again, and counting what is in it takes too long.
     """
-    table = CostTable(Blueprint(space), step)
-    low, high = table.bound("macs", "min").value, table.bound("macs", "max").value
+    free = FreeSpace(CostTable(Blueprint(space), step))
+    low, high = free.table.bound("macs", "min").value, free.table.bound("macs", "max").value
     least, most = least_macs or 0, high if most_macs is None else most_macs
-    if least > most or least > high or most < low:
-        raise UsageError(
-            f"no architecture of {space.name} has between {least:,} and {most:,} multiply-adds",
-            help=f"they have from {low:,} to {high:,}",
-        )
-    generator = random.Random(seed)
-    draw = _Drawer(space, step, generator)
-    for index in range(count):
-        for _ in range(TRIES_PER_SAMPLE):
-            decisions = draw()
-            macs = table.macs(decisions)
-            if least <= macs <= most:
-                break
-        else:
-            raise RunError(
-                f"{TRIES_PER_SAMPLE:,} uniform architectures in a row were outside the window after {index} samples",
-                help=f"widen the window; architectures have from {low:,} to {high:,} multiply-adds",
+    if least <= low and most >= high:
+        batches = _uniform(free, seed)
+    else:
+        sampler = uniform_within(free, least, most)
+        if _is_empty(free, sampler):
+            raise UsageError(
+                f"no architecture of {space.name} has between {least:,} and {most:,} multiply-adds",
+                help=f"they have from {low:,} to {high:,}",
             )
-        yield Architecture(
-            space=space.name,
-            fingerprint=space.fingerprint,
-            decisions=canonical(space, decisions, step),
-            flops=macs,
-            params=table.params(decisions),
-            step=step,
-            seed=seed,
-        )
+        batches = sampler.rows(np.random.default_rng(seed))
+    yield from islice(_architectures(free, batches, seed), count)
 
 
-class _Drawer:
-    """Draws the decisions that exist, each architecture with the same probability."""
+def _is_empty(free: FreeSpace, sampler: WindowSampler) -> bool:
+    """Whether nothing is in the window; counted where a first batch misses it and counting is affordable."""
+    if sampler.is_surely_empty:
+        return True
+    if len(next(sampler.rows(np.random.default_rng(0)))):
+        return False
+    counted = counts(free)
+    return counted.work(sampler.most) <= MOST_WORK and counted.within(sampler.least, sampler.most) == 0
 
-    def __init__(self, space: Space, step: int | None, generator: random.Random) -> None:
-        present = space.present_after(step)
-        self.decisions = [d for d in space.decisions if space.part_of(d.path) in present]
-        self.generator = generator
-        nested = {d.parent.path for d in self.decisions if d.parent is not None}
-        self.weights = {
-            d.path: [self._below(space, d, value) for value in d.values] for d in self.decisions if d.path in nested
-        }
 
-    def _below(self, space: Space, decision: Decision, value: Value) -> int:
-        """The number of ways to decide what exists under one value of a decision."""
-        children = [
-            d.path
-            for d in self.decisions
-            if d.parent is not None and d.parent.path == decision.path and d.parent.value == value
-        ]
-        below = set(children)
-        for d in self.decisions:
-            if d.parent is not None and d.parent.path in below:
-                below.add(d.path)
-        return space.count_architectures(tuple(below))
+def _uniform(free: FreeSpace, seed: int) -> Iterator[Array]:
+    """Batches of index rows, uniform over a whole free space."""
+    ranking, generator = Ranking(free), random.Random(seed)
+    while True:
+        yield np.array([ranking.row(generator.randrange(ranking.total)) for _ in range(ROWS_A_BATCH)])
 
-    def __call__(self) -> dict[str, Value]:
-        chosen: dict[str, Value] = {}
-        for decision in self.decisions:
-            parent = decision.parent
-            if parent is not None and chosen.get(parent.path) != parent.value:
-                continue
-            weights = self.weights.get(decision.path)
-            if weights is None:
-                chosen[decision.path] = self.generator.choice(decision.values)
-            else:
-                pick = self.generator.randrange(sum(weights))
-                for value, weight in zip(decision.values, weights, strict=True):
-                    if pick < weight:
-                        chosen[decision.path] = value
-                        break
-                    pick -= weight
-        return chosen
+
+def _architectures(free: FreeSpace, batches: Iterator[Array], seed: int) -> Iterator[Architecture]:
+    space, count_macs, count_params = free.table.blueprint.space, BatchCosts(free), BatchCosts(free, "params")
+    for rows in batches:
+        costs = zip(count_macs(rows).tolist(), count_params(rows).tolist(), strict=True)
+        for row, (macs, params) in zip(rows.tolist(), costs, strict=True):
+            yield Architecture(
+                space=space.name,
+                fingerprint=space.fingerprint,
+                decisions=free.architecture(row),
+                flops=macs,
+                params=params,
+                step=free.table.step,
+                seed=seed,
+            )
