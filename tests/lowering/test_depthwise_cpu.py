@@ -74,10 +74,11 @@ def test_full_values_and_gradients_are_torchs(dtype, kernel, stride):
         check(x, weight, stride, False, drawn(outputs, dtype=dtype, seed=2))
 
 
-def test_a_large_batch_of_frames_gives_the_same():
-    x = drawn(5, 6, 4, 5, 3, dtype=torch.float32)
-    for outputs in (3, 24):
-        check(x, drawn(outputs, 6, 1, 1, 1, dtype=torch.float32, seed=1), (1, 1, 1), False)
+@pytest.mark.parametrize("sizes", [(1, 2, 4, 8), (3, 1, 7, 9), (1, 1, 13, 37), (5, 4, 5, 3)])
+def test_point_wise_values_and_gradients_are_torchs_for_any_number_of_positions(sizes):
+    for inputs, outputs in ((6, 3), (6, 24), (70, 66)):
+        x = drawn(sizes[0], inputs, *sizes[1:], dtype=torch.float32)
+        check(x, drawn(outputs, inputs, 1, 1, 1, dtype=torch.float32, seed=1), (1, 1, 1), False)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])

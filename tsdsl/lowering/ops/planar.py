@@ -12,6 +12,7 @@ kernel's sizes in time, rows and columns. N, X, Y are the batch, rows and column
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -20,7 +21,10 @@ from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
 # With one thread and fewer images torch does not give a 1 x 1 convolution to oneDNN, but to slower code.
-SMALLEST_BATCH = 16
+POINTWISE_IMAGES = range(16, 33)
+# Below that many positions a matrix product is as fast, and above that many outputs swapping gains nothing.
+SMALLEST_POSITIONS = 128
+WIDEST_SWAPPED = 64
 
 
 def is_planar(kernel: tuple[int, ...]) -> bool:
@@ -34,15 +38,26 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
     x_BITHW, stride = _without_skipped(x_BITHW, kernel, stride)
     x_BTHWI = x_BITHW.permute(0, 2, 3, 4, 1).contiguous()
     batch, frames, rows, columns, _ = x_BTHWI.shape
-    if kernel == (1, 1, 1) and batch * frames < SMALLEST_BATCH:
-        return F.linear(x_BTHWI, weight_OIDRS.flatten(1)).permute(0, 4, 1, 2, 3)
-    if kernel[0] == 1:
+    if kernel == (1, 1, 1):
+        y_BTHWO = _pointwise(x_BTHWI, weight_OIDRS[:, :, 0])
+    elif kernel[0] == 1:
         y_NXYO = _convolve(x_BTHWI.flatten(0, 1), weight_OIDRS[:, :, 0], stride[1:])
         y_BTHWO = y_NXYO.reshape(batch, frames, *y_NXYO.shape[1:])
     else:
         y_NXYO = _convolve(x_BTHWI.flatten(2, 3), weight_OIDRS[..., 0], (stride[0], 1))
         y_BTHWO = y_NXYO.reshape(batch, y_NXYO.shape[1], rows, columns, -1)
     return y_BTHWO.permute(0, 4, 1, 2, 3)
+
+
+def _pointwise(x_BTHWI: Tensor, weight_OIRS: Tensor) -> Tensor:
+    """Which positions make up an image does not matter, so it is what oneDNN likes, or none."""
+    *sizes, inputs = x_BTHWI.shape
+    positions = math.prod(sizes)
+    images = next((number for number in POINTWISE_IMAGES if positions % number == 0), None)
+    if images is None or positions < SMALLEST_POSITIONS:
+        return F.linear(x_BTHWI, weight_OIRS.flatten(1))
+    y_NXYO = _convolve(x_BTHWI.reshape(images, positions // images, 1, inputs), weight_OIRS, (1, 1))
+    return y_NXYO.reshape(*sizes, -1)
 
 
 def _without_skipped(
@@ -88,9 +103,9 @@ class _Planar(torch.autograd.Function):
 
 
 def _weight_gradient(dy_NOXY: Tensor, x_NIXY: Tensor, weight_OIRS: Tensor) -> Tensor:
-    """With stride 1 input and output may change places; oneDNN is slow where the output is narrow."""
+    """With stride 1 input and output may change places; oneDNN is slower where the output is narrow."""
     outputs, inputs, rows, columns = weight_OIRS.shape
-    is_swapped = outputs <= inputs
+    is_swapped = outputs <= inputs and outputs <= WIDEST_SWAPPED
     sizes = (inputs, outputs, rows, columns) if is_swapped else (outputs, inputs, rows, columns)
     seen, produced = (dy_NOXY, x_NIXY) if is_swapped else (x_NIXY, dy_NOXY)
     found: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]  # torch leaves it untyped
