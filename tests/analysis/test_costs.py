@@ -123,7 +123,12 @@ def test_the_report_keeps_the_contract(auto_tsnet: tsdsl.Space) -> None:
     report = space_report(auto_tsnet)
     assert report["cardinality"] == str(auto_tsnet.cardinality)
     assert [step["target"] for step in report["steps"]] == [1_400_000_000, 2_000_000_000, 2_500_000_000]
-    assert all(step["within_target"] == {"reachable": True, "binding": True} for step in report["steps"])
+    for step in report["steps"]:
+        within = step["within_target"]
+        assert within["reachable"]
+        assert within["binding"]
+        assert 0 < int(within["at_least"]) <= int(within["at_most"]) < int(within["total"])
+        assert int(within["at_least"]) <= within["share"] * int(within["total"]) <= int(within["at_most"])
     assert set(report) == {"space", "fingerprint", "cardinality", "flops", "params", "steps"}
 
 

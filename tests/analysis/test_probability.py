@@ -100,6 +100,7 @@ def test_marginals_within_a_window_equal_enumeration(seed: int, weighted: bool) 
             for index, value in enumerate(decision.values):
                 share = sum(s for s, one in zip(inside, listed, strict=True) if one.get(decision.path) == value)
                 assert marginal.at_least[index] - 1e-12 <= share <= marginal.at_most[index] + 1e-12
+                assert marginal.at_least[index] <= marginal.share[index] <= marginal.at_most[index]
                 if bins > 64:
                     assert marginal.share[index] == pytest.approx(share, abs=1e-8)
 

@@ -21,20 +21,14 @@ LARGEST_TABLE = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The optimal sum, and for each variable the index of the value that reaches it.
-
-    `by_kept_value` has the optimum under each value of the variable that was kept, if one was.
-    """
+    """The optimal sum, and for each variable the index of the value that reaches it."""
 
     value: int | float
     assignment: Mapping[str, int]
-    by_kept_value: tuple[int | float, ...] = ()
 
 
-def optimum(factors: Iterable[Varying], sense: Literal["min", "max"], keep: Axis | None = None) -> Optimum:
+def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum:
     """The exact minimum or maximum of a sum of factors over all their variables.
-
-    With `keep`, also the optimum under each value of that variable, which is eliminated last.
 
     Raises:
         RunError: the factors are so entangled that a table would exceed LARGEST_TABLE entries.
@@ -43,23 +37,19 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"], keep: Axis
     choose = np.argmin if sense == "min" else np.argmax
     remaining = list(factors)
     traces: list[tuple[Axis, Varying]] = []
-    by_kept_value: tuple[int | float, ...] = ()
-    for axis in elimination_order(remaining, keep):
+    for axis in elimination_order(remaining):
         touched = [f for f in remaining if axis in f.scope]
         remaining = [f for f in remaining if axis not in f.scope]
         total = add_all(touched)
         position = total.scope.index(axis)
         scope = total.scope[:position] + total.scope[position + 1 :]
-        if axis == keep:
-            constant = sum(f.table.item() for f in remaining)
-            by_kept_value = tuple(v + constant for v in total.table.tolist())
         remaining.append(Varying(scope, reduce(total.table, axis=position)))
         traces.append((axis, Varying(scope, choose(total.table, axis=position))))
     value = sum(f.table.item() for f in remaining)
     assignment: dict[str, int] = {}
     for axis, best in reversed(traces):
         assignment[axis.path] = int(best.table[tuple(assignment[a.path] for a in best.scope)])
-    return Optimum(value, assignment, by_kept_value)
+    return Optimum(value, assignment)
 
 
 def add_all(factors: Sequence[Varying]) -> Varying:
@@ -79,8 +69,8 @@ def add_all(factors: Sequence[Varying]) -> Varying:
     return total if list(total.table.shape) == shape else Varying(total.scope, np.broadcast_to(total.table, shape))
 
 
-def elimination_order(factors: Sequence[Varying], last: Axis | None = None) -> list[Axis]:
-    """Variables in the order that keeps the next table smallest, greedily; ties by rank; `last` at the end."""
+def elimination_order(factors: Sequence[Varying]) -> list[Axis]:
+    """Variables in the order that keeps the next table smallest, greedily; ties by rank."""
     scopes = [set(f.scope) for f in factors]
     left = set().union(*scopes) if scopes else set()
     touching: dict[Axis, set[Axis]] = {axis: set() for axis in left}
@@ -94,7 +84,7 @@ def elimination_order(factors: Sequence[Varying], last: Axis | None = None) -> l
 
     cost = {axis: entries(axis) for axis in left}
     while left:
-        axis = min(left, key=lambda a: (a == last, cost[a], a.rank))
+        axis = min(left, key=lambda a: (cost[a], a.rank))
         left.remove(axis)
         order.append(axis)
         neighbours = touching.pop(axis) - {axis}

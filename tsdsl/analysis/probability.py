@@ -36,18 +36,15 @@ class Moments:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Marginal:
-    """For each value of a decision, the share of what is within the window that has it: between two bounds.
+    """For each value of a decision, the share of what is within the window that has it.
 
-    Shares of a nested decision sum to the share in which it exists.
+    `share` is between the bounds, which are equal up to rounding where it is exact. Shares of a decision sum
+    to the share in which it exists.
     """
 
+    share: Array
     at_least: Array
     at_most: Array
-
-    @property
-    def share(self) -> Array:
-        """The middle of the bounds, which are equal up to rounding where the share is exact."""
-        return (self.at_least + self.at_most) / 2
 
 
 def expected_macs(free: FreeSpace, probabilities: Probabilities) -> Moments:
@@ -102,10 +99,21 @@ def marginals_within(
         least_under, least_within, least_all_under, least_all_within = low[path]
         upper = (most_within - least_under) * (1 + ROUNDING)
         lower = np.maximum(0.0, least_within - most_under) * (1 - ROUNDING)
-        others_upper = ((all_within - most_within) - (least_all_under - least_under)) * (1 + ROUNDING)
+        others_upper = np.maximum(0.0, (all_within - most_within) - (least_all_under - least_under)) * (1 + ROUNDING)
         others_lower = np.maximum(0.0, (least_all_within - least_within) - (all_under - most_under)) * (1 - ROUNDING)
-        found[path] = Marginal(_ratio(lower, others_upper), _ratio(upper, others_lower))
+        middle = np.sqrt(np.maximum(0.0, lower * upper))
+        absent = np.sqrt(max(0.0, _absent(most_within, all_within) - _absent(least_under, least_all_under)))
+        absent *= np.sqrt(max(0.0, _absent(least_within, least_all_within) - _absent(most_under, all_under)))
+        share = middle / max(middle.sum() + absent, np.finfo(float).tiny)
+        bounds = _ratio(lower, others_upper), _ratio(upper, others_lower)
+        found[path] = Marginal(np.clip(share, *bounds), *bounds)
     return found
+
+
+def _absent(by_value: Array, total: float) -> float:
+    """The weight of what a decision does not exist in; 0 where the difference is mere rounding."""
+    difference = total - float(by_value.sum())
+    return difference if difference > ROUNDING * total else 0.0
 
 
 def _ratio(part: Array, rest: Array) -> Array:

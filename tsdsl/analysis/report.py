@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from tsdsl.analysis.cost import node_cost, plain
+from tsdsl.analysis.counting import Bracket, Counts, counts
+from tsdsl.analysis.extremes import least_by_value
+from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint, Network, Node
+from tsdsl.analysis.probability import marginals_within
 from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import DecisionRef, Group, Space
+
+MOST_WORK = 20_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +50,13 @@ def space_report(space: Space) -> dict[str, Any]:
 def step_report(blueprint: Blueprint, index: int) -> dict[str, Any]:
     """The facts of one step. FLOPs range over its decisions and all those of earlier steps."""
     step = blueprint.space.step(index)
-    flops = _bounds(CostTable(blueprint, index), "macs")
+    table = CostTable(blueprint, index)
+    flops = _bounds(table, "macs")
     within = None
     if step.target_macs is not None:
         within = {"reachable": flops["min"] <= step.target_macs, "binding": flops["max"] > step.target_macs}
+        counted = counts(FreeSpace(table))
+        within |= _shares(counted, counted.bracket(most=step.target_macs))
     return {
         "step": step.index,
         "title": step.title,
@@ -54,6 +65,59 @@ def step_report(blueprint: Blueprint, index: int) -> dict[str, Any]:
         "target": step.target_macs,
         "flops": flops,
         "within_target": within,
+    }
+
+
+def budget_report(blueprint: Blueprint, step: int | None, budget_macs: int, *, fast: bool) -> dict[str, Any]:
+    """What a budget leaves: how many architectures, with which values, and which values never.
+
+    Counted exactly, or as a bracket where asked to be `fast` or where exactness takes more than MOST_WORK
+    additions. `marginals` has for each decision the share of the architectures within that have each value;
+    none where it is not known that any is.
+    """
+    table = CostTable(blueprint, step)
+    free = FreeSpace(table)
+    counted = counts(free)
+    low, high = counted.trellis.least, counted.trellis.most
+    found = counted.bracket(most=budget_macs)
+    if not (fast or found.is_exact) and counted.work(budget_macs) * found.at_most.bit_length() <= MOST_WORK * 64:
+        exact = counted.within(most=budget_macs)
+        found = Bracket(exact, exact)
+    marginals = marginals_within(free, most=budget_macs) if found.at_least else {}
+    return {
+        "flops": budget_macs,
+        "reachable": low <= budget_macs,
+        "binding": high > budget_macs,
+        **_shares(counted, found),
+        "dead_choices": _dead(free, budget_macs),
+        "marginals": {
+            decision.path: [
+                {"value": value, "share": share, "at_least": least, "at_most": most}
+                for value, share, least, most in zip(
+                    decision.values,
+                    marginals[decision.path].share.tolist(),
+                    marginals[decision.path].at_least.tolist(),
+                    marginals[decision.path].at_most.tolist(),
+                    strict=True,
+                )
+            ]
+            for decision in free.decisions
+            if decision.path in marginals
+        },
+    }
+
+
+def _shares(counted: Counts, found: Bracket) -> dict[str, Any]:
+    """A count and the total as text, as they exceed what JSON readers hold, and the share.
+
+    Both ends of a bracket err by about the same factor, so the share is their geometric mean.
+    """
+    share = math.sqrt(Fraction(found.at_least, counted.total)) * math.sqrt(Fraction(found.at_most, counted.total))
+    return {
+        "at_least": str(found.at_least),
+        "at_most": str(found.at_most),
+        "total": str(counted.total),
+        "share": share,
     }
 
 
@@ -93,8 +157,7 @@ def part_rows(space: Space) -> list[PartRow]:
                 operator += f" * {groups[name].repeat}"
         elif name in slots:
             alternatives = " | ".join(alternative.operator for alternative in slots[name].alternatives)
-            operator = "fusion" if node.kind == "fusion" else "attention"
-            choices = (("op", alternatives),)
+            choices = (("", alternatives),)
             low = 0 if any(a.operator == "none" for a in slots[name].alternatives) else low
         rows[name] = PartRow(name, operator, choices, _shape(node), low, high)
     return list(rows.values())
@@ -146,9 +209,12 @@ def network_report(network: Network) -> dict[str, Any]:
 
 def dead_choices(space: Space, budget_macs: int, step: int | None = None) -> Mapping[str, list[Any]]:
     """The values of each decision with which no architecture is within the budget. Exact."""
-    table = CostTable(Blueprint(space), step)
+    return _dead(FreeSpace(CostTable(Blueprint(space), step)), budget_macs)
+
+
+def _dead(free: FreeSpace, budget_macs: int) -> dict[str, list[Any]]:
     return {
-        path: [value for value, least in least_by_value.items() if least > budget_macs]
-        for path, least_by_value in table.least_macs_by_value().items()
-        if any(least > budget_macs for least in least_by_value.values())
+        path: [value for value, least in least_of.items() if least > budget_macs]
+        for path, least_of in least_by_value(free).items()
+        if any(least > budget_macs for least in least_of.values())
     }

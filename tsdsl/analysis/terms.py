@@ -99,15 +99,6 @@ class CostTable:
         decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
         return Bound(int(best.value), canonical(space, decisions, self.step))
 
-    def least_macs_by_value(self) -> dict[str, dict[Value, int | float]]:
-        """For each decision made up to the step, the fewest multiply-adds with each of its values. Exact."""
-        factors = self.factors("macs")
-        found: dict[str, dict[Value, int | float]] = {}
-        for axis in sorted({axis for factor in factors for axis in factor.scope}):
-            least = optimum(factors, "min", keep=axis).by_kept_value
-            found[axis.path] = dict(zip(self.blueprint.space.decisions[axis.rank].values, least, strict=True))
-        return found
-
     def node_bounds(self, node: Node) -> tuple[int, int]:
         """The smallest and largest multiply-adds of one node."""
         factors = [at(f, self.standing) for f in merged([node_cost(node).macs])]

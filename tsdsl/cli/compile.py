@@ -105,13 +105,13 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
         parts.add_row(f"  {rest or 'classifier'}", f"{row.operator}  {choices}".strip(), f"{c}x{t}x{h}x{w}", cost)
     console.print(parts)
     steps = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for column in ("step", "title", "decisions", "architectures", "target", "min", "max"):
+    for column in ("step", "title", "decisions", "architectures", "target", "within", "min", "max"):
         steps.add_column(column, justify="left" if column == "title" else "right", no_wrap=column != "title")
     for step in report["steps"]:
         target = giga(step["target"]) if step["target"] else ""
         bounds = [giga(step["flops"][end]) for end in ("min", "max")]
         size = scientific(int(step["cardinality"]))
-        steps.add_row(str(step["step"]), step["title"], str(len(step["decisions"])), size, target, *bounds)
+        steps.add_row(str(step["step"]), step["title"], str(len(step["decisions"])), size, target, share(step), *bounds)
     if report["steps"]:
         console.print(steps)
     whole = int(report["cardinality"])
@@ -120,6 +120,17 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
     console.print(f"parameters     {report['params']['min']:,} .. {report['params']['max']:,}")
     if "supernet_params" in report:
         console.print(f"supernet       {report['supernet_params']:,} parameters, shared by all")
+
+
+def share(step: dict[str, Any]) -> str:
+    """The share of the architectures up to a step that are within its target: `0.36 %`, `6.6e-07`."""
+    within = step["within_target"]
+    if within is None or not within["reachable"]:
+        return "" if within is None else "none"
+    if not within["binding"]:
+        return "all"
+    part: float = within["share"]
+    return f"{part * 100:.2g} %" if part >= 1e-4 else f"{part:.1e}"
 
 
 SHORT = {"expansion": "e", "channels": "c", "kernel": ""}

@@ -19,7 +19,12 @@ def inspect(
         typer.Argument(metavar="[SPACE|ARCH]", help="Space, architecture file or run; default: compiled last."),
     ] = None,
     step: Annotated[int | None, typer.Option("--step", help="Only this step.")] = None,
-    budget: Annotated[str | None, typer.Option("--budget", help="Which choices fit, e.g. 1.4GFLOPs.")] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="How many architectures fit and with which choices, e.g. 1.4GFLOPs.")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="With --budget: bracket the count, never count exactly.")
+    ] = False,
     model: Annotated[str | None, typer.Option("--model", help="One of the space's models, e.g. L.")] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture.")] = None,
@@ -28,6 +33,8 @@ def inspect(
     """Tell sizes, exact bounds with an architecture that reaches each, and what a budget leaves."""
     from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, find_space
 
+    if fast and budget is None:
+        raise UsageError("--fast has no effect without --budget", help="give a budget, for instance 1.4GFLOPs")
     path = Path(what) if what is not None else None
     is_run = path is not None and path.is_dir() and not (path / SPACE_FILE).is_file()
     is_run = is_run or (path is not None and path.is_dir() and any(path.glob("step*/architecture.json")))
@@ -46,7 +53,7 @@ def inspect(
             )
         _show_network(found, {}, None, find_scale(found, model), json)
         return
-    _show_space(found, step, None if budget is None else flops_quantity(budget, "--budget"), json)
+    _show_space(found, step, None if budget is None else flops_quantity(budget, "--budget"), fast, json)
 
 
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([KMGT]?)(?:FLOPs)?\s*")
@@ -65,9 +72,9 @@ def flops_quantity(text: str, where: str) -> int:
     return int(Decimal(match[1]) * factor)
 
 
-def _show_space(space: Any, step: int | None, budget: int | None, as_json: bool) -> None:
+def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:
     from tsdsl.analysis.network import Blueprint
-    from tsdsl.analysis.report import dead_choices, space_report, step_report
+    from tsdsl.analysis.report import budget_report, space_report, step_report
     from tsdsl.analysis.terms import CostTable
     from tsdsl.cli.compile import print_table
 
@@ -82,12 +89,7 @@ def _show_space(space: Any, step: int | None, budget: int | None, as_json: bool)
     bounds = {sense: table.bound("macs", sense) for sense in ("min", "max")}
     report["witnesses"] = {f"{sense}_flops": dict(bound.witness) for sense, bound in bounds.items()}
     if budget is not None:
-        report["budget"] = {
-            "flops": budget,
-            "reachable": bounds["min"].value <= budget,
-            "binding": bounds["max"].value > budget,
-            "dead_choices": dead_choices(space, budget, step),
-        }
+        report["budget"] = budget_report(blueprint, step, budget, fast=fast)
     if as_json:
         print_json(report)
         return
@@ -101,13 +103,29 @@ def _show_space(space: Any, step: int | None, budget: int | None, as_json: bool)
 
 
 def _show_budget(budget: dict[str, Any]) -> None:
+    from tsdsl.cli.compile import scientific
+
     console = facts()
     fits = "some architectures fit" if budget["reachable"] else "no architecture fits"
     if budget["reachable"] and not budget["binding"]:
         fits = "every architecture fits"
     console.print(f"\nbudget of {budget['flops']:,} multiply-adds: {fits}")
-    for path, values in budget["dead_choices"].items():
-        console.print(f"  {path}: never with {', '.join(str(v) for v in values)}")
+    at_least, at_most = int(budget["at_least"]), int(budget["at_most"])
+    if at_least == at_most:
+        console.print(f"  {at_least:,} of {int(budget['total']):,} architectures, a share of {budget['share']:.4g}")
+    else:
+        count = f"{scientific(at_least)} to {scientific(at_most)} of {scientific(int(budget['total']))}"
+        console.print(f"  {count} architectures, a share of about {budget['share']:.2g}")
+    dead = budget["dead_choices"]
+    for path, rows in budget["marginals"].items():
+        shares = ", ".join(
+            f"{row['value']} {row['share']:.1%}" for row in rows if row["value"] not in dead.get(path, ())
+        )
+        never = f"; never {', '.join(str(value) for value in dead[path])}" if path in dead else ""
+        console.print(f"  {path}: {shares}{never}")
+    for path, values in dead.items():
+        if path not in budget["marginals"]:
+            console.print(f"  {path}: never {', '.join(str(value) for value in values)}")
 
 
 def _show_network(space: Any, decisions: Any, step: int | None, scale: Any, as_json: bool) -> None:
