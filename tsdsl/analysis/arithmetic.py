@@ -46,7 +46,7 @@ class Real:
         return rows, 0
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
-        total += row if weight == 1 else row * weight
+        np.add(total, row if weight == 1 else row * weight, out=total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Rounded:
         return rows >> shift, halvings
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
-        total += row if weight == 1 else row * np.uint64(weight)
+        np.add(total, row if weight == 1 else row * np.uint64(weight), out=total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Word:
         return rows, 0
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
-        total += row if weight == 1 else row * np.uint64(int(weight) % WORD)
+        np.add(total, row if weight == 1 else row * np.uint64(int(weight) % WORD), out=total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ met on the way, which for a chain of groups stays small however long the chain.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -35,17 +36,27 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum
     """
     reduce = np.min if sense == "min" else np.max
     choose = np.argmin if sense == "min" else np.argmax
-    remaining = list(factors)
+    tables = list(factors)
+    asking: dict[Axis, set[int]] = {}
+    for number, table in enumerate(tables):
+        for axis in table.scope:
+            asking.setdefault(axis, set()).add(number)
+    constant = [table for table in tables if not table.scope]
     traces: list[tuple[Axis, Varying]] = []
-    for axis in elimination_order(remaining):
-        touched = [f for f in remaining if axis in f.scope]
-        remaining = [f for f in remaining if axis not in f.scope]
-        total = add_all(touched)
+    for axis in elimination_order(tables):
+        touched = sorted(asking.pop(axis))
+        total = add_all([tables[number] for number in touched])
         position = total.scope.index(axis)
         scope = total.scope[:position] + total.scope[position + 1 :]
-        remaining.append(Varying(scope, reduce(total.table, axis=position)))
+        reduced = Varying(scope, reduce(total.table, axis=position))
+        for other in scope:
+            asking[other].difference_update(touched)
+            asking[other].add(len(tables))
+        if not scope:
+            constant.append(reduced)
+        tables.append(reduced)
         traces.append((axis, Varying(scope, choose(total.table, axis=position))))
-    value = sum(f.table.item() for f in remaining)
+    value = sum(table.table.item() for table in constant)
     assignment: dict[str, int] = {}
     for axis, best in reversed(traces):
         assignment[axis.path] = int(best.table[tuple(assignment[a.path] for a in best.scope)])
@@ -71,26 +82,28 @@ def add_all(factors: Sequence[Varying]) -> Varying:
 
 def elimination_order(factors: Sequence[Varying]) -> list[Axis]:
     """Variables in the order that keeps the next table smallest, greedily; ties by rank."""
-    scopes = [set(f.scope) for f in factors]
-    left = set().union(*scopes) if scopes else set()
-    touching: dict[Axis, set[Axis]] = {axis: set() for axis in left}
-    for scope in scopes:
-        for axis in scope:
-            touching[axis] |= scope
-    order: list[Axis] = []
+    touching: dict[Axis, set[Axis]] = {}
+    for factor in factors:
+        for axis in factor.scope:
+            touching.setdefault(axis, set()).update(factor.scope)
 
     def entries(axis: Axis) -> float:
         return float(np.prod([a.size for a in touching[axis]], dtype=np.float64))
 
-    cost = {axis: entries(axis) for axis in left}
-    while left:
-        axis = min(left, key=lambda a: (cost[a], a.rank))
-        left.remove(axis)
+    cost = {axis: entries(axis) for axis in touching}
+    queue = [(cost[axis], axis.rank, axis) for axis in touching]
+    heapq.heapify(queue)
+    order: list[Axis] = []
+    while queue:
+        size, _, axis = heapq.heappop(queue)
+        if axis not in touching or size != cost[axis]:
+            continue
         order.append(axis)
         neighbours = touching.pop(axis) - {axis}
         for other in neighbours:
             touching[other] = (touching[other] | neighbours) - {axis}
             cost[other] = entries(other)
+            heapq.heappush(queue, (cost[other], other.rank, other))
     return order
 
 

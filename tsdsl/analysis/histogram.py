@@ -172,22 +172,21 @@ def _after(lattice: Lattice, number: int, bundle: Bundle, rows: Array, arithmeti
     total: Array = np.zeros((stage.num_targets, refinement, quotients), dtype=arithmetic.dtype)
     place, remainder = np.divmod(bundle.shift, refinement)
     limits = -(-lengths // refinement)[bundle.target]
-    edges = list(
-        zip(
-            bundle.target.tolist(),
-            bundle.source.tolist(),
-            place.tolist(),
-            remainder.tolist(),
-            np.minimum(rows.shape[1], limits - place).tolist(),
-            bundle.weight.tolist(),
-            strict=True,
-        )
+    edges = zip(
+        (bundle.target * refinement + remainder).tolist(),
+        bundle.source.tolist(),
+        place.tolist(),
+        np.minimum(rows.shape[1], limits - place).tolist(),
+        bundle.weight.tolist(),
+        strict=True,
     )
+    within = [edge for edge in edges if edge[3] > 0]
+    sources, targets, add = list(rows), list(total.reshape(-1, quotients)), arithmetic.add
     for begin in range(0, rows.shape[1], BLOCK_BINS):
-        for target, source, moved, part, length, weight in edges:
-            end = min(length, begin + BLOCK_BINS)
+        for target, source, moved, length, weight in within:
+            end = length if length < begin + BLOCK_BINS else begin + BLOCK_BINS
             if end > begin:
-                arithmetic.add(total[target, part, moved + begin : moved + end], rows[source, begin:end], weight)
+                add(targets[target][moved + begin : moved + end], sources[source][begin:end], weight)
     interleaved = total.transpose(0, 2, 1).reshape(stage.num_targets, refinement * quotients)
     return interleaved[:, :bins]
 

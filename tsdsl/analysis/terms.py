@@ -118,13 +118,16 @@ def merged(counts: Sequence[Count]) -> list[Varying]:
             table = add_all([tables[table.paths], table])
         tables[table.paths] = table
     result: list[Varying] = [Varying((), np.asarray(constant, dtype=np.int64))]
+    having: dict[str, list[int]] = {}
     for paths in sorted(tables, key=len, reverse=True):
         table = tables[paths]
-        for position, larger in enumerate(result):
-            if larger.scope and set(table.scope) <= set(larger.scope):
-                result[position] = add_all([larger, table])
+        for position in having.get(paths[0], ()) if paths else ():
+            if set(table.scope) <= set(result[position].scope):
+                result[position] = add_all([result[position], table])
                 break
         else:
+            for path in paths:
+                having.setdefault(path, []).append(len(result))
             result.append(table)
     return result
 
