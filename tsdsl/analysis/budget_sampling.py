@@ -46,8 +46,7 @@ class WindowSampler:
     def lattice(self) -> Lattice:
         """Even bins, rounded down; exact where there are few enough costs."""
         bins = self.bins or bins_for(self.trellis, SAMPLING_BINS, SAMPLING_WORK)
-        step = self.trellis.divisor
-        return even_lattice(self.trellis, -(-(self._slack + 1) // (bins * step)) * step, "down")
+        return even_lattice(self.trellis, self._slack, bins, "down")
 
     @property
     def _slack(self) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from tsdsl.analysis.arithmetic import Rounded, exact, from_residues, moduli_beyond
 from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.histogram import Lattice, bins_for, even_lattice, exact_lattice, layers, sum_within
+from tsdsl.analysis.histogram import bins_for, even_lattice, exact_lattice, layers, sum_within
 from tsdsl.analysis.semiring import COUNT, fold
 from tsdsl.analysis.terms import Quantity
 from tsdsl.analysis.trellis import Trellis, build_trellis
@@ -42,13 +43,10 @@ class Counts:
 
     def bracket(self, least: int | None = None, most: int | None = None, bins: int | None = None) -> Bracket:
         """The number of architectures within a window, to within what `bins` of cost can tell."""
-        ends = self._between(least, most)
-        if ends is None:
+        slacks = self.trellis.window(least, most)
+        if slacks is None:
             return Bracket(0, 0)
-        below, within = ends
-        if below < 0 and within >= self.trellis.most:
-            return Bracket(self.total, self.total)
-        (under, above) = self.brackets([below, within], bins)
+        under, above = self.brackets([slack + self.trellis.constant for slack in slacks], bins)
         return Bracket(max(0, above.at_least - under.at_most), above.at_most - under.at_least)
 
     def within(self, least: int | None = None, most: int | None = None, bins: int | None = None) -> int:
@@ -60,9 +58,8 @@ class Counts:
         rough = self.bracket(least, most, bins)
         if rough.is_exact:
             return rough.at_least
-        ends = self._between(least, most)
-        assert ends is not None
-        slacks = [end - self.trellis.constant for end in ends]
+        slacks = self.trellis.window(least, most)
+        assert slacks is not None
         lattice = exact_lattice(self.trellis)
         before_last = len(self.trellis.stages) - 1
         moduli = moduli_beyond(rough.at_most)
@@ -80,16 +77,15 @@ class Counts:
 
     def brackets(self, thresholds: Sequence[int], bins: int | None = None) -> list[Bracket]:
         """For each threshold the number of architectures that cost at most as much, bracketed."""
-        top = max([min(max(thresholds), self.trellis.most), self.trellis.least])
-        slacks = [min(threshold, top) - self.trellis.constant for threshold in thresholds]
-        at_least, at_most = (
-            self._sums(even_lattice(self.trellis, self._width(slacks, bins), rounding), slacks, rounding == "down")
-            for rounding in ("up", "down")
-        )
-        return [
-            Bracket(self.total, self.total) if threshold >= self.trellis.most else Bracket(low, min(high, self.total))
-            for threshold, low, high in zip(thresholds, at_least, at_most, strict=True)
-        ]
+        between = [cost for cost in thresholds if self.trellis.least <= cost < self.trellis.most]
+        slacks = [cost - self.trellis.constant for cost in between]
+        known = {cost: Bracket(0, 0) for cost in thresholds if cost < self.trellis.least}
+        known |= {cost: Bracket(self.total, self.total) for cost in thresholds if cost >= self.trellis.most}
+        if slacks:
+            at_least, at_most = self._sums(slacks, bins, "up"), self._sums(slacks, bins, "down")
+            for cost, low, high in zip(between, at_least, at_most, strict=True):
+                known[cost] = Bracket(low, min(high, self.total))
+        return [known[cost] for cost in thresholds]
 
     def quantiles(self, shares: Sequence[Fraction | float], bins: int | None = None) -> list[tuple[int, int]]:
         """For each share, two costs between which the least cost lies that this share does not exceed.
@@ -107,21 +103,12 @@ class Counts:
             found.append((costs[low - 1] + 1 if low else costs[0], costs[high]))
         return found
 
-    def _between(self, least: int | None, most: int | None) -> tuple[int, int] | None:
-        """(the largest cost below the window, the largest within it), or None where it is empty."""
-        low = self.trellis.least if least is None else max(least, self.trellis.least)
-        high = self.trellis.most if most is None else min(most, self.trellis.most)
-        if low > high:
-            return None
-        return (-1 if low <= self.trellis.least else low - 1), high
-
-    def _width(self, slacks: Sequence[int], bins: int | None) -> int:
+    def _sums(self, slacks: Sequence[int], bins: int | None, rounding: Literal["down", "up"]) -> list[int]:
+        """The counts within each slack with costs rounded down and counts up, or the other way round."""
         bins = bins or bins_for(self.trellis, BRACKET_BINS, BRACKET_WORK)
-        step = self.trellis.divisor
-        return -(-(max(*slacks, 0) + 1) // (bins * step)) * step
-
-    def _sums(self, lattice: Lattice, slacks: Sequence[int], up: bool) -> list[int]:
-        layer = layers(lattice, Rounded(up), max(slacks), len(self.trellis.stages) - 1)[-1]
+        lattice = even_lattice(self.trellis, max(slacks), bins, rounding)
+        before_last = len(self.trellis.stages) - 1
+        layer = layers(lattice, Rounded(up=rounding == "down"), max(slacks), before_last)[-1]
         return sum_within(lattice, layer, slacks)
 
 

@@ -1,14 +1,32 @@
-"""The least cost with each value of each decision: what is dead under a budget. Exact, in two passes."""
+"""Extremes of a cost: of everything or of a part, with a witness, and with each value of each decision. Exact."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
+from tsdsl.analysis.elimination import optimum
 from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.terms import Quantity
+from tsdsl.analysis.terms import Bound, Quantity
 from tsdsl.analysis.trellis import UNREACHABLE, Trellis, build_trellis, least_to_go
 from tsdsl.operators.varying import Array
 from tsdsl.space.model import Value
+
+
+def extreme(
+    free: FreeSpace, sense: Literal["min", "max"], quantity: Quantity = "macs", part: str | None = None
+) -> Bound:
+    """The minimum or maximum over a free space, and an architecture that reaches it.
+
+    `part` is a stream, the path of a slot, or `head`; None is everything.
+
+    Raises:
+        RunError: the decisions are too entangled for an exact answer.
+    """
+    best = optimum(free.costs(quantity, part), sense)
+    row = [best.assignment.get(decision.path, 0) for decision in free.decisions]
+    return Bound(int(best.value), free.architecture(row))
 
 
 def least_by_value(free: FreeSpace, quantity: Quantity = "macs") -> dict[str, dict[Value, int]]:

@@ -87,9 +87,10 @@ class FreeSpace:
         """The position of each free decision in an index row."""
         return {decision.path: column for column, decision in enumerate(self.decisions)}
 
-    def costs(self, quantity: Quantity = "macs") -> Sequence[Varying]:
-        """The tables whose sum is the multiply-adds or parameters."""
-        return [at(factor, self.pinned) for factor in self.table.factors(quantity)]
+    def costs(self, quantity: Quantity = "macs", part: str | None = None) -> Sequence[Varying]:
+        """The tables whose sum is the multiply-adds or parameters, of everything or of one part."""
+        factors = self.table.factors(quantity) if part is None else self.table.factors_of(part, quantity)
+        return [at(factor, self.pinned) for factor in factors]
 
     def ancestors(self, decision: Decision) -> tuple[tuple[Axis, int], ...]:
         """The free decisions above a nested one, nearest first, each with the index that it must have."""

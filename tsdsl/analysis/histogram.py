@@ -85,9 +85,10 @@ def exact_lattice(trellis: Trellis) -> Lattice:
     return Lattice(trellis, (first, *widths), shifts, "none")
 
 
-def even_lattice(trellis: Trellis, width: int, rounding: Literal["down", "up"]) -> Lattice:
-    """Bins of one width for all stages; exact where the width divides every cost."""
-    if trellis.divisor % width == 0:
+def even_lattice(trellis: Trellis, slack: int, bins: int, rounding: Literal["down", "up"]) -> Lattice:
+    """About `bins` bins of one width up to `slack`; exact where no cost is between two."""
+    width = -(-(slack + 1) // (bins * trellis.divisor)) * trellis.divisor
+    if width == trellis.divisor:
         shifts = [stage.cost // width for stage in trellis.stages]
         return Lattice(trellis, (width,) * (len(shifts) + 1), tuple(shifts), "none")
     up = width - 1 if rounding == "up" else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -63,18 +64,19 @@ def probability_within(
 ) -> tuple[float, float]:
     """Two bounds of the probability that least <= multiply-adds <= most; None leaves an end open."""
     trellis = build_trellis(free.costs(), free.probabilities(probabilities))
-    window = _window(trellis, least, most)
+    window = trellis.window(least, most)
     if window is None:
         return 0.0, 0.0
     under, within = window
     if under < 0 and within + trellis.constant >= trellis.most:
         return 1.0, 1.0
-    ends: list[tuple[float, float]] = []
-    for rounding in ("down", "up"):
-        lattice = _lattice(trellis, within, rounding, bins)
+
+    def masses(rounding: Literal["down", "up"]) -> tuple[float, float]:
+        lattice = even_lattice(trellis, within, bins or bins_for(trellis, BINS, WORK), rounding)
         layer = layers(lattice, Real(), within, len(trellis.stages) - 1)[-1]
-        ends.append((mass_within(lattice, layer, under), mass_within(lattice, layer, within)))
-    (under_most, within_most), (under_least, within_least) = ends
+        return mass_within(lattice, layer, under), mass_within(lattice, layer, within)
+
+    (under_most, within_most), (under_least, within_least) = masses("down"), masses("up")
     at_least, at_most = within_least - under_most, within_most - under_least
     return max(0.0, at_least * (1 - ROUNDING)), min(1.0, at_most * (1 + ROUNDING))
 
@@ -89,7 +91,7 @@ def marginals_within(
     """For each free decision the shares of its values among what is within the window; empty where nothing is."""
     weights = free.pins if probabilities is None else free.probabilities(probabilities)
     trellis = build_trellis(free.costs(), weights)
-    window = _window(trellis, least, most)
+    window = trellis.window(least, most)
     if window is None:
         return {}
     high = _value_sums(free, trellis, window, "down", bins)
@@ -122,27 +124,12 @@ def _ratio(part: Array, rest: Array) -> Array:
     return shares
 
 
-def _window(trellis: Trellis, least: int | None, most: int | None) -> tuple[int, int] | None:
-    """(slack just below the window, largest slack within), or None where no cost is within."""
-    low = trellis.least if least is None else max(least, trellis.least)
-    high = trellis.most if most is None else min(most, trellis.most)
-    if low > high:
-        return None
-    return (-1 if low <= trellis.least else low - 1 - trellis.constant), high - trellis.constant
-
-
-def _lattice(trellis: Trellis, slack: int, rounding: str, bins: int | None) -> Lattice:
-    bins = bins or bins_for(trellis, BINS, WORK)
-    width = -(-(slack + 1) // (bins * trellis.divisor)) * trellis.divisor
-    return even_lattice(trellis, width, "up" if rounding == "up" else "down")
-
-
 def _value_sums(
-    free: FreeSpace, trellis: Trellis, window: tuple[int, int], rounding: str, bins: int | None
+    free: FreeSpace, trellis: Trellis, window: tuple[int, int], rounding: Literal["down", "up"], bins: int | None
 ) -> dict[str, tuple[Array, Array, float, float]]:
     """For each decision (weight by value below the window, by value up to its end, and both over all)."""
     under, within = window
-    lattice = _lattice(trellis, within, rounding, bins)
+    lattice = even_lattice(trellis, within, bins or bins_for(trellis, BINS, WORK), rounding)
     forward = layers(lattice, Real(), within, len(trellis.stages))
     backward = layers(_reversed(lattice), Real(), within, len(trellis.stages))
     last_bin = within // lattice.widths[0]

@@ -1,6 +1,7 @@
 """Passes over a trellis that differ only in what they add along a path and how they join paths.
 
-Own design: minimum, maximum, exact counts and moments are one algorithm over four semirings.
+Own design: exact counts and the moments of a cost are one algorithm over two semirings. Extremes need no
+more than `trellis.least_to_go`, and counts by cost are `histogram.layers`.
 """
 
 from __future__ import annotations
@@ -19,29 +20,17 @@ from tsdsl.operators.varying import Array
 class Semiring:
     """What the one path of no edges is worth, and the worth of states after a stage given that before."""
 
-    start: Callable[[int], Array]
+    start: Callable[[], Array]
     step: Callable[[Stage, Array], Array]
     result: Callable[[Array], Any]
 
 
 def fold(trellis: Trellis, semiring: Semiring) -> Any:
     """The worth of all paths of a trellis together."""
-    worth = semiring.start(trellis.constant)
+    worth = semiring.start()
     for stage in trellis.stages:
         worth = semiring.step(stage, worth)
     return semiring.result(worth)
-
-
-def _least(stage: Stage, worth: Array) -> Array:
-    after = np.full(stage.num_targets, np.iinfo(np.int64).max // 2)
-    np.minimum.at(after, stage.target, worth[stage.source] + stage.cost)
-    return after
-
-
-def _most(stage: Stage, worth: Array) -> Array:
-    after = np.full(stage.num_targets, np.iinfo(np.int64).min // 2)
-    np.maximum.at(after, stage.target, worth[stage.source] + stage.cost)
-    return after
 
 
 def _count(stage: Stage, worth: Array) -> Array:
@@ -69,13 +58,7 @@ def _mean_and_variance(worth: Array) -> tuple[float, float]:
     return mean, max(0.0, second / mass - mean * mean)
 
 
-def _integers(value: int) -> Array:
-    return np.array([value], dtype=np.int64)
-
-
-LEAST = Semiring(_integers, _least, lambda worth: int(worth[0]))
-MOST = Semiring(_integers, _most, lambda worth: int(worth[0]))
-COUNT = Semiring(lambda constant: np.array([1], dtype=object), _count, lambda worth: int(worth[0]))
+COUNT = Semiring(lambda: np.array([1], dtype=object), _count, lambda worth: int(worth[0]))
 """The number of paths, each taken as often as the product of its weights says."""
-MOMENTS = Semiring(lambda constant: np.array([[1.0], [0.0], [0.0]]), _moments, _mean_and_variance)
+MOMENTS = Semiring(lambda: np.array([[1.0], [0.0], [0.0]]), _moments, _mean_and_variance)
 """(mean, variance) of the cost above the constant, paths weighted by the product of their weights."""

@@ -68,6 +68,11 @@ class CostTable:
             at(f, self.standing) for f in merged([c.params for n in self.network.nodes for _, _, c in node_costs(n)])
         ]
 
+    def factors_of(self, part: str, quantity: Quantity) -> Sequence[Varying]:
+        """The tables of one part alone: a stream's groups, a fusion or attention slot, or `head`."""
+        costs = [cost for node in self.network.nodes if node.part == part for _, _, cost in node_costs(node)]
+        return [at(f, self.standing) for f in merged([c.macs if quantity == "macs" else c.params for c in costs])]
+
     @cached_property
     def _index(self) -> Mapping[str, Mapping[Value, int]]:
         return {d.path: {value: i for i, value in enumerate(d.values)} for d in self.blueprint.space.decisions}

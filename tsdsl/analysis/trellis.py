@@ -79,6 +79,18 @@ class Trellis:
         """The largest cost of a path."""
         return self.constant - int(least_to_go([(s, -s.cost) for s in self.stages])[0][0])
 
+    def window(self, least: int | None, most: int | None) -> tuple[int, int] | None:
+        """The largest costs above the constant that are below, and that are within, least <= cost <= most.
+
+        None leaves an end open. The first is -1 where nothing is below; the result is None where no cost can
+        be within.
+        """
+        low = self.least if least is None else max(least, self.least)
+        high = self.most if most is None else min(most, self.most)
+        if low > high:
+            return None
+        return (-1 if low == self.least else low - 1 - self.constant), high - self.constant
+
 
 def least_to_go(stages: Sequence[tuple[Stage, Array]]) -> list[Array]:
     """For the states before each stage, and the last, the least that the edges from there on cost."""
