@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tsdsl.analysis.extremes import least_by_value
+from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.analysis.terms import CostTable
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.operators.layers import NonLocal, walk
 from tsdsl.operators.varying import Varying, differs, is_never
 from tsdsl.source import SourceFile
+from tsdsl.space.model import Step
 from tsdsl.space.resolve import ResolvedSpace
 
 
 def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
-    """Widths that differ where they are summed, maps too small to pool, budgets nobody meets."""
+    """Widths that differ where they are summed, maps too small to pool, budgets and choices nobody meets."""
     blueprint = Blueprint(resolved.space)
     network = blueprint.whole
     found = [*_sums(resolved, network, source), *_pools(resolved, network, source)]
@@ -89,6 +92,30 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 f"the largest has {giga(high)}",
                 help="lower the target if it is meant to decide anything",
             )
+        else:
+            yield from _dead_choices(resolved, FreeSpace(table), step, source)
+
+
+def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: SourceFile) -> Iterator[Diagnostic]:
+    target = step.target_macs or 0
+    least = least_by_value(free)
+    for path in step.decisions:
+        dead = [value for value, macs in least.get(path, {}).items() if macs > target]
+        parent = resolved.space.decision_by_path[path].parent
+        # What is nested under a dead alternative is dead with it; that one is told.
+        if not dead or (parent is not None and least.get(parent.path, {}).get(parent.value, 0) > target):
+            continue
+        needed = min(least[path][value] for value in dead)
+        values = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in dead)
+        yield Diagnostic(
+            "TS406",
+            f"{path} = {values} is in no architecture of step {step.index} within {giga(target)}",
+            source,
+            resolved.origins[path],
+            f"takes at least {giga(needed)}",
+            (Label(resolved.origins[f"step{step.index}.target"], "the target"),),
+            help="leave the choice out, or raise the target",
+        )
 
 
 def giga(macs: int) -> str:

@@ -53,5 +53,6 @@ _ALL = (
     Code("TS403", "error", "a step that needs a part which comes later"),
     Code("TS404", "error", "a budget that no architecture of the step can meet"),
     Code("TS405", "warning", "a budget that every architecture of the step meets"),
+    Code("TS406", "warning", "a choice that no architecture within the step's budget has"),
 )
 CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _ALL})
