@@ -96,10 +96,7 @@ def test_workers_change_nothing_and_report_what_they_skip(class_folders: Path, t
 
 def test_processes_share_out_the_same_global_batches(dataset: VideoDataset) -> None:
     whole = all_of(ClipLoader(dataset, SETTINGS, batch_size=4, seed=0))
-    parts = [
-        all_of(ClipLoader(dataset, SETTINGS, batch_size=2, seed=0, rank=rank, world_size=2))
-        for rank in (0, 1)
-    ]
+    parts = [all_of(ClipLoader(dataset, SETTINGS, batch_size=2, seed=0, rank=rank, world_size=2)) for rank in (0, 1)]
     for position, batch in enumerate(whole):
         shared = torch.cat([part[position].clips_BCTHW for part in parts])
         assert torch.equal(shared, batch.clips_BCTHW)

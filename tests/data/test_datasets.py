@@ -131,9 +131,7 @@ def test_official_csv_finds_cut_and_whole_videos_in_any_folder(tmp_path: Path) -
 
 
 def test_official_csv_leaves_out_rows_of_other_splits(tmp_path: Path) -> None:
-    write_text(
-        tmp_path, "train.csv", OFFICIAL + "run,aaaaaaaaaaa,0,10,train,0\nrun,bbbbbbbbbbb,0,10,test,0\n"
-    )
+    write_text(tmp_path, "train.csv", OFFICIAL + "run,aaaaaaaaaaa,0,10,train,0\nrun,bbbbbbbbbbb,0,10,test,0\n")
     touch(tmp_path, "aaaaaaaaaaa.mp4", "bbbbbbbbbbb.mp4")
     assert [record.path.stem for record in open_dataset(tmp_path, "train").records] == ["aaaaaaaaaaa"]
 
@@ -166,9 +164,7 @@ def test_something_something_reads_templates_and_refuses_flips(tmp_path: Path) -
 
 def test_something_something_under_its_release_names(tmp_path: Path) -> None:
     write_text(tmp_path, "something-something-v2-labels.json", '{"Moving something up": "0"}')
-    write_text(
-        tmp_path, "something-something-v2-train.json", '[{"id": "1", "template": "Moving [something] up"}]'
-    )
+    write_text(tmp_path, "something-something-v2-train.json", '[{"id": "1", "template": "Moving [something] up"}]')
     touch(tmp_path, "videos/1.webm")
     assert len(open_dataset(tmp_path, "train").records) == 1
     assert available_splits(tmp_path) == ("train",)

@@ -124,9 +124,7 @@ def test_avi_with_reordered_frames_is_counted_not_timed(tmp_path: Path) -> None:
         ("libvpx-vp9", "yuv420p", "webm"),
     ],
 )
-def test_other_codecs_and_depths_become_8_bit_rgb(
-    tmp_path: Path, codec: str, pix_fmt: str, suffix: str
-) -> None:
+def test_other_codecs_and_depths_become_8_bit_rgb(tmp_path: Path, codec: str, pix_fmt: str, suffix: str) -> None:
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {"crf": "10"}
     path = write_video(
         tmp_path / f"clip.{suffix}",

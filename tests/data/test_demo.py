@@ -119,9 +119,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "settings", [DemoSettings(num_textures=0), DemoSettings(side_px=47), DemoSettings(cell_px=9)]
-)
+@pytest.mark.parametrize("settings", [DemoSettings(num_textures=0), DemoSettings(side_px=47), DemoSettings(cell_px=9)])
 def test_settings_that_cannot_be_written_are_refused(tmp_path: Path, settings: DemoSettings) -> None:
     with pytest.raises(UsageError):
         write_demo(tmp_path / "demo", settings)

@@ -15,9 +15,7 @@ from tsdsl.errors import UsageError
 
 def records_of(counts: list[int]) -> list[ClipRecord]:
     return [
-        ClipRecord(Path(f"{label}/{clip}.mp4"), label)
-        for label, count in enumerate(counts)
-        for clip in range(count)
+        ClipRecord(Path(f"{label}/{clip}.mp4"), label) for label, count in enumerate(counts) for clip in range(count)
     ]
 
 
@@ -26,9 +24,7 @@ def records_of(counts: list[int]) -> list[ClipRecord]:
     seed=st.integers(0, 5),
     fraction=st.sampled_from([0.2, 0.5, 0.8]),
 )
-def test_a_split_is_a_partition_with_its_share_of_every_class(
-    counts: list[int], seed: int, fraction: float
-) -> None:
+def test_a_split_is_a_partition_with_its_share_of_every_class(counts: list[int], seed: int, fraction: float) -> None:
     records = records_of(counts)
     training, validation = split_for_search(records, seed, fraction)
     assert Counter(training) + Counter(validation) == Counter(records)

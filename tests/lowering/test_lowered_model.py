@@ -93,7 +93,9 @@ def test_a_seed_determines_the_first_values_and_leaves_the_global_generator_alon
 def test_first_values_follow_the_layers_initialisation(model):
     conv = model.get_parameter("head.sparse.pool.conv.weight")
     assert conv.std().item() == pytest.approx((2 / conv.shape[0]) ** 0.5, rel=0.15)
-    assert model.get_parameter("head.classifier.project.weight").std().item() == pytest.approx(0.01, rel=0.1)
+    project = model.get_parameter("head.classifier.project.weight")
+    assert project.std().item() == pytest.approx((2 / project.shape[0]) ** 0.5, rel=0.15)
+    assert model.get_parameter("head.classifier.classifier.weight").std().item() == pytest.approx(0.01, rel=0.15)
     assert not model.get_parameter("head.classifier.classifier.bias").any()
     assert torch.all(model.get_parameter("sparse.stage0.group1.block0.norm.weight") == 1)
     assert not model.get_parameter("dense.stage1.group1.block0.project_norm.weight").any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from tsdsl.diagnostics.render import render_rich
 from tsdsl.errors import SpaceError, TsdslError
 
 WIDTH_OF_FILES = 120
+MOST_SKIPPED_SHOWN = 20
 
 
 @lru_cache(maxsize=1)
@@ -58,3 +60,11 @@ def report_space_error(error: SpaceError) -> None:
             help=error.help or "mend the file, then try again",
         )
     )
+
+
+def report_skipped(skipped: Mapping[str, str]) -> None:
+    """Name the clips that were skipped, the first ones in full, and count them."""
+    for path, reason in list(skipped.items())[:MOST_SKIPPED_SHOWN]:
+        note(f"skipped {path}: {reason}")
+    if len(skipped) > MOST_SKIPPED_SHOWN:
+        note(f"... and {len(skipped) - MOST_SKIPPED_SHOWN} more: {len(skipped)} clips were skipped in all")

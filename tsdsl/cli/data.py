@@ -21,9 +21,9 @@ KIND_HELP = "folder, kinetics-list, kinetics-csv or something-something-v2; foun
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; an earlier demo is replaced.")],
-    textures: Annotated[int, typer.Option(help="Textures; each makes four classes, one a direction.")] = 8,
-    clips: Annotated[int, typer.Option(help="Training clips a class.")] = 20,
-    val_clips: Annotated[int, typer.Option(help="Validation clips a class.")] = 8,
+    textures: Annotated[int, typer.Option(help="Textures; each makes four classes, one a direction.")] = 12,
+    clips: Annotated[int, typer.Option(help="Training clips a class.")] = 16,
+    val_clips: Annotated[int, typer.Option(help="Validation clips a class.")] = 6,
     seed: Annotated[int, typer.Option(help="The same seed writes the same clips.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:

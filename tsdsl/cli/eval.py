@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.console import facts, note, print_json
+from tsdsl.cli.console import facts, print_json, report_skipped
 from tsdsl.errors import UsageError
 from tsdsl.files import write_json
 
@@ -45,8 +45,7 @@ def evaluate(
     dataset = open_dataset(root, split)
     with Progress(quiet=quiet) as progress:
         result = evaluate_model(trained.model, dataset, views, device=place, num_workers=workers, progress=progress)
-    for path, reason in result.skipped.items():
-        note(f"skipped {path}: {reason}")
+    report_skipped(result.skipped)
     if predictions is not None:
         write_json(predictions, [p.model_dump(mode="json") for p in result.predictions])
     if json:

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from tsdsl.space.architecture import Architecture
     from tsdsl.space.model import Space
 
-SEARCH = {"samples": 4, "batch_size": 32, "weight_lr": 0.8, "alpha_lr": 0.15, "recalibration_batches": 8}
-TRAIN = {"epochs": 14, "batch_size": 32, "learning_rate": 0.8, "evaluate_every_epochs": 14, "precise_norm_batches": 8}
+SEARCH = {
+    "samples": 4,
+    "batch_size": 32,
+    "weight_lr": 2.4,
+    "alpha_lr": 0.05,
+    "warmup_epochs": 2,
+    "recalibration_batches": 8,
+}
+TRAIN = {"epochs": 8, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 8, "precise_norm_batches": 8}
 MARKER = "quickstart.json"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, print_json
+from tsdsl.cli.console import facts, print_json, report_skipped
 from tsdsl.cli.settings_flags import parsed_settings
 from tsdsl.errors import UsageError
 
@@ -73,6 +73,7 @@ def search(
             device=device,
             progress=progress,
         )
+    report_skipped(result.skipped)
     _report(result, json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, print_json
+from tsdsl.cli.console import facts, print_json, report_skipped
 from tsdsl.cli.settings_flags import describe_settings, parsed_settings
 from tsdsl.errors import UsageError
 
@@ -76,6 +76,7 @@ def train(
         result = train_architecture(
             blueprint, found, opened, recipe, RunDirectory(folder), device=place, progress=progress
         )
+    report_skipped(result.skipped)
     if json:
         print_json({"run": str(folder), **result.model_dump(mode="json")})
         return

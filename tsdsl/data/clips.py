@@ -56,9 +56,7 @@ def read_training_clip(
 
     def choose(index: FrameIndex) -> NDArray[np.int64]:
         start_s, length_s = _window(record, index)
-        return index.frames_at(
-            [start_s + time_s for time_s in draw_training_times_s(settings, length_s, generator)]
-        )
+        return index.frames_at([start_s + time_s for time_s in draw_training_times_s(settings, length_s, generator)])
 
     return _read(record, choose, view, cache)
 

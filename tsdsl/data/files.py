@@ -9,9 +9,7 @@ from typing import Any
 
 from tsdsl.errors import FileError, UsageError
 
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts"}
-)
+VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts"})
 
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -39,9 +37,7 @@ def videos_below(folder: Path) -> list[Path]:
     found: list[Path] = []
     for base, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found.extend(
-            Path(base, name) for name in sorted(names) if not name.startswith(".") and is_video(Path(name))
-        )
+        found.extend(Path(base, name) for name in sorted(names) if not name.startswith(".") and is_video(Path(name)))
     return found
 
 

@@ -12,10 +12,7 @@ from tsdsl.errors import FileError
 def split_folders(root: Path) -> dict[str, Path]:
     """The split folders in a folder: {"train": ..., "val": ..., "test": ...}, only those that are there."""
     return {
-        split: root / name
-        for split, names in SPLIT_NAMES.items()
-        for name in reversed(names)
-        if (root / name).is_dir()
+        split: root / name for split, names in SPLIT_NAMES.items() for name in reversed(names) if (root / name).is_dir()
     }
 
 

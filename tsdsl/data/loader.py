@@ -92,9 +92,7 @@ class ClipLoader:
         self._rank, self._world_size = rank, world_size
         self._order: KeyBatches[tuple[int, int]] = KeyBatches()
         self._loader = make_loader(
-            _Clips(
-                dataset.records, settings, seed, augment, make_cache(cache, cache_limit_bytes, num_workers)
-            ),
+            _Clips(dataset.records, settings, seed, augment, make_cache(cache, cache_limit_bytes, num_workers)),
             self._order,
             num_workers,
         )

@@ -90,9 +90,7 @@ def check_loader(
     if num_workers < 0:
         raise UsageError(f"number of workers is {num_workers}", help="give 0 (in this process) or more")
     if isinstance(cache, ClipCache) and num_workers:
-        raise UsageError(
-            "a ClipCache cannot be shared with worker processes", help="use cache=True, or no workers"
-        )
+        raise UsageError("a ClipCache cannot be shared with worker processes", help="use cache=True, or no workers")
     if training_settings is not None and training_settings.flip and not dataset.flip_allowed:
         raise UsageError(
             f"{dataset.root}: flip is on, but mirroring changes the classes of this data set",

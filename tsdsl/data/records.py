@@ -109,8 +109,6 @@ def choose_classes(dataset: VideoDataset, num_classes: int, seed: int) -> VideoD
         dataset,
         class_names=tuple(dataset.class_names[label] for label in kept),
         records=tuple(
-            replace(record, label=new_labels[record.label])
-            for record in dataset.records
-            if record.label in new_labels
+            replace(record, label=new_labels[record.label]) for record in dataset.records if record.label in new_labels
         ),
     )

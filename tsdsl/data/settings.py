@@ -61,9 +61,7 @@ class ClipSettings(BaseModel):
         if self.jitter_range_px is not None:
             low_px, high_px = self.jitter_range_px
             if not self.size_px <= low_px <= high_px:
-                raise ValueError(
-                    f"jitter_px ({low_px}, {high_px}) must ascend from size_px {self.size_px} or more"
-                )
+                raise ValueError(f"jitter_px ({low_px}, {high_px}) must ascend from size_px {self.size_px} or more")
         if self.test_short_side_px < self.size_px:
             raise ValueError(f"test_short_px {self.test_short_side_px} is below size_px {self.size_px}")
         return self

@@ -45,14 +45,10 @@ def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str],
     list_path = find_list(root, split)
     if labels_path is None or list_path is None:
         lacking = "labels.json" if labels_path is None else f"{split_spellings(split)[-1]}.json"
-        raise FileError(
-            f"{root}: has no {lacking}", help="put the files of Something-Something V2 into the folder"
-        )
+        raise FileError(f"{root}: has no {lacking}", help="put the files of Something-Something V2 into the folder")
     labels = _read_labels(labels_path)
     class_names = sorted(labels, key=lambda name: labels[name])
-    folder = next(
-        (root / name for name in VIDEO_FOLDERS if (root / name).is_dir() and _holds_video(root / name)), root
-    )
+    folder = next((root / name for name in VIDEO_FOLDERS if (root / name).is_dir() and _holds_video(root / name)), root)
     videos = {path.stem: path for path in sorted(folder.iterdir()) if is_video(path)}
     entries = read_json(list_path)
     if not isinstance(entries, list):

@@ -85,6 +85,4 @@ def write_bad_list(path: Path, lines: Sequence[str]) -> None:
             os.fsync(file.fileno())
         Path(file.name).replace(path)
     except OSError as error:
-        raise FileError(
-            f"{path}: cannot be written ({error.strerror})", help="choose another file"
-        ) from error
+        raise FileError(f"{path}: cannot be written ({error.strerror})", help="choose another file") from error

@@ -82,9 +82,7 @@ class ViewLoader:
     def batches(self) -> Iterator[ViewBatch]:
         """The videos in the order of the records. RunError if not one of them is usable."""
         size = self._videos_per_batch
-        self._order.batches = [
-            list(self._indices[at : at + size]) for at in range(0, len(self._indices), size)
-        ]
+        self._order.batches = [list(self._indices[at : at + size]) for at in range(0, len(self._indices), size)]
         num_usable = 0
         for loaded in self._loader:
             note_failures(self.skipped, loaded.failures)
@@ -103,9 +101,7 @@ class ViewLoader:
 class _Videos(Dataset[Sample]):
     """Maps the index of a record to all its test views."""
 
-    def __init__(
-        self, records: Sequence[ClipRecord], settings: ClipSettings, cache: ClipCache | None
-    ) -> None:
+    def __init__(self, records: Sequence[ClipRecord], settings: ClipSettings, cache: ClipCache | None) -> None:
         self._records = records
         self._settings = settings
         self._cache = cache

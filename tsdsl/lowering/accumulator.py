@@ -60,8 +60,7 @@ class WeightedGradients:
         if not self._scores:
             raise ValueError("no sample was added")
         weights = tuple(
-            (1.0 if score == self._largest else math.exp(score - self._largest)) / self._total
-            for score in self._scores
+            (1.0 if score == self._largest else math.exp(score - self._largest)) / self._total for score in self._scores
         )
         for name, total in self._sums.items():
             shared = self.supernet.placed[name]

@@ -126,9 +126,7 @@ def _inverted_residual(layers: tuple[Layer, ...], body: tuple[Layer, ...]) -> Ex
         _act(body[-3]),
         f"se=SqueezeExcite({_channels(squeeze.width)}, {fixed(squeeze.hidden)})" if squeeze else "",
     ]
-    return Expression(
-        f"{name}({', '.join(filter(None, arguments))})", (*(("SqueezeExcite",) if squeeze else ()), name)
-    )
+    return Expression(f"{name}({', '.join(filter(None, arguments))})", (*(("SqueezeExcite",) if squeeze else ()), name))
 
 
 def _act(layer: Layer) -> str:

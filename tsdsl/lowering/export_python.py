@@ -221,9 +221,7 @@ def _class(source: Source, network: Network, name: str) -> str:
 def _tree_lines(lead: str, name: str, below: object, indent: int, end: str) -> list[str]:
     """`lead` followed by the expression of a module, over as many lines as are readable."""
     if hasattr(nn.Module(), name):
-        raise UsageError(
-            f"{name} cannot be an attribute of a PyTorch module", help=f"rename {name} in the space"
-        )
+        raise UsageError(f"{name} cannot be an attribute of a PyTorch module", help=f"rename {name} in the space")
     space = " " * indent
     if isinstance(below, list):
         (build,) = below

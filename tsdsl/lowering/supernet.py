@@ -91,8 +91,7 @@ class Supernet(nn.Module):
         layout = self.layout(architecture, step)
         with torch.no_grad():
             tensors = {
-                name: take(self.placed[name], part).detach().requires_grad_()
-                for name, part in layout.regions.items()
+                name: take(self.placed[name], part).detach().requires_grad_() for name, part in layout.regions.items()
             }
         return Leaves(layout, tensors)
 
@@ -159,9 +158,7 @@ class Supernet(nn.Module):
         chosen = []
         for path in decided_paths(space, decisions, step):
             if path not in decisions:
-                raise UsageError(
-                    f"decision {path} is missing", help=f"give every decision of space {space.name}"
-                )
+                raise UsageError(f"decision {path} is missing", help=f"give every decision of space {space.name}")
             values = space.decision_by_path[path].values
             if decisions[path] not in values:
                 raise UsageError(
@@ -173,9 +170,7 @@ class Supernet(nn.Module):
 
 
 @torch.no_grad()
-def extract(
-    supernet: Supernet, architecture: Architecture | Mapping[str, Value], step: int | None = None
-) -> Model:
+def extract(supernet: Supernet, architecture: Architecture | Mapping[str, Value], step: int | None = None) -> Model:
     """One architecture as a `Model` of its own, on the supernet's device, with the shared weights copied.
 
     In training mode it gives the supernet's scores exactly. Its BN statistics are unset: call

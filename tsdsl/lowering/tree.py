@@ -21,8 +21,7 @@ class Part(nn.Module):
 
     def extra_repr(self) -> str:
         return ", ".join(
-            f"{name} {'x'.join(map(str, parameter.shape))}"
-            for name, parameter in self.named_parameters(recurse=False)
+            f"{name} {'x'.join(map(str, parameter.shape))}" for name, parameter in self.named_parameters(recurse=False)
         )
 
 

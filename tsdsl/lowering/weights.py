@@ -114,9 +114,7 @@ def _sizes(tensor: Tensor) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> FileError:
-    return FileError(
-        f"{path}: cannot be read ({error.strerror or error})", help="give the path of a .safetensors file"
-    )
+    return FileError(f"{path}: cannot be read ({error.strerror or error})", help="give the path of a .safetensors file")
 
 
 def _foreign(path: Path, error: SafetensorError) -> FileError:

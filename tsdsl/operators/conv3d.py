@@ -7,12 +7,8 @@ from typing import cast
 from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Width
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
 
-ACTIVATION = Attribute(
-    "act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False
-)
-STRIDE = Attribute(
-    "stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False
-)
+ACTIVATION = Attribute("act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False)
+STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False)
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:

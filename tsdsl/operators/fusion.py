@@ -56,7 +56,5 @@ TIME_STRIDED_CONV = FusionOperator(
     ),
     time_strided_conv,
 )
-TIME_STRIDED_SAMPLE = FusionOperator(
-    "time_strided_sample", "every T_A / T_B-th frame", (), time_strided_sample
-)
+TIME_STRIDED_SAMPLE = FusionOperator("time_strided_sample", "every T_A / T_B-th frame", (), time_strided_sample)
 TIME_TO_CHANNEL = FusionOperator("time_to_channel", "frames folded into channels", (), time_to_channel)

@@ -23,9 +23,7 @@ from tsdsl.operators.varying import scaled
 
 HEAD_ATTRIBUTES = (
     Attribute("features", "integer", "features before the classifier", 2048, searchable=False),
-    Attribute(
-        "dropout", "number", "dropout before the classifier", 0.5, minimum=0, maximum=0.99, searchable=False
-    ),
+    Attribute("dropout", "number", "dropout before the classifier", 0.5, minimum=0, maximum=0.99, searchable=False),
     Attribute(
         "expansion",
         "number",

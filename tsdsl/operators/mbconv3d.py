@@ -88,9 +88,7 @@ MBCONV3D = BlockOperator(
         ),
         Attribute("channels", "integer", "output channels"),
         STRIDE,
-        Attribute(
-            "act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False
-        ),
+        Attribute("act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False),
         Attribute(
             "se",
             "keyword",

@@ -102,9 +102,7 @@ def rounded(count: Count, ratio: float | Varying, divisor: int) -> Count:
     """
     if isinstance(count, Varying) or isinstance(ratio, Varying):
         product = combine(np.multiply, count, ratio)
-        near = np.maximum(
-            divisor, np.floor(product.table + divisor / 2).astype(np.int64) // divisor * divisor
-        )
+        near = np.maximum(divisor, np.floor(product.table + divisor / 2).astype(np.int64) // divisor * divisor)
         return Varying(product.scope, near + np.where(near < 0.9 * product.table, divisor, 0))
     exact = count * ratio
     near_int = max(divisor, int(exact + divisor / 2) // divisor * divisor)

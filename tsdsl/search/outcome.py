@@ -8,6 +8,7 @@ STEP/result.json           the numbers; there only once the step is finished
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -40,7 +41,8 @@ class SearchResult(Frozen):
     over the step's decisions; `seconds` and `samples` (architectures trained or scored) are sums over all
     processes that worked on it. `accuracy` is video-level, on the half that alpha learned from, after
     recalibrating BN, with `views` views a video. `selection` says how the architecture was picked, see
-    `Found`; `gap_nats` is above 0 only where that was cut off.
+    `Found`; `gap_nats` is above 0 only where that was cut off. `skipped` are clips that could not be read, with
+    the reason, as met by the process that finished the step.
     """
 
     step: int | str
@@ -56,6 +58,7 @@ class SearchResult(Frozen):
     selection: Road
     gap_nats: float = 0.0
     skipped_clips: int = 0
+    skipped: Mapping[str, str] = {}
 
 
 def finish(
@@ -111,6 +114,7 @@ def finish(
         selection=found.road,
         gap_nats=found.gap_nats,
         skipped_clips=len(clips.training.skipped),
+        skipped=clips.training.skipped.to_json(),
     )
     # A path inside the run would be wrong once the run is moved.
     write_json(folder.result, result.model_dump(mode="json", exclude={"architecture"}))

@@ -1,0 +1,206 @@
+"""search, train, eval, export, verify and render on real clips, as typed one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tsdsl.cli.main import run
+from tsdsl.data import DemoSettings, write_demo
+
+MICRO = """tsspace 1
+
+space micro {
+  classes = 8
+  size    = 16
+
+  stream sparse {
+    frames = 4
+    stage 0 { group conv3d(kernel = 1x3x3, channels = 8, stride = 2) }
+    stage 1 { group mbconv3d(t = 1, k = {3, 5}, expansion = {1, 2}, channels = {8, 16}, stride = 2) }
+  }
+  stream dense {
+    frames = 16
+    stage 0 { group conv3d(kernel = 1x3x3, channels = 4, stride = 2) }
+    stage 1 { group mbconv3d(t = {1, 3}, k = 3, expansion = 1, channels = 4, stride = 2) }
+  }
+  fusion dense -> sparse {
+    after = stage[0].group[1]
+    op    = {none, time_strided_conv, time_to_channel}
+  }
+  attention sparse {
+    after = stage[1].group[1]
+    op    = {none, glore(nodes = {4, 8}), se}
+  }
+  head { features = 16 }
+
+  step 1 "sparse" {
+    search = sparse
+    target = 170 KFLOPs
+    epochs = 1
+  }
+  step 2 "dense and fusion" {
+    search = dense, fusion
+    target = 900 KFLOPs
+    epochs = 1
+  }
+  step 3 "attention" {
+    search = attention
+    target = 900 KFLOPs
+    epochs = 1
+  }
+
+  model L { size = 24  depth = 2x }
+}
+"""
+FAST = ["--samples", "2", "--batch-size", "4", "-q", "--set", "recalibration_batches=1"]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "clips"
+    write_demo(folder, DemoSettings(num_textures=2, train_clips_per_class=4, val_clips_per_class=2))
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "micro.tsspace").write_text(MICRO)
+    return tmp_path
+
+
+def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compile", "micro.tsspace"]) == 0
+    assert run(["search", "--step", "2", "--data", str(clips), *FAST]) == 2
+    assert "tsdsl search --step 1" in capsys.readouterr().err
+    assert run(["search", "--step", "1", "--data", str(clips), *FAST]) == 0
+    assert run(["search", "--step", "2", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["search", "--step", "3", "-q", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert {"step", "architecture", "flops", "entropy", "seconds", "samples"} <= set(result)
+    assert result["flops"] <= 900_000
+    first = json.loads(Path("runs/micro/step1/architecture.json").read_text())["decisions"]
+    last = json.loads(Path(result["architecture"]).read_text())
+    assert {path: last["decisions"][path] for path in first} == first
+    assert [record["step"] for record in last["lineage"]] == [1, 2, 3]
+
+    assert run(["render"]) == 0
+    assert Path("runs/micro/architecture.svg").exists()
+    assert run(["verify", "runs/micro"]) == 0
+    assert run(["train", "runs/micro", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["eval", "runs/micro/train", "--views", "2x3", "--json", "-q"]) == 0
+    evaluation = json.loads(capsys.readouterr().out)
+    assert evaluation["num_videos"] == 16
+    assert evaluation["flops_per_video"] == 6 * evaluation["flops_per_view"]
+    assert run(["export", "runs/micro/train", "-o", "net.py"]) == 0
+    assert run(["verify", "net.py"]) == 0
+    code = (
+        "import sys, torch, net; m = net.load('net.safetensors');"
+        "print(tuple(m(torch.zeros(2, 3, net.FRAMES, net.SIZE, net.SIZE)).shape), len(net.LABELS),"
+        " any(name.startswith('tsdsl') for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
+    assert done.stdout.split() == ["(2,", "8)", "8", "False"]
+    assert run(["train", "runs/micro", "--model", "L", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
+    assert run(["eval", "runs/micro/train-L", "--views", "1x1", "-q"]) == 0
+
+
+def test_a_joint_search_decides_everything_at_once(
+    folder: Path, clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["search", "micro.tsspace", "--step", "joint", "--data", str(clips), "--epochs", "1", *FAST]
+    assert run([*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    decisions = json.loads(Path(result["architecture"]).read_text())["decisions"]
+    assert {path.split(".")[0] for path in decisions} == {"sparse", "dense", "fusion", "attention"}
+
+
+def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) -> None:
+    arguments = ["search", "micro.tsspace", "--step", "1", "--data", str(clips), "--epochs", "200", *FAST]
+    command = [sys.executable, "-m", "tsdsl", *arguments, "--checkpoint-every", "5"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=folder, env=environment)
+    checkpoints = folder / "runs" / "micro" / "step1" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("checkpoint-*")) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "runs" / "micro" / "step1" / "architecture.json").exists()
+    before = max(int(path.name.split("-")[1]) for path in checkpoints.glob("checkpoint-*"))
+    assert run([*arguments, "--checkpoint-every", "5"]) == 0
+    lines = (folder / "runs/micro/step1/metrics.jsonl").read_text().splitlines()
+    iterations = [json.loads(line)["iteration"] for line in lines]
+    assert iterations == sorted(set(iterations))
+    assert iterations[-1] > before
+    assert run(arguments) == 0  # finished: returns at once
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["search", "micro.tsspace", "--step", "1"], 2, "--data"),
+        (["search", "micro.tsspace", "--step", "7", "--data", "CLIPS"], 2, "1, 2, 3"),
+        (["search", "micro.tsspace", "--step", "first", "--data", "CLIPS"], 2, "no step"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "nowhere"], 3, "nowhere"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--samples", "1"], 2, "2"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--device", "tpu"], 2, "tpu"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--set", "alpha=1"], 2, "alpha"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--set", "alpha_lr"], 2, "NAME=VALUE"),
+        (["search", "missing.tsspace", "--data", "CLIPS"], 3, "missing.tsspace"),
+        (["train", "missing.json", "--data", "CLIPS"], 3, "missing.json"),
+        (["train"], 2, "no architecture"),
+        (["eval", "micro.tsspace", "--weights", "w.safetensors"], 3, "micro.tsspace"),
+        (["export", "missing.json"], 3, "missing.json"),
+        (["verify", "missing.json"], 3, "missing.json"),
+    ],
+)
+def test_each_mistake_is_one_clear_message(
+    folder: Path, clips: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    before = {path.name for path in folder.iterdir()}
+    assert run([str(clips) if word == "CLIPS" else word for word in arguments]) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert {path.name for path in folder.iterdir()} <= before | {"runs"}
+
+
+def test_clips_that_do_not_decode_are_named_counted_and_skipped(
+    folder: Path, clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    shutil.copytree(clips, folder / "damaged")
+    bad = sorted((folder / "damaged" / "train").rglob("*.mp4"))[0]
+    bad.write_bytes(b"not a video")
+    command = ["search", "micro.tsspace", "--step", "1", "--data", "damaged", *FAST]
+    assert run([*command, "--epochs", "2", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["skipped_clips"] == 1
+    assert bad.name in captured.err
+    for path in (folder / "damaged" / "train").rglob("*.mp4"):
+        path.write_bytes(b"not a video")
+    assert run([*command, "--run", "other"]) == 4
+
+
+def test_an_architecture_of_a_changed_space_is_refused(
+    folder: Path, clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sample", "micro.tsspace", "--json"]) == 0
+    (folder / "a.json").write_text(capsys.readouterr().out)
+    (folder / "micro.tsspace").write_text(MICRO.replace("channels = {8, 16}", "channels = {8, 24}"))
+    assert run(["train", "a.json", "--in", "micro.tsspace", "--data", str(clips), "-q"]) == 3
+    assert "fingerprint" in capsys.readouterr().err
+    assert not (folder / "train").exists()

@@ -1,0 +1,5 @@
+"""`python -m tsdsl` is the `tsdsl` command."""
+
+from tsdsl.cli.main import main
+
+main()
