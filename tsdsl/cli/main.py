@@ -1,12 +1,13 @@
 """The `tsdsl` command: subcommands, and how errors become messages and exit codes.
 
 Exit codes: 0 done, 1 diagnostics or a failed verification, 2 usage, 3 file trouble, 4 work that cannot
-go on, 130 interrupted. Subcommands import what is heavy inside their functions, so that `--help`,
+go on, 70 a defect of tsdsl, 130 interrupted. Subcommands import what is heavy inside their functions, so that `--help`,
 `check` and completion start fast.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -79,7 +80,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:  # the last resort: a user is told what to do, not shown a stack
+        if os.environ.get("TSDSL_DEBUG"):
+            raise
+        report_error(_unexpected(error))
+        return 70
     return 0
+
+
+def _unexpected(error: Exception) -> TsdslError:
+    """What to say of an exception that nothing expected."""
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
+        return TsdslError(f"out of memory: {error}", help="use a smaller --batch-size")
+    name = type(error).__name__
+    return TsdslError(
+        f"{name}: {error}",
+        help="this is a defect of tsdsl: please report it with what TSDSL_DEBUG=1 adds to the output",
+    )
 
 
 def main() -> None:

@@ -66,8 +66,8 @@ def _accuracy(results: Sequence[Result], classes: int) -> str:
     return (
         paragraph(
             "A class of the demo clips is a texture and a direction in which it moves. At the frames of the sparse "
-            "stream all directions look alike; the thin dense stream is poor at textures. Each model below was "
-            "trained from scratch by the same recipe."
+            "stream left looks like right and up like down; the thin dense stream confuses textures. Each model "
+            "below was trained from scratch by the same recipe."
         )
         + charts([bar_chart("Top-1 accuracy on the validation clips", bars, ("chance", 1 / classes))])
         + table("Accuracy and cost", columns, rows)

@@ -38,6 +38,9 @@ def search(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
     ] = None,
     classes: Annotated[int | None, typer.Option("--classes", help="Random classes of the data; default all.")] = None,
+    validation_fraction: Annotated[
+        float | None, typer.Option("--validation-fraction", min=0.01, max=0.99, help="Clips for alpha; default half.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
     cache: Annotated[bool, typer.Option("--cache", help="Keep decoded videos in memory.")] = False,
     checkpoint_every: Annotated[int, typer.Option("--checkpoint-every", min=1, help="Iterations.")] = 200,
@@ -68,7 +71,7 @@ def search(
             data=data,
             run=folder,
             settings=_settings(folder, found, which, chosen),
-            data_settings=_data_settings(folder, found, which, classes, workers, cache),
+            data_settings=_data_settings(folder, found, which, classes, validation_fraction, workers, cache),
             cadence=Cadence(checkpoint_iterations=checkpoint_every),
             device=device,
             progress=progress,
@@ -107,13 +110,23 @@ def _settings(run: Path, space: Space, which: int | str, chosen: dict[str, Any])
     return search_settings((recorded.model_dump() if recorded is not None else {}) | chosen)
 
 
-def _data_settings(run: Path, space: Space, which: int | str, classes: int | None, workers: int, cache: bool) -> Any:
+def _data_settings(
+    run: Path,
+    space: Space,
+    which: int | str,
+    classes: int | None,
+    validation_fraction: float | None,
+    workers: int,
+    cache: bool,
+) -> Any:
     from tsdsl.search import DataSettings, recorded_data_settings
 
     recorded = recorded_data_settings(run, space, _first(space, which)) or DataSettings()
     changes: dict[str, Any] = {"num_workers": workers, "cache": cache}
     if classes is not None:
         changes["classes"] = classes
+    if validation_fraction is not None:
+        changes["validation_fraction"] = validation_fraction
     return recorded.model_copy(update=changes)
 
 

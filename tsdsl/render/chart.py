@@ -9,8 +9,8 @@ from math import ceil, floor, log10
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9")
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 4", "10 4")
-WIDTH, HEIGHT = 460, 240
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 30, 44
+WIDTH, HEIGHT = 460, 254
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 44, 44
 FONT = "Arimo, Arial, Helvetica, sans-serif"
 
 
