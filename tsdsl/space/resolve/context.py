@@ -14,13 +14,17 @@ from tsdsl.syntax import ast
 
 @dataclass
 class Context:
-    """The state of resolving one space; `origins` maps paths of the space to where they are written."""
+    """The state of resolving one space; `origins` maps paths of the space to where they are written.
+
+    `incomplete` are first words of selectors that may match nothing because something else is wrong.
+    """
 
     source: SourceFile
     diagnostics: list[Diagnostic] = field(default_factory=list)
     domains: dict[str, ast.Domain] = field(default_factory=dict)
     blocks: dict[str, ast.BlockAlias] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    incomplete: set[str] = field(default_factory=set)
     open_domains: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     origins: dict[str, Span] = field(default_factory=dict)
@@ -89,9 +93,8 @@ class Context:
                     label="unknown attribute",
                     help=did_you_mean(name, known) or _lists(where, known),
                 )
-                meant = get_close_matches(name, known, n=1)
-                if meant:
-                    found.setdefault(meant[0], attribute)
+                if meant(name, known) != name:
+                    found.setdefault(meant(name, known), attribute)
             elif name in found and found[name].name.text == name:
                 self.duplicate(f"`{name}`", attribute.name.span, found[name].name.span)
             else:
@@ -116,6 +119,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A help line with the most similar names, if any is similar."""
     close = get_close_matches(name, list(known), n=2, cutoff=0.6)
     return "did you mean " + " or ".join(f"`{c}`" for c in close) + "?" if close else None
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that a misspelt one most likely means; the name itself where none is similar."""
+    return next(iter(get_close_matches(name, list(known), n=1)), name)
 
 
 def _lists(where: str, known: list[str]) -> str:

@@ -20,7 +20,7 @@ from tsdsl.space.resolve.streams import (
     resolve_settings,
     resolve_stream,
 )
-from tsdsl.space.resolve.values import whole
+from tsdsl.space.resolve.values import domain_values, whole
 from tsdsl.syntax import ast
 from tsdsl.syntax.parser import parse
 
@@ -121,13 +121,13 @@ def _resolve_space(context: Context, space: ast.Space) -> Space | None:
         )
     ]
     attentions = [slot for a in _items(space, ast.Attention) for slot in resolve_attention(context, a, streams, taken)]
+    if context.has_errors:
+        # Slots may be missing because of what was wrong before: a selector of them is then no mistake.
+        context.incomplete.update(("fusion", "attention"))
     check_sizes(context, fusions, sizes)
     head = _head(context, space)
     slots: tuple[Slot, ...] = (*fusions, *attentions)
     models = resolve_models(context, _items(space, ast.Model), list(streams), slots)
-    if any(d.severity == "error" and d.code != "TS309" for d in context.diagnostics):
-        _report_unused(context, space)
-        return None
     steps = resolve_steps(context, _items(space, ast.Step), context.decisions, streams, slots)
     _report_unused(context, space)
     if context.has_errors or classes is None or size is None or head is None or space.broken:
@@ -160,6 +160,9 @@ def _declare(context: Context, space: ast.Space) -> None:
                 context.domains[name] = item
             else:
                 context.blocks[name] = item
+    for domain in context.domains.values():
+        domain_values(context, domain)
+    context.used.clear()
     for alias in context.blocks.values():
         check_block_alias(context, alias)
 

@@ -51,7 +51,7 @@ def resolve_steps(
             matched = [d.path for d in decisions if selects(selector, d.path)]
             named = [part for part in parts if selects(selector, part)]
             named += [s.name for s in streams.values() if any(selects(selector, g.path) for g in s.groups)]
-            if not matched and not named:
+            if not matched and not named and selector.segments[0].word.text not in context.incomplete:
                 context.report(
                     "TS306",
                     selector.span,
@@ -76,7 +76,7 @@ def resolve_steps(
         )
     ordered = tuple(sorted(resolved, key=lambda step: step.index))
     _check_order(context, ordered, slots)
-    if steps and not any(step.broken for step in steps):
+    if steps and not context.has_errors and not any(step.broken for step in steps):
         _warn_undecided(context, decisions, made)
     return ordered
 
@@ -192,7 +192,7 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str]) 
     left_out: set[str] = set()
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
-        if not matched:
+        if not matched and selector.segments[0].word.text not in context.incomplete:
             context.report("TS306", selector.span, "this selects no part of the space", label="matches nothing")
         left_out.update(matched)
     return tuple(part for part in parts if part in left_out)

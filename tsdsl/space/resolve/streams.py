@@ -8,7 +8,7 @@ from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import Group, Parent, Setting, Stage, Stream, group_path
-from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.context import Context, meant
 from tsdsl.space.resolve.values import setting, whole
 from tsdsl.syntax import ast
 
@@ -116,7 +116,8 @@ def resolve_settings(
     where = f"`{name}`"
     before = len(context.diagnostics)
     own = context.attributes(arguments, known, where)
-    given = {a.name.text: a for a in inherited if a.name.text in known} | own
+    given = {meant(a.name.text, known): a for a in inherited} | own
+    given = {name: attribute for name, attribute in given.items() if name in known}
     if not broken:
         at = call.name.span if call is not None else span or Span(0, 0)
         context.missing(required(schema), given, at, where)

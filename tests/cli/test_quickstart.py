@@ -1,0 +1,53 @@
+"""The quickstart, with fewer clips and epochs: every file is there, and it goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tsdsl.cli import quickstart
+from tsdsl.cli.main import run
+from tsdsl.data import DemoSettings, write_demo
+
+
+@pytest.fixture
+def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    def few_clips(folder: Path, progress: object) -> Path:
+        if not (folder / "dataset.json").exists():
+            write_demo(folder, DemoSettings(num_textures=2, train_clips_per_class=4, val_clips_per_class=2))
+        return folder
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(quickstart, "_clips", few_clips)
+    monkeypatch.setattr(quickstart, "SEARCH", {**quickstart.SEARCH, "samples": 2, "batch_size": 8, "epochs": 1})
+    monkeypatch.setattr(quickstart, "TRAIN", {**quickstart.TRAIN, "batch_size": 8, "epochs": 1})
+    return tmp_path
+
+
+def test_the_quickstart_leaves_a_report_and_goes_on(short: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["quickstart", "-q"]) == 0
+    assert "found, both streams" in capsys.readouterr().out
+    folder = short / "quickstart"
+    results = json.loads((folder / "results.json").read_text())
+    assert [result["model"] for result in results] == [
+        "found, both streams",
+        "found, dense removed",
+        "found, sparse removed",
+    ]
+    page = (folder / "report.html").read_text()
+    assert "<svg" in page
+    assert "<script" not in page
+    assert (folder / "architecture.png").read_bytes().startswith(b"\x89PNG")
+    weights = (folder / "train" / "weights.safetensors").read_bytes()
+    assert run(["quickstart", "-q", "--compare", "1"]) == 0
+    assert (folder / "train" / "weights.safetensors").read_bytes() == weights
+    assert json.loads((folder / "results.json").read_text())[-1]["model"] == "random 1 within the budget"
+
+
+def test_a_foreign_folder_is_left_alone(short: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (short / "quickstart").mkdir()
+    (short / "quickstart" / "thesis.txt").write_text("mine")
+    assert run(["quickstart"]) == 3
+    assert [path.name for path in (short / "quickstart").iterdir()] == ["thesis.txt"]

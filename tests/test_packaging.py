@@ -1,0 +1,67 @@
+"""The wheel holds everything: installed elsewhere, it loads shipped spaces and draws without the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+USE = """
+import tsdsl, tsdsl.render
+from pathlib import Path
+assert Path(tsdsl.__file__).is_relative_to({site!r}), tsdsl.__file__
+space = tsdsl.load("std:tiny")
+assert tsdsl.load("std:auto_tsnet").name == "auto_tsnet"
+assert tsdsl.render.svg_to_png(tsdsl.render.draw_space(space)).startswith(b"\\x89PNG")
+print(space.fingerprint)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "source"
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    for name in listed:
+        if name and (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(copy)]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path, tiny: object) -> None:
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    code = USE.format(site=str(site))
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
+    )
+    assert done.stdout.strip() == tiny.fingerprint  # type: ignore[attr-defined]
+
+
+def test_the_wheel_has_types_docs_and_licences(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "tsdsl/py.typed" in names
+    assert "tsdsl/docs/language.md" in names
+    assert any(name.endswith("LICENSE") for name in names)
+    assert any(name.endswith("OFL.txt") for name in names)
+    assert not any(name.startswith("tests/") for name in names)
+
+
+def test_the_editable_install_reads_the_checkout() -> None:
+    code = "import tsdsl.spaces, tsdsl.grammars; print(tsdsl.spaces.__file__); print(tsdsl.grammars.__file__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.split() == [str(ROOT / "spaces" / "__init__.py"), str(ROOT / "grammars" / "__init__.py")]
