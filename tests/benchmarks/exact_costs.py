@@ -43,7 +43,7 @@ def largest_difference(space: tsdsl.Space, number: int, size: int) -> float:
         state = torch.get_rng_state()
         ours = supernet(clip_BCTHW, architecture)
         torch.set_rng_state(state)
-        worst = max(worst, float((ours - model(clip_BCTHW)).abs().max()))
+        worst = max(worst, (ours - model(clip_BCTHW)).detach().abs().max().item())
     return worst
 
 
