@@ -9,9 +9,13 @@ from tsdsl.space.resolve import Resolved, resolve
 
 
 def check(source: SourceFile) -> Resolved:
-    """The spaces of a text and all its diagnostics, in order. Never raises, whatever the text."""
+    """The spaces of a text that have no errors, and all its diagnostics in order. Never raises, whatever the text."""
     resolved = resolve(source)
-    found = [d for space in resolved.spaces for d in lint(space, source)]
-    bad = {space.space.name for space in resolved.spaces if any(d.severity == "error" for d in lint(space, source))}
-    kept = tuple(space for space in resolved.spaces if space.space.name not in bad)
-    return Resolved(source, kept, tuple(ordered([*resolved.diagnostics, *found])))
+    found = list(resolved.diagnostics)
+    kept = []
+    for space in resolved.spaces:
+        own = lint(space, source)
+        found += own
+        if not any(d.severity == "error" for d in own):
+            kept.append(space)
+    return Resolved(source, tuple(kept), tuple(ordered(found)))

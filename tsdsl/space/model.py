@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import networkx as nx
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from tsdsl.space.architecture import Architecture
 
 Value: TypeAlias = bool | int | float | str
@@ -298,6 +299,8 @@ class Space(Frozen):
     @cached_property
     def graph(self) -> nx.DiGraph[str]:
         """Groups and slots as nodes (attribute `part`), the flow of features as edges."""
+        import networkx as nx  # a tenth of a second, which `check` need not spend
+
         graph: nx.DiGraph[str] = nx.DiGraph()
         for stream in self.streams:
             previous = None
