@@ -34,8 +34,8 @@ FENCE = re.compile(r"^```tsspace ?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILIN
 class Example:
     """One fenced example: where it stands, its mark and its text.
 
-    The mark is nothing for a whole file, `fragment`, `error TSxxx`, or `fragment with OPERATOR` for one that
-    needs an operator that the page defines.
+    The mark is nothing for a whole file, `fragment`, `error TSxxx` or `warning TSxxx` for a whole file or a
+    fragment, or `fragment with OPERATOR` for one that needs an operator that the page defines.
     """
 
     place: str
@@ -75,14 +75,16 @@ def whole_file(text: str) -> str:
 @pytest.mark.parametrize("example", SHIPPED, ids=lambda example: example.place)
 def test_an_example_gives_exactly_the_diagnostics_it_is_marked_with(example: Example) -> None:
     found = check(SourceFile(example.place, whole_file(example.text))).diagnostics
-    codes = {example.mark.removeprefix("error ")} if example.mark.startswith("error ") else set()
+    codes = {example.mark.split()[1]} if example.mark.startswith(("error ", "warning ")) else set()
     assert {d.code for d in found} == codes, "\n".join(map(concise, found))
 
 
 def test_examples_are_marked_as_whole_files_fragments_or_errors() -> None:
     for example in EXAMPLES:
-        assert re.fullmatch(r"|fragment( with \w+)?|error TS\d{3}", example.mark), example.place
-        assert (example.mark == "") == example.text.startswith("tsspace 1"), example.place
+        assert re.fullmatch(r"|fragment( with \w+)?|(error|warning) TS\d{3}", example.mark), example.place
+        whole = re.match(r"tsspace \d", example.text) is not None
+        assert whole or example.mark, example.place
+        assert not (whole and example.mark.startswith("fragment")), example.place
 
 
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if not e.mark], ids=lambda example: example.place)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tsdsl.diagnostics import CODES
+
 ROOT = Path(__file__).parent.parent
 USE = """
 import tsdsl, tsdsl.render
@@ -56,6 +58,7 @@ def test_the_wheel_has_types_docs_and_licences(wheel: Path) -> None:
         names = archive.namelist()
     assert "tsdsl/py.typed" in names
     assert "tsdsl/docs/language.md" in names
+    assert {f"tsdsl/docs/codes/{code}.md" for code in CODES} <= set(names)
     assert any(name.endswith("LICENSE") for name in names)
     assert any(name.endswith("OFL.txt") for name in names)
     assert not any(name.startswith("tests/") for name in names)

@@ -18,6 +18,7 @@ from tsdsl.cli import (
     compile,
     data,
     eval,
+    explain,
     export,
     fmt,
     inspect,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command("new")(new.new)
 app.command("check")(check.check)
+app.command("explain")(explain.explain)
 app.command("fmt")(fmt.fmt)
 app.command("compile")(compile.compile_space)
 app.command("inspect")(inspect.inspect)
