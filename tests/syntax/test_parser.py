@@ -59,6 +59,15 @@ def test_odd_texts_give_a_tree_and_no_exception(text: str) -> None:
     assert isinstance(parse(SourceFile("x", text)).file, ast.File)
 
 
+def test_spans_are_whole_after_a_recovery() -> None:
+    text = 'tsspace 1\nspace s {\n  classes = "three {\n  size = = 3\n  step 1 "b" { search = a }\n}\n'
+    parsed = parse(SourceFile("x", text))
+    assert [d.code for d in parsed.diagnostics][:1] == ["TS001"]
+    for space in parsed.file.spaces:
+        for item in space.items:
+            assert 0 <= item.span.start <= item.span.end <= len(text)
+
+
 def test_random_token_edits_never_raise() -> None:
     generator = random.Random(0)
     words = AUTO.split(" ")

@@ -191,7 +191,11 @@ def _is_broken(tree: Node) -> bool:
 
 
 def _span(tree: Node) -> Span:
-    return Span(tree.meta.start_pos, tree.meta.end_pos)
+    # Lark's copies of tokens, made during recovery, have lost their end; so has then the tree's meta.
+    end = tree.meta.end_pos
+    if end is None:
+        end = max(_token_span(token).end for token in tree.scan_values(lambda value: isinstance(value, Token)))
+    return Span(tree.meta.start_pos, end)
 
 
 def _token_span(token: Token) -> Span:
