@@ -125,6 +125,17 @@ def test_a_joint_search_decides_everything_at_once(
     assert {path.split(".")[0] for path in decisions} == {"sparse", "dense", "fusion", "attention"}
 
 
+def test_a_search_may_draw_only_within_its_target(
+    folder: Path, clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["search", "micro.tsspace", "--step", "1", "--data", str(clips), "--epochs", "1", *FAST]
+    assert run([*command, "--budget", "condition", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["flops"] <= result["target"]
+    assert run([*command, "--set", "budget=hinge"]) == 2
+    assert "budget is 'hinge', was 'condition'" in capsys.readouterr().err
+
+
 def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) -> None:
     arguments = ["search", "micro.tsspace", "--step", "1", "--data", str(clips), "--epochs", "200", *FAST]
     command = [sys.executable, "-m", "tsdsl", *arguments, "--checkpoint-every", "5"]
@@ -158,6 +169,7 @@ def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) 
         (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--device", "tpu"], 2, "tpu"),
         (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--set", "alpha=1"], 2, "alpha"),
         (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--set", "alpha_lr"], 2, "NAME=VALUE"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--budget", "soft"], 2, "budget: Input"),
         (["search", "missing.tsspace", "--data", "CLIPS"], 3, "missing.tsspace"),
         (["train", "missing.json", "--data", "CLIPS"], 3, "missing.json"),
         (["train"], 2, "no architecture"),

@@ -34,6 +34,9 @@ def search(
     samples: Annotated[int | None, typer.Option("--samples", help="Architectures K a batch, at least 2.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips a batch.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="hinge, or condition: draw only within the target.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
     ] = None,
@@ -62,7 +65,7 @@ def search(
     which = parsed_step(step)
     found = find_space(space, name).space
     folder = run or RUNS / found.name
-    given = {"epochs": epochs, "samples": samples, "batch_size": batch_size, "seed": seed}
+    given = {"epochs": epochs, "samples": samples, "batch_size": batch_size, "seed": seed, "budget": budget}
     chosen = {key: value for key, value in given.items() if value is not None} | parsed_settings(settings or [])
     with Progress(quiet=quiet) as progress:
         result = search_space(

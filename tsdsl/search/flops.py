@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from tsdsl.analysis.elimination import at, optimum
+from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.varying import Axis, Varying
@@ -18,11 +19,15 @@ from tsdsl.space.model import Value
 
 @dataclass(frozen=True, eq=False)
 class StepFlops:
-    """The multiply-adds of one clip as a sum of tables over the variables of a step, each on its axis."""
+    """The multiply-adds of one clip as a sum of tables over the variables of a step, each on its axis.
+
+    `free` is the same for the analysis: its free decisions are the variables.
+    """
 
     variables: Variables
     axes: Mapping[str, Axis]
     factors: tuple[Varying, ...]
+    free: FreeSpace
 
     @cached_property
     def _index(self) -> Mapping[str, Mapping[Value, int]]:
@@ -69,10 +74,11 @@ def step_flops(blueprint: Blueprint, step: int | None, variables: Variables) -> 
         for decision in space.decisions
         if decision.path not in variables.slices
     }
-    factors = CostTable(blueprint, step).factors("macs")
+    table = CostTable(blueprint, step)
     axes = {
         decision.path: Axis(rank, decision.path, len(decision.values))
         for rank, decision in enumerate(space.decisions)
         if decision.path in variables.slices
     }
-    return StepFlops(variables, axes, tuple(at(factor, standing) for factor in factors))
+    factors = tuple(at(factor, standing) for factor in table.factors("macs"))
+    return StepFlops(variables, axes, factors, FreeSpace(table, variables.fixed))

@@ -19,12 +19,13 @@ from torch import Tensor
 from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
-from tsdsl.engine.randomness import generator, seed_torch
+from tsdsl.engine.randomness import derived_seed, generator, seed_torch
 from tsdsl.engine.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
 from tsdsl.lowering.parameters import network_parameters
 from tsdsl.lowering.supernet import Supernet
+from tsdsl.search.conditioned import Conditioned, require_target
 from tsdsl.search.distribution import Distribution
 from tsdsl.search.flops import StepFlops
 from tsdsl.search.importance import (
@@ -69,6 +70,9 @@ class StepLearner:
         self.step, self.settings, self.device = step, settings, device
         self.flops, self.target_macs = flops, target_macs
         self.distribution = distribution
+        self.within = None if target_macs is None else Conditioned(distribution, flops, target_macs)
+        if settings.budget == "condition":
+            require_target(step, target_macs)
         self.supernet = Supernet(blueprint, seed=settings.seed).to(device)
         self.base_lr = settings.weight_lr * settings.batch_size / LR_BATCH_SIZE
         kinds = self.supernet.parameter_kinds()
@@ -91,6 +95,21 @@ class StepLearner:
         if self.settings.samples == "adaptive":
             return adaptive_samples(self.distribution.entropy())
         return self.settings.samples
+
+    def probability_within(self) -> float | None:
+        """The probability that an architecture drawn from alpha is within the target.
+
+        None without a target, and where a search by the hinge has decisions too entangled for an answer.
+        """
+        if self.within is None:
+            return None
+        try:
+            return self.within.probability_within()
+        except RunError:
+            # The hinge does without this number, so its record must not end the search.
+            if self._conditioned is not None:
+                raise
+            return None
 
     def update_weights(self, batch: Batch, iteration: int, progress: float) -> Scored:
         """One SGD step on a training batch; `progress` is the fraction of all iterations done.
@@ -144,12 +163,7 @@ class StepLearner:
             losses.append(float(loss_B.mean()))
             accuracies.append(_accuracy(scores_BN, labels_B))
         weights_K = self._alpha_weights(scores, accuracies)
-        excess_K = torch.tensor(
-            [excess(self.flops.macs(sample), self.target_macs) for sample in samples], dtype=torch.float64
-        )
-        self.distribution.logits.grad = alpha_gradient(
-            self.distribution, samples, weights_K, excess_K, self.settings.hinge
-        )
+        self.distribution.logits.grad = self._alpha_gradient(samples, weights_K)
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
         return self._scored(samples, losses, accuracies, weights_K)
@@ -202,8 +216,24 @@ class StepLearner:
             tensor.copy_(weights[name])
 
     def _samples(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
-        draw = generator(self.settings.seed, "architectures", purpose, str(self.step), iteration)
-        return self.distribution.sample(self.num_samples(), draw)
+        names = ("architectures", purpose, str(self.step), iteration)
+        if self._conditioned is not None:
+            return self._conditioned.sample(self.num_samples(), derived_seed(self.settings.seed, *names))
+        return self.distribution.sample(self.num_samples(), generator(self.settings.seed, *names))
+
+    @property
+    def _conditioned(self) -> Conditioned | None:
+        """What architectures are drawn from instead of the distribution itself."""
+        return self.within if self.settings.budget == "condition" else None
+
+    def _alpha_gradient(self, samples: list[dict[str, Value]], weights_K: Tensor) -> Tensor:
+        """The gradient of the loss that alpha descends."""
+        if self._conditioned is not None:
+            return self._conditioned.score_gradient(samples, -weights_K)
+        excess_K = torch.tensor(
+            [excess(self.flops.macs(sample), self.target_macs) for sample in samples], dtype=torch.float64
+        )
+        return alpha_gradient(self.distribution, samples, weights_K, excess_K, self.settings.hinge)
 
     def _alpha_weights(self, scores: list[float], accuracies: list[float]) -> Tensor:
         settings = self.settings

@@ -19,6 +19,7 @@ from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.errors import UsageError
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.search.clips import SearchClips, open_search_dataset, split_clips
+from tsdsl.search.conditioned import require_target
 from tsdsl.search.distribution import Distribution, step_variables
 from tsdsl.search.flops import step_flops
 from tsdsl.search.importance import require_samples
@@ -71,6 +72,8 @@ def search(
         given = settings or recorded_settings(run, space, number) or SearchSettings()
         if given.samples != "adaptive":
             require_samples(given.samples)
+        if given.budget == "condition":
+            require_target(number, _target(space, number))
     place = choose_device(device)
     display = progress or Progress(quiet=True)
     with directory.locked():

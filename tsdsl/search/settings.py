@@ -69,6 +69,11 @@ class SearchSettings(BaseModel):
     """Beta of the hinge on FLOPs above the step's target, in FP-NAS's form. The paper has the term and does
     not give its weight."""
 
+    budget: Literal["hinge", "condition"] = "hinge"
+    """How the step's target acts on the search. `hinge`: as a term of alpha's loss (paper, FP-NAS). `condition`:
+    architectures are drawn from P(A | alpha) given that they are within the target, and alpha follows the
+    gradient of that distribution; `hinge` then has no effect (own design)."""
+
     epochs: int | None = Field(default=None, ge=1)
     """Epochs of a step; None takes the step's own (paper: 800, 400, 200)."""
 

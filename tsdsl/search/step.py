@@ -39,7 +39,8 @@ class Tally:
 class AlphaLog:
     """`alpha.jsonl`: after each epoch one line with every decision's probabilities, entropy and FLOPs.
 
-    `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probabilities": {PATH: [...]}}`.
+    `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probability_within": 0.3,
+    "probabilities": {PATH: [...]}}`. `probability_within` may be null, see `StepLearner.probability_within`.
     Iteration 0 is the beginning. On resuming, lines later than the checkpoint are removed.
     """
 
@@ -49,7 +50,7 @@ class AlphaLog:
         write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
         self._last = kept[-1]["iteration"] if kept else -1
 
-    def write(self, learner: StepLearner, epoch: int, iteration: int) -> None:
+    def write(self, learner: StepLearner, epoch: int, iteration: int, probability_within: float | None) -> None:
         """Append a line, unless there is one for this iteration.
 
         Raises:
@@ -63,6 +64,7 @@ class AlphaLog:
             "iteration": iteration,
             "entropy": learner.distribution.entropy(),
             "expected_flops": learner.flops.expected(learner.distribution),
+            "probability_within": probability_within,
             "probabilities": {path: p.tolist() for path, p in probabilities.items()},
         }
         try:
@@ -130,7 +132,7 @@ def run_step(
     total = settings.step_epochs * per_epoch
     warmup = settings.warmup_epochs * per_epoch
     alpha_log = AlphaLog(folder.path, None if checkpoint is None else begin)
-    alpha_log.write(learner, 0, 0)
+    alpha_log.write(learner, 0, 0, learner.probability_within())
     devices = [learner.device] if learner.device.type == "cuda" else []
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
@@ -157,10 +159,14 @@ def run_step(
             done = iteration + 1
             tally.samples += len(trained.weights_K) + (0 if scored is None else len(scored.weights_K))
             tally.seconds += time.monotonic() - started_s
-            if done % cadence.log_iterations == 0 or done == total:
-                log.write(done, metrics(trained, scored, learner, fraction))
-            if done % per_epoch == 0:
-                alpha_log.write(learner, done // per_epoch, done)
+            ends_epoch = done % per_epoch == 0
+            if done % cadence.log_iterations == 0 or ends_epoch:
+                values = metrics(trained, scored, learner, fraction)
+                if ends_epoch:
+                    within = learner.probability_within()
+                    alpha_log.write(learner, done // per_epoch, done, within)
+                    values |= {} if within is None else {"probability_within": within}
+                log.write(done, values)
             if done % cadence.checkpoint_iterations == 0 or done == total:
                 store.save(learner.tensors(), vars(tally), done)
                 last_saved = done
