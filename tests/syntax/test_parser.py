@@ -68,6 +68,12 @@ def test_spans_are_whole_after_a_recovery() -> None:
             assert 0 <= item.span.start <= item.span.end <= len(text)
 
 
+def test_a_file_of_nothing_but_mistakes_ends_in_bounded_time() -> None:
+    parsed = parse(SourceFile("x", "tsspace 1\n" + "space x { " * 3000))
+    assert len(parsed.diagnostics) <= 103
+    assert any("the rest of the file is not read" in d.message for d in parsed.diagnostics)
+
+
 def test_random_token_edits_never_raise() -> None:
     generator = random.Random(0)
     words = AUTO.split(" ")

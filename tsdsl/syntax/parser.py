@@ -26,6 +26,7 @@ _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _ITEM_KEYWORDS = frozenset(
     {"SPACE", "DOMAIN", "BLOCK", "STREAM", "STAGE", "GROUP", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"}
 )
+MOST_RECOVERIES = 100
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
 
 
@@ -61,6 +62,14 @@ class _Driver:
         self.parser: Any = _lark().parse_interactive("")
         self.tokens = self.meaningful()
         self.position = 0
+        self.recoveries = 0
+
+    def give_up(self, token: Token) -> None:
+        """Stop reading: each recovery costs time in the length of what was read, and nobody reads so many."""
+        message = f"more than {MOST_RECOVERIES} mistakes: the rest of the file is not read"
+        self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(_start(token), _end(token))))
+        self.parser = _lark().parse_interactive("")
+        self.parser.feed_token(_virtual("ERROR", "", _start(token)))
 
     def meaningful(self) -> list[Token]:
         """All tokens but space and comments; unknown characters become diagnostics."""
@@ -91,6 +100,10 @@ class _Driver:
                 self.parser.feed_token(token)
                 self.position += 1
             except UnexpectedToken:
+                if self.recoveries == MOST_RECOVERIES:
+                    self.give_up(token)
+                    break
+                self.recoveries += 1
                 self.recover(token)
         tree = self.finish()
         file = build_file(tree, len(self.source.text))
