@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tsdsl.space.model import Space
 
 SEARCH = {
-    "samples": 4,
+    "samples": 3,
     "batch_size": 32,
     "weight_lr": 2.4,
     "alpha_lr": 0.05,
     "warmup_epochs": 2,
     "recalibration_batches": 8,
 }
-TRAIN = {"epochs": 8, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 8, "precise_norm_batches": 8}
+TRAIN = {"epochs": 10, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 10, "precise_norm_batches": 8}
 MARKER = "quickstart.json"
 
 
