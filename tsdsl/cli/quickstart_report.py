@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def _search(run: Path, space: Space) -> str:
         flops = [(float(a["epoch"]), float(a["expected_flops"]) / 1e6) for a in alpha]
         target = [Line("target", [(x, step.target_macs / 1e6) for x, _ in flops])] if step.target_macs else []
         parts += [
-            f"<h3>Step {step.index}: {step.title}</h3>",
+            f"<h3>Step {step.index}: {escape(step.title)}</h3>",
             charts(
                 [
                     line_chart("Entropy of the distribution", [Line("entropy", entropy)], "epoch", "nats", True),
@@ -109,7 +110,7 @@ def _probabilities(alpha: Sequence[dict[str, Any]], space: Space) -> str:
     for path, probabilities in alpha[-1]["probabilities"].items() if alpha else ():
         values = space.decision_by_path[path].values
         pairs = sorted(zip(probabilities, values, strict=True), key=lambda pair: -pair[0])
-        rows.append((path, "   ".join(f"{value}: {probability:.0%}" for probability, value in pairs)))
+        rows.append((path, ", ".join(f"{value} {probability:.0%}" for probability, value in pairs)))
     return table("Probabilities of the choices at the end, most probable first", ("decision", "choices"), rows)
 
 
