@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import tsdsl
+
 from tsdsl.diagnostics import CODES
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +43,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path, tiny: object) -> None:
+def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path, tiny: tsdsl.Space) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
@@ -50,7 +52,7 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path, tin
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
     )
-    assert done.stdout.strip() == tiny.fingerprint  # type: ignore[attr-defined]
+    assert done.stdout.strip() == tiny.fingerprint
 
 
 def test_the_wheel_has_types_docs_and_licences(wheel: Path) -> None:

@@ -102,7 +102,9 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     evaluation = json.loads(capsys.readouterr().out)
     assert evaluation["num_videos"] == 16
     assert evaluation["flops_per_video"] == 6 * evaluation["flops_per_view"]
+    check_weights(folder, capsys)
     assert run(["export", "runs/micro/train", "-o", "net.py"]) == 0
+    assert run(["verify", "net.safetensors"]) == 0
     assert run(["verify", "net.py"]) == 0
     code = (
         "import sys, torch, net; m = net.load('net.safetensors');"
@@ -113,6 +115,23 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert done.stdout.split() == ["(2,", "8)", "8", "False"]
     assert run(["train", "runs/micro", "--model", "L", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
     assert run(["eval", "runs/micro/train-L", "--views", "1x1", "-q"]) == 0
+
+
+def check_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`verify` accepts the weights of the run, and tells those of other sizes from them."""
+    from safetensors.torch import load_file, save_file
+
+    trained, shared = Path("runs/micro/train/weights.safetensors"), Path("runs/micro/step3/weights.safetensors")
+    for path in (trained, shared):
+        assert run(["verify", str(path)]) == 0
+        assert "has the tensors of" in capsys.readouterr().out
+    tensors = load_file(shared)
+    name = "sparse.stage0.group1.block0.conv.weight"
+    tensors[name] = tensors[name][:-1].clone()
+    save_file(tensors, folder / "cut.safetensors")
+    assert run(["verify", "cut.safetensors", "--in", "micro.tsspace"]) == 1
+    assert name in capsys.readouterr().out
+    assert run(["verify", "cut.safetensors"]) == 2
 
 
 def test_a_joint_search_decides_everything_at_once(

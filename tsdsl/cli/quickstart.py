@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -154,8 +154,3 @@ class _Trainer:
         load_weights(run.weights, model)
         evaluation = evaluate(model, open_dataset(self.clips, "val"), "1x1", device=self.device, progress=self.progress)
         return result.flops, result.params, evaluation
-
-
-def settings_used() -> dict[str, Any]:
-    """What the quickstart sets, besides the defaults: for the report."""
-    return {"search": SEARCH, "train": TRAIN}

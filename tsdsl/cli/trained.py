@@ -38,7 +38,7 @@ def open_trained(architecture: Path, weights: Path | None, model_name: str | Non
         FileError: a file is missing, or the weights do not fit.
     """
     found, located = find_architecture(architecture, in_space)
-    record = _record(architecture)
+    record = training_record(architecture)
     if weights is None:
         if record is None:
             raise UsageError(
@@ -59,7 +59,8 @@ def open_trained(architecture: Path, weights: Path | None, model_name: str | Non
     return Trained(model, found, located, scale, data, weights)
 
 
-def _record(path: Path) -> TrainRecord | None:
+def training_record(path: Path) -> TrainRecord | None:
+    """What a training run recorded of itself; None where the path is no training run."""
     directory = RunDirectory(path)
     if not path.is_dir() or not directory.settings.exists():
         return None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsdsl.cli.console import facts, print_json
-from tsdsl.errors import FileError, TsdslError
+from tsdsl.errors import FileError, TsdslError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tsdsl.space.architecture import Architecture
+    from tsdsl.space.model import Space
 
 
 @dataclass
@@ -84,15 +91,55 @@ def _verify_architecture(path: Path, in_space: str | None, report: Report) -> No
 
 
 def _verify_weights(path: Path, in_space: str | None, report: Report) -> None:
-    """The tensors are those of the model of the architecture they were saved with."""
+    """The tensors are finite, and have the names and shapes of the model or supernet that they are of."""
+    from tsdsl.cli.locate import find_space, space_of
     from tsdsl.lowering import read_weights_architecture
     from tsdsl.lowering.weights import read_tensors
+    from tsdsl.space.architecture import problems, read_architecture
 
     tensors = read_tensors(path)
     finite = all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
     report.expect(finite, f"{path}: {len(tensors)} tensors, all finite", f"{path}: has values that are not finite")
-    if read_weights_architecture(path) is None:
-        report.right.append(f"{path}: shared weights of a supernet, of no single architecture")
+    saved = read_weights_architecture(path)
+    beside = path.parent / "architecture.json"
+    if in_space is not None:
+        space = find_space(in_space).space
+    elif saved is not None or beside.exists():
+        space = space_of(path, saved or read_architecture(beside)).space
+    else:
+        raise UsageError(f"{path}: does not say which space it belongs to", help="name the space with --in FILE")
+    wrong = problems(space, saved) if saved is not None else []
+    if wrong:
+        report.wrong += [f"{path}: {problem}" for problem in wrong]
+        return
+    differences = _differences(path, space, saved, tensors)
+    what = "the supernet" if saved is None else "the model of its architecture"
+    report.expect(
+        not all(differences),
+        f"{path}: has the tensors of {what} in {space.name}",
+        f"{path}: is not {what} in {space.name}: {differences[0]}",
+    )
+
+
+def _differences(path: Path, space: Space, saved: Architecture | None, tensors: Mapping[str, Tensor]) -> list[str]:
+    """How the tensors differ from the supernet, or from the model at each scale it may have; empty text: not at all."""
+    import torch
+
+    from tsdsl.analysis.network import UNSCALED, Blueprint
+    from tsdsl.cli.trained import CLASSIFIER, training_record
+    from tsdsl.lowering import Model, Supernet
+    from tsdsl.lowering.weights import mismatch
+
+    if CLASSIFIER not in tensors:
+        return [f"it lacks {CLASSIFIER}"]
+    classes = tensors[CLASSIFIER].shape[0]
+    with torch.device("meta"):
+        if saved is None:
+            return [mismatch(Supernet(Blueprint(space, classes=classes)).state_dict(), tensors)]
+        record = training_record(path.parent)
+        scales = (record.scale,) if record is not None else (UNSCALED, *space.models)
+        blueprints = [Blueprint(space, classes=classes, scale=scale) for scale in scales]
+        return [mismatch(Model(b.network(saved.decisions, saved.step)).state_dict(), tensors) for b in blueprints]
 
 
 def _verify_export(path: Path, in_space: str | None, report: Report) -> None:

@@ -98,11 +98,6 @@ def _offset(room_px: int, share: float) -> int:
     return min(int(share * (room_px + 1)), room_px) if share != 0.5 else room_px // 2
 
 
-def apply_view(frames_THWC: Tensor, view: View) -> Tensor:
-    """Resizes, crops and flips: uint8 (T, H, W, C) to uint8 (C, T, size, size)."""
-    return crop(resize_short_side(frames_THWC, view.short_side_px), view)
-
-
 def normalise(clips_BCTHW: Tensor) -> Tensor:
     """uint8 clips as float32, (x / 255 - .45) / .225; any shape, on the tensor's own device."""
     return clips_BCTHW.float().mul_(1.0 / (255.0 * STANDARD_DEVIATION)).sub_(MEAN / STANDARD_DEVIATION)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.files import SPLIT_NAMES, is_video, read_text, split_spellings, videos_below
+from tsdsl.data.files import SPLIT_NAMES, read_text, split_spellings, videos_below
 from tsdsl.data.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -182,8 +182,3 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(read_text(path).splitlines())
-
-
-def looks_listed(root: Path) -> bool:
-    """Whether a folder holds lists of clips (of either form)."""
-    return any(not is_video(path) for path in find_lists(root).values())
