@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import tsdsl
-
 from tsdsl.diagnostics import CODES
 
 ROOT = Path(__file__).parent.parent
