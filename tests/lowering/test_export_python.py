@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
+import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import UsageError
 from tsdsl.lowering import Model, export_python, save_model, verify_export
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Alternative
+from tsdsl.space.model import Alternative, Scale
 
 
 def trained_like(network, seed=0):
@@ -122,3 +123,12 @@ def test_a_stream_named_like_a_module_method_is_refused(small_space, draw):
     space = type(small_space).model_validate_json(text)
     with pytest.raises(UsageError, match="train cannot be an attribute"):
         export_python(Blueprint(space).network(draw(space, 0)))
+
+
+def test_x3d_exported_gives_the_same_scores():
+    scale = Scale(name="thin", size=32, frames=4)
+    model = trained_like(Blueprint(tsdsl.load("std:x3d"), scale=scale).network({}))
+    source = export_python(model.network)
+    assert verify_export(source, model) < 1e-4
+    assert "X3DStem(3, 12, kernel=(5, 3, 3), stride=2)" in source
+    assert "bare=True" in source

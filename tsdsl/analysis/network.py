@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from math import ceil
 from typing import Literal
@@ -19,7 +20,7 @@ from tsdsl.operators.layers import Block, Conditional, Segment, Width
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import BlockPlace, FusionPlace, Settings
 from tsdsl.operators.varying import Count, fixed, is_never, maximum, rounded
-from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Space, Value
+from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Space, Stream, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,21 @@ class Blueprint:
         """Side of the input in pixels."""
         return self.scale.size or self.space.size
 
+    @property
+    def depth(self) -> Fraction:
+        """What multiplies the repeats, as it was written: 5 times 2.2 is 11, not a hair more."""
+        return Fraction(str(self.scale.depth))
+
+    def frames(self, stream: Stream) -> int:
+        """The frames that a stream sees."""
+        if self.scale.frames is None:
+            return stream.frames
+        return self.scale.frames * stream.frames // max(other.frames for other in self.space.streams)
+
+    def repeat(self, group: Group) -> int:
+        """The blocks of a group."""
+        return ceil(group.repeat * self.depth) if group.repeat > 1 or group.is_repeated else group.repeat
+
     def present(self, step: int | None = None) -> frozenset[str]:
         """The parts present after a step, without those that the scale leaves out."""
         parts = self.space.present_after(step)
@@ -157,7 +173,7 @@ class _Layout:
         self.blueprint, self.space, self.reading, self.present = blueprint, blueprint.space, reading, present
         self.whole = whole
         self.streams = [stream for stream in self.space.streams if stream.name in present]
-        self.frames = max((stream.frames for stream in self.streams), default=0)
+        self.frames = max((blueprint.frames(stream) for stream in self.streams), default=0)
         self.nodes: list[Node] = []
         self.current: dict[str, Flow] = {}
         self.raw: dict[str, Flow] = {}
@@ -167,8 +183,8 @@ class _Layout:
     def network(self) -> Network:
         size = self.blueprint.size
         for stream in self.streams:
-            shape = Shape(3, stream.frames, size, size)
-            stride = self.frames // stream.frames
+            shape = Shape(3, self.blueprint.frames(stream), size, size)
+            stride = self.frames // shape.frames
             name = f"{stream.name}.frames"
             self.nodes.append(Node(name, "input", stream.name, (), shape, shape, frame_stride=stride))
             self.current[stream.name] = Flow(name, Width.of(3), shape)
@@ -177,7 +193,7 @@ class _Layout:
             for stream in self.streams:
                 group = groups.get((stage, index, stream.name))
                 if group is not None:
-                    self.add_group(group, sum(g.repeat for g in stream.groups if g.stage == stage and g.index < index))
+                    self.add_group(group, [g for g in stream.groups if g.stage == stage and g.index < index])
             self.raw = dict(self.current)
             for fusion in self.space.fusions:
                 if fusion.path in self.present and (fusion.stage, fusion.group) == (stage, index):
@@ -196,7 +212,7 @@ class _Layout:
             self.head_offsets,
         )
 
-    def add_group(self, group: Group, blocks_before: int) -> None:
+    def add_group(self, group: Group, earlier_in_stage: list[Group]) -> None:
         operator = BLOCKS[group.operator]
         settings = self.reading.settings(operator.attributes, group.attributes)
         scale = self.blueprint.scale
@@ -204,10 +220,10 @@ class _Layout:
             channels = rounded(settings.count("channels"), scale.width, 8)
             settings = Settings({**settings.values, "channels": channels})
         before = self.current[group.stream]
-        repeat = ceil(group.repeat * scale.depth) if group.repeat > 1 else group.repeat
+        blocks_before = sum(self.blueprint.repeat(earlier) for earlier in earlier_in_stage)
         blocks: list[Block] = []
         width = before.width
-        for index in range(repeat):
+        for index in range(self.blueprint.repeat(group)):
             block = operator.layers(settings, width, BlockPlace(index, blocks_before + index))
             blocks.append(replace(block, name=f"block{index}"))
             width = block.width

@@ -57,6 +57,8 @@ def expression(block: Block) -> Expression:
         return Expression(
             _conv_norm_act(block.layers), ("ConvNormAct",), lambda module, x: f"{module}({x}).mean((2, 3, 4))"
         )
+    if kinds == (Convolution, Convolution, BatchNorm, Activation):
+        return Expression(_x3d_stem(block.layers), ("X3DStem",))
     if kinds == (Linear, Activation, Dropout, Linear):
         return Expression(_classifier(block.layers), ("Classifier",))
     if isinstance(first, TakeFrames):
@@ -88,6 +90,15 @@ def _conv_norm_act(layers: tuple[Layer, ...]) -> str:
         _act(act),
     ]
     return f"ConvNormAct({', '.join(filter(None, arguments))})"
+
+
+def _x3d_stem(layers: tuple[Layer, ...]) -> str:
+    spatial, temporal = layers[:2]
+    assert isinstance(spatial, Convolution)
+    assert isinstance(temporal, Convolution)
+    kernel = _sizes((temporal.kernel[0], *spatial.kernel[1:]))
+    stride = f", stride={spatial.stride[1]}" if spatial.stride[1] > 1 else ""
+    return f"X3DStem({_channels(spatial.width_in)}, {_channels(spatial.width_out)}, kernel={kernel}{stride})"
 
 
 def _classifier(layers: tuple[Layer, ...]) -> str:
@@ -125,6 +136,7 @@ def _inverted_residual(layers: tuple[Layer, ...], body: tuple[Layer, ...]) -> Ex
         f"stride={depthwise.stride[1]}" if depthwise.stride[1] > 1 else "",
         _act(body[-3]),
         f"se=SqueezeExcite({_channels(squeeze.width)}, {fixed(squeeze.hidden)})" if squeeze else "",
+        "bare=True" if isinstance(layers[0], Residual) and len(layers[0].shortcut) == 1 else "",
     ]
     return Expression(f"{name}({', '.join(filter(None, arguments))})", (*(("SqueezeExcite",) if squeeze else ()), name))
 

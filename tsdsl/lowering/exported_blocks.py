@@ -56,6 +56,21 @@ class ConvNormAct(nn.Module):
         return self.act(self.norm(self.conv(x)))  # type: ignore[no-any-return]
 
 
+class X3DStem(nn.Module):
+    """Spatial convolution and depthwise temporal convolution, then batch normalisation and ReLU (X3D, CVPR 2020)."""
+
+    def __init__(self, channels_in: int, channels: int, kernel: Kernel, stride: int = 1) -> None:
+        super().__init__()
+        t, h, w = kernel
+        spatial, temporal = (0, h // 2, w // 2), (t // 2, 0, 0)
+        self.spatial = nn.Conv3d(channels_in, channels, (1, h, w), (1, stride, stride), spatial, bias=False)
+        self.temporal = nn.Conv3d(channels, channels, (t, 1, 1), padding=temporal, groups=channels, bias=False)
+        self.norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.temporal(self.spatial(x))))
+
+
 class SqueezeExcite(nn.Module):
     """Channel gates from the global average (Hu et al., CVPR 2018)."""
 
@@ -110,7 +125,7 @@ class X3DBlock(nn.Module):
     """Inverted residual with a projection where sizes differ, and ReLU after the sum (X3D, CVPR 2020).
 
     1x1x1 to `inner`, depthwise convolution, 1x1x1 to `channels`. `stride` is spatial; `se` is applied
-    before the second activation.
+    before the second activation; a `bare` projection has no batch normalisation.
     """
 
     def __init__(
@@ -122,6 +137,7 @@ class X3DBlock(nn.Module):
         stride: int = 1,
         act: type[nn.Module] = nn.ReLU,
         se: nn.Module | None = None,
+        bare: bool = False,
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
@@ -137,7 +153,7 @@ class X3DBlock(nn.Module):
         self.project_norm = nn.BatchNorm3d(channels)
         if self.has_projection:
             self.shortcut = nn.Conv3d(channels_in, channels, 1, strides, bias=False)
-            self.shortcut_norm = nn.BatchNorm3d(channels)
+            self.shortcut_norm = nn.Identity() if bare else nn.BatchNorm3d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.expand_norm(self.expand(x)))

@@ -2,7 +2,8 @@
 
 Two conventions exist for the expansion and for the shortcut; both are attributes. The defaults are
 MobileNetV2's (Sandler et al., CVPR 2018), which the Auto-TSNet paper names; X3D's (Feichtenhofer,
-CVPR 2020) are `expand_from = output  shortcut = projection  se = alternate  act = swish`.
+CVPR 2020) are `expand_from = output  shortcut = bare_projection  se = alternate  act = swish`
+(`shortcut = projection` in SlowFast's code).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     point: tuple[Count, Count, Count] = (1, 1, 1)
     kernel: tuple[Count, Count, Count] = (settings.count("t"), settings.count("k"), settings.count("k"))
     act = cast(ActivationKind, settings.keyword("act"))
-    projects = settings.keyword("shortcut") == "projection"
+    projects = settings.keyword("shortcut") != "identity"
     body: tuple[Layer, ...] = (
         Convolution("expand", width_in, inner, point),
         BatchNorm("expand_norm", inner),
@@ -63,13 +64,15 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
         Convolution("project", inner, width, point),
         BatchNorm("project_norm", width, zero_init=projects),
     )
-    resized: Count = 1 if stride > 1 else differs(width_in.channels, width.channels)
+    widened = differs(width_in.channels, width.channels)
+    resized: Count = 1 if stride > 1 else widened
     if projects:
+        normed = widened if settings.keyword("shortcut") == "bare_projection" else resized
         shortcut = (
-            Convolution("shortcut", width_in, width, point, (1, stride, stride)),
-            BatchNorm("shortcut_norm", width),
+            *when(resized, Convolution("shortcut", width_in, width, point, (1, stride, stride))),
+            *when(normed, BatchNorm("shortcut_norm", width)),
         )
-        return Block((Residual(body, when(resized, *shortcut)), Activation("relu")), width)
+        return Block((Residual(body, shortcut), Activation("relu")), width)
     return Block((Residual(body),) if resized == 0 else body, width)
 
 
@@ -116,9 +119,9 @@ MBCONV3D = BlockOperator(
         Attribute(
             "shortcut",
             "keyword",
-            "identity where sizes allow, or a projection where they differ",
+            "identity where sizes allow, or a projection where they differ, with BN or without where only strided",
             "identity",
-            keywords=("identity", "projection"),
+            keywords=("identity", "projection", "bare_projection"),
             searchable=False,
         ),
     ),

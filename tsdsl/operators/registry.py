@@ -10,8 +10,9 @@ from tsdsl.operators.conv3d import CONV3D
 from tsdsl.operators.fusion import TIME_STRIDED_CONV, TIME_STRIDED_SAMPLE, TIME_TO_CHANNEL
 from tsdsl.operators.mbconv3d import MBCONV3D
 from tsdsl.operators.schema import AttentionOperator, BlockOperator, FusionOperator
+from tsdsl.operators.x3d_stem import X3D_STEM
 
-BLOCKS: Mapping[str, BlockOperator] = MappingProxyType({op.name: op for op in (CONV3D, MBCONV3D)})
+BLOCKS: Mapping[str, BlockOperator] = MappingProxyType({op.name: op for op in (CONV3D, MBCONV3D, X3D_STEM)})
 FUSIONS: Mapping[str, FusionOperator] = MappingProxyType(
     {op.name: op for op in (TIME_STRIDED_CONV, TIME_STRIDED_SAMPLE, TIME_TO_CHANNEL)}
 )

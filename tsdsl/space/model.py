@@ -53,7 +53,10 @@ class Decision(Frozen):
 
 
 class Group(Frozen):
-    """`repeat` blocks of one operator; only the first may have a stride and another input width."""
+    """`repeat` blocks of one operator; only the first may have a stride and another input width.
+
+    `is_repeated`: `* N` was written, even if N is 1, so that the depth of a model multiplies it.
+    """
 
     path: str
     stream: str
@@ -62,6 +65,7 @@ class Group(Frozen):
     operator: str
     attributes: Mapping[str, Setting]
     repeat: int = 1
+    is_repeated: bool = False
 
     @property
     def stride(self) -> int:
@@ -145,13 +149,15 @@ class Step(Frozen):
 
 
 class Scale(Frozen):
-    """How a found architecture is scaled for training: side in pixels, depth, width, parts left out.
+    """How a found architecture is scaled for training: side in pixels, frames, depth, width, parts left out.
 
-    `depth` multiplies the repeats of groups that repeat; `without` names streams or slots.
+    `frames` are those of the stream that sees most; the others keep their share of them. `depth` multiplies the
+    repeats of groups that repeat; `without` names streams or slots.
     """
 
     name: str
     size: int | None = None
+    frames: int | None = None
     depth: float = 1.0
     width: float = 1.0
     without: tuple[str, ...] = ()
@@ -285,6 +291,8 @@ class Space(Frozen):
         layout, the order in which choices are written, titles, targets and epochs of steps, and models.
         """
         data = self.model_dump(mode="json", exclude={"name", "models"})
+        for group in (g for stream in data["streams"] for stage in stream["stages"] for g in stage["groups"]):
+            del group["is_repeated"]  # only models read it
         for decision in data["decisions"]:
             decision["values"] = sorted(decision["values"], key=lambda v: (str(type(v)), v))
         for slot in (*data["fusions"], *data["attentions"]):

@@ -127,7 +127,7 @@ def _resolve_space(context: Context, space: ast.Space) -> Space | None:
     check_sizes(context, fusions, sizes)
     head = _head(context, space)
     slots: tuple[Slot, ...] = (*fusions, *attentions)
-    models = resolve_models(context, _items(space, ast.Model), list(streams), slots)
+    models = resolve_models(context, _items(space, ast.Model), streams, slots)
     steps = resolve_steps(context, _items(space, ast.Step), context.decisions, streams, slots)
     _report_unused(context, space)
     if context.has_errors or classes is None or size is None or head is None or space.broken:

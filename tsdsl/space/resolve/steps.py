@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import gcd
 
 from tsdsl.diagnostics import Label
 from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import selectors, selects
+from tsdsl.space.resolve.streams import MOST_FRAMES
 from tsdsl.space.resolve.values import exact, flops, whole
 from tsdsl.syntax import ast
 
@@ -140,7 +142,7 @@ def _warn_undecided(context: Context, decisions: Sequence[Decision], made: Mappi
 
 
 def resolve_models(
-    context: Context, models: Sequence[ast.Model], streams: Sequence[str], slots: Sequence[Slot]
+    context: Context, models: Sequence[ast.Model], streams: Mapping[str, Stream], slots: Sequence[Slot]
 ) -> tuple[Scale, ...]:
     """The models in order; `from` takes over what an earlier one says."""
     resolved: dict[str, Scale] = {}
@@ -159,10 +161,12 @@ def resolve_models(
                     context.unknown_name(model.base, "model before this one", resolved)
                 continue
             base = resolved[model.base.text]
-        given = context.attributes(model.attributes, ["size", "depth", "width", "without"], f"model `{name}`")
+        given = context.attributes(model.attributes, ["size", "frames", "depth", "width", "without"], f"model `{name}`")
         changes: dict[str, object] = {"name": name}
         if "size" in given:
             changes["size"] = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS)
+        if "frames" in given:
+            changes["frames"] = _frames(context, given["frames"], streams)
         for factor in ("depth", "width"):
             if factor in given:
                 value = _factor(context, given[factor])
@@ -172,6 +176,27 @@ def resolve_models(
             changes["without"] = _left_out(context, given["without"], parts)
         resolved[name] = base.model_copy(update=changes)
     return tuple(resolved.values())
+
+
+def _frames(context: Context, attribute: ast.Attribute, streams: Mapping[str, Stream]) -> int | None:
+    """The frames of the stream that sees most, of which every stream's share must be whole (TS303)."""
+    frames = whole(context, attribute.value, "`frames`", 1, MOST_FRAMES)
+    if frames is None:
+        return None
+    most = max(stream.frames for stream in streams.values())
+    for stream in streams.values():
+        if frames * stream.frames % most:
+            least = most // gcd(*(other.frames for other in streams.values()))
+            context.report(
+                "TS303",
+                attribute.value.span,
+                f"of {frames} frames, `{stream.name}` would see {frames * stream.frames / most:g}: "
+                f"it sees {stream.frames} of {most}",
+                label="no whole number of frames",
+                help=f"use a multiple of {least}",
+            )
+            return None
+    return frames
 
 
 def _factor(context: Context, attribute: ast.Attribute) -> float | None:

@@ -95,6 +95,7 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
         operator=operator.name,
         attributes=attributes,
         repeat=repeat,
+        is_repeated=group.repeat is not None,
     )
 
 
