@@ -1,14 +1,19 @@
-"""Atomic writing of files: a reader sees the old content or the new, never a part."""
+"""Atomic writing of files, and folders for one writer: a reader sees the old content or the new, never a part."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tsdsl.errors import FileError
+from tsdsl.errors import FileError, UsageError
+
+LOCK_NAME = ".lock"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -44,6 +49,40 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write JSON, indented, with a final newline; see `write_bytes`."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def exclusive(folder: Path, purpose: str) -> Iterator[None]:
+    """Makes the folder if need be and keeps other processes from writing to it meanwhile.
+
+    `purpose` completes "process N is ..." for them. The kernel gives the lock back when the process ends,
+    however it ends.
+
+    Raises:
+        UsageError: another process writes the folder.
+        FileError: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise FileError(
+            f"{folder}: the folder cannot be written ({error.strerror})",
+            help="choose a folder that may be written to",
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise UsageError(
+                f"{folder}: process {owner} is {purpose}", help="wait until it ends, or choose another folder"
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

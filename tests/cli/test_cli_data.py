@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tsdsl.cli.data import app
-from tsdsl.errors import FileError
+from tsdsl.errors import FileError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,19 @@ def test_verify_lists_bad_clips_and_ends_with_1(tmp_path: Path) -> None:
 def test_errors_are_left_to_the_main_program(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["index", str(tmp_path / "nowhere")])
     assert isinstance(result.exception, FileError)
+
+
+def test_prepare_says_what_it_did_and_goes_on(demo_folder: Path, tmp_path: Path) -> None:
+    arguments = ["prepare", str(demo_folder), str(tmp_path / "fast"), "--short-side", "32", "--workers", "0"]
+    first = CliRunner().invoke(app, arguments)
+    assert first.exit_code == 0, first.output
+    assert "8 train clips, 4 val clips; 12 videos (0 done before)" in first.stdout
+    facts = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert (facts["videos"], facts["reused"], facts["left_out"]) == (12, 12, {})
+    index = json.loads(CliRunner().invoke(app, ["index", str(tmp_path / "fast"), "--json"]).stdout)
+    assert (index["flip_allowed"], index["splits"]["train"]["clips_per_class"]) == (False, [2, 2, 2, 2])
+
+
+def test_prepare_refuses_a_negative_number_of_workers(demo_folder: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["prepare", str(demo_folder), str(tmp_path / "fast"), "--workers", "-1"])
+    assert isinstance(result.exception, UsageError)

@@ -2,7 +2,8 @@
 
 In processing order: `decode` (PyAV) and `sampling` (which times) give frames, `augment` cuts them to clips,
 `clips` joins the three for one record, `loader` and `views` make batches. `datasets` reads what lies in a
-folder, `records` takes parts of it, `verify` finds bad files, `demo` writes clips to try everything on.
+folder, `records` takes parts of it, `verify` finds bad files, `prepare` re-encodes all of it to decode fast,
+`demo` writes clips to try everything on.
 """
 
 from tsdsl.data.augment import normalise
@@ -12,9 +13,11 @@ from tsdsl.data.decode import VideoInfo, decode_frames, probe
 from tsdsl.data.demo import DemoReport, DemoSettings, write_demo
 from tsdsl.data.frame_index import ClipError
 from tsdsl.data.loader import Batch, ClipLoader
+from tsdsl.data.prepare import PrepareReport, prepare_dataset
 from tsdsl.data.records import ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.data.settings import ClipSettings, clip_settings
 from tsdsl.data.skipped import SkippedClips
+from tsdsl.data.transcode import TranscodeSettings
 from tsdsl.data.verify import DatasetIndex, VerifyReport, index_dataset, verify_dataset
 from tsdsl.data.views import ViewBatch, ViewLoader
 
@@ -28,7 +31,9 @@ __all__ = [
     "DatasetIndex",
     "DemoReport",
     "DemoSettings",
+    "PrepareReport",
     "SkippedClips",
+    "TranscodeSettings",
     "VerifyReport",
     "VideoDataset",
     "VideoInfo",
@@ -42,6 +47,7 @@ __all__ = [
     "index_dataset",
     "normalise",
     "open_dataset",
+    "prepare_dataset",
     "probe",
     "split_for_search",
     "verify_dataset",

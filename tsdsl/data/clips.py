@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tsdsl.data.augment import View, centre_view, crop, draw_training_view, resize_short_side, test_views
 from tsdsl.data.decode import DecodedVideo, decode_all, decode_chosen
-from tsdsl.data.frame_index import ClipError, FrameIndex
+from tsdsl.data.frame_index import FrameIndex
 from tsdsl.data.records import ClipRecord
 from tsdsl.data.sampling import centre_times_s, draw_training_times_s, test_times_s
 from tsdsl.data.settings import ClipSettings
@@ -99,13 +99,7 @@ def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache
 
 def _window(record: ClipRecord, index: FrameIndex) -> tuple[float, float]:
     """(start, length) in seconds of the part of the video that the record means."""
-    end_s = index.duration_s if record.end_s is None else min(record.end_s, index.duration_s)
-    start_s = record.start_s or 0.0
-    if start_s >= end_s:
-        raise ClipError(
-            record.path, f"its clip begins at {start_s:.2f} s but the video ends at {index.duration_s:.2f} s"
-        )
-    return start_s, end_s - start_s
+    return index.window(record.path, record.start_s, record.end_s)
 
 
 def _read(record: ClipRecord, choose: _Choose, view: View, cache: ClipCache | None) -> Tensor:

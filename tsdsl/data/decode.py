@@ -41,6 +41,16 @@ class DecodedVideo:
     index: FrameIndex
 
 
+@dataclass(frozen=True)
+class TimedFrame:
+    """A decoded frame, its time after the beginning of its part, the file's mean rate, and the size to give it."""
+
+    time_s: float
+    fps: float
+    size_px: tuple[int, int]
+    frame: Any
+
+
 def probe(path: Path) -> VideoInfo:
     """What the file holds: reads every packet, decodes the first frame; ClipError if it is no usable video.
 
@@ -104,6 +114,30 @@ def count_decodable_frames(path: Path) -> int:
         return num_decoded
 
 
+def frames_of_part(
+    path: Path, start_s: float | None, end_s: float | None, short_side_px: int, *, enlarge: bool = True
+) -> Iterator[TimedFrame]:
+    """The frames shown between two times of a video, one at a time in memory; None: from its ends on.
+
+    Raises:
+        ClipError: the file is unusable, or the part lies outside of it.
+    """
+    with _opened(path) as (container, stream):
+        index = read_frame_index(path, container, stream)
+        begin_s, length_s = index.window(path, start_s, end_s)
+        first, last = index.frames_at([begin_s, begin_s + length_s - 0.5 / index.fps])
+        num_decoded = 0
+        for place, frame in _decoded_from(container, stream, index, int(first)):
+            num_decoded += 1
+            if place > last:
+                return
+            if place >= first:
+                size_px = _target_size_px(frame.width, frame.height, short_side_px, enlarge)
+                yield TimedFrame(max(float(index.times_s[place]) - begin_s, 0.0), index.fps, size_px, frame)
+        if num_decoded < (last - first + 1) * LEAST_SHARE_PRESENT:
+            raise ClipError(path, f"only {num_decoded} of its {last - first + 1} frames decode")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its first video stream; closes the file and turns FFmpeg's errors into ClipError."""
@@ -148,8 +182,8 @@ def _decode_indices(
     return frames_THWC[torch.from_numpy(positions)]
 
 
-def _target_size_px(width_px: int, height_px: int, short_side_px: int | None) -> tuple[int, int]:
-    if short_side_px is None:
+def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, enlarge: bool = True) -> tuple[int, int]:
+    if short_side_px is None or (not enlarge and min(width_px, height_px) <= short_side_px):
         return width_px, height_px
     if width_px <= height_px:
         return short_side_px, max(short_side_px, height_px * short_side_px // width_px)

@@ -10,9 +10,7 @@ RUN/result.json          the final numbers; there only once the run is finished
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +19,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tsdsl.errors import FileError, UsageError
-from tsdsl.files import write_json
+from tsdsl.files import LOCK_NAME, exclusive, write_json
 
 FORMAT = 1
-LOCK_NAME = ".lock"
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
@@ -70,28 +67,8 @@ class RunDirectory:
             FileError: the folder cannot be made or written.
         """
         self._refuse_foreign()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise FileError(
-                f"{self.path}: the run's folder cannot be written ({error.strerror})",
-                help="choose a folder that may be written to",
-            ) from error
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-                raise UsageError(
-                    f"{self.path}: process {owner} is writing this run",
-                    help="wait until it ends, or choose another run folder",
-                ) from error
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with exclusive(self.path, "writing this run"):
             yield
-        finally:
-            os.close(handle)
 
     def record_settings(self, kind: str, settings: BaseModel) -> bool:
         """Write the settings of a new run, or check that they are those of the run in the folder.
