@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ LOCK_NAME = ".lock"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` by way of a temporary file beside it; parent folders are made.
+    """Write `data` to `path` by way of a temporary file beside it; parent folders are made, permissions kept.
 
     Raises:
         FileError: the folder cannot be made or written, or the disk is full; `path` is as it was.
@@ -30,7 +31,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
         Path(temporary).replace(path)
     except OSError as error:
         if temporary is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.analysis.terms import CostTable
-from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.operators.layers import NonLocal, walk
 from tsdsl.operators.varying import Varying, differs, is_never
 from tsdsl.source import SourceFile
@@ -82,8 +83,10 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 f"the smallest has {giga(low)}",
                 (Label(resolved.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
                 help=f"raise the target to at least {giga(low)}, or widen the choices downwards",
+                fixes=(replacement(f"raise the target to {at_least(low)}", span, at_least(low)),),
             )
         elif high <= step.target_macs:
+            middle = at_least((low + high) // 2)
             yield Diagnostic(
                 "TS405",
                 f"every architecture of step {step.index} is within {giga(step.target_macs)}",
@@ -91,6 +94,7 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 span,
                 f"the largest has {giga(high)}",
                 help="lower the target if it is meant to decide anything",
+                fixes=(replacement(f"lower the target to {middle}", span, middle),),
             )
         else:
             yield from _dead_choices(resolved, FreeSpace(table), step, source)
@@ -116,6 +120,15 @@ def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: 
             (Label(resolved.origins[f"step{step.index}.target"], "the target"),),
             help="leave the choice out, or raise the target",
         )
+
+
+def at_least(macs: int) -> str:
+    """The least quantity of four digits that is not below `macs`."""
+    for unit, factor in (("GFLOPs", 10**9), ("MFLOPs", 10**6), ("KFLOPs", 10**3)):
+        if macs >= factor:
+            fine = 10 ** max(0, len(str(macs)) - 4)
+            return f"{Decimal(-(-macs // fine) * fine) / factor:f} {unit}"
+    return f"{macs} FLOPs"
 
 
 def giga(macs: int) -> str:

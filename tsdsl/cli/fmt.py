@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tsdsl.cli.check import read_sources
+from tsdsl.cli.check import STANDARD_INPUT_FLAG, read_sources, unified, write_source
 from tsdsl.cli.console import messages, note
 from tsdsl.diagnostics.render import render_rich
 from tsdsl.errors import UsageError
-from tsdsl.files import write_text
 
 
 def fmt(
@@ -35,18 +32,17 @@ def fmt(
                 failed += 1
                 continue
             result = format_text(source)
-            if file == "-" and not (check or diff):
+            if file == STANDARD_INPUT_FLAG and not (check or diff):
                 print(result, end="")
                 continue
             if result == source.text:
                 continue
             changed += 1
             if diff:
-                before, after = source.text.splitlines(True), result.splitlines(True)
-                print("".join(difflib.unified_diff(before, after, source.name, source.name)), end="")
+                print(unified(source, result), end="")
             if check:
                 note(f"would reformat {source.name}")
             elif not diff:
-                write_text(Path(source.name), result)
+                write_source(source, result)
                 note(f"reformatted {source.name}")
     raise typer.Exit(1 if failed or (changed and (check or diff)) else 0)

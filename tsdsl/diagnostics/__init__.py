@@ -2,5 +2,6 @@
 
 from tsdsl.diagnostics.codes import CODES, Code, Severity
 from tsdsl.diagnostics.diagnostic import Diagnostic, Label, ordered
+from tsdsl.diagnostics.fix import Edit, Fix, replacement
 
-__all__ = ["CODES", "Code", "Diagnostic", "Label", "Severity", "ordered"]
+__all__ = ["CODES", "Code", "Diagnostic", "Edit", "Fix", "Label", "Severity", "ordered", "replacement"]

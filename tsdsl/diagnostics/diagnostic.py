@@ -1,4 +1,4 @@
-"""One thing that is wrong in a file: code, place, message, labels, notes, help."""
+"""One thing that is wrong in a file: code, place, message, labels, notes, help, fixes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tsdsl.diagnostics.codes import CODES, Severity
+from tsdsl.diagnostics.fix import Fix
 from tsdsl.source import SourceFile, Span
 
 
@@ -29,6 +30,7 @@ class Diagnostic:
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def severity(self) -> Severity:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tsdsl.diagnostics.codes import CODES
 from tsdsl.diagnostics.diagnostic import Diagnostic
+from tsdsl.diagnostics.fix import Fix
 from tsdsl.source import SourceFile, Span
 
 _STYLES = {"error": "bold red", "warning": "bold yellow"}
@@ -109,8 +110,13 @@ def _one(diagnostic: Diagnostic) -> dict[str, Any]:
         ],
         "notes": list(diagnostic.notes),
         "help": diagnostic.help,
-        "fixes": [],
+        "fixes": [_fix(diagnostic.source, fix) for fix in diagnostic.fixes],
     }
+
+
+def _fix(source: SourceFile, fix: Fix) -> dict[str, Any]:
+    edits = [{"span": _span(source, edit.span), "text": edit.text} for edit in fix.edits]
+    return {"title": fix.title, "applicability": fix.applicability, "edits": edits}
 
 
 def _span(source: SourceFile, span: Span) -> dict[str, dict[str, int]]:
@@ -129,6 +135,7 @@ def as_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [
             {
+                "columnKind": "unicodeCodePoints",
                 "tool": {
                     "driver": {
                         "name": "tsdsl",
@@ -142,19 +149,39 @@ def as_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
 
 
 def _sarif_result(diagnostic: Diagnostic) -> dict[str, Any]:
-    start = diagnostic.source.position(diagnostic.span.start)
-    end = diagnostic.source.position(diagnostic.span.end)
+    source = diagnostic.source
     text = diagnostic.message + (f" Help: {diagnostic.help}" if diagnostic.help else "")
-    region = {
-        "startLine": start.line,
-        "startColumn": start.column,
-        "endLine": end.line,
-        "endColumn": end.column,
-    }
-    place = {"artifactLocation": {"uri": diagnostic.source.name}, "region": region}
-    return {
+    result: dict[str, Any] = {
         "ruleId": diagnostic.code,
         "level": diagnostic.severity,
         "message": {"text": text},
-        "locations": [{"physicalLocation": place}],
+        "locations": [_sarif_location(source, diagnostic.span)],
+    }
+    if diagnostic.labels:
+        result["relatedLocations"] = [
+            _sarif_location(source, label.span) | {"message": {"text": label.message}} for label in diagnostic.labels
+        ]
+    if diagnostic.fixes:
+        result["fixes"] = [_sarif_fix(source, fix) for fix in diagnostic.fixes]
+    return result
+
+
+def _sarif_location(source: SourceFile, span: Span) -> dict[str, Any]:
+    place = {"artifactLocation": {"uri": source.name}, "region": _sarif_region(source, span)}
+    return {"physicalLocation": place}
+
+
+def _sarif_region(source: SourceFile, span: Span) -> dict[str, int]:
+    start, end = source.position(span.start), source.position(span.end)
+    return {"startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column}
+
+
+def _sarif_fix(source: SourceFile, fix: Fix) -> dict[str, Any]:
+    replacements = [
+        {"deletedRegion": _sarif_region(source, edit.span), "insertedContent": {"text": edit.text}}
+        for edit in fix.edits
+    ]
+    return {
+        "description": {"text": fix.title},
+        "artifactChanges": [{"artifactLocation": {"uri": source.name}, "replacements": replacements}],
     }

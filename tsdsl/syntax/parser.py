@@ -16,10 +16,11 @@ from typing import Any, cast
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedToken
 
-from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.diagnostics import Diagnostic
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
+from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text
 from tsdsl.syntax.words import expected_words, token_words
 
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
@@ -75,8 +76,13 @@ class _Driver:
         """All tokens but space and comments; unknown characters become diagnostics."""
         kept: list[Token] = []
         bad: list[Token] = []
+        comment_end = 0
         for token in lex(self.source.text):
+            if _start(token) < comment_end:
+                continue
             if token.type == "BAD":
+                if bad and token.value == "/" == bad[-1].value and _end(bad[-1]) == _start(token):
+                    comment_end = (self.source.text + "\n").index("\n", _end(token))
                 bad.append(token)
                 if token.value.startswith('"'):
                     kept.append(Token.new_borrow_pos("STRING", f'{token.value.rstrip()}"', token))
@@ -144,6 +150,7 @@ class _Driver:
                 Span(_start(opener), _end(opener)),
                 "never closed",
                 help=f"add `{mark}` where it should end",
+                fixes=unclosed(mark, end),
             )
         )
 
@@ -185,16 +192,12 @@ class _Driver:
         return any(d.code == "TS001" and start <= d.span.start < span.end for d in self.diagnostics)
 
     def report_unexpected(self, token: Token, span: Span) -> None:
-        accepted = self.parser.accepts()
-        labels: tuple[Label, ...] = ()
-        help_text = None
-        if token.type in _ITEM_KEYWORDS and accepted & {"RPAR", "RBRACE"} and "EQUAL" not in accepted:
-            help_text = "is a closing `)` or `}` missing before it?"
-        if accepted == {"EQUAL"}:
-            help_text = "attributes are written `name = value`"
+        accepted = frozenset(self.parser.accepts())
+        before = self.tokens[self.position - 1] if self.position else None
+        help_text, fixes = unexpected(before, token, accepted, _ITEM_KEYWORDS)
         message = f"expected {expected_words(accepted)}, found {token_words(token)}"
         self.diagnostics.append(
-            Diagnostic("TS002", message, self.source, span, "not expected here", labels, help=help_text)
+            Diagnostic("TS002", message, self.source, span, "not expected here", help=help_text, fixes=fixes)
         )
 
     def contexts(self, at: int) -> list[tuple[Any, set[str]]]:
@@ -235,7 +238,8 @@ def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
     text = source.text[span.start : span.end]
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:40])
     if text.startswith('"'):
-        return Diagnostic("TS001", "a string without its closing quote", source, span, help='end it with `"`')
+        message, fixes = "a string without its closing quote", unknown_text(text, span)
+        return Diagnostic("TS001", message, source, span, "never closed", help='end it with `"`', fixes=fixes)
     if text[0].isdigit():
         return Diagnostic(
             "TS001",
@@ -244,7 +248,8 @@ def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
             span,
             help="numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter",
         )
-    return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help="remove it")
+    fixes = unknown_text(text, span)
+    return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help=fixes[0].title, fixes=fixes)
 
 
 def _virtual(kind: str, value: str, at: int) -> Token:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
-from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.diagnostics import Diagnostic, Fix, Label, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Decision, Parent, Value
 from tsdsl.syntax import ast
+
+_SIMILAR = 0.6
+_CLEARLY_MEANT = 0.75
+_AHEAD = 0.1
 
 
 @dataclass
@@ -23,7 +27,6 @@ class Context:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     domains: dict[str, ast.Domain] = field(default_factory=dict)
     blocks: dict[str, ast.BlockAlias] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
     incomplete: set[str] = field(default_factory=set)
     open_domains: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
@@ -39,9 +42,20 @@ class Context:
         labels: Iterable[Label] = (),
         notes: Iterable[str] = (),
         help: str | None = None,
+        fixes: Iterable[Fix] = (),
     ) -> None:
         """Add a diagnostic."""
-        self.diagnostics.append(Diagnostic(code, message, self.source, span, label, tuple(labels), tuple(notes), help))
+        self.diagnostics.append(
+            Diagnostic(code, message, self.source, span, label, tuple(labels), tuple(notes), help, tuple(fixes))
+        )
+
+    def text(self, span: Span) -> str:
+        """What is written there."""
+        return self.source.text[span.start : span.end]
+
+    def removal(self, title: str, span: Span, *, safe: bool = False) -> Fix:
+        """A fix that removes what is written there, with one comma or the line it leaves empty."""
+        return replacement(title, without_rest(self.source.text, span), "", safe=safe)
 
     @property
     def has_errors(self) -> bool:
@@ -62,9 +76,10 @@ class Context:
             f"there is no {what} `{name.text}`",
             label="unknown name",
             help=did_you_mean(name.text, known),
+            fixes=renames(name.text, name.span, known),
         )
 
-    def duplicate(self, what: str, again: Span, first: Span) -> None:
+    def duplicate(self, what: str, again: Span, first: Span, fixes: Iterable[Fix] = ()) -> None:
         """Report something given twice."""
         self.report(
             "TS102",
@@ -72,6 +87,7 @@ class Context:
             f"{what} is given twice",
             label="again here",
             labels=[Label(first, "first given here")],
+            fixes=fixes,
         )
 
     def attributes(
@@ -92,11 +108,23 @@ class Context:
                     f"{where} has no attribute `{name}`",
                     label="unknown attribute",
                     help=did_you_mean(name, known) or _lists(where, known),
+                    fixes=renames(name, attribute.name.span, known)
+                    or [self.removal(f"remove `{name}`", attribute.span)],
                 )
                 if meant(name, known) != name:
                     found.setdefault(meant(name, known), attribute)
             elif name in found and found[name].name.text == name:
-                self.duplicate(f"`{name}`", attribute.name.span, found[name].name.span)
+                first = found[name]
+                same = self.text(first.value.span).split() == self.text(attribute.value.span).split()
+                self.duplicate(
+                    f"`{name}`",
+                    attribute.name.span,
+                    first.name.span,
+                    [
+                        self.removal(f"remove the second `{name}`", attribute.span, safe=same),
+                        self.removal(f"remove the first `{name}`", first.span),
+                    ],
+                )
             else:
                 found[name] = attribute
         return found
@@ -115,15 +143,58 @@ class Context:
         return bool(absent)
 
 
+def without_rest(text: str, span: Span) -> Span:
+    """`span`, and with it the comma after or before it, or else the space or line that it would leave empty."""
+    start, end = span.start, span.end
+    after, before = end, start
+    while after < len(text) and text[after] in " \t":
+        after += 1
+    while before > 0 and text[before - 1].isspace():
+        before -= 1
+    if after < len(text) and text[after] == ",":
+        after += 1
+        while after < len(text) and text[after] in " \t":
+            after += 1
+        return Span(start, after)
+    if before > 0 and text[before - 1] == ",":
+        return Span(before - 1, end)
+    line = text.rfind("\n", 0, start) + 1
+    if not text[line:start].strip() and text[after : after + 2].startswith(("\n", "\r\n")):
+        return Span(line, text.index("\n", after) + 1)
+    return Span(start, after if text[after : after + 1] not in ("", "\r", "\n", "}", ")") else end)
+
+
+def similarity(one: str, other: str) -> float:
+    """How alike two names are, from 0 to 1, capitals aside."""
+    matcher = SequenceMatcher(None, one.casefold(), other.casefold())
+    return matcher.ratio() if matcher.real_quick_ratio() >= _SIMILAR else 0.0
+
+
+def similar(name: str, known: Iterable[str]) -> list[str]:
+    """The two most similar of the known names, best first; none where none is similar."""
+    ranked = sorted(((similarity(name, other), other) for other in known), key=lambda pair: (-pair[0], pair[1]))
+    return [other for ratio, other in ranked[:2] if ratio >= _SIMILAR]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A help line with the most similar names, if any is similar."""
-    close = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    close = similar(name, known)
     return "did you mean " + " or ".join(f"`{c}`" for c in close) + "?" if close else None
+
+
+def renames(name: str, span: Span, known: Iterable[str]) -> list[Fix]:
+    """Fixes that write a similar name there; the first is safe where no other comes near."""
+    close = similar(name, known)
+    ratios = [similarity(name, other) for other in close]
+    clear = bool(close) and ratios[0] >= _CLEARLY_MEANT and (len(close) == 1 or ratios[1] <= ratios[0] - _AHEAD)
+    return [
+        replacement(f"change to `{other}`", span, other, safe=clear and rank == 0) for rank, other in enumerate(close)
+    ]
 
 
 def meant(name: str, known: Iterable[str]) -> str:
     """The known name that a misspelt one most likely means; the name itself where none is similar."""
-    return next(iter(get_close_matches(name, list(known), n=1)), name)
+    return next(iter(similar(name, known)), name)
 
 
 def _lists(where: str, known: list[str]) -> str:

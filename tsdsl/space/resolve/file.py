@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tsdsl.diagnostics import Diagnostic
+from tsdsl.diagnostics import Diagnostic, replacement
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Head, Slot, Space, Stream
 from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.mentions import mentions
 from tsdsl.space.resolve.slots import check_sizes, resolve_attention, resolve_fusion
 from tsdsl.space.resolve.steps import MOST_PIXELS, resolve_models, resolve_steps
 from tsdsl.space.resolve.streams import (
@@ -73,8 +74,13 @@ def resolve(source: SourceFile) -> Resolved:
 def _check_version(context: Context, file: ast.File) -> None:
     if file.version is None:
         if not file.broken:
+            first = f"tsspace {LANGUAGE_VERSION}"
             context.report(
-                "TS004", Span(0, 0), "the language version is missing", help="begin the file with `tsspace 1`"
+                "TS004",
+                Span(0, 0),
+                "the language version is missing",
+                help=f"begin the file with `{first}`",
+                fixes=[replacement(f"begin with `{first}`", Span(0, 0), f"{first}\n", safe=True)],
             )
     elif file.version.value != LANGUAGE_VERSION:
         context.report(
@@ -162,7 +168,6 @@ def _declare(context: Context, space: ast.Space) -> None:
                 context.blocks[name] = item
     for domain in context.domains.values():
         domain_values(context, domain)
-    context.used.clear()
     for alias in context.blocks.values():
         check_block_alias(context, alias)
 
@@ -206,15 +211,14 @@ def _head(context: Context, space: ast.Space) -> Head | None:
 def _report_unused(context: Context, space: ast.Space) -> None:
     if space.broken:
         return
+    used = mentions(space)
     for kind, declared in (("domain", context.domains), ("block", context.blocks)):
         for name, item in declared.items():
-            if name not in context.used and not _used_by_alias(context, name):
-                context.report("TS103", item.name.span, f"{kind} `{name}` is never used", help="use it, or remove it")
-
-
-def _used_by_alias(context: Context, name: str) -> bool:
-    return any(
-        isinstance(argument.value, ast.Selector) and argument.value.bare_name == name
-        for alias in context.blocks.values()
-        for argument in alias.call.arguments
-    )
+            if name not in used:
+                context.report(
+                    "TS103",
+                    item.name.span,
+                    f"{kind} `{name}` is never used",
+                    help="use it, or remove it",
+                    fixes=[context.removal(f"remove {kind} `{name}`", item.span)],
+                )

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
-from tsdsl.diagnostics import Label
+from tsdsl.diagnostics import Edit, Fix, Label, replacement
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
-from tsdsl.space.resolve.context import Context, did_you_mean
+from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.selectors import selectors, selects
 from tsdsl.space.resolve.streams import resolve_settings
 from tsdsl.syntax import ast
@@ -57,6 +57,12 @@ def resolve_fusion(
             label="nothing to stride over",
             labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
             help="fuse from the stream with more frames to the one with fewer",
+            fixes=[
+                Fix(
+                    "swap the streams",
+                    (Edit(fusion.source.span, target.name), Edit(fusion.target.span, source.name)),
+                )
+            ],
         )
     if source.frames % target.frames:  # where it has more, `check_frames` has said so
         return []
@@ -142,6 +148,7 @@ def _written(
                 "`merge` is concat or sum",
                 label="unknown value",
                 help=did_you_mean(name or "", ["concat", "sum"]),
+                fixes=renames(name or "", value.span, ["concat", "sum"]),
             )
             return None
         merge = name
@@ -215,12 +222,28 @@ def _alternatives(
             failed = True
             continue
         if any(name.text == other for other, _ in found):
-            context.report("TS203", name.span, f"`op` repeats `{name.text}`", label="again here", help="remove one")
+            first = next(other for other in items if _named(other) == name.text)
+            same = context.text(first.span).split() == context.text(item.span).split()
+            context.report(
+                "TS203",
+                name.span,
+                f"`op` repeats `{name.text}`",
+                label="again here",
+                labels=[Label(first.span, "first given here")],
+                help="remove one",
+                fixes=[context.removal(f"remove the second {name.text}", item.span, safe=same)],
+            )
             failed = True
             continue
         if name.text == NONE:
             if call is not None and call.arguments:
-                context.report("TS105", call.arguments[0].name.span, "`none` has no attributes")
+                context.report(
+                    "TS105",
+                    call.arguments[0].name.span,
+                    "`none` has no attributes",
+                    label="unknown attribute",
+                    fixes=[replacement("leave `none` alone", call.span, NONE)],
+                )
                 failed = True
             found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
         else:
@@ -243,6 +266,11 @@ def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Sp
         return None if settings is None else Alternative(operator=operator.name, attributes=settings)
 
     return make
+
+
+def _named(item: ast.Expression) -> str | None:
+    name = item.name if isinstance(item, ast.Call) else _bare(item)
+    return name.text if name is not None else None
 
 
 def _bare(item: ast.Expression) -> ast.Name | None:

@@ -8,7 +8,7 @@ from math import gcd
 from tsdsl.diagnostics import Label
 from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
-from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.context import Context, renames
 from tsdsl.space.resolve.selectors import selectors, selects
 from tsdsl.space.resolve.streams import MOST_FRAMES
 from tsdsl.space.resolve.values import exact, flops, whole
@@ -60,6 +60,11 @@ def resolve_steps(
                     "this selects no decision and no part of the space",
                     label="matches nothing",
                     help=f"parts are {', '.join(f'`{name}`' for name in (*streams, 'fusion', 'attention'))}",
+                    fixes=renames(
+                        selector.segments[0].word.text,
+                        selector.segments[0].word.span,
+                        {*streams, *(slot.path.split(".")[0] for slot in slots)} - {selector.segments[0].word.text},
+                    ),
                 )
             names.update(named)
             for path in matched:
@@ -202,7 +207,9 @@ def _frames(context: Context, attribute: ast.Attribute, streams: Mapping[str, St
 def _factor(context: Context, attribute: ast.Attribute) -> float | None:
     value = attribute.value
     if not isinstance(value, ast.Factor | ast.Number):
-        context.report("TS201", value.span, f"`{attribute.name.text}` is a factor", help="for instance `2x`")
+        context.report(
+            "TS201", value.span, f"`{attribute.name.text}` is a factor", label="no factor", help="for instance `2x`"
+        )
         return None
     number = exact(context, value)
     if number is None:
@@ -218,6 +225,13 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str]) 
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
         if not matched and selector.segments[0].word.text not in context.incomplete:
-            context.report("TS306", selector.span, "this selects no part of the space", label="matches nothing")
+            word = selector.segments[0].word
+            context.report(
+                "TS306",
+                selector.span,
+                "this selects no part of the space",
+                label="matches nothing",
+                fixes=renames(word.text, word.span, {part.split(".")[0] for part in parts} - {word.text}),
+            )
         left_out.update(matched)
     return tuple(part for part in parts if part in left_out)

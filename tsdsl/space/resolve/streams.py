@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tsdsl.diagnostics import Label, replacement
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
@@ -73,7 +74,6 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
     inherited: tuple[ast.Attribute, ...] = ()
     if call.name.text in context.blocks:
         alias = context.blocks[call.name.text]
-        context.used.add(call.name.text)
         inherited, broken = alias.call.arguments, broken or alias.call.broken
         operator_name = alias.call.name
         if operator_name.text not in BLOCKS:
@@ -81,7 +81,9 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
     operator = BLOCKS.get(operator_name.text)
     if operator is None:
         context.unknown_name(call.name, "operator or block", [*BLOCKS, *context.blocks])
-        return None
+        operator = BLOCKS.get(meant(call.name.text, BLOCKS))
+        if operator is None:
+            return None
     attributes = resolve_settings(
         context, operator.name, operator.attributes, call, path, broken=broken, inherited=inherited
     )
@@ -142,7 +144,9 @@ def check_block_alias(context: Context, alias: ast.BlockAlias) -> None:
     operator = BLOCKS.get(alias.call.name.text)
     if operator is None:
         context.unknown_name(alias.call.name, "operator", BLOCKS)
-        return
+        operator = BLOCKS.get(meant(alias.call.name.text, BLOCKS))
+        if operator is None:
+            return
     context.attributes(alias.call.arguments, [a.name for a in operator.attributes], f"`{operator.name}`")
 
 
@@ -152,13 +156,20 @@ def check_frames(context: Context, streams: Mapping[str, Stream]) -> None:
     for position, few in enumerate(ordered):
         for many in ordered[position + 1 :]:
             if many.frames % few.frames:
+                span = context.origins[f"{few.name}.frames"]
+                nearest = _nearest_divisors(many.frames, few.frames)
                 context.report(
                     "TS303",
-                    context.origins[f"{few.name}.frames"],
+                    span,
                     f"{few.frames} frames of `{few.name}` do not divide {many.frames} of `{many.name}`",
                     label="does not divide",
+                    labels=[Label(context.origins[f"{many.name}.frames"], f"{many.frames} frames here")],
                     notes=["streams see the same clip: the sparser one takes every n-th frame of the denser one"],
-                    help="use " + " or ".join(str(n) for n in _nearest_divisors(many.frames, few.frames)),
+                    help="use " + " or ".join(map(str, nearest)),
+                    fixes=[
+                        replacement(f"change to {n}", span, str(n))
+                        for n in sorted(nearest, key=lambda n: abs(n - few.frames))
+                    ],
                 )
 
 

@@ -7,15 +7,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
 
+from tsdsl.diagnostics import Edit, Fix, Label, replacement
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import DecisionRef, Parent, Setting, Value
-from tsdsl.space.resolve.context import Context, did_you_mean
+from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.syntax import ast
 
 LARGEST_NUMBER = Decimal(10) ** 15
 SMALLEST_NUMBER = Decimal(10) ** -9
 MOST_VALUES = 4096
+_LONGEST_SHOWN = 40
+_MOST_FIXES = 4
+_MOST_PLAUSIBLE_GIGA = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,23 @@ def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> D
 def whole(context: Context, expression: ast.Expression, what: str, low: int, high: int) -> int | None:
     """A single integer from `low` to `high`, or None with a diagnostic."""
     if isinstance(expression, ast.Choice | ast.Range):
-        context.report("TS206", expression.span, f"{what} is one value, not a choice", help="give one integer")
+        context.report(
+            "TS206",
+            expression.span,
+            f"{what} is one value, not a choice",
+            help="give one integer",
+            fixes=one_of(context, expression),
+        )
         return None
     if not isinstance(expression, ast.Number):
-        context.report("TS201", expression.span, f"{what} is an integer", label="not an integer")
+        context.report(
+            "TS201",
+            expression.span,
+            f"{what} is an integer",
+            label="not an integer",
+            help=_unquoted_help(expression),
+            fixes=_unquoted(expression),
+        )
         return None
     value = exact(context, expression)
     if value is None:
@@ -62,7 +79,14 @@ def whole(context: Context, expression: ast.Expression, what: str, low: int, hig
         context.report("TS201", expression.span, f"{what} is an integer, not {value}", label="not an integer")
         return None
     if not low <= value <= high:
-        context.report("TS202", expression.span, f"{what} is from {low} to {high}, not {value}", label="out of range")
+        nearest = low if value < low else high
+        context.report(
+            "TS202",
+            expression.span,
+            f"{what} is from {low} to {high}, not {shown(value)}",
+            label="out of range",
+            fixes=[replacement(f"change to {nearest}", expression.span, str(nearest))],
+        )
         return None
     return int(value)
 
@@ -84,7 +108,16 @@ def setting(
         if value is None:
             continue
         if value in values:
-            context.report("TS203", span, f"`{attribute.name}` repeats {value}", label="again here", help="remove one")
+            first = next(place for earlier, (_, place) in zip(checked, placed, strict=True) if earlier == value)
+            context.report(
+                "TS203",
+                span,
+                f"`{attribute.name}` repeats {shown(value)}",
+                label="again here",
+                labels=[Label(first, "first given here")] if first != span else [],
+                help="remove one",
+                fixes=_without(context, expression, span),
+            )
         else:
             values.append(value)
     if len(values) != len(checked):
@@ -98,6 +131,7 @@ def setting(
             expression.span,
             f"`{attribute.name}` takes one value, not a choice",
             help="give one of the values",
+            fixes=one_of(context, expression),
         )
         return None
     context.decide(path, tuple(values), expression.span, parent)
@@ -109,7 +143,6 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
     if isinstance(expression, ast.Selector):
         name = expression.bare_name
         if name is not None and not words_only and name in context.domains:
-            context.used.add(name)
             return domain_values(context, context.domains[name])
         if name is not None:
             return [(Word(name), expression.span)]
@@ -155,20 +188,43 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
         return None
     if step <= 0:
         span = expression.step.span if expression.step else expression.span
-        context.report("TS202", span, f"the step of a range is positive, not {step}", label="out of range")
+        context.report("TS202", span, f"the step of a range is positive, not {shown(step)}", label="out of range")
         return None
     if high < low:
-        context.report("TS203", expression.span, f"{low} .. {high} is empty", help=f"write `{high} .. {low}`")
+        context.report(
+            "TS203",
+            expression.span,
+            f"{shown(low)} .. {shown(high)} is empty",
+            label="the end lies below the beginning",
+            help=f"write `{shown(high)} .. {shown(low)}`",
+            fixes=[
+                Fix(
+                    "swap the ends",
+                    (
+                        Edit(expression.low.span, context.text(expression.high.span)),
+                        Edit(expression.high.span, context.text(expression.low.span)),
+                    ),
+                    "safe",
+                )
+            ],
+        )
         return None
     count = (Fraction(high) - Fraction(low)) / Fraction(step)
     if count.denominator != 1:
         below = Fraction(low) + int(count) * Fraction(step)
+        above = below + Fraction(step)
+        nearest = [below, above] if Fraction(high) - below < above - Fraction(high) else [above, below]
         context.report(
             "TS204",
             expression.high.span,
             f"{high} is not on {low} .. {high} by {step}",
             label="the steps do not meet this end",
-            help=f"nearest are {_plain(below)} and {_plain(below + Fraction(step))}",
+            help=f"nearest are {_plain(below)} and {_plain(above)}",
+            fixes=[
+                replacement(f"end at {_plain(end)}", expression.high.span, str(_plain(end)))
+                for end in nearest
+                if end != low
+            ],
         )
         return None
     if count >= MOST_VALUES:
@@ -201,6 +257,7 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
             f"`{attribute.name}` is one of {', '.join(attribute.keywords)}, not `{literal.text}`",
             label="unknown value",
             help=did_you_mean(literal.text, attribute.keywords),
+            fixes=renames(literal.text, span, attribute.keywords),
         )
         return None
     if isinstance(literal, Word):
@@ -210,6 +267,7 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
             f"there is no domain `{literal.text}`",
             label="unknown name",
             help=did_you_mean(literal.text, context.domains),
+            fixes=renames(literal.text, span, context.domains),
         )
         return None
     if isinstance(literal, Kernel) and attribute.kind == "kernel":
@@ -222,18 +280,34 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
 
 def _checked_number(context: Context, attribute: Attribute, literal: Decimal, span: Span) -> Value | None:
     if attribute.kind == "integer" and literal != literal.to_integral_value():
-        context.report("TS201", span, f"`{attribute.name}` is an integer, not {literal}", label="not an integer")
+        near = sorted({int(literal), int(literal) + 1}, key=lambda whole_number: abs(whole_number - literal))
+        context.report(
+            "TS201",
+            span,
+            f"`{attribute.name}` is an integer, not {shown(literal)}",
+            label="not an integer",
+            fixes=[
+                replacement(f"change to {number}", span, str(number))
+                for number in near
+                if written_out(context, span) and attribute.minimum <= number <= attribute.maximum
+            ],
+        )
         return None
     if not attribute.minimum <= literal <= attribute.maximum:
+        nearest = attribute.minimum if literal < Decimal(attribute.minimum) else attribute.maximum
         context.report(
             "TS202",
             span,
-            f"`{attribute.name}` is from {attribute.minimum:g} to {attribute.maximum:g}, not {literal}",
+            f"`{attribute.name}` is from {attribute.minimum:g} to {attribute.maximum:g}, not {shown(literal)}",
             label="out of range",
+            fixes=[replacement(f"change to {nearest:.12g}", span, f"{nearest:.12g}")]
+            if written_out(context, span)
+            else [],
         )
         return None
     if attribute.odd and int(literal) % 2 == 0:
-        _even(context, attribute, str(literal), f"{int(literal) - 1} or {int(literal) + 1}", span)
+        odds = [n for n in (int(literal) - 1, int(literal) + 1) if attribute.minimum <= n <= attribute.maximum]
+        _even(context, attribute, shown(literal), [str(odd) for odd in odds], span)
         return None
     return int(literal) if attribute.kind == "integer" else float(literal)
 
@@ -250,21 +324,68 @@ def _checked_kernel(context: Context, attribute: Attribute, literal: Kernel, spa
         return None
     sizes = [int(part) for part in parts]
     if attribute.odd and any(size % 2 == 0 for size in sizes):
-        odd = "x".join(str(size + 1 - size % 2) for size in sizes)
-        _even(context, attribute, literal.text, odd, span)
+        odds = ["x".join(str(size + change * (1 - size % 2)) for size in sizes) for change in (-1, 1)]
+        largest = max(sizes) + 1
+        _even(context, attribute, literal.text, odds if largest <= attribute.maximum else odds[:1], span)
         return None
     return "x".join(map(str, sizes))
 
 
-def _even(context: Context, attribute: Attribute, found: str, nearest: str, span: Span) -> None:
+def _even(context: Context, attribute: Attribute, found: str, nearest: list[str], span: Span) -> None:
     context.report(
         "TS205",
         span,
         f"`{attribute.name}` is odd, not {found}",
         label="even",
         notes=["an even kernel has no middle, so its output would be shifted and of another size"],
-        help=f"use {nearest}",
+        help=f"use {' or '.join(nearest)}",
+        fixes=[replacement(f"change to {odd}", span, odd) for odd in nearest] if written_out(context, span) else [],
     )
+
+
+def shown(value: object) -> str:
+    """A value in a message: numbers without needless digits, long ones cut."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def written_out(context: Context, span: Span) -> bool:
+    """Whether one value is written there, not a range of which it is a part."""
+    return ".." not in context.text(span)
+
+
+def one_of(context: Context, expression: ast.Expression) -> list[Fix]:
+    """Fixes that leave one of the values of a choice or range."""
+    items: list[ast.Expression] = []
+    if isinstance(expression, ast.Choice):
+        items = [item for item in expression.items if not isinstance(item, ast.Range)]
+    elif isinstance(expression, ast.Range):
+        items = [expression.low, expression.high]
+    texts = list(dict.fromkeys(context.text(item.span) for item in items))[:_MOST_FIXES]
+    return [replacement(f"leave {text}", expression.span, text) for text in texts]
+
+
+def _without(context: Context, expression: ast.Expression, span: Span) -> list[Fix]:
+    """A fix that takes an item out of the choice that lists it; none where a range or domain holds it."""
+    choices = [domain.value for domain in context.domains.values()]
+    for choice in (expression, *choices):
+        if isinstance(choice, ast.Choice) and any(item.span == span for item in choice.items):
+            if not written_out(context, span):
+                return []
+            return [context.removal(f"remove the second {context.text(span)}", span, safe=True)]
+    return []
+
+
+def _unquoted(expression: ast.Expression) -> list[Fix]:
+    if isinstance(expression, ast.Text) and expression.value.strip().isascii() and expression.value.strip().isdigit():
+        return [replacement("remove the quotes", expression.span, expression.value.strip(), safe=True)]
+    if isinstance(expression, ast.Factor):
+        return [replacement("remove the x", expression.span, shown(expression.value))]
+    return []
+
+
+def _unquoted_help(expression: ast.Expression) -> str | None:
+    return "numbers are written without quotes" if isinstance(expression, ast.Text) else None
 
 
 _FLOPS_UNITS = {"FLOPs": 1, "KFLOPs": 10**3, "MFLOPs": 10**6, "GFLOPs": 10**9, "TFLOPs": 10**12}
@@ -277,11 +398,21 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
             "TS201",
             expression.span,
             f"{what} needs a unit",
-            help=f"write `{expression.value} GFLOPs` or `MFLOPs`",
+            help=f"write `{shown(expression.value)} GFLOPs` or `MFLOPs`",
+            fixes=[
+                replacement(f"write {unit}", Span(expression.span.end, expression.span.end), f" {unit}")
+                for unit in _likely_units(expression.value)
+            ],
         )
         return None
     if not isinstance(expression, ast.Quantity) or expression.unit not in _FLOPS_UNITS:
-        context.report("TS201", expression.span, f"{what} is a number of FLOPs", help="for instance `1.4 GFLOPs`")
+        context.report(
+            "TS201",
+            expression.span,
+            f"{what} is a number of FLOPs",
+            label=f"{expression.unit} count something else" if isinstance(expression, ast.Quantity) else "",
+            help="for instance `1.4 GFLOPs`",
+        )
         return None
     value = exact(context, expression)
     if value is None:
@@ -290,3 +421,10 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
         context.report("TS202", expression.span, f"{what} is positive, not {value}", label="out of range")
         return None
     return int(Fraction(value) * _FLOPS_UNITS[expression.unit])
+
+
+def _likely_units(value: Decimal) -> list[str]:
+    """Units for a number without one, likeliest first: budgets lie between a MFLOP and a few hundred GFLOPs."""
+    if value >= 10**6:
+        return ["FLOPs"]
+    return ["GFLOPs", "MFLOPs"] if value < _MOST_PLAUSIBLE_GIGA else ["MFLOPs", "GFLOPs"]

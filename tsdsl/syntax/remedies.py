@@ -1,0 +1,79 @@
+"""Remedies of mistakes in the text: what to write instead of a token that cannot stand where it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lark import Token
+
+from tsdsl.diagnostics import Fix, replacement
+from tsdsl.source import Span
+
+_MEANT: Mapping[str, str] = MappingProxyType(
+    {
+        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+        "'": '"',
+        "\N{MULTIPLICATION SIGN}": "x",
+        "\N{HORIZONTAL ELLIPSIS}": "..",
+        "\N{RIGHTWARDS ARROW}": "->",
+        "\N{MINUS SIGN}": "-",
+        "\N{NO-BREAK SPACE}": " ",
+        "//": "#",
+        ":": " =",
+        ":=": " =",
+    }
+)
+_CLOSING: Mapping[str, str] = MappingProxyType({"RPAR": ")", "RSQB": "]", "RBRACE": "}"})
+_VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING", "NAME", "LBRACE"})
+
+
+def unknown_text(text: str, span: Span) -> tuple[Fix, ...]:
+    """Fixes of characters that the language does not have."""
+    if text.startswith('"'):
+        end = span.start + len(text.rstrip())
+        return (replacement("close the string", Span(end, end), '"', safe=True),)
+    if text in _MEANT:
+        return (replacement(f"write `{_MEANT[text].strip() or 'a space'}`", span, _MEANT[text], safe=True),)
+    if text[0].isdigit():
+        return ()
+    meaningless = text.strip(";") == "" or not any(character.isprintable() for character in text)
+    return (replacement("remove it", span, " " if meaningless and text != ";" else "", safe=meaningless),)
+
+
+def unexpected(
+    previous: Token | None, token: Token, accepted: frozenset[str], keywords: frozenset[str]
+) -> tuple[str | None, tuple[Fix, ...]]:
+    """A help line and fixes where `token` stands after `previous` and only `accepted` may."""
+    start = token.start_pos or 0
+    end = start + len(token)
+    after = Span(_end(previous), _end(previous)) if previous is not None else Span(0, 0)
+    if accepted == {"EQUAL"} and token.type in _VALUES:
+        return "attributes are written `name = value`", (replacement("insert `=`", after, " =", safe=True),)
+    if accepted == {"EQUAL"}:
+        return "attributes are written `name = value`", ()
+    if token.type == "EQUAL" and previous is not None and previous.type == "EQUAL":
+        return "one `=` is enough", (replacement("remove the second `=`", Span(_end(previous), end), "", safe=True),)
+    if token.type == "COMMA" and previous is not None and previous.type == "COMMA":
+        return "one comma is enough", (replacement("remove the second comma", Span(start, end), "", safe=True),)
+    if token.type in _VALUES and {"COMMA", "RBRACE"} <= accepted and "NAME" not in accepted:
+        return "values of a choice are separated by commas", (replacement("insert a comma", after, ",", safe=True),)
+    for kind, mark in (("RPAR", ")"), ("RSQB", "]")):
+        if kind in accepted and (token.type in keywords or token.type in _CLOSING):
+            title = f"insert `{mark}`"
+            return f"is a closing `{mark}` missing before it?", (replacement(title, after, mark, safe=True),)
+    if token.type in keywords and "RBRACE" in accepted and "EQUAL" not in accepted:
+        return "is a closing `}` missing before it?", (replacement("insert `}`", after, " }"),)
+    if token.type in _CLOSING:
+        return None, (replacement(f"remove `{token}`", Span(start, end), ""),)
+    return None, ()
+
+
+def unclosed(mark: str, at: int) -> tuple[Fix, ...]:
+    """A fix of a bracket that the file never closes: close it at the end."""
+    return (replacement(f"add `{mark}` at the end", Span(at, at), f"\n{mark}" if mark == "}" else mark),)
+
+
+def _end(token: Token) -> int:
+    return token.end_pos if token.end_pos is not None else (token.start_pos or 0) + len(token)
