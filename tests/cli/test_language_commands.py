@@ -236,3 +236,42 @@ def test_a_second_space_of_a_file_is_picked_by_name(folder: Path, capsys: pytest
     assert "--space" in capsys.readouterr().err
     assert run(["inspect", "two.tsspace", "--space", "other", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["space"] == "other"
+
+
+def test_check_fix_writes_sure_fixes_and_shows_them_with_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "a.tsspace"
+    wrong = Path(TINY).read_text().replace("classes = 48", "clases = 48").replace("frames = 16", "frames = 0")
+    path.write_text(wrong)
+    assert run(["check", "--fix", "--diff", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert "+  classes = 48" in captured.out
+    assert "would change to `classes`" in captured.err
+    assert path.read_text() == wrong
+    assert run(["check", "--fix", str(path)]) == 1
+    assert path.read_text() == wrong.replace("clases", "classes")
+    path.chmod(0o600)
+    assert run(["check", "--fix", "--suggested", str(path)]) == 0
+    assert "frames = 1\n" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_fixes_are_refused_where_they_cannot_be_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", TINY, "--diff"]) == 2
+    assert run(["check", "std:tiny", "--fix"]) == 2
+    assert "shipped spaces are not written to" in capsys.readouterr().err
+    assert run(["check", broken(folder), "--fix", "--diff", "--format", "json"]) == 2
+
+
+def test_fixes_are_told_in_json_and_sarif(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "a.tsspace"
+    path.write_text(Path(TINY).read_text().replace("classes = 48", "clases = 48"))
+    assert run(["check", str(path), "--format", "json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["diagnostics"]
+    (fix,) = found["fixes"]
+    assert fix["applicability"] == "safe"
+    assert fix["edits"] == [{"span": found["span"], "text": "classes"}]
+    assert run(["check", str(path), "--format", "sarif"]) == 1
+    (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    change = result["fixes"][0]["artifactChanges"][0]["replacements"][0]
+    assert change["insertedContent"] == {"text": "classes"}
+    assert change["deletedRegion"] == result["locations"][0]["physicalLocation"]["region"]

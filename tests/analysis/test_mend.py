@@ -1,0 +1,107 @@
+"""Mending: safe fixes alone, suggested ones on request, and never a text that is worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tsdsl.analysis.check import check
+from tsdsl.analysis.mend import mend, stages
+from tsdsl.diagnostics import Diagnostic, Fix
+from tsdsl.diagnostics.fix import edited
+from tsdsl.source import SourceFile
+
+CASES = sorted((Path(__file__).parent.parent / "cases").glob("*.tsspace"))
+TINY = (Path(__file__).parent.parent.parent / "spaces" / "tiny.tsspace").read_text(encoding="utf-8")
+
+
+def source_of(path: Path) -> SourceFile:
+    return SourceFile(path.name, path.read_text(encoding="utf-8"))
+
+
+def fixes(path: Path) -> list[tuple[Diagnostic, Fix]]:
+    return [(d, fix) for d in check(source_of(path)).diagnostics for fix in d.fixes]
+
+
+@pytest.mark.parametrize("path", [p for p in CASES if p.stem.startswith("TS")], ids=lambda path: path.stem)
+def test_every_safe_fix_of_a_case_removes_what_it_is_of(path: Path) -> None:
+    source = source_of(path)
+    before = check(source).diagnostics
+    for diagnostic, fix in fixes(path):
+        after = check(SourceFile(path.name, edited(source.text, fix.edits))).diagnostics
+        if fix.applicability == "safe":
+            assert stages(after) < stages(before), (diagnostic.message, fix)
+        else:
+            assert after != before, (diagnostic.message, fix)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("suggested", [False, True])
+def test_mending_is_never_worse_and_has_an_end(path: Path, suggested: bool) -> None:
+    source = source_of(path)
+    mended = mend(source, suggested=suggested)
+    assert stages(mended.left) <= stages(check(source).diagnostics)
+    assert mended.left == tuple(check(mended.source).diagnostics)
+    assert mend(mended.source, suggested=suggested).source.text == mended.source.text
+    assert bool(mended.made) == (mended.source.text != source.text)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("classes = 48", "clases = 48"),
+        ("classes = 48", 'classes = "48"'),
+        ("classes = 48", "classes: 48"),
+        ("classes = 48", "classes = = 48"),
+        ("classes = 48", "classes 48"),
+        ("temporal  = {1, 3}", "temporal  = {1, 3, 1}"),
+        ("temporal  = {1, 3}", "temporal  = {1 3}"),
+        ("mb(channels = {16, 24}, stride = 2)", "mb(channels = {16, 24}, stride = 2"),
+        ("32 .. 48 by 8, stride", "48 .. 32 by 8, stride"),
+        ("tsspace 1\n\n#", "\n#"),
+        ("time_to_channel}", "time_to_channels}"),
+        ("time_to_channel}", "time_to_channel, none}"),
+        ("merge = concat", "merge = conkat"),
+        ('"attention"', '"attention'),
+        ("search = sparse", "search = sparze"),
+        ("# Many frames", "// Many frames"),
+    ],
+)
+def test_a_mistake_with_one_reading_is_mended(right: str, wrong: str) -> None:
+    assert right in TINY
+    mended = mend(SourceFile("x", TINY.replace(right, wrong, 1)))
+    assert mended.left == ()
+    assert mended.source.text.split() == TINY.split() or right.startswith(("tsspace", '"'))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "titles"),
+    [
+        ("32 .. 48 by 8, stride", "32 .. 50 by 8, stride", ["end at 48", "end at 56"]),
+        ("32 .. 48 by 8, stride", "32 .. 55 by 8, stride", ["end at 56", "end at 48"]),
+        ("kernel = 1x5x5", "kernel = 1x4x4", ["change to 1x3x3", "change to 1x5x5"]),
+        ("frames = 16", "frames = 0", ["change to 1"]),
+        ("target = 8 MFLOPs", "target = 8", ["write GFLOPs", "write MFLOPs"]),
+        ("channels = 16, stride = 2", "channels = 16, stride = {2, 4}", ["leave 2", "leave 4"]),
+    ],
+)
+def test_a_mistake_with_several_readings_waits_for_its_reader(right: str, wrong: str, titles: list[str]) -> None:
+    assert right in TINY
+    source = SourceFile("x", TINY.replace(right, wrong, 1))
+    mended = mend(source)
+    assert mended.source.text == source.text
+    assert [[fix.title for fix in d.fixes] for d in mended.left][:1] == [titles]
+    assert mend(source, suggested=True).source.text != source.text
+
+
+def test_fixes_that_collide_are_made_in_turn() -> None:
+    text = TINY.replace("classes = 48", "clases = = 48").replace("temporal  = {1, 3}", "temporal = {1, 3, 1, 3}")
+    mended = mend(SourceFile("x", text))
+    assert mended.left == ()
+    assert "{1, 3}" in mended.source.text
+
+
+def test_nothing_that_seems_unused_is_removed_while_something_else_is_wrong() -> None:
+    text = TINY.replace("group mb(", "group zz(")
+    assert "block mb" in mend(SourceFile("x", text), suggested=True).source.text
