@@ -22,6 +22,7 @@ from tsdsl.cli import (
     export,
     fmt,
     inspect,
+    lsp,
     new,
     quickstart,
     render,
@@ -44,6 +45,7 @@ app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("explain")(explain.explain)
 app.command("fmt")(fmt.fmt)
+app.command("lsp")(lsp.lsp)
 app.command("compile")(compile.compile_space)
 app.command("inspect")(inspect.inspect)
 app.command("sample")(sample.sample)

@@ -1,0 +1,104 @@
+"""Conversion from the features' types to the protocol's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lsprotocol import types
+
+from tsdsl.diagnostics import Diagnostic
+from tsdsl.lsp import highlight, outline
+from tsdsl.lsp.names import Occurrence
+from tsdsl.lsp.positions import Place, Positions
+from tsdsl.source import Span
+
+_SEVERITIES = {"error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning}
+_SYMBOLS = {
+    "space": types.SymbolKind.Namespace,
+    "stream": types.SymbolKind.Class,
+    "stage": types.SymbolKind.Module,
+    "group": types.SymbolKind.Method,
+    "slot": types.SymbolKind.Interface,
+    "step": types.SymbolKind.Event,
+    "model": types.SymbolKind.Object,
+    "value": types.SymbolKind.Constant,
+}
+SUGGESTIONS = {
+    "keyword": types.CompletionItemKind.Keyword,
+    "operator": types.CompletionItemKind.Function,
+    "attribute": types.CompletionItemKind.Property,
+    "value": types.CompletionItemKind.Value,
+    "unit": types.CompletionItemKind.Unit,
+    "domain": types.CompletionItemKind.Enum,
+    "block": types.CompletionItemKind.Class,
+    "part": types.CompletionItemKind.Module,
+}
+
+
+def token_data(positions: Positions, highlights: Iterable[highlight.Highlight]) -> list[int]:
+    """Five numbers a token: lines and columns from the one before, length, type, modifiers."""
+    data: list[int] = []
+    before = Place(0, 0)
+    for found in highlights:
+        start, end = positions.place(found.span.start), positions.place(found.span.end)
+        column = start.character - (before.character if start.line == before.line else 0)
+        kind = highlight.TOKEN_TYPES.index(found.kind)
+        data += [start.line - before.line, column, end.character - start.character, kind, int(found.declares)]
+        before = start
+    return data
+
+
+def position_of(positions: Positions, offset: int) -> types.Position:
+    """The protocol's position of an offset."""
+    place = positions.place(offset)
+    return types.Position(place.line, place.character)
+
+
+def range_of(positions: Positions, span: Span) -> types.Range:
+    """The protocol's range of a span."""
+    return types.Range(position_of(positions, span.start), position_of(positions, span.end))
+
+
+def span_of(positions: Positions, written: types.Range) -> Span:
+    """The span of a range that the client sent."""
+    start, end = written.start, written.end
+    return Span(positions.offset(Place(start.line, start.character)), positions.offset(Place(end.line, end.character)))
+
+
+def locations_of(uri: str, positions: Positions, found: Sequence[Occurrence]) -> list[types.Location]:
+    """Where names are."""
+    return [types.Location(uri, range_of(positions, occurrence.span)) for occurrence in found]
+
+
+def symbols_of(positions: Positions, found: Sequence[outline.Symbol]) -> list[types.DocumentSymbol]:
+    """Symbols with what is in them."""
+    return [
+        types.DocumentSymbol(
+            name=symbol.name,
+            kind=_SYMBOLS[symbol.kind],
+            range=range_of(positions, symbol.span),
+            selection_range=range_of(positions, symbol.selection),
+            detail=symbol.detail or None,
+            children=symbols_of(positions, symbol.children),
+        )
+        for symbol in found
+    ]
+
+
+def diagnostic_of(uri: str, positions: Positions, diagnostic: Diagnostic) -> types.Diagnostic:
+    """A diagnostic with its notes and help in the message, its labels as related places."""
+    lines = [diagnostic.message + (f" ({diagnostic.label})" if diagnostic.label else "")]
+    lines += [f"note: {note}" for note in diagnostic.notes]
+    lines += [f"help: {diagnostic.help}"] if diagnostic.help else []
+    return types.Diagnostic(
+        range=range_of(positions, diagnostic.span),
+        message="\n".join(lines),
+        severity=_SEVERITIES[diagnostic.severity],
+        code=diagnostic.code,
+        source="tsdsl",
+        tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code == "TS103" else None,
+        related_information=[
+            types.DiagnosticRelatedInformation(types.Location(uri, range_of(positions, label.span)), label.message)
+            for label in diagnostic.labels
+        ],
+    )

@@ -1,0 +1,157 @@
+"""What stands around a place in a text, read from its tokens alone, so that it works in a broken text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lark import Token
+
+from tsdsl.source import Span
+
+_SILENT = frozenset({"WS", "COMMENT", "BAD"})
+_HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})
+_STATEMENTS = _HEADS | {"TSSPACE", "DOMAIN", "BLOCK", "GROUP"}
+_OPENERS = {"LBRACE": "RBRACE", "LPAR": "RPAR", "LSQB": "RSQB"}
+_CLOSERS = frozenset(_OPENERS.values())
+
+
+@dataclass
+class Frame:
+    """Something open at a place: a block such as `stream`, a `call`, a `choice`, or `indices`.
+
+    `head` are the tokens that introduced it; `given` the attributes in it, whether before the place or after;
+    `attribute` the one whose value is being written.
+    """
+
+    kind: str
+    head: tuple[Token, ...] = ()
+    given: set[str] = field(default_factory=set)
+    attribute: str | None = None
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The frames open at a place, outermost first; the tokens before it; and the word that it ends."""
+
+    frames: tuple[Frame, ...]
+    before: tuple[Token, ...]
+    word: Span
+    is_silent: bool
+
+    @property
+    def frame(self) -> Frame:
+        """The innermost frame."""
+        return self.frames[-1]
+
+    @property
+    def block(self) -> Frame:
+        """The innermost frame that is no choice and no indices."""
+        return next(f for f in reversed(self.frames) if f.kind not in ("choice", "indices"))
+
+    def previous(self, count: int = 1) -> str:
+        """The type of the token that many before the place; empty where there is none."""
+        return self.before[-count].type if len(self.before) >= count else ""
+
+    def statement(self) -> tuple[Token, ...]:
+        """The tokens since the last statement or block began."""
+        for position in range(len(self.before) - 1, -1, -1):
+            if self.before[position].type in _STATEMENTS:
+                return self.before[position:]
+            if self.before[position].type in ("LBRACE", "RBRACE"):
+                return self.before[position + 1 :]
+        return self.before
+
+    @property
+    def space(self) -> str | None:
+        """The name of the space that the place is in."""
+        for frame in self.frames:
+            if frame.kind == "space" and len(frame.head) > 1:
+                return str(frame.head[1].value)
+        return None
+
+
+def cursor_at(tokens: Sequence[Token], text: str, offset: int) -> Cursor:
+    """What stands around `offset`; the word that is being typed there counts as not yet written."""
+    start = offset
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    silent = any(t.type in ("COMMENT", "STRING", "BAD") and _inside(t, offset) for t in tokens)
+    frames = [Frame("file")]
+    before: list[Token] = []
+    found: tuple[Frame, ...] | None = None
+    for token in tokens:
+        if token.type in _SILENT or (start <= _start(token) < offset):
+            continue
+        if found is None and _start(token) >= start:
+            found = tuple(frames)
+            held = {id(frame): frame.attribute for frame in frames}
+        _step(frames, before, token)
+        before.append(token)
+    if found is None:
+        found = tuple(frames)
+        held = {id(frame): frame.attribute for frame in frames}
+    for frame in found:
+        frame.attribute = held[id(frame)]
+    kept = tuple(token for token in before if _start(token) < start)
+    return Cursor(found, kept, Span(start, offset), silent)
+
+
+def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
+    """Open or close a frame at a token, or note an attribute."""
+    previous = before[-1] if before else None
+    if token.type == "LBRACE":
+        if previous is not None and previous.type in ("EQUAL", "COMMA"):
+            frames.append(Frame("choice"))
+        else:
+            head = _head(before)
+            frames.append(Frame(head[0].type.lower() if head else "unknown", head))
+    elif token.type == "LPAR":
+        frames.append(Frame("call", (previous,) if previous is not None else ()))
+    elif token.type == "LSQB":
+        frames.append(Frame("indices"))
+    elif token.type in _CLOSERS:
+        _close(frames, token.type)
+    elif token.type == "EQUAL" and previous is not None and previous.type == "NAME":
+        declares = len(before) > 1 and before[-2].type in ("DOMAIN", "BLOCK")
+        name = str(before[-2].value) if declares else str(previous.value)
+        if not declares:
+            frames[-1].given.add(name)
+        frames[-1].attribute = name
+    elif token.type in ("GROUP", "DOMAIN", "BLOCK") and (previous is None or previous.type != "DOT"):
+        frames[-1].attribute = None
+
+
+def _head(before: Sequence[Token]) -> tuple[Token, ...]:
+    """The tokens from the keyword that a brace belongs to."""
+    for position in range(len(before) - 1, max(-1, len(before) - 40), -1):
+        kind = before[position].type
+        if kind in _HEADS and (position == 0 or before[position - 1].type not in ("DOT", "EQUAL", "COMMA")):
+            return tuple(before[position:])
+        if kind in ("LBRACE", "RBRACE", "EQUAL"):
+            break
+    return ()
+
+
+def _close(frames: list[Frame], closer: str) -> None:
+    """Close the innermost frame of this bracket, with what was left open in it; none: the bracket is stray."""
+    own = {"RPAR": ("call",), "RSQB": ("indices",)}.get(closer)
+    for position in range(len(frames) - 1, 0, -1):
+        kind = frames[position].kind
+        if kind in own if own is not None else kind not in ("call", "indices"):
+            del frames[position:]
+            return
+        if own is not None and kind not in ("call", "choice", "indices"):
+            return
+
+
+def _inside(token: Token, offset: int) -> bool:
+    """Whether an offset is within a token, which for a comment and an unclosed string includes its end."""
+    end = _start(token) + len(token.value)
+    if token.type == "BAD" and not token.value.startswith('"'):
+        return False
+    return _start(token) < offset < end or (offset == end and token.type != "STRING")
+
+
+def _start(token: Token) -> int:
+    return token.start_pos or 0

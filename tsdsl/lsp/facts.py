@@ -1,0 +1,90 @@
+"""What the editor shows of a space: shapes, cost ranges and shares, each worked out when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+
+from tsdsl.analysis.lint import giga
+from tsdsl.analysis.network import Blueprint, Node
+from tsdsl.analysis.terms import CostTable
+from tsdsl.errors import RunError
+from tsdsl.operators.varying import maximum, minimum
+from tsdsl.space.model import Decision, Space
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of one space over all of its architectures."""
+
+    space: Space
+    _macs: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def table(self) -> CostTable:
+        """The costs of the whole space."""
+        return CostTable(Blueprint(self.space))
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, Node]:
+        return {node.name: node for node in self.table.network.nodes if node.kind in ("group", "head")}
+
+    def shape(self, path: str) -> str | None:
+        """The output of a group for one clip, C x T x H x W: `32..48 x 4 x 40 x 40`."""
+        node = self._nodes.get(path)
+        if node is None:
+            return None
+        low, high = minimum(node.shape.channels), maximum(node.shape.channels)
+        channels = str(low) if low == high else f"{low}..{high}"
+        return f"{channels} x {node.shape.frames} x {node.shape.height} x {node.shape.width}"
+
+    def macs(self, path: str) -> str | None:
+        """The multiply-adds of a group over all choices: `12.3 .. 45.6 MFLOPs`."""
+        node = self._nodes.get(path)
+        if node is None:
+            return None
+        if path not in self._macs:
+            self._macs[path] = macs_range(*self.table.node_bounds(node))
+        return self._macs[path]
+
+    def step_macs(self, step: int | None) -> str | None:
+        """The multiply-adds of all architectures after a step; None where they are too entangled to know."""
+        table = CostTable(self.table.blueprint, step)
+        try:
+            return macs_range(table.bound("macs", "min").value, table.bound("macs", "max").value)
+        except RunError:
+            return None
+
+    def existence(self, decision: Decision) -> Fraction:
+        """The share of the space's architectures in which a decision exists; 1 unless it is nested."""
+        restricted: dict[str, Decision] = {}
+        above = decision
+        while above.parent is not None:
+            parent = self.space.decision_by_path[above.parent.path]
+            restricted[parent.path] = parent.model_copy(update={"values": (above.parent.value,)})
+            above = parent
+        if not restricted:
+            return Fraction(1)
+        decisions = tuple(restricted.get(d.path, d) for d in self.space.decisions)
+        part = self.space.model_copy(update={"decisions": decisions})
+        count = part.count_architectures(tuple(d.path for d in decisions))
+        return Fraction(count, self.space.cardinality)
+
+
+def macs_range(low: int, high: int) -> str:
+    """`12.3 .. 45.6 MFLOPs`; one number where both are the same, both units where they differ."""
+    least, most = giga(low), giga(high)
+    if least == most:
+        return most
+    number, unit = least.split()
+    return f"{number if most.endswith(' ' + unit) else least} .. {most}"
+
+
+def approximate(count: int) -> str:
+    """A count for a reader: all digits up to a million, then `1.23e+27`."""
+    if count < 10**6:
+        return str(count)
+    return f"{Decimal(count):.2e}"

@@ -1,0 +1,213 @@
+"""The language server over stdio: converts the protocol's types to those of the features, and back."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+
+from tsdsl import __version__
+from tsdsl.errors import UsageError
+from tsdsl.lsp import completion, convert, formatting, highlight, hover, inlay, navigation, outline
+from tsdsl.lsp.positions import Encoding, Place, Positions
+from tsdsl.lsp.snapshot import Snapshot, take
+from tsdsl.source import SourceFile
+
+PAUSE_BEFORE_CHECKING_S = 0.1
+LARGEST_TEXT = 8 * 1024 * 1024
+
+
+class SpaceServer(LanguageServer):
+    """The open texts and what is known of each."""
+
+    def __init__(self) -> None:
+        # Whole texts, as pygls' own edits split lines at characters which the protocol does not.
+        super().__init__("tsdsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self.snapshots: dict[str, Snapshot] = {}
+        self.waiting: dict[str, asyncio.TimerHandle] = {}
+
+    def snapshot(self, uri: str) -> Snapshot:
+        """What is known of the text as it stands now; checked at most once for each version."""
+        text = self.workspace.get_text_document(uri).source
+        if len(text) > LARGEST_TEXT:
+            text = ""
+        known = self.snapshots.get(uri)
+        if known is None or known.source.text != text:
+            known = take(SourceFile(uri, text), known)
+            self.snapshots[uri] = known
+        return known
+
+    def positions(self, snapshot: Snapshot) -> Positions:
+        """Positions as the client counts them."""
+        encodings: dict[str | None, Encoding] = {"utf-8": "utf-8", "utf-32": "utf-32"}
+        encoding = self.workspace.position_encoding
+        return Positions(snapshot.source.text, encodings.get(str(getattr(encoding, "value", encoding)), "utf-16"))
+
+    def check_soon(self, uri: str) -> None:
+        """Publish diagnostics once nothing was typed for a moment."""
+        if uri in self.waiting:
+            self.waiting.pop(uri).cancel()
+        loop = asyncio.get_running_loop()
+        self.waiting[uri] = loop.call_later(PAUSE_BEFORE_CHECKING_S, self.publish, uri)
+
+    def publish(self, uri: str) -> None:
+        """Send the diagnostics of a text as it stands now."""
+        if uri in self.waiting:
+            self.waiting.pop(uri).cancel()
+        document = self.workspace.get_text_document(uri)
+        snapshot = self.snapshot(uri)
+        positions = self.positions(snapshot)
+        found = [convert.diagnostic_of(uri, positions, diagnostic) for diagnostic in snapshot.diagnostics]
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, document.version))
+
+    def forget(self, uri: str) -> None:
+        """Drop a closed text and its diagnostics."""
+        self.snapshots.pop(uri, None)
+        if uri in self.waiting:
+            self.waiting.pop(uri).cancel()
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+
+def build_server() -> SpaceServer:
+    """A server with all features."""
+    server = SpaceServer()
+    _follow_texts(server)
+    _explain(server)
+    _navigate(server)
+    _edit(server)
+    _paint(server)
+    return server
+
+
+def _follow_texts(server: SpaceServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def opened(ls: SpaceServer, params: types.DidOpenTextDocumentParams) -> None:
+        ls.publish(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def changed(ls: SpaceServer, params: types.DidChangeTextDocumentParams) -> None:
+        ls.check_soon(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def saved(ls: SpaceServer, params: types.DidSaveTextDocumentParams) -> None:
+        ls.publish(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def closed(ls: SpaceServer, params: types.DidCloseTextDocumentParams) -> None:
+        ls.forget(params.text_document.uri)
+
+
+def _explain(server: SpaceServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    def hovered(ls: SpaceServer, params: types.HoverParams) -> types.Hover | None:
+        snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        found = hover.hover(snapshot, offset)
+        if found is None:
+            return None
+        content = types.MarkupContent(types.MarkupKind.Markdown, found.markdown)
+        return types.Hover(content, convert.range_of(positions, found.span))
+
+    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
+    def hinted(ls: SpaceServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+        snapshot = ls.snapshot(params.text_document.uri)
+        positions = ls.positions(snapshot)
+        return [
+            types.InlayHint(
+                convert.position_of(positions, hint.offset), hint.label, padding_left=True, tooltip=inlay.TOOLTIP
+            )
+            for hint in inlay.inlay_hints(snapshot, convert.span_of(positions, params.range))
+        ]
+
+    @server.feature(
+        types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[" ", ".", "=", "{", "(", ",", "["])
+    )
+    def completed(ls: SpaceServer, params: types.CompletionParams) -> types.CompletionList:
+        snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        items = [
+            types.CompletionItem(
+                label=found.label,
+                kind=convert.SUGGESTIONS[found.kind],
+                detail=found.detail or None,
+                documentation=types.MarkupContent(types.MarkupKind.Markdown, found.documentation)
+                if found.documentation
+                else None,
+                sort_text=f"{number:03}",
+                text_edit=types.TextEdit(convert.range_of(positions, found.replaces), found.text),
+            )
+            for number, found in enumerate(completion.complete(snapshot, offset))
+        ]
+        return types.CompletionList(is_incomplete=False, items=items)
+
+
+def _navigate(server: SpaceServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_DEFINITION)
+    def defined(ls: SpaceServer, params: types.DefinitionParams) -> list[types.Location]:
+        snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        return convert.locations_of(params.text_document.uri, positions, navigation.definitions(snapshot.names, offset))
+
+    @server.feature(types.TEXT_DOCUMENT_REFERENCES)
+    def referred(ls: SpaceServer, params: types.ReferenceParams) -> list[types.Location]:
+        snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        with_declarations = params.context.include_declaration
+        found = navigation.references(snapshot.names, offset, with_declarations=with_declarations)
+        return convert.locations_of(params.text_document.uri, positions, found)
+
+    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
+    def outlined(ls: SpaceServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+        snapshot = ls.snapshot(params.text_document.uri)
+        return convert.symbols_of(ls.positions(snapshot), outline.symbols(snapshot.file))
+
+    @server.feature(types.TEXT_DOCUMENT_FOLDING_RANGE)
+    def folded(ls: SpaceServer, params: types.FoldingRangeParams) -> list[types.FoldingRange]:
+        snapshot = ls.snapshot(params.text_document.uri)
+        positions = ls.positions(snapshot)
+        found = []
+        for fold in outline.folds(snapshot.tokens):
+            first, last = positions.place(fold.span.start).line, positions.place(fold.span.end).line
+            if first < last:
+                found.append(types.FoldingRange(first, last, kind=types.FoldingRangeKind(fold.kind)))
+        return found
+
+
+def _edit(server: SpaceServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
+    def prepared(ls: SpaceServer, params: types.PrepareRenameParams) -> types.Range | None:
+        snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        found = navigation.renamable(snapshot.names, offset)
+        return convert.range_of(positions, found.span) if found is not None else None
+
+    @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
+    def renamed(ls: SpaceServer, params: types.RenameParams) -> types.WorkspaceEdit:
+        snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        try:
+            found = navigation.renamed(snapshot.names, offset, params.new_name)
+        except UsageError as error:
+            raise JsonRpcException(f"{error.message}: {error.help}", types.LSPErrorCodes.RequestFailed) from error
+        edits = [types.TextEdit(convert.range_of(positions, occurrence.span), params.new_name) for occurrence in found]
+        return types.WorkspaceEdit(changes={params.text_document.uri: edits})
+
+    @server.feature(types.TEXT_DOCUMENT_FORMATTING)
+    def formatted(ls: SpaceServer, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+        snapshot = ls.snapshot(params.text_document.uri)
+        positions = ls.positions(snapshot)
+        return [
+            types.TextEdit(convert.range_of(positions, replacement.span), replacement.text)
+            for replacement in formatting.formatting(snapshot.source)
+        ]
+
+
+def _paint(server: SpaceServer) -> None:
+    legend = types.SemanticTokensLegend(list(highlight.TOKEN_TYPES), list(highlight.TOKEN_MODIFIERS))
+
+    @server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, legend)
+    def painted(ls: SpaceServer, params: types.SemanticTokensParams) -> types.SemanticTokens:
+        snapshot = ls.snapshot(params.text_document.uri)
+        return types.SemanticTokens(convert.token_data(ls.positions(snapshot), highlight.highlights(snapshot)))
+
+
+def _at(ls: SpaceServer, uri: str, position: types.Position) -> tuple[Snapshot, Positions, int]:
+    snapshot = ls.snapshot(uri)
+    positions = ls.positions(snapshot)
+    return snapshot, positions, positions.offset(Place(position.line, position.character))
