@@ -235,3 +235,22 @@ def test_an_architecture_of_a_changed_space_is_refused(
     assert run(["train", "a.json", "--in", "micro.tsspace", "--data", str(clips), "-q"]) == 3
     assert "fingerprint" in capsys.readouterr().err
     assert not (folder / "train").exists()
+
+
+def test_pictures_of_an_architecture_and_of_what_differs_from_another(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in ("1", "2"):
+        assert run(["sample", "micro.tsspace", "--seed", seed, "--json"]) == 0
+        (folder / f"{seed}.json").write_text(capsys.readouterr().out)
+    assert run(["render", "1.json", "--in", "micro.tsspace", "--view", "figure"]) == 0
+    assert run(["render", "1.json", "--in", "micro.tsspace", "--view", "figure", "--theme", "dark", "-o", "d.pdf"]) == 0
+    assert run(["render", "1.json", "--in", "micro.tsspace", "--view", "figure", "--against", "2.json"]) == 0
+    assert (folder / "1-figure.svg").read_text().startswith("<svg")
+    assert "1.json" in (folder / "1-difference.svg").read_text()
+    assert (folder / "d.pdf").read_bytes().startswith(b"%PDF")
+    capsys.readouterr()
+    assert run(["render", "micro.tsspace", "--view", "figure"]) == 2
+    assert "a figure shows one architecture" in capsys.readouterr().err
+    assert run(["render", "1.json", "--in", "micro.tsspace", "--against", "2.json"]) == 2
+    assert "--against has no effect" in capsys.readouterr().err

@@ -1,21 +1,34 @@
-"""`tsdsl render`: the picture of a space, of an architecture or of what a run found."""
+"""`tsdsl render`: pictures of a space, of an architecture or of what a run found."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsdsl.cli.console import note
 from tsdsl.errors import UsageError
 
+if TYPE_CHECKING:
+    from tsdsl.cli.locate import LocatedSpace
+    from tsdsl.render.found import FoundModel
+    from tsdsl.render.theme import Theme
+
 
 class View(StrEnum):
     """What is drawn."""
 
     graph = "graph"
+    figure = "figure"
+
+
+class ThemeChoice(StrEnum):
+    """The ground that pictures stand on."""
+
+    light = "light"
+    dark = "dark"
 
 
 def render(
@@ -27,40 +40,49 @@ def render(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File ending in .svg, .png or .pdf.", show_default=False)
     ] = None,
+    theme: Annotated[ThemeChoice, typer.Option("--theme", help="Light or dark.")] = ThemeChoice.light,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", help="figure: another architecture or run, to show what differs.", show_default=False
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture.")] = None,
 ) -> None:
     """Draw a space with its choices, or an architecture with what was chosen; no Graphviz binary is needed."""
-    from tsdsl.cli.locate import BUILD, SPACE_FILE, find_space
+    from tsdsl.render.theme import THEMES
+
+    if against is not None and view is not View.figure:
+        raise UsageError(f"--against has no effect on --view {view}", help="add --view figure")
+    colours = THEMES[theme]
+    if view is View.figure:
+        _figure(what, output, colours, against, model, space, in_space)
+    else:
+        _graph(what, output, model, space, in_space)
+
+
+def _graph(what: str | None, output: Path | None, model: str | None, space: str | None, in_space: str | None) -> None:
+    from tsdsl.cli.locate import BUILD, find_space
     from tsdsl.cli.search import RUNS
     from tsdsl.render import draw_space, write_picture
 
-    path = Path(what) if what is not None else None
-    is_folder_of_space = path is not None and path.is_dir() and (path / "report.json").is_file()
-    is_architecture = (
-        path is not None
-        and not is_folder_of_space
-        and (path.is_dir() or (path.suffix == ".json" and path.name != SPACE_FILE))
-    )
-    if path is not None and is_architecture:
-        where = path if path.is_dir() else path.parent
-        _draw_architecture(path, output or where / f"{_stem(path)}.svg", model, in_space)
+    if what is not None and _is_architecture(Path(what)):
+        path = Path(what)
+        _draw_architecture(path, output or _beside(path, ""), model, in_space)
         return
     if model is not None:
         raise UsageError("--model scales an architecture, and none was given", help="give an architecture or a run")
     found = find_space(what, space)
     name = found.space.name
-    picture = output or (BUILD / name / "space.svg" if what is None or is_folder_of_space else Path(f"{name}.svg"))
+    is_compiled = what is None or (Path(what) / "report.json").is_file()
+    picture = output or (BUILD / name / "space.svg" if is_compiled else Path(f"{name}.svg"))
     write_picture(draw_space(found.space), picture)
     note(f"wrote {picture}: the space {name}")
     run = RUNS / name
     if what is None and output is None and any(run.glob("step*/architecture.json")):
         _draw_architecture(run, run / "architecture.svg", None, in_space)
-
-
-def _stem(path: Path) -> str:
-    return "architecture" if path.is_dir() else path.stem
 
 
 def _draw_architecture(path: Path, output: Path, model: str | None, in_space: str | None) -> None:
@@ -73,3 +95,84 @@ def _draw_architecture(path: Path, output: Path, model: str | None, in_space: st
     write_picture(draw_architecture(located.space, architecture, Blueprint(located.space, scale=scale)), output)
     found_by = f"as step {architecture.step} left it" if architecture.step is not None else "complete"
     note(f"wrote {output}: an architecture of {located.space.name}, {found_by}")
+
+
+def _figure(
+    what: str | None,
+    output: Path | None,
+    theme: Theme,
+    against: Path | None,
+    model: str | None,
+    space: str | None,
+    in_space: str | None,
+) -> None:
+    from tsdsl.render import draw_difference, draw_figure, write_picture
+
+    found, located, path = _found(what, model, space, in_space)
+    if against is None:
+        picture = output or (_beside(path, "-figure") if path else Path(f"{located.space.name}-figure.svg"))
+        scaled = f" as model {model}" if model else ""
+        title = f"{located.space.name}{scaled}" + (f": {path}" if path else "")
+        write_picture(draw_figure(found, title, theme), picture)
+        note(f"wrote {picture}: an architecture of {located.space.name}{scaled}")
+        return
+    other, other_located, _ = _found(str(against), model, None, in_space)
+    if other_located.space.fingerprint != located.space.fingerprint:
+        raise UsageError(
+            f"{against}: is an architecture of {other_located.space.name} ({other_located.space.fingerprint}), "
+            f"not of {located.space.name} ({located.space.fingerprint})",
+            help="compare two architectures of one space",
+        )
+    picture = output or (_beside(path, "-difference") if path else Path(f"{located.space.name}-difference.svg"))
+    write_picture(draw_difference(found, other, (str(path or what), str(against)), theme), picture)
+    note(f"wrote {picture}: what differs between {path or what} and {against}")
+
+
+def _found(
+    what: str | None, model: str | None, space: str | None, in_space: str | None
+) -> tuple[FoundModel, LocatedSpace, Path | None]:
+    """The architecture meant, at the scale meant, its space, and its file or run where it has one.
+
+    Raises:
+        UsageError: a space with decisions was given, or none of it was found yet.
+    """
+    from tsdsl.analysis.network import UNSCALED, Blueprint
+    from tsdsl.cli.locate import find_architecture, find_scale, find_space
+    from tsdsl.cli.search import RUNS
+    from tsdsl.render.found import found_model
+    from tsdsl.space.architecture import Architecture
+
+    path = Path(what) if what is not None and _is_architecture(Path(what)) else None
+    if path is None:
+        located = find_space(what, space)
+        run = RUNS / located.space.name
+        if what is None and any(run.glob("*/architecture.json")):
+            path = run
+        elif located.space.decisions:
+            raise UsageError(
+                f"a figure shows one architecture, and {located.label} is a space",
+                help="give an architecture, such as one of `tsdsl sample SPACE --json > a.json`, or a run",
+            )
+    if path is not None:
+        architecture, located = find_architecture(path, in_space)
+    else:
+        name, fingerprint = located.space.name, located.space.fingerprint
+        architecture = Architecture(space=name, fingerprint=fingerprint, decisions={})
+    scale = find_scale(located.space, model) or UNSCALED
+    return found_model(Blueprint(located.space, scale=scale), architecture), located, path
+
+
+def _is_architecture(path: Path) -> bool:
+    """Whether a path means an architecture: its file, or a run that found one."""
+    from tsdsl.cli.locate import SPACE_FILE
+
+    if path.is_dir():
+        return not (path / "report.json").is_file()
+    return path.suffix == ".json" and path.name != SPACE_FILE
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """The default picture of an architecture: in a run's folder, or beside a file."""
+    if path.is_dir():
+        return path / f"{suffix.removeprefix('-') or 'architecture'}.svg"
+    return path.parent / f"{path.stem}{suffix}.svg"

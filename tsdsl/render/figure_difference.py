@@ -1,0 +1,174 @@
+"""The difference of two architectures as a figure: what changed stands out, what did not is pale.
+
+A group that differs shows two boxes, A at the left and B at the right, and every changed number as `old → new`. A
+fusion or attention that only one of them has carries that one's letter or stands on its box. Own design.
+"""
+
+from __future__ import annotations
+
+from tsdsl.analysis.lint import giga
+from tsdsl.render import svg
+from tsdsl.render.figure import (
+    BOX_WIDTH,
+    MARGIN,
+    TALLEST_BOX,
+    Layout,
+    Line,
+    draw_arrow,
+    draw_box,
+    draw_legend,
+    ground,
+    kernel_text,
+    lay_out,
+)
+from tsdsl.render.font import shortened, text_width_px
+from tsdsl.render.found import Box, FoundModel, Place
+from tsdsl.render.theme import LIGHT, Theme
+
+PITCH, UNDER_ROW, PAIR_GAP = 92.0, 62.0, 6.0
+PALE = 0.3
+ABSENT = "–"
+LETTERS = ("A", "B")
+
+
+def draw_difference(
+    first: FoundModel, second: FoundModel, names: tuple[str, str] = ("first", "second"), theme: Theme = LIGHT
+) -> str:
+    """The picture of what differs between two architectures of one space, as SVG text.
+
+    `names` say in the heading which is A and which is B.
+    """
+    models = (first, second)
+    layout = lay_out(models, PITCH, UNDER_ROW)
+    changes = changed_boxes(first, second)
+    changed_arrows = _kinds(first) ^ _kinds(second)
+    heading = (
+        f"{shortened(first.space, 400, 15, bold=True)}: two architectures differ in {_counted(len(changes), 'group')}"
+    )
+    heading += f" and {_counted(len(changed_arrows), 'fusion arrow')}"
+    parts = _headings(models, names, heading, layout, theme)
+    frames = {**second.frames, **first.frames}
+    for line in layout.lines:
+        parts += ground(layout, line, frames, theme)
+        for stream in layout.streams:
+            for place in line.places:
+                pair = (first.box_at.get((stream, place)), second.box_at.get((stream, place)))
+                parts += _group(layout, line, place, stream, pair, (stream, place) in changes, theme)
+        parts += _arrows(layout, line, first, second, theme)
+    legend, height = draw_legend(models, layout, theme)
+    spoken = f"{heading}. " + "; ".join(_spoken(first, second, key) for key in changes)
+    return svg.document(layout.width, layout.bottom + height, spoken, [*parts, *legend], theme)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def changed_boxes(first: FoundModel, second: FoundModel) -> list[tuple[str, Place]]:
+    """The streams and places of the groups that differ in what was chosen for them; costs do not count."""
+    keys = dict.fromkeys([*first.box_at, *second.box_at])
+    return [key for key in keys if _chosen(first.box_at.get(key)) != _chosen(second.box_at.get(key))]
+
+
+def _chosen(box: Box | None) -> tuple[object, ...] | None:
+    if box is None:
+        return None
+    return (box.operator, box.num_blocks, box.kernel, box.expansion, box.channels, box.attention)
+
+
+def _headings(
+    models: tuple[FoundModel, FoundModel],
+    names: tuple[str, str],
+    heading: str,
+    layout: Layout,
+    theme: Theme,
+) -> list[str]:
+    parts = [svg.text(MARGIN, 26, heading, theme.text, 15, bold=True, width_px=layout.width - 2 * MARGIN)]
+    each = (layout.width - 2 * MARGIN) / 2
+    for number, (letter, name, model) in enumerate(zip(LETTERS, names, models, strict=True)):
+        facts = f": {giga(model.macs)}, {model.params / 1e6:.3g} M parameters"
+        short = shortened(name, each - 40 - text_width_px(facts, 12), 12)
+        x = MARGIN + number * each
+        parts.append(svg.text(x, 44, letter, theme.mark, 12, bold=True))
+        parts.append(svg.text(x + 14, 44, short + facts, theme.text, 12))
+    return parts
+
+
+def _group(
+    layout: Layout,
+    line: Line,
+    place: Place,
+    stream: str,
+    pair: tuple[Box | None, Box | None],
+    is_changed: bool,
+    theme: Theme,
+) -> list[str]:
+    left, middle = line.lefts[place], layout.middle(line, stream)
+    centre = left + PITCH / 2
+    if not is_changed:
+        box = pair[0]
+        if box is None:
+            return []
+        height = layout.box_height(box.expansion)
+        ground_of_box = svg.rect(centre - BOX_WIDTH / 2, middle - height / 2, BOX_WIDTH, height, theme.band)
+        pale = svg.faded(draw_box(box, centre - BOX_WIDTH / 2, middle, BOX_WIDTH, height, theme), PALE)
+        same = svg.text(centre, middle + TALLEST_BOX / 2 + 27, str(box.channels), theme.muted, 11, "middle")
+        return [ground_of_box, pale, same]
+    parts = []
+    width = (BOX_WIDTH + 20 - PAIR_GAP) / 2
+    for number, box in enumerate(pair):
+        x = centre - width - PAIR_GAP / 2 + number * (width + PAIR_GAP)
+        letter_y = middle + TALLEST_BOX / 2 + 12
+        parts.append(svg.text(x + width / 2, letter_y, LETTERS[number], theme.mark, 11, "middle", bold=True))
+        if box is None:
+            parts.append(svg.rect(x, middle - 8, width, 16, theme.background, theme.muted, radius=2, dash="3 3"))
+        else:
+            parts += draw_box(box, x, middle, width, layout.box_height(box.expansion), theme)
+    y = middle + TALLEST_BOX / 2 + 27
+    for words, differs in _lines(*pair):
+        size = 12 if words.replace(" → ", "").isdigit() else 10
+        colour = theme.text if differs else theme.muted
+        parts.append(svg.text(centre, y, words, colour, size, "middle", bold=differs, width_px=PITCH - 4))
+        y += 12.5
+    return parts
+
+
+def _lines(first: Box | None, second: Box | None) -> list[tuple[str, bool]]:
+    """Channels, kernel and expansion of both, one value where they agree."""
+    lines = []
+    for pair in (
+        tuple(str(box.channels) if box else ABSENT for box in (first, second)),
+        tuple(kernel_text(box.kernel) if box and box.kernel else ABSENT for box in (first, second)),
+        tuple(f"e {box.expansion:g}" if box and box.expansion is not None else ABSENT for box in (first, second)),
+    ):
+        if first is None or second is None or pair[0] == pair[1]:
+            words = next((word for word in pair if word != ABSENT), ABSENT)
+            lines += [(words, first is None or second is None)] if words != ABSENT else []
+        else:
+            lines.append((f"{pair[0]} → {pair[1].removeprefix('e ')}", True))
+    return lines
+
+
+def _arrows(layout: Layout, line: Line, first: FoundModel, second: FoundModel, theme: Theme) -> list[str]:
+    """Arrows that both have, pale; those of one of them with its letter."""
+    kept = _kinds(first) & _kinds(second)
+    parts = []
+    for model, letter, shift in ((first, LETTERS[0], -6.0), (second, LETTERS[1], 6.0)):
+        for arrow in model.arrows:
+            if arrow.place not in line.lefts:
+                continue
+            if (arrow.path, arrow.operator) not in kept:
+                parts += draw_arrow(layout, line, arrow, theme, shift, letter)
+            elif model is first:
+                parts.append(svg.faded(draw_arrow(layout, line, arrow, theme), PALE))
+    return parts
+
+
+def _kinds(model: FoundModel) -> set[tuple[str, str]]:
+    return {(arrow.path, arrow.operator) for arrow in model.arrows}
+
+
+def _spoken(first: FoundModel, second: FoundModel, key: tuple[str, Place]) -> str:
+    boxes = (first.box_at.get(key), second.box_at.get(key))
+    path = next(box.path for box in boxes if box is not None)
+    return f"{path}: " + ", ".join(words for words, differs in _lines(*boxes) if differs)

@@ -1,0 +1,143 @@
+"""One architecture as pictures show it: a box for each group, an arrow for each fusion, where attention stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from tsdsl.analysis.cost import node_cost, plain
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.reading import concrete_reading
+from tsdsl.operators.registry import BLOCKS
+from tsdsl.operators.schema import Setting
+from tsdsl.operators.varying import fixed
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Space
+
+Place = tuple[int, int]
+"""A stage and a group within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A group: its operator, kernel as (t, h, w), expansion where it has one, output shape (C, T, H, W) and cost.
+
+    `attention` are the operators that stand at its end; `macs` leave their cost out.
+    """
+
+    path: str
+    stream: str
+    place: Place
+    operator: str
+    num_blocks: int
+    kernel: tuple[int, int, int] | None
+    expansion: float | None
+    shape: tuple[int, int, int, int]
+    macs: int
+    attention: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """Output channels."""
+        return self.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """What one stream receives from another at the end of a group, and by which operator."""
+
+    path: str
+    source: str
+    target: str
+    place: Place
+    operator: str
+    macs: int
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """An architecture at one scale. `frames` has every stream that is present, in the space's order."""
+
+    space: str
+    size_px: int
+    macs: int
+    params: int
+    frames: Mapping[str, int]
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+
+    @cached_property
+    def box_at(self) -> Mapping[tuple[str, Place], Box]:
+        """Every box by its stream and place."""
+        return {(box.stream, box.place): box for box in self.boxes}
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """All places at which a group of any stream stands, in order."""
+        return tuple(sorted({box.place for box in self.boxes}))
+
+
+def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
+    """An architecture as its blueprint scales it."""
+    space = blueprint.space
+    network = blueprint.network(architecture.decisions, architecture.step)
+    costs = {node.name: plain(node_cost(node)) for node in network.nodes}
+    reading = concrete_reading(architecture.decisions)
+    groups = {group.path: group for stream in space.streams for group in stream.groups}
+    slots = {slot.path: slot for slot in space.fusions}
+    attention_at = _attention(space, {n.part: tuple(b.name for b in n.blocks) for n in network.nodes})
+    boxes, arrows = [], []
+    for node in network.nodes:
+        if node.kind == "group":
+            group = groups[node.name]
+            settings = reading.settings(BLOCKS[group.operator].attributes, group.attributes).values
+            shape = (fixed(node.shape.channels), node.shape.frames, node.shape.height, node.shape.width)
+            expansion = settings.get("expansion", settings.get("ratio"))
+            boxes.append(
+                Box(
+                    path=node.name,
+                    stream=node.part,
+                    place=(group.stage, group.index),
+                    operator=group.operator,
+                    num_blocks=len(node.blocks),
+                    kernel=kernel_of(settings),
+                    expansion=float(expansion) if isinstance(expansion, int | float) else None,
+                    shape=shape,
+                    macs=costs[node.name][0],
+                    attention=attention_at.get(node.name, ()),
+                )
+            )
+        elif node.kind == "fusion":
+            slot = slots[node.part]
+            operator = node.name.removeprefix(node.part + ".")
+            place = (slot.stage, slot.group)
+            arrows.append(Arrow(slot.path, slot.source, slot.target, place, operator, costs[node.name][0]))
+    return FoundModel(
+        space=space.name,
+        size_px=network.size,
+        macs=sum(macs for macs, _, _ in costs.values()),
+        params=sum(params for _, params, _ in costs.values()),
+        frames={node.part: node.shape.frames for node in network.nodes if node.kind == "input"},
+        boxes=tuple(boxes),
+        arrows=tuple(arrows),
+    )
+
+
+def kernel_of(settings: Mapping[str, Setting]) -> tuple[int, int, int] | None:
+    """The kernel of a group as (t, h, w), from `kernel` or from `t` and `k`; None where it has none."""
+    kernel = settings.get("kernel", (settings.get("t"), settings.get("k"), settings.get("k")))
+    if isinstance(kernel, tuple) and len(kernel) == 3:
+        t, h, w = kernel
+        if isinstance(t, int) and isinstance(h, int) and isinstance(w, int):
+            return t, h, w
+    return None
+
+
+def _attention(space: Space, operators: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The attention operators at the end of each group, by the group's path."""
+    found: dict[str, tuple[str, ...]] = {}
+    for slot in space.attentions:
+        path = f"{slot.stream}.stage{slot.stage}.group{slot.group}"
+        found[path] = found.get(path, ()) + operators.get(slot.path, ())
+    return found
