@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from tsdsl.analysis.batch_costs import BatchCosts
 from tsdsl.analysis.budget_sampling import WindowSampler, uniform_within
 from tsdsl.analysis.counting import counts
+from tsdsl.analysis.elimination import optimum
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.ranking import Ranking
@@ -43,19 +46,46 @@ def sample_architectures(
         RunError: the window was missed again and again, and counting what is in it takes too long.
     """
     free = FreeSpace(CostTable(Blueprint(space), step))
-    low, high = free.table.bound("macs", "min").value, free.table.bound("macs", "max").value
-    least, most = least_macs or 0, high if most_macs is None else most_macs
-    if least <= low and most >= high:
-        batches = _uniform(free, seed)
-    else:
-        sampler = uniform_within(free, least, most)
+    draws = UniformDraws(free, least_macs or 0, most_macs)
+    yield from islice(_architectures(free, draws.batches(seed), seed), count)
+
+
+@dataclass(frozen=True, eq=False)
+class UniformDraws:
+    """Index rows of a free space, uniform within a window of multiply-adds; prepared once, drawn with any seed.
+
+    `most_macs` None is no upper end.
+
+    Raises, when first drawn from:
+        UsageError: no architecture is in the window; the message has the true minimum and maximum.
+        RunError: the window was missed again and again, and counting what is in it takes too long.
+    """
+
+    free: FreeSpace
+    least_macs: int = 0
+    most_macs: int | None = None
+
+    def batches(self, seed: int) -> Iterator[Array]:
+        """Batches of rows without end; the first rows that a seed gives are always the same."""
+        if isinstance(self._source, Ranking):
+            return _ranked(self._source, seed)
+        return self._source.rows(np.random.default_rng(seed))
+
+    @cached_property
+    def _source(self) -> Ranking | WindowSampler:
+        free = self.free
+        low, high = int(optimum(free.costs(), "min").value), int(optimum(free.costs(), "max").value)
+        most = high if self.most_macs is None else self.most_macs
+        if self.least_macs <= low and most >= high:
+            return Ranking(free)
+        sampler = uniform_within(free, self.least_macs, most)
         if _is_empty(free, sampler):
             raise UsageError(
-                f"no architecture of {space.name} has between {least:,} and {most:,} multiply-adds",
+                f"no architecture of {free.table.blueprint.space.name} has between {self.least_macs:,} and {most:,} "
+                "multiply-adds",
                 help=f"they have from {low:,} to {high:,}",
             )
-        batches = sampler.rows(np.random.default_rng(seed))
-    yield from islice(_architectures(free, batches, seed), count)
+        return sampler
 
 
 def _is_empty(free: FreeSpace, sampler: WindowSampler) -> bool:
@@ -68,9 +98,9 @@ def _is_empty(free: FreeSpace, sampler: WindowSampler) -> bool:
     return counted.work(sampler.most) <= MOST_WORK and counted.within(sampler.least, sampler.most) == 0
 
 
-def _uniform(free: FreeSpace, seed: int) -> Iterator[Array]:
+def _ranked(ranking: Ranking, seed: int) -> Iterator[Array]:
     """Batches of index rows, uniform over a whole free space."""
-    ranking, generator = Ranking(free), random.Random(seed)
+    generator = random.Random(seed)
     while True:
         yield np.array([ranking.row(generator.randrange(ranking.total)) for _ in range(ROWS_A_BATCH)])
 

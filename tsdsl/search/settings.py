@@ -13,6 +13,8 @@ from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import UsageError
 from tsdsl.search.importance import AccuracyWeights, Reduction
 
+Method = Literal["parsec", "random", "evolution", "single_path"]
+
 LR_BATCH_SIZE = 256
 """The batch size that `weight_lr` is meant for; it is scaled in proportion (SlowFast's linear rule)."""
 
@@ -24,6 +26,25 @@ class SearchSettings(BaseModel):
 
     seed: int = Field(default=0, ge=0)
     """All randomness derives from it. Own choice."""
+
+    method: Method = "parsec"
+    """`parsec` (paper), or one of the baselines on the same clips and within the same target: `random` and
+    `evolution` train the weights on K uniform architectures a batch and measure `evaluations` of them;
+    `single_path` trains on one uniform architecture a batch (SPOS, Guo et al. 2020), then evolves. The baselines
+    have no alpha: its settings and `hinge`, `budget` and `warmup_epochs` have no effect on them."""
+
+    evaluations: int = Field(default=200, ge=1)
+    """Architectures that a baseline measures once the weights are trained. No effect on `parsec`. Own choice."""
+
+    population: int = Field(default=20, ge=1)
+    """Of evolution: how many of the newest are alive. Own choice, for a few hundred evaluations; Real et al. 100."""
+
+    tournament: int = Field(default=5, ge=1)
+    """Of evolution: the best of how many is mutated. A quarter of the population, as in Real et al."""
+
+    scoring_batches: int | None = Field(default=None, ge=1)
+    """Batches of the validation half on which a baseline measures an architecture, the same for all; None for the
+    whole half. BN takes each batch's statistics. No effect on `parsec`, which scores one batch. Own choice."""
 
     samples: int | Literal["adaptive"] = 8
     """Architectures K sampled for each batch, at least 2. The paper does not give its number; 8 keeps a
