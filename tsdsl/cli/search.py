@@ -30,6 +30,12 @@ def search(
         Path | None, typer.Option("--run", help="Folder of the run; default runs/<space>.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    method: Annotated[
+        str | None, typer.Option("--method", help="parsec, or a baseline: random, evolution or single_path.")
+    ] = None,
+    evaluations: Annotated[
+        int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Instead of the step's own.")] = None,
     samples: Annotated[int | None, typer.Option("--samples", help="Architectures K a batch, at least 2.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips a batch.")] = None,
@@ -52,7 +58,7 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Search a space with PARSEC; the same command goes on after an interruption."""
+    """Search a space with PARSEC or a baseline; the same command goes on after an interruption."""
     from tsdsl.cli.locate import find_space
     from tsdsl.cli.settings_flags import describe_settings
     from tsdsl.engine.progress import Progress
@@ -65,7 +71,8 @@ def search(
     which = parsed_step(step)
     found = find_space(space, name).space
     folder = run or RUNS / found.name
-    given = {"epochs": epochs, "samples": samples, "batch_size": batch_size, "seed": seed, "budget": budget}
+    given = {"method": method, "evaluations": evaluations, "epochs": epochs, "samples": samples}
+    given |= {"batch_size": batch_size, "seed": seed, "budget": budget}
     chosen = {key: value for key, value in given.items() if value is not None} | parsed_settings(settings or [])
     with Progress(quiet=quiet) as progress:
         result = search_space(

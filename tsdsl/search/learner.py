@@ -25,6 +25,7 @@ from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
 from tsdsl.lowering.parameters import network_parameters
 from tsdsl.lowering.supernet import Supernet
+from tsdsl.search.candidates import WithinTarget, drawn
 from tsdsl.search.conditioned import Conditioned, require_target
 from tsdsl.search.distribution import Distribution
 from tsdsl.search.flops import StepFlops
@@ -70,8 +71,9 @@ class StepLearner:
         self.step, self.settings, self.device = step, settings, device
         self.flops, self.target_macs = flops, target_macs
         self.distribution = distribution
+        self.candidates = WithinTarget(flops, target_macs)
         self.within = None if target_macs is None else Conditioned(distribution, flops, target_macs)
-        if settings.budget == "condition":
+        if settings.budget == "condition" and self.learns_alpha:
             require_target(step, target_macs)
         self.supernet = Supernet(blueprint, seed=settings.seed).to(device)
         self.base_lr = settings.weight_lr * settings.batch_size / LR_BATCH_SIZE
@@ -90,8 +92,15 @@ class StepLearner:
         )
         self.adam = torch.optim.Adam([distribution.logits], lr=settings.alpha_lr, weight_decay=0.0)
 
+    @property
+    def learns_alpha(self) -> bool:
+        """Whether alpha moves; in the baselines it stays uniform."""
+        return self.settings.method == "parsec"
+
     def num_samples(self) -> int:
         """K for the distribution as it is."""
+        if self.settings.method == "single_path":
+            return 1
         if self.settings.samples == "adaptive":
             return adaptive_samples(self.distribution.entropy())
         return self.settings.samples
@@ -217,6 +226,8 @@ class StepLearner:
 
     def _samples(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
+        if not self.learns_alpha:
+            return drawn(self.candidates, self.num_samples(), derived_seed(self.settings.seed, *names))
         if self._conditioned is not None:
             return self._conditioned.sample(self.num_samples(), derived_seed(self.settings.seed, *names))
         return self.distribution.sample(self.num_samples(), generator(self.settings.seed, *names))

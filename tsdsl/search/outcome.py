@@ -1,7 +1,7 @@
 """What a step of the search found: chosen, measured and written so that it can be verified.
 
 STEP/weights.safetensors   the supernet's shared weights, from which the next step goes on
-STEP/architecture.json     the most probable architecture within the step's target
+STEP/architecture.json     the architecture found, within the step's target
 STEP/result.json           the numbers; there only once the step is finished
 """
 
@@ -27,9 +27,10 @@ from tsdsl.lowering.supernet import extract
 from tsdsl.lowering.weights import save_model
 from tsdsl.search.clips import SearchClips, first_clips
 from tsdsl.search.learner import StepLearner
-from tsdsl.search.settings import StepSettings
+from tsdsl.search.selection import select
+from tsdsl.search.settings import Method, StepSettings
 from tsdsl.search.step import Tally
-from tsdsl.search.within_target import Found, Road, most_probable_within
+from tsdsl.search.within_target import Found, Road
 from tsdsl.space.architecture import Architecture, StepRecord, canonical
 from tsdsl.space.model import Frozen, Space
 
@@ -38,14 +39,15 @@ class SearchResult(Frozen):
     """A finished step.
 
     `flops` are multiply-adds of one clip at the space's size and number of classes; `entropy` is in nats,
-    over the step's decisions; `seconds` and `samples` (architectures trained or scored) are sums over all
-    processes that worked on it. `accuracy` is video-level, on the half that alpha learned from, after
-    recalibrating BN, with `views` views a video. `selection` says how the architecture was picked, see
-    `Found`; `gap_nats` is above 0 only where that was cut off. `skipped` are clips that could not be read, with
-    the reason, as met by the process that finished the step.
+    over the step's decisions (uniform in the baselines, which have no alpha); `seconds` and `samples`
+    (architectures trained or scored) are sums over all processes that worked on it. `accuracy` is video-level,
+    on the half that alpha learned from, after recalibrating BN, with `views` views a video. `selection` says how
+    the architecture was picked, see `Found`; `gap_nats` is above 0 only where that was cut off. `skipped` are clips
+    that could not be read, with the reason, as met by the process that finished the step.
     """
 
     step: int | str
+    method: Method = "parsec"
     architecture: Path
     flops: int
     target: int | None
@@ -79,7 +81,7 @@ def finish(
         UsageError: no architecture is within the target.
         InterruptedRunError: a signal asked to stop meanwhile; the same command does this part again.
     """
-    found = most_probable_within(learner.distribution, learner.flops, settings.target_macs)
+    found = select(learner, clips, settings, tally, folder, progress, request)
     entropy = learner.distribution.entropy()
     name: int | str = "joint" if step is None else step
     macs, params, _ = plain(network_cost(Blueprint(space).network(found.decisions, step)))
@@ -102,6 +104,7 @@ def finish(
     write_json(folder.architecture, architecture.model_dump(mode="json"))
     result = SearchResult(
         step=name,
+        method=settings.method,
         architecture=folder.architecture,
         flops=macs,
         target=settings.target_macs,

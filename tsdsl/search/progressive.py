@@ -21,6 +21,7 @@ from tsdsl.lowering.weights import read_tensors
 from tsdsl.search.clips import SearchClips, open_search_dataset, split_clips
 from tsdsl.search.conditioned import require_target
 from tsdsl.search.distribution import Distribution, step_variables
+from tsdsl.search.evaluation_log import EVALUATIONS_NAME
 from tsdsl.search.flops import step_flops
 from tsdsl.search.importance import require_samples
 from tsdsl.search.learner import StepLearner
@@ -70,9 +71,9 @@ def search(
     steps = _steps(space, step)
     for number in steps:
         given = settings or recorded_settings(run, space, number) or SearchSettings()
-        if given.samples != "adaptive":
+        if given.samples != "adaptive" and given.method == "parsec":
             require_samples(given.samples)
-        if given.budget == "condition":
+        if given.budget == "condition" and given.method == "parsec":
             require_target(number, _target(space, number))
     place = choose_device(device)
     display = progress or Progress(quiet=True)
@@ -143,6 +144,7 @@ def _search_step(
     if not folder.checkpoints.exists():
         # Nothing has been learned yet, as after running out of memory: other settings may be tried.
         folder.settings.unlink(missing_ok=True)
+        (folder.path / EVALUATIONS_NAME).unlink(missing_ok=True)
     folder.record_settings(STEP_KIND, recorded)
     distribution = Distribution.uniform(variables)
     learner = StepLearner(blueprint, step, distribution, flops, target_macs, settings, device)

@@ -148,7 +148,7 @@ def run_step(
             fraction = iteration / total
             try:
                 batch = next(training)
-                scoring_batch = next(validation) if iteration >= warmup else None
+                scoring_batch = next(validation) if learner.learns_alpha and iteration >= warmup else None
             except StopRequestedError:
                 # What an unfinished iteration learned must not be saved; its batches come again.
                 if iteration > last_saved:

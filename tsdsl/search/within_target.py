@@ -23,7 +23,7 @@ from tsdsl.search.distribution import Distribution
 from tsdsl.search.flops import StepFlops
 from tsdsl.space.model import Value
 
-Road = Literal["argmax", "exact", "node limit"]
+Road = Literal["argmax", "exact", "node limit", "best seen"]
 
 NODE_LIMIT = 100_000
 BISECTIONS = 40
@@ -38,7 +38,7 @@ class Found:
 
     `argmax`: the most probable of all, which is within the target. `exact`: the most probable within
     the target, proven. `node limit`: the best found when the search was cut off; nothing within the target
-    is more probable by more than `gap_nats`.
+    is more probable by more than `gap_nats`. `best seen`: the most accurate of those that a baseline measured.
     """
 
     decisions: dict[str, Value]
