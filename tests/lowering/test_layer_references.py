@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tsdsl.analysis.parameters import shape
 from tsdsl.lowering.ops.norm import EPSILON, batch_statistics
-from tsdsl.lowering.parameters import shape
 from tsdsl.lowering.run import Context, run_layer
 from tsdsl.operators.layers import (
     Activation,

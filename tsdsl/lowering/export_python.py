@@ -18,11 +18,11 @@ from torch import nn
 
 from tsdsl.analysis.cost import network_cost, plain
 from tsdsl.analysis.network import Network, Node
+from tsdsl.analysis.parameters import block_prefix
 from tsdsl.errors import UsageError
 from tsdsl.lowering import exported_blocks
 from tsdsl.lowering.export_expressions import Expression, expression
 from tsdsl.lowering.model import Model
-from tsdsl.lowering.parameters import block_prefix
 from tsdsl.space.architecture import Architecture
 
 MEAN, STD = 0.45, 0.225

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from tsdsl.analysis.cost import Cost, network_cost
 from tsdsl.analysis.network import Network
+from tsdsl.analysis.parameters import shape
 from tsdsl.errors import RunError
-from tsdsl.lowering.parameters import ParameterKind, parameter_kinds, shape
+from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import grow, submodule
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from tsdsl.analysis.network import Blueprint, Network
+from tsdsl.analysis.parameters import extents, network_parameters
 from tsdsl.errors import UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.ops.norm import batch_statistics
-from tsdsl.lowering.parameters import ParameterKind, extents, network_parameters, parameter_kinds
+from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
 from tsdsl.lowering.slices import Region, add, region, take
 from tsdsl.lowering.tree import grow

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tsdsl.analysis.network import Network
+from tsdsl.analysis.parameters import NamedLayer, named_layers
 from tsdsl.lowering.ops.norm import EPSILON, MOMENTUM
-from tsdsl.lowering.parameters import NamedLayer, initial, named_layers
+from tsdsl.lowering.parameters import initial
 from tsdsl.operators.layers import BatchNorm, Convolution, Layer, Parameter
 
 SizesOf = Callable[[Parameter], tuple[int, ...]]

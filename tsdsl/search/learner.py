@@ -17,13 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.parameters import network_parameters
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
 from tsdsl.engine.randomness import derived_seed, generator, seed_torch
 from tsdsl.engine.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
-from tsdsl.lowering.parameters import network_parameters
 from tsdsl.lowering.supernet import Supernet
 from tsdsl.search.candidates import WithinTarget, drawn
 from tsdsl.search.conditioned import Conditioned, require_target
