@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tsdsl.data.augment import View, centre_view, crop, draw_training_view, normalise, resize_short_side
+from tsdsl.data.augment import View, centre_view, cut, draw_training_view, normalise
 from tsdsl.data.augment import test_views as views_of_test
 from tsdsl.data.settings import ClipSettings
 
@@ -21,29 +21,31 @@ def test_crops_lie_where_their_shares_say() -> None:
     frames = ramp_THWC(20, 40)
     corners = []
     for share in (0.0, 0.5, 1.0):
-        clip_CTHW = crop(frames, View(20, 20, share, share))
-        assert clip_CTHW.shape == (3, 2, 20, 20)
-        corners.append((int(clip_CTHW[0, 0, 0, 0]), int(clip_CTHW[1, 0, 0, 0])))
+        cut_THWC = cut(frames, View(20, 20, share, share))
+        assert cut_THWC.shape == (2, 20, 20, 3)
+        corners.append((int(cut_THWC[0, 0, 0, 0]), int(cut_THWC[0, 0, 0, 1])))
     assert corners == [(0, 0), (0, 10), (0, 20)]
 
 
 def test_a_flip_mirrors_columns_only() -> None:
     frames = ramp_THWC(8, 8)
-    plain, mirrored = crop(frames, View(8, 8)), crop(frames, View(8, 8, flip=True))
-    assert torch.equal(mirrored, plain.flip(3))
-    assert torch.equal(mirrored[0], plain[0])
+    plain, mirrored = cut(frames, View(8, 8)), cut(frames, View(8, 8, flip=True))
+    assert torch.equal(mirrored, plain.flip(2))
+    assert torch.equal(mirrored[..., 0], plain[..., 0])
 
 
-def test_resize_keeps_uint8_and_the_aspect() -> None:
-    resized = resize_short_side(ramp_THWC(30, 40), 15)
-    assert resized.shape == (2, 15, 20, 3)
-    assert resized.dtype == torch.uint8
-    assert resize_short_side(ramp_THWC(40, 30), 15).shape == (2, 20, 15, 3)
-
-
-def test_resize_to_the_same_size_changes_nothing() -> None:
-    frames = ramp_THWC(30, 40)
-    assert resize_short_side(frames, 30) is frames
+@pytest.mark.parametrize("short_side_px", [15, 30, 48])
+def test_a_crop_shows_what_lies_there_when_the_whole_frame_is_resized(short_side_px: int) -> None:
+    frames = ramp_THWC(30, 40) * 4
+    size_px = short_side_px * 2 // 3
+    shown = cut(frames, View(short_side_px, size_px, 0.5, 1.0)).float()
+    assert shown.shape == (2, size_px, size_px, 3)
+    # The crop is 20 of 30 rows from row 5 on, and the last 20 columns.
+    per_px = 20 / size_px
+    centres = torch.arange(size_px) * per_px + (per_px - 1) / 2
+    inner = slice(2, size_px - 2)
+    assert shown[0, inner, 3, 0].numpy() == pytest.approx(4 * (5 + centres)[inner].numpy(), abs=1)
+    assert shown[0, 3, inner, 1].numpy() == pytest.approx(4 * (20 + centres)[inner].numpy(), abs=1)
 
 
 def test_training_views_cover_jitter_positions_and_flips() -> None:
@@ -63,8 +65,8 @@ def test_every_crop_position_is_reached_and_none_leaves_the_frame() -> None:
     settings = ClipSettings(size_px=8, jitter_px=(10, 10))
     places = set()
     for _ in range(400):
-        clip_CTHW = crop(frames, draw_training_view(settings, generator))
-        places.add((int(clip_CTHW[0].min()), int(clip_CTHW[1].min())))
+        cut_THWC = cut(frames, draw_training_view(settings, generator))
+        places.add((int(cut_THWC[..., 0].min()), int(cut_THWC[..., 1].min())))
     assert places == {(row, column) for row in range(3) for column in range(5)}
 
 

@@ -1,8 +1,8 @@
-"""Cuts decoded frames to clips: short-side resize, crop and flip as uint8, and normalisation on the device.
+"""Cuts decoded frames to clips: crop, resize and flip as uint8, and normalisation on the device.
 
 Tensor names: B clips, C channels (RGB), T frames, H rows, W columns. Decoded frames are (T, H, W, C), clips
-are (C, T, H, W); both uint8, because shipping floats to the device costs four times the bytes and float
-normalisation on the CPU nearly half the time of decoding.
+are (C, T, H, W), with the channels still last in memory. Both are uint8: floats are four times the bytes to
+ship to the device, and normalising them on the CPU costs nearly half the time of decoding.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STANDARD_DEVIATION = 0.225
 
 @dataclass(frozen=True)
 class View:
-    """How frames are cut: the short side before the crop, where the crop lies, and whether it is mirrored.
+    """How frames are cut: a crop of `size_px` as if the short side were `short_side_px`, where, and whether mirrored.
 
     `row_share` and `column_share` place the crop: 0 is top or left, .5 the centre, 1 bottom or right. Shares
     rather than pixels, because a view is drawn before the size of the video is known.
@@ -68,30 +68,23 @@ def centre_view(settings: ClipSettings) -> View:
     return View(settings.test_short_side_px, settings.size_px)
 
 
-def resize_short_side(frames_THWC: Tensor, short_side_px: int) -> Tensor:
-    """The frames with their short side at a length: bilinear, antialiased; unchanged if it is that
-    already."""
-    height_px, width_px = frames_THWC.shape[1:3]
-    if min(height_px, width_px) == short_side_px:
-        return frames_THWC
-    if width_px <= height_px:
-        size_px = (max(short_side_px, height_px * short_side_px // width_px), short_side_px)
-    else:
-        size_px = (short_side_px, max(short_side_px, width_px * short_side_px // height_px))
-    frames_TCHW = frames_THWC.permute(0, 3, 1, 2)
-    resized_TCHW = functional.interpolate(
-        frames_TCHW, size=size_px, mode="bilinear", antialias=True, align_corners=False
-    )
-    return resized_TCHW.permute(0, 2, 3, 1)
+def cut(frames_THWC: Tensor, view: View) -> Tensor:
+    """The pixels (T, size, size, C) that a view shows of frames of any size.
 
-
-def crop(frames_THWC: Tensor, view: View) -> Tensor:
-    """The clip (C, T, size, size) that a view cuts from frames whose short side it already has."""
+    The part of the frames that is shown is cut out first and then resized (bilinear, antialiased), which is
+    several times less work than the other way round; its side is rounded to whole pixels of the file's.
+    """
     height_px, width_px = frames_THWC.shape[1:3]
-    top = _offset(height_px - view.size_px, view.row_share)
-    left = _offset(width_px - view.size_px, view.column_share)
-    clip_CTHW = frames_THWC[:, top : top + view.size_px, left : left + view.size_px].permute(3, 0, 1, 2)
-    return (clip_CTHW.flip(3) if view.flip else clip_CTHW).contiguous()
+    short_px = min(height_px, width_px)
+    side_px = max(1, round(view.size_px * short_px / view.short_side_px))
+    top, left = _offset(height_px - side_px, view.row_share), _offset(width_px - side_px, view.column_share)
+    shown_THWC = frames_THWC[:, top : top + side_px, left : left + side_px]
+    if side_px != view.size_px:
+        shown_TCHW = functional.interpolate(
+            shown_THWC.permute(0, 3, 1, 2), (view.size_px, view.size_px), mode="bilinear", antialias=True
+        )
+        shown_THWC = shown_TCHW.permute(0, 2, 3, 1)
+    return shown_THWC.flip(2) if view.flip else shown_THWC
 
 
 def _offset(room_px: int, share: float) -> int:

@@ -1,11 +1,11 @@
 """Reads the clips of one record: which times, which view, from the file or from memory.
 
-Tensor names: V views, C channels, T frames, H rows, W columns.
+Tensor names: V views, C channels, T frames, H rows, W columns. Clips have the channels last in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tsdsl.data.augment import View, centre_view, crop, draw_training_view, resize_short_side, test_views
+from tsdsl.data.augment import View, centre_view, cut, draw_training_view, test_views
 from tsdsl.data.decode import DecodedVideo, decode_all, decode_chosen
 from tsdsl.data.frame_index import FrameIndex
 from tsdsl.data.records import ClipRecord
@@ -86,15 +86,13 @@ def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache
             chosen.extend(index.frames_at([start_s + time_s for time_s in times_s]).tolist())
         return np.unique(np.array(chosen, dtype=np.int64))
 
-    frames_THWC = _decode(record, choose, settings.test_short_side_px, cache)
+    cut_TVHWC = _decode(record, choose, test_views(settings), cache)
     slots = {frame: slot for slot, frame in enumerate(sorted(set(chosen)))}
-    views = test_views(settings)
     clips: list[Tensor] = []
     for clip in range(settings.test_clips):
         wanted = [slots[frame] for frame in chosen[clip * num_times : (clip + 1) * num_times]]
-        clip_THWC = frames_THWC[wanted]
-        clips.extend(crop(clip_THWC, view) for view in views)
-    return torch.stack(clips)
+        clips.append(cut_TVHWC[wanted].transpose(0, 1))
+    return torch.cat(clips).permute(0, 4, 1, 2, 3)
 
 
 def _window(record: ClipRecord, index: FrameIndex) -> tuple[float, float]:
@@ -103,12 +101,16 @@ def _window(record: ClipRecord, index: FrameIndex) -> tuple[float, float]:
 
 
 def _read(record: ClipRecord, choose: _Choose, view: View, cache: ClipCache | None) -> Tensor:
-    return crop(_decode(record, choose, view.short_side_px, cache), view)
+    return _decode(record, choose, (view,), cache)[:, 0].permute(3, 0, 1, 2)
 
 
-def _decode(record: ClipRecord, choose: _Choose, short_side_px: int, cache: ClipCache | None) -> Tensor:
+def _decode(record: ClipRecord, choose: _Choose, views: Sequence[View], cache: ClipCache | None) -> Tensor:
+    """The chosen frames as the views show them (T, V, size, size, C)."""
+
+    def cut_frame(frame_HWC: Tensor) -> Tensor:
+        return torch.cat([cut(frame_HWC[None], view) for view in views])
+
     if cache is None:
-        return decode_chosen(record.path, choose, short_side_px)
+        return decode_chosen(record.path, choose, cut_frame)
     video = cache.video(record.path)
-    frames_THWC = video.frames_THWC[torch.from_numpy(choose(video.index))]
-    return resize_short_side(frames_THWC, short_side_px)
+    return torch.stack([cut_frame(video.frames_THWC[place]) for place in choose(video.index)])

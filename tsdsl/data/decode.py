@@ -20,6 +20,9 @@ from torch import Tensor
 from tsdsl.data.frame_index import LEAST_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
 from tsdsl.errors import UsageError
 
+Cut = Callable[[Tensor], Tensor]
+"""Makes of a frame's pixels (H, W, C) the uint8 tensor that is kept of it."""
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -58,7 +61,7 @@ def probe(path: Path) -> VideoInfo:
     """
     with _opened(path) as (container, stream):
         index = read_frame_index(path, container, stream)
-        first_THWC = _decode_indices(path, container, stream, index, np.zeros(1, np.int64), None)
+        first_THWC = _decode_indices(path, container, stream, index, np.zeros(1, np.int64))
         height_px, width_px = first_THWC.shape[1:3]
         return VideoInfo(path, index.num_frames, index.fps, width_px, height_px, index.duration_s)
 
@@ -83,16 +86,19 @@ def decode_frames(
             return index.frames_at(times_s)
         return np.clip(np.asarray(indices, dtype=np.int64), 0, index.num_frames - 1)
 
-    return decode_chosen(path, choose, short_side_px)
-
-
-def decode_chosen(
-    path: Path, choose: Callable[[FrameIndex], NDArray[np.int64]], short_side_px: int | None = None
-) -> Tensor:
-    """The frames whose indices `choose` picks once the video's times are known, as uint8 (T, H, W, C)."""
     with _opened(path) as (container, stream):
         index = read_frame_index(path, container, stream)
         return _decode_indices(path, container, stream, index, choose(index), short_side_px)
+
+
+def decode_chosen(path: Path, choose: Callable[[FrameIndex], NDArray[np.int64]], cut: Cut) -> Tensor:
+    """What `cut` makes of the frames whose indices `choose` picks once the video's times are known, stacked.
+
+    One decoded frame is in memory at a time, whatever the size of the video.
+    """
+    with _opened(path) as (container, stream):
+        index = read_frame_index(path, container, stream)
+        return _decode_indices(path, container, stream, index, choose(index), cut=cut)
 
 
 def decode_all(path: Path) -> DecodedVideo:
@@ -100,7 +106,7 @@ def decode_all(path: Path) -> DecodedVideo:
     with _opened(path) as (container, stream):
         index = read_frame_index(path, container, stream)
         wanted = np.arange(index.num_frames)
-        return DecodedVideo(_decode_indices(path, container, stream, index, wanted, None), index)
+        return DecodedVideo(_decode_indices(path, container, stream, index, wanted), index)
 
 
 def count_decodable_frames(path: Path) -> int:
@@ -160,26 +166,28 @@ def _decode_indices(
     stream: Any,
     index: FrameIndex,
     wanted: NDArray[np.int64],
-    short_side_px: int | None,
+    short_side_px: int | None = None,
+    cut: Cut | None = None,
 ) -> Tensor:
-    """The wanted frames in the order asked for; each distinct one is converted once."""
+    """The wanted frames in the order asked for; each distinct one is converted and cut once."""
     distinct, positions = np.unique(wanted, return_inverse=True)
-    frames: NDArray[np.uint8] | None = None
+    frames: Tensor | None = None
     size_px: tuple[int, int] | None = None
     for slot, frame in enumerate(_frames_nearest_below(path, container, stream, index, distinct)):
         size_px = size_px or _target_size_px(frame.width, frame.height, short_side_px)
         image = frame.reformat(*size_px, format="rgb24", threads=1).to_ndarray()
         # The display matrix says how far the decoded picture is to be turned counter-clockwise.
-        image = np.rot90(image, round(frame.rotation / 90) % 4)
+        pixels = torch.from_numpy(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)))
+        if cut is not None:
+            pixels = cut(pixels)
         if frames is None:
-            frames = np.empty((len(distinct), *image.shape), dtype=np.uint8)
-        frames[slot] = image
+            frames = torch.empty((len(distinct), *pixels.shape), dtype=torch.uint8)
+        frames[slot] = pixels
     if frames is None:
         raise ClipError(path, "none of its frames decode")
-    frames_THWC = torch.from_numpy(frames)
     if len(positions) == len(distinct) and bool(np.all(positions[:-1] < positions[1:])):
-        return frames_THWC
-    return frames_THWC[torch.from_numpy(positions)]
+        return frames
+    return frames[torch.from_numpy(positions)]
 
 
 def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, enlarge: bool = True) -> tuple[int, int]:

@@ -103,10 +103,12 @@ def _listed_times(path: Path, container: Any, stream: Any) -> list[int] | None:
     """
     if "mp4" not in container.format.name.split(",") or stream.codec_context.has_b_frames:
         return None
-    entries = list(stream.index_entries)
-    if not entries or max(entry.pos + entry.size for entry in entries) > path.stat().st_size:
-        return None
-    return [entry.timestamp for entry in entries if entry.size and not entry.is_discard]
+    times, end = [], 0
+    for entry in stream.index_entries:
+        end = max(end, entry.pos + entry.size)
+        if entry.size and not entry.is_discard:
+            times.append(entry.timestamp)
+    return times if times and end <= path.stat().st_size else None
 
 
 def _check_complete(path: Path, container: Any, stream: Any, index: FrameIndex) -> None:
