@@ -108,7 +108,7 @@ def test_the_example_operator_is_checked_counted_and_run(monkeypatch: pytest.Mon
     assert code is not None
     module: dict[str, object] = {}
     exec(compile(code[1], "CONTRIBUTING.md", "exec"), module)
-    operator = module["CONV2PLUS1D"]
+    operator = module["SEPARABLE3D"]
     assert isinstance(operator, BlockOperator)
     for reader in (tsdsl.analysis.network, tsdsl.space.resolve.streams):
         monkeypatch.setattr(reader, "BLOCKS", {**BLOCKS, operator.name: operator})
@@ -169,7 +169,7 @@ def test_links_paths_and_commands_exist(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert (page.parent / link).exists(), link
     for path in re.findall(r"`((?:tsdsl|tests|grammars|spaces|examples)/[\w./]*[\w/])`", text):
-        planned = "conv2plus1d" in path or "TSxxx" in path
+        planned = "separable3d" in path or "TSxxx" in path
         assert planned or (ROOT / path).exists(), path
     commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     assert set(re.findall(r"`tsdsl ([a-z]+)", text)) <= commands

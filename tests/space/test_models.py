@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import tsdsl
@@ -10,6 +13,8 @@ from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.analysis.report import network_report
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Scale
+
+SPACES = Path(__file__).parents[2] / "spaces"
 
 TWO_STREAMS = """tsspace 1
 
@@ -114,3 +119,45 @@ def test_x3d_at_test_size_has_the_published_multiply_adds(name: str, size: int, 
 
 def test_the_scale_of_a_model_written_in_json_knows_its_frames() -> None:
     assert Scale.model_validate_json('{"name": "M", "frames": 8}').frames == 8
+
+
+def slowfast(replacements: dict[str, str], model: str) -> dict[str, Any]:
+    text = (SPACES / "slowfast.tsspace").read_text(encoding="utf-8")
+    for old, new in replacements.items():
+        assert old in text
+        text = text.replace(old, new)
+    space = check(SourceFile("x", text)).spaces[0].space
+    (scale,) = (one for one in space.models if one.name == model)
+    return network_report(Blueprint(space, scale=scale).network({}))
+
+
+def test_slowfast_4x16_has_the_published_sizes() -> None:
+    report = slowfast({}, "test")
+    assert report["params"] == 34_480_216
+    assert report["params_without_norm"] == 34_419_528
+    assert f"{report['flops'] / 1e9:.4f}" == "36.0992"
+
+
+@pytest.mark.parametrize(
+    ("fusion", "expected"),
+    [
+        ("none", "34.16"),
+        ("time_to_channel merge = sum", "34.16"),
+        ("time_strided_sample", "34.87"),
+        ("time_to_channel", "39.86"),
+        ("time_strided_conv(kernel = 5x1x1)", "36.10"),
+    ],
+)
+def test_the_lateral_connections_of_slowfast_cost_what_the_paper_says(fusion: str, expected: str) -> None:
+    report = slowfast({"time_strided_conv(kernel = 5x1x1)": fusion}, "test")
+    assert f"{report['flops'] / 1e9:.2f}" == expected
+
+
+def test_slowfast_8x8_has_the_published_sizes() -> None:
+    report = slowfast({"frames = 4": "frames = 8", "5x1x1": "7x1x1"}, "test")
+    assert f"{report['flops'] / 1e9:.2f} {report['params'] / 1e6:.2f}" == "65.71 34.57"
+
+
+def test_slowfast_101_has_the_published_parameters() -> None:
+    report = slowfast({"frames = 4": "frames = 8", ") * 6": ") * 23"}, "test")
+    assert f"{report['params'] / 1e6:.2f}" == "62.83"

@@ -19,6 +19,7 @@ from tsdsl.operators.layers import (
     GlobalReasoning,
     Layer,
     Linear,
+    MaxPool,
     NonLocal,
     Residual,
     SqueezeExcite,
@@ -74,9 +75,10 @@ def layer_macs(layer: Layer, before: Shape, after: Shape) -> Count:
 
 def shape_after(layer: Layer, shape: Shape) -> Shape:
     """The shape of a layer's output."""
-    if isinstance(layer, Convolution):
+    if isinstance(layer, Convolution | MaxPool):
         t, h, w = layer.stride
-        return Shape(layer.width_out.channels, -(-shape.frames // t), -(-shape.height // h), -(-shape.width // w))
+        channels = layer.width_out.channels if isinstance(layer, Convolution) else shape.channels
+        return Shape(channels, -(-shape.frames // t), -(-shape.height // h), -(-shape.width // w))
     if isinstance(layer, TakeFrames):
         return replace(shape, frames=-(-shape.frames // layer.stride))
     if isinstance(layer, TimeToChannel):

@@ -15,11 +15,11 @@ from math import ceil
 from typing import Literal
 
 from tsdsl.analysis.reading import Reading, concrete_reading, symbolic_reading
-from tsdsl.operators.head import HEAD_ATTRIBUTES, classifier, stream_head
+from tsdsl.operators.head import HEADS, head_kind
 from tsdsl.operators.layers import Block, Conditional, Segment, Width
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import BlockPlace, FusionPlace, Settings
-from tsdsl.operators.varying import Count, fixed, is_never, maximum, rounded
+from tsdsl.operators.varying import Count, fixed, is_never, rounded
 from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Space, Stream, Value
 
 
@@ -216,7 +216,7 @@ class _Layout:
         operator = BLOCKS[group.operator]
         settings = self.reading.settings(operator.attributes, group.attributes)
         scale = self.blueprint.scale
-        if scale.width != 1.0:
+        if scale.width != 1.0 and settings.given("channels"):
             channels = rounded(settings.count("channels"), scale.width, 8)
             settings = Settings({**settings.values, "channels": channels})
         before = self.current[group.stream]
@@ -229,7 +229,7 @@ class _Layout:
             width = block.width
         shape = Shape(
             width.channels,
-            before.shape.frames,
+            -(-before.shape.frames // group.frame_stride),
             -(-before.shape.height // group.stride),
             -(-before.shape.width // group.stride),
         )
@@ -313,16 +313,17 @@ class _Layout:
             self.current[slot.stream] = replace(value, name=slot.path)
 
     def add_head(self) -> None:
-        settings = self.reading.settings(HEAD_ATTRIBUTES, self.space.head.attributes)
+        head = HEADS[head_kind(self.space.head.attributes)]
+        settings = self.reading.settings(head.attributes, self.space.head.attributes)
         segments: tuple[Segment, ...] = ()
         names = []
         offset = 0
         for stream in self.streams:
             value = self.current[stream.name]
-            block = replace(stream_head(settings, value.width), name="pool")
+            block = replace(head.stream(settings, value.width), name="pool")
             own = self.whole.head_offsets[stream.name] if self.whole else offset
             self.head_offsets[stream.name] = own
-            offset = own + maximum(block.width.channels)
+            offset = own + block.width.extent
             segments += block.width.moved(own).segments
             name = f"head.{stream.name}"
             shape = Shape(block.width.channels, 1, 1, 1)
@@ -330,7 +331,7 @@ class _Layout:
             names.append(name)
         width = Width(segments)
         shape_in = Shape(width.channels, 1, 1, 1)
-        block = replace(classifier(settings, width, self.blueprint.num_classes), name="classifier")
+        block = replace(head.classifier(settings, width, self.blueprint.num_classes), name="classifier")
         shape = Shape(self.blueprint.num_classes, 1, 1, 1)
         merge: Merge = "concat" if len(names) > 1 else "single"
         self.nodes.append(Node("head", "classifier", "head", tuple(names), shape_in, shape, merge, (block,)))

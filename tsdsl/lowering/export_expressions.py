@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tsdsl.errors import UsageError
@@ -17,6 +17,7 @@ from tsdsl.operators.layers import (
     GlobalReasoning,
     Layer,
     Linear,
+    MaxPool,
     NonLocal,
     Residual,
     SqueezeExcite,
@@ -59,6 +60,14 @@ def expression(block: Block) -> Expression:
         )
     if kinds == (Convolution, Convolution, BatchNorm, Activation):
         return Expression(_x3d_stem(block.layers), ("X3DStem",))
+    if kinds == (Convolution, BatchNorm, Activation, Convolution, BatchNorm, Activation):
+        return Expression(_conv2plus1d(block.layers), ("conv3d", "Conv2Plus1d"))
+    if isinstance(first, MaxPool):
+        return Expression(f"max_pool3d({_sizes(first.kernel)}, {_sizes(first.stride)})", ("max_pool3d",))
+    if kinds == (GlobalAveragePool,):
+        return Expression("", (), lambda module, x: f"{x}.mean((2, 3, 4))")
+    if kinds == (Dropout, Linear):
+        return Expression(_pooled_classifier(block.layers), ("PooledClassifier",))
     if kinds == (Linear, Activation, Dropout, Linear):
         return Expression(_classifier(block.layers), ("Classifier",))
     if isinstance(first, TakeFrames):
@@ -73,6 +82,8 @@ def expression(block: Block) -> Expression:
     if isinstance(first, Residual) and isinstance(first.body[0], GlobalReasoning | NonLocal):
         return _attention(first.body[0])
     body = first.body if isinstance(first, Residual) else block.layers
+    if isinstance(first, Residual) and (named := _named_convolutions(body)).keys() & {"reduce", "first"}:
+        return _bottleneck(named) if "reduce" in named else _basic(named)
     if len(body) >= 8 and isinstance(body[3], Convolution) and body[3].depthwise:
         return _inverted_residual(block.layers, body)
     raise UsageError(
@@ -99,6 +110,65 @@ def _x3d_stem(layers: tuple[Layer, ...]) -> str:
     kernel = _sizes((temporal.kernel[0], *spatial.kernel[1:]))
     stride = f", stride={spatial.stride[1]}" if spatial.stride[1] > 1 else ""
     return f"X3DStem({_channels(spatial.width_in)}, {_channels(spatial.width_out)}, kernel={kernel}{stride})"
+
+
+def _conv2plus1d(layers: tuple[Layer, ...]) -> str:
+    spatial, temporal = layers[0], layers[3]
+    assert isinstance(spatial, Convolution)
+    assert isinstance(temporal, Convolution)
+    arguments = [
+        f"{_channels(spatial.width_in)}, {_channels(spatial.width_out)}, {_channels(temporal.width_out)}",
+        *_joined_kernel(spatial, temporal),
+        _act(layers[2]),
+    ]
+    return f"Conv2Plus1d({', '.join(filter(None, arguments))})"
+
+
+def _joined_kernel(spatial: Convolution, temporal: Convolution) -> tuple[str, str]:
+    """The kernel and the strides that a spatial and a temporal convolution have together, as arguments."""
+    strides = (temporal.stride[0], *spatial.stride[1:])
+    stride = f"stride={_sizes(strides)}" if max(strides) > 1 else ""
+    return f"kernel={_sizes((temporal.kernel[0], *spatial.kernel[1:]))}", stride
+
+
+def _named_convolutions(layers: tuple[Layer, ...]) -> dict[str, Convolution]:
+    return {layer.name: layer for layer in layers if isinstance(layer, Convolution)}
+
+
+def _bottleneck(named: Mapping[str, Convolution]) -> Expression:
+    reduce, conv, restore = named["reduce"], named["conv"], named["restore"]
+    if "spatial" in named:
+        temporal, (spatial, timed) = "factorised", (named["spatial"], conv)
+    else:
+        # With a temporal kernel of 1, where it stands makes no difference but for a stride in time.
+        is_first = conv.kernel[0] == 1 and conv.stride[0] == 1
+        temporal, (spatial, timed) = ("first", (conv, reduce)) if is_first else ("joint", (conv, conv))
+    arguments = [
+        f"{_channels(reduce.width_in)}, {_channels(reduce.width_out)}, {_channels(restore.width_out)}",
+        *_joined_kernel(spatial, timed),
+        f'temporal="{temporal}"' if temporal != "first" else "",
+    ]
+    return Expression(f"Bottleneck3d({', '.join(filter(None, arguments))})", ("conv3d", "Bottleneck3d"))
+
+
+def _basic(named: Mapping[str, Convolution]) -> Expression:
+    first, second = named["first"], named["second"]
+    is_factorised = "first_spatial" in named
+    spatials = [named["first_spatial"], named["second_spatial"]] if is_factorised else [first, second]
+    inner = ", ".join(str(_channels(spatial.width_out)) for spatial in spatials)
+    arguments = [
+        f"{_channels(spatials[0].width_in)}, {_channels(second.width_out)}",
+        *_joined_kernel(spatials[0], first),
+        f"inner=({inner})" if is_factorised else "",
+    ]
+    return Expression(f"Basic3d({', '.join(filter(None, arguments))})", ("conv3d", "Basic3d"))
+
+
+def _pooled_classifier(layers: tuple[Layer, ...]) -> str:
+    dropout, last = layers
+    assert isinstance(dropout, Dropout)
+    assert isinstance(last, Linear)
+    return f"PooledClassifier({_channels(last.width_in)}, num_classes, dropout={dropout.probability})"
 
 
 def _classifier(layers: tuple[Layer, ...]) -> str:

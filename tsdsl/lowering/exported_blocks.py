@@ -71,6 +71,127 @@ class X3DStem(nn.Module):
         return F.relu(self.norm(self.temporal(self.spatial(x))))
 
 
+def conv3d(channels_in: int, channels: int, kernel: Kernel, stride: Kernel = (1, 1, 1)) -> nn.Conv3d:
+    """A convolution without bias, padded so that sizes become ceil(size / stride)."""
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+    return nn.Conv3d(channels_in, channels, kernel, stride, padding, bias=False)
+
+
+def max_pool3d(kernel: Kernel, stride: Kernel) -> nn.MaxPool3d:
+    """The largest value in each window, padded so that sizes become ceil(size / stride)."""
+    return nn.MaxPool3d(kernel, stride, (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2))
+
+
+class Conv2Plus1d(nn.Module):
+    """Spatial convolution, then temporal convolution, each with batch normalisation and activation."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        inner: int,
+        channels: int,
+        kernel: Kernel,
+        stride: Kernel = (1, 1, 1),
+        act: type[nn.Module] = nn.ReLU,
+    ) -> None:
+        super().__init__()
+        self.conv_spatial = conv3d(channels_in, inner, (1, *kernel[1:]), (1, *stride[1:]))
+        self.conv_spatial_norm = nn.BatchNorm3d(inner)
+        self.conv = conv3d(inner, channels, (kernel[0], 1, 1), (stride[0], 1, 1))
+        self.norm = nn.BatchNorm3d(channels)
+        self.act = act()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.conv_spatial_norm(self.conv_spatial(x)))
+        return self.act(self.norm(self.conv(x)))  # type: ignore[no-any-return]
+
+
+class Bottleneck3d(nn.Module):
+    """ResNet bottleneck: 1x1x1 to `inner`, convolution, 1x1x1 to `channels`, shortcut, ReLU.
+
+    The temporal kernel is in the `first` convolution, in the middle one (`joint`), or after it (`factorised`).
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        inner: int,
+        channels: int,
+        kernel: Kernel,
+        stride: Kernel = (1, 1, 1),
+        temporal: str = "first",
+    ) -> None:
+        super().__init__()
+        (t, h, w), (frame_stride, rows, columns) = kernel, stride
+        first, self.is_factorised = temporal == "first", temporal == "factorised"
+        self.reduce = conv3d(channels_in, inner, (t if first else 1, 1, 1), (frame_stride if first else 1, 1, 1))
+        self.reduce_norm = nn.BatchNorm3d(inner)
+        if self.is_factorised:
+            self.spatial = conv3d(inner, inner, (1, h, w), (1, rows, columns))
+            self.spatial_norm = nn.BatchNorm3d(inner)
+            self.conv = conv3d(inner, inner, (t, 1, 1), (frame_stride, 1, 1))
+        else:
+            self.conv = conv3d(inner, inner, (1, h, w) if first else kernel, (1, rows, columns) if first else stride)
+        self.conv_norm = nn.BatchNorm3d(inner)
+        self.restore = conv3d(inner, channels, (1, 1, 1))
+        self.restore_norm = nn.BatchNorm3d(channels)
+        self.has_projection = max(stride) > 1 or channels_in != channels
+        if self.has_projection:
+            self.shortcut = conv3d(channels_in, channels, (1, 1, 1), stride)
+            self.shortcut_norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.reduce_norm(self.reduce(x)))
+        if self.is_factorised:
+            y = F.relu(self.spatial_norm(self.spatial(y)))
+        y = F.relu(self.conv_norm(self.conv(y)))
+        y = self.restore_norm(self.restore(y))
+        return F.relu(y + (self.shortcut_norm(self.shortcut(x)) if self.has_projection else x))
+
+
+class Basic3d(nn.Module):
+    """ResNet basic block: two convolutions, shortcut, ReLU.
+
+    With `inner`, each convolution is a spatial one to so many channels, then a temporal one.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels: int,
+        kernel: Kernel,
+        stride: Kernel = (1, 1, 1),
+        inner: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.first_norm = nn.BatchNorm3d(channels)
+        self.second_norm = nn.BatchNorm3d(channels)
+        self.is_factorised = inner is not None
+        if inner is None:
+            self.first = conv3d(channels_in, channels, kernel, stride)
+            self.second = conv3d(channels, channels, kernel)
+        else:
+            (t, h, w), (frame_stride, rows, columns) = kernel, stride
+            self.first_spatial = conv3d(channels_in, inner[0], (1, h, w), (1, rows, columns))
+            self.first_spatial_norm = nn.BatchNorm3d(inner[0])
+            self.first = conv3d(inner[0], channels, (t, 1, 1), (frame_stride, 1, 1))
+            self.second_spatial = conv3d(channels, inner[1], (1, h, w))
+            self.second_spatial_norm = nn.BatchNorm3d(inner[1])
+            self.second = conv3d(inner[1], channels, (t, 1, 1))
+        self.has_projection = max(stride) > 1 or channels_in != channels
+        if self.has_projection:
+            self.shortcut = conv3d(channels_in, channels, (1, 1, 1), stride)
+            self.shortcut_norm = nn.BatchNorm3d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.first_spatial_norm(self.first_spatial(x))) if self.is_factorised else x
+        y = F.relu(self.first_norm(self.first(y)))
+        if self.is_factorised:
+            y = F.relu(self.second_spatial_norm(self.second_spatial(y)))
+        y = self.second_norm(self.second(y))
+        return F.relu(y + (self.shortcut_norm(self.shortcut(x)) if self.has_projection else x))
+
+
 class SqueezeExcite(nn.Module):
     """Channel gates from the global average (Hu et al., CVPR 2018)."""
 
@@ -246,3 +367,15 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.dropout(F.relu(self.project(x))))  # type: ignore[no-any-return]
+
+
+class PooledClassifier(nn.Module):
+    """From the averages of all streams to class scores."""
+
+    def __init__(self, channels: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.dropout(x))  # type: ignore[no-any-return]

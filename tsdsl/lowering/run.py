@@ -18,7 +18,7 @@ from tsdsl.analysis.parameters import block_prefix, layer_name
 from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.attention import Weights, global_reasoning, nonlocal_attention, squeeze_excite
 from tsdsl.lowering.ops.convolution import convolution
-from tsdsl.lowering.ops.shape import global_average_pool, take_frames, time_to_channel
+from tsdsl.lowering.ops.shape import global_average_pool, max_pool, take_frames, time_to_channel
 from tsdsl.operators.layers import (
     Activation,
     BatchNorm,
@@ -28,6 +28,7 @@ from tsdsl.operators.layers import (
     GlobalReasoning,
     Layer,
     Linear,
+    MaxPool,
     NonLocal,
     Residual,
     SqueezeExcite,
@@ -131,6 +132,8 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
         return F.linear(x, weight("weight"), weight("bias") if layer.bias else None)
     if isinstance(layer, Dropout):
         return F.dropout(x, layer.probability, context.training)
+    if isinstance(layer, MaxPool):
+        return max_pool(x, layer.kernel, layer.stride)
     if isinstance(layer, GlobalAveragePool):
         return global_average_pool(x)
     if isinstance(layer, TakeFrames):

@@ -6,18 +6,30 @@ from typing import cast
 
 from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Width
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.varying import fixed
 
 ACTIVATION = Attribute("act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False)
 STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False)
 
+FRAME_STRIDE = Attribute(
+    "frame_stride", "integer", "temporal stride of the group's first block", 1, maximum=64, searchable=False
+)
+
+
+def strides_at(settings: Settings, place: BlockPlace) -> tuple[int, int, int]:
+    """The strides of a block in time, rows and columns: those of its group in the first block, then 1."""
+    if place.index_in_group > 0:
+        return 1, 1, 1
+    stride = fixed(settings.count("stride"))
+    return fixed(settings.count("frame_stride")) if settings.given("frame_stride") else 1, stride, stride
+
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     """Convolution without bias, BN, activation; padding keeps the size up to the stride."""
-    stride = int(cast(int, settings.count("stride"))) if place.index_in_group == 0 else 1
     width = Width.of(settings.count("channels"))
     return Block(
         (
-            Convolution("conv", width_in, width, settings.kernel("kernel"), (1, stride, stride)),
+            Convolution("conv", width_in, width, settings.kernel("kernel"), strides_at(settings, place)),
             BatchNorm("norm", width),
             Activation(cast(ActivationKind, settings.keyword("act"))),
         ),
@@ -32,6 +44,7 @@ CONV3D = BlockOperator(
         Attribute("kernel", "kernel", "kernel size, t x h x w", maximum=31, odd=True),
         Attribute("channels", "integer", "output channels"),
         STRIDE,
+        FRAME_STRIDE,
         ACTIVATION,
     ),
     layers,

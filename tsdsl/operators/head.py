@@ -1,12 +1,20 @@
-"""The head of a network of any number of streams.
+"""The heads of a network of any number of streams: from each stream's features to the class scores.
 
-Per stream: 1x1x1 convolution to `expansion` times its last width (rounded down), BN, ReLU, global
+`projected`: per stream a 1x1x1 convolution to `expansion` times its last width (rounded down), BN, ReLU, global
 average pool. The streams' features are concatenated in the order of the file; a linear layer without
 bias to `features`, ReLU, dropout; the classifier. With one stream and X3D's sizes this is X3D's head.
-That a two-stream head looks so is inferred: it fits the sizes that the Auto-TSNet paper prints.
+That Auto-TSNet's head looks so is inferred: it fits the sizes that the paper prints.
+
+`pooled`: per stream a global average pool; concatenated, dropout, the classifier. It is the head of ResNets and of
+SlowFast (Feichtenhofer et al., ICCV 2019).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
 
 from tsdsl.operators.layers import (
     Activation,
@@ -21,9 +29,23 @@ from tsdsl.operators.layers import (
 from tsdsl.operators.schema import Attribute, Settings
 from tsdsl.operators.varying import scaled
 
+PROJECTED, POOLED = "projected", "pooled"
+
+KIND = Attribute(
+    "kind",
+    "keyword",
+    "whether streams are projected before they are pooled, and their features before they are classified",
+    PROJECTED,
+    keywords=(PROJECTED, POOLED),
+    searchable=False,
+)
+DROPOUT = Attribute(
+    "dropout", "number", "dropout before the classifier", 0.5, minimum=0, maximum=0.99, searchable=False
+)
 HEAD_ATTRIBUTES = (
+    KIND,
     Attribute("features", "integer", "features before the classifier", 2048, searchable=False),
-    Attribute("dropout", "number", "dropout before the classifier", 0.5, minimum=0, maximum=0.99, searchable=False),
+    DROPOUT,
     Attribute(
         "expansion",
         "number",
@@ -36,7 +58,7 @@ HEAD_ATTRIBUTES = (
 )
 
 
-def stream_head(settings: Settings, width_in: Width) -> Block:
+def projected_stream(settings: Settings, width_in: Width) -> Block:
     """The part of one stream, up to its pooled features."""
     width = Width.of(scaled(width_in.channels, settings.ratio("expansion")))
     return Block(
@@ -50,20 +72,61 @@ def stream_head(settings: Settings, width_in: Width) -> Block:
     )
 
 
-def classifier(settings: Settings, width_in: Width, num_classes: int) -> Block:
+def projected_classifier(settings: Settings, width_in: Width, num_classes: int) -> Block:
     """From the concatenated features of all streams to the class scores.
 
     The projection starts as a convolution does (X3D's code); begun as small as the classifier, it would pass
     so little gradient that nothing below it learns.
     """
     features, classes = Width.of(settings.count("features")), Width.of(num_classes)
-    dropout = settings.ratio("dropout")
     return Block(
         (
             Linear("project", width_in, features, bias=False, initialisation="conv"),
             Activation("relu"),
-            Dropout(float(dropout) if isinstance(dropout, int | float) else 0.0),
+            _dropout(settings),
             Linear("classifier", features, classes),
         ),
         classes,
     )
+
+
+def pooled_stream(settings: Settings, width_in: Width) -> Block:
+    """The average of one stream's features."""
+    return Block((GlobalAveragePool(),), width_in)
+
+
+def pooled_classifier(settings: Settings, width_in: Width, num_classes: int) -> Block:
+    """From the concatenated averages of all streams to the class scores."""
+    classes = Width.of(num_classes)
+    return Block((_dropout(settings), Linear("classifier", width_in, classes)), classes)
+
+
+def _dropout(settings: Settings) -> Dropout:
+    dropout = settings.ratio("dropout")
+    return Dropout(float(dropout) if isinstance(dropout, int | float) else 0.0)
+
+
+StreamHead: TypeAlias = Callable[[Settings, Width], Block]
+Classifier: TypeAlias = Callable[[Settings, Width, int], Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One kind of head: its attributes, the part of each stream, and what follows their concatenation."""
+
+    attributes: tuple[Attribute, ...]
+    stream: StreamHead
+    classifier: Classifier
+
+
+HEADS: Mapping[str, Head] = MappingProxyType(
+    {
+        PROJECTED: Head(HEAD_ATTRIBUTES, projected_stream, projected_classifier),
+        POOLED: Head((KIND, DROPOUT), pooled_stream, pooled_classifier),
+    }
+)
+
+
+def head_kind(attributes: Mapping[str, object]) -> str:
+    """The kind of head that a space asks for."""
+    return str(attributes.get("kind", PROJECTED))

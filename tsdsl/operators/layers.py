@@ -226,6 +226,17 @@ class TimeToChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class MaxPool:
+    """The largest value in each window, with padding kernel // 2, as a convolution of that size has."""
+
+    kernel: tuple[int, int, int]
+    stride: tuple[int, int, int] = (1, 1, 1)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalAveragePool:
     """The mean over time and space: B x C x T x H x W becomes B x C."""
 
@@ -289,6 +300,7 @@ Layer: TypeAlias = (
     | NonLocal
     | TakeFrames
     | TimeToChannel
+    | MaxPool
     | GlobalAveragePool
     | Linear
     | Dropout

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from tsdsl.operators.conv3d import STRIDE
+from tsdsl.operators.conv3d import STRIDE, strides_at
 from tsdsl.operators.layers import (
     Activation,
     ActivationKind,
@@ -46,7 +46,7 @@ def squeeze(settings: Settings, inner: Width, place: BlockPlace) -> tuple[Layer,
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     """Expand 1x1x1, depthwise t x k x k (strided), project 1x1x1, shortcut."""
-    stride = int(cast(int, settings.count("stride"))) if place.index_in_group == 0 else 1
+    strides = strides_at(settings, place)
     inner = Width.of(inner_channels(settings, width_in))
     width = Width.of(settings.count("channels"))
     point: tuple[Count, Count, Count] = (1, 1, 1)
@@ -57,7 +57,7 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
         Convolution("expand", width_in, inner, point),
         BatchNorm("expand_norm", inner),
         Activation("relu" if projects else act),
-        Convolution("depthwise", inner, inner, kernel, (1, stride, stride), depthwise=True),
+        Convolution("depthwise", inner, inner, kernel, strides, depthwise=True),
         BatchNorm("depthwise_norm", inner),
         *squeeze(settings, inner, place),
         Activation(act),
@@ -65,11 +65,11 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
         BatchNorm("project_norm", width, zero_init=projects),
     )
     widened = differs(width_in.channels, width.channels)
-    resized: Count = 1 if stride > 1 else widened
+    resized: Count = 1 if max(strides) > 1 else widened
     if projects:
         normed = widened if settings.keyword("shortcut") == "bare_projection" else resized
         shortcut = (
-            *when(resized, Convolution("shortcut", width_in, width, point, (1, stride, stride))),
+            *when(resized, Convolution("shortcut", width_in, width, point, strides)),
             *when(normed, BatchNorm("shortcut_norm", width)),
         )
         return Block((Residual(body, shortcut), Activation("relu")), width)

@@ -109,6 +109,13 @@ def rounded(count: Count, ratio: float | Varying, divisor: int) -> Count:
     return near_int + divisor if near_int < 0.9 * exact else near_int
 
 
+def quotient(count: Count, divisor: Count) -> Count:
+    """`count // divisor`: the quotient, rounded down."""
+    if isinstance(count, Varying) or isinstance(divisor, Varying):
+        return combine(np.floor_divide, count, divisor)
+    return count // divisor
+
+
 def differs(left: Count, right: Count) -> Count:
     """1 where the two counts are not equal, else 0."""
     if isinstance(left, Varying) or isinstance(right, Varying):

@@ -5,21 +5,18 @@ Source: X3D (Feichtenhofer, CVPR 2020) and its code, whose stem has one BN and o
 
 from __future__ import annotations
 
-from typing import cast
-
-from tsdsl.operators.conv3d import STRIDE
+from tsdsl.operators.conv3d import STRIDE, strides_at
 from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Width
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     """1 x k x k to `channels` (strided), depthwise t x 1 x 1, BN, ReLU."""
-    stride = int(cast(int, settings.count("stride"))) if place.index_in_group == 0 else 1
     width = Width.of(settings.count("channels"))
     t, k = settings.count("t"), settings.count("k")
     return Block(
         (
-            Convolution("spatial", width_in, width, (1, k, k), (1, stride, stride)),
+            Convolution("spatial", width_in, width, (1, k, k), strides_at(settings, place)),
             Convolution("temporal", width, width, (t, 1, 1), depthwise=True),
             BatchNorm("norm", width),
             Activation("relu"),

@@ -70,7 +70,15 @@ class Group(Frozen):
     @property
     def stride(self) -> int:
         """The spatial stride of the first block."""
-        value = self.attributes.get("stride", 1)
+        return self._integer("stride")
+
+    @property
+    def frame_stride(self) -> int:
+        """The temporal stride of the first block."""
+        return self._integer("frame_stride")
+
+    def _integer(self, name: str) -> int:
+        value = self.attributes.get(name, 1)
         return value if isinstance(value, int) else 1
 
 
@@ -92,6 +100,14 @@ class Stream(Frozen):
     def groups(self) -> tuple[Group, ...]:
         """All groups in order."""
         return tuple(group for stage in self.stages for group in stage.groups)
+
+    def frames_after(self, stage: int, group: int, frames: int | None = None) -> int:
+        """The frames of the features after a group, of `frames` that the stream sees."""
+        left = frames or self.frames
+        for one in self.groups:
+            if (one.stage, one.index) <= (stage, group):
+                left = -(-left // one.frame_stride)
+        return left
 
 
 class Alternative(Frozen):

@@ -1,10 +1,11 @@
-"""Layers without parameters that select, fold or average positions.
+"""Layers without parameters that select, fold, pool or average positions.
 
 Shapes: B clips, C channels, T frames, H rows, W columns.
 """
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -18,6 +19,12 @@ def time_to_channel(x_BCTHW: Tensor, factor: int) -> Tensor:
     batch, channels, frames, height, width = x_BCTHW.shape
     split = x_BCTHW.reshape(batch, channels, frames // factor, factor, height, width)
     return split.transpose(2, 3).reshape(batch, channels * factor, frames // factor, height, width)
+
+
+def max_pool(x_BCTHW: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
+    """The largest value in each window, padded by kernel // 2 with nothing; sizes become ceil(size / stride)."""
+    t, h, w = kernel
+    return F.max_pool3d(x_BCTHW, kernel, stride, (t // 2, h // 2, w // 2))
 
 
 def global_average_pool(x_BCTHW: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tsdsl.diagnostics import Diagnostic, replacement
-from tsdsl.operators.head import HEAD_ATTRIBUTES
+from tsdsl.operators.head import HEADS, PROJECTED
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Head, Slot, Space, Stream
 from tsdsl.space.resolve.context import Context
@@ -204,7 +204,11 @@ def _head(context: Context, space: ast.Space) -> Head | None:
     if not written:
         return Head(attributes={})
     call = ast.Call(ast.Name("head", written[0].span), written[0].attributes, written[0].broken, written[0].span)
-    settings = resolve_settings(context, "head", HEAD_ATTRIBUTES, call, "head", broken=written[0].broken)
+    named = (a.value for a in call.arguments if a.name.text == "kind")
+    words = (value.bare_name for value in named if isinstance(value, ast.Selector))
+    kind = next((word for word in words if word in HEADS), None) or PROJECTED
+    where = "head" if kind == PROJECTED else f"head of kind {kind}"
+    settings = resolve_settings(context, where, HEADS[kind].attributes, call, "head", broken=written[0].broken)
     return None if settings is None else Head(attributes=settings)
 
 

@@ -49,26 +49,11 @@ def resolve_fusion(
     if not known or written is None:
         return []
     source, target = streams[fusion.source.text], streams[fusion.target.text]
-    if source.frames < target.frames:
-        context.report(
-            "TS303",
-            fusion.source.span.to(fusion.target.span),
-            f"`{source.name}` has fewer frames than `{target.name}`: {source.frames} for {target.frames}",
-            label="nothing to stride over",
-            labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
-            help="fuse from the stream with more frames to the one with fewer",
-            fixes=[
-                Fix(
-                    "swap the streams",
-                    (Edit(fusion.source.span, target.name), Edit(fusion.target.span, source.name)),
-                )
-            ],
-        )
-    if source.frames % target.frames:  # where it has more, `check_frames` has said so
-        return []
     with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
     in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}
     places = _places(context, written.after, target.name, sorted(in_both), with_successor)
+    if not _check_fused_frames(context, fusion, source, target, places):
+        return []
     alternatives = _alternatives(context, written.op, FUSIONS, where)
     slots = []
     for stage, index in places:
@@ -90,6 +75,43 @@ def resolve_fusion(
                 )
             )
     return slots
+
+
+def _check_fused_frames(
+    context: Context, fusion: ast.Fusion, source: Stream, target: Stream, places: Sequence[Place]
+) -> bool:
+    """Whether the source has a multiple of the receiver's frames at every place; else TS303, for the first one."""
+    if source.frames > target.frames and source.frames % target.frames:
+        return False  # `check_frames` has said so
+    for stage, index in places:
+        more, fewer = source.frames_after(stage, index), target.frames_after(stage, index)
+        if more % fewer == 0:
+            continue
+        strided = more != source.frames or fewer != target.frames
+        at = f" after stage {stage} group {index}" if strided else ""
+        is_less = more < fewer
+        context.report(
+            "TS303",
+            fusion.source.span.to(fusion.target.span),
+            f"`{source.name}` has fewer frames than `{target.name}`{at}: {more} for {fewer}"
+            if is_less
+            else f"{fewer} frames of `{target.name}`{at} do not divide {more} of `{source.name}`",
+            label="nothing to stride over" if is_less else "does not divide",
+            labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
+            help="fuse from the stream with more frames to the one with fewer"
+            if is_less
+            else "give both streams frame strides that divide their frames alike",
+            fixes=[]
+            if strided
+            else [
+                Fix(
+                    "swap the streams",
+                    (Edit(fusion.source.span, target.name), Edit(fusion.target.span, source.name)),
+                )
+            ],
+        )
+        return False
+    return True
 
 
 def resolve_attention(

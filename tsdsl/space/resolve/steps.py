@@ -171,7 +171,7 @@ def resolve_models(
         if "size" in given:
             changes["size"] = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS)
         if "frames" in given:
-            changes["frames"] = _frames(context, given["frames"], streams)
+            changes["frames"] = _frames(context, given["frames"], streams, slots)
         for factor in ("depth", "width"):
             if factor in given:
                 value = _factor(context, given[factor])
@@ -183,8 +183,13 @@ def resolve_models(
     return tuple(resolved.values())
 
 
-def _frames(context: Context, attribute: ast.Attribute, streams: Mapping[str, Stream]) -> int | None:
-    """The frames of the stream that sees most, of which every stream's share must be whole (TS303)."""
+def _frames(
+    context: Context, attribute: ast.Attribute, streams: Mapping[str, Stream], slots: Sequence[Slot]
+) -> int | None:
+    """The frames of the stream that sees most, of which every stream's share must be whole (TS303).
+
+    Frame strides round up, so that what divided before may no longer divide where streams are fused.
+    """
     frames = whole(context, attribute.value, "`frames`", 1, MOST_FRAMES)
     if frames is None:
         return None
@@ -199,6 +204,23 @@ def _frames(context: Context, attribute: ast.Attribute, streams: Mapping[str, St
                 f"it sees {stream.frames} of {most}",
                 label="no whole number of frames",
                 help=f"use a multiple of {least}",
+            )
+            return None
+    for slot in slots:
+        if not isinstance(slot, FusionSlot):
+            continue
+        source, target = (
+            streams[name].frames_after(slot.stage, slot.group, frames * streams[name].frames // most)
+            for name in (slot.source, slot.target)
+        )
+        if source % target:
+            context.report(
+                "TS303",
+                attribute.value.span,
+                f"with {frames} frames, {slot.path} joins {source} frames of `{slot.source}` to {target} of "
+                f"`{slot.target}`",
+                label="does not divide",
+                help="choose frames that the frame strides divide without a rest",
             )
             return None
     return frames

@@ -181,10 +181,19 @@ def _nearest_divisors(number: int, near: int) -> list[int]:
 
 
 def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tuple[int, int]]:
-    """(height, width) after each group; a stride larger than the map it meets is an error (TS301)."""
+    """(height, width) after each group; a stride larger than the map or the frames it meets is an error (TS301)."""
     sizes: dict[str, tuple[int, int]] = {}
-    side = size
+    side, frames = size, stream.frames
     for group in stream.groups:
+        if group.frame_stride > frames:
+            context.report(
+                "TS301",
+                context.origins[f"{group.path}.frame_stride"],
+                f"a frame stride of {group.frame_stride} on {frames} frames",
+                label="takes the frames below 1",
+                help="remove a frame stride, or raise `frames`",
+            )
+        frames = -(-frames // group.frame_stride)
         if group.stride > side:
             context.report(
                 "TS301",

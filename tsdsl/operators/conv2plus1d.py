@@ -1,0 +1,69 @@
+"""The `conv2plus1d` operator: a spatial convolution, then a temporal one (R(2+1)D, Tran et al., CVPR 2018)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tsdsl.operators.conv3d import ACTIVATION, FRAME_STRIDE, STRIDE, strides_at
+from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Layer, Width
+from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Kernel, Settings
+from tsdsl.operators.varying import Count, quotient, rounded
+
+
+def matching_channels(width_in: Width, width: Width, kernel: Kernel) -> Count:
+    """As many channels between as make the parameters those of the whole convolution, rounded down (section 3.5)."""
+    t, h, w = kernel
+    inputs, outputs, area = width_in.channels, width.channels, h * w
+    return quotient(t * area * inputs * outputs, area * inputs + t * outputs)
+
+
+def factorised(
+    name: str,
+    width_in: Width,
+    width: Width,
+    kernel: Kernel,
+    strides: tuple[int, int, int],
+    inner: Count | None = None,
+    act: Activation | None = None,
+) -> tuple[Layer, ...]:
+    """1 x k x k to `inner` channels, BN, activation, t x 1 x 1 to the output's; strides where their kernels are."""
+    between = Width.of(matching_channels(width_in, width, kernel) if inner is None else inner)
+    return (
+        Convolution(f"{name}_spatial", width_in, between, (1, *kernel[1:]), (1, *strides[1:])),
+        BatchNorm(f"{name}_spatial_norm", between),
+        act or Activation("relu"),
+        Convolution(name, between, width, (kernel[0], 1, 1), (strides[0], 1, 1)),
+    )
+
+
+def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
+    """Spatial convolution, BN, activation, temporal convolution, BN, activation."""
+    width = Width.of(settings.count("channels"))
+    kernel: Kernel = (settings.count("t"), settings.count("k"), settings.count("k"))
+    inner = rounded(width.channels, settings.ratio("ratio"), 8) if settings.given("ratio") else None
+    act = Activation(cast(ActivationKind, settings.keyword("act")))
+    convolutions = factorised("conv", width_in, width, kernel, strides_at(settings, place), inner, act)
+    return Block((*convolutions, BatchNorm("norm", width), act), width)
+
+
+CONV2PLUS1D = BlockOperator(
+    "conv2plus1d",
+    "spatial convolution, then temporal convolution, batch normalisation and activation after each",
+    (
+        Attribute("t", "integer", "temporal kernel size", maximum=31, odd=True),
+        Attribute("k", "integer", "spatial kernel size", maximum=31, odd=True),
+        Attribute("channels", "integer", "output channels"),
+        Attribute(
+            "ratio",
+            "number",
+            "inner channels over the output's; unless given, parameters are those of a whole convolution",
+            optional=True,
+            minimum=0.01,
+            maximum=64,
+        ),
+        STRIDE,
+        FRAME_STRIDE,
+        ACTIVATION,
+    ),
+    layers,
+)
