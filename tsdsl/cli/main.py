@@ -17,9 +17,11 @@ from tsdsl.cli import (
     check,
     compile,
     data,
+    diff,
     eval,
     explain,
     export,
+    fix,
     fmt,
     inspect,
     lsp,
@@ -45,6 +47,8 @@ app.command("new")(new.new)
 app.command("check")(check.check)
 app.command("explain")(explain.explain)
 app.command("fmt")(fmt.fmt)
+app.command("fix")(fix.fix)
+app.command("diff")(diff.diff)
 app.command("lsp")(lsp.lsp)
 app.command("compile")(compile.compile_space)
 app.command("inspect")(inspect.inspect)

@@ -1,0 +1,161 @@
+"""`tsdsl diff`: what changed between two spaces in meaning, and what the change breaks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tsdsl.cli.console import print_json
+
+if TYPE_CHECKING:
+    from tsdsl.analysis.compare import Bounds, Changed, Comparison, Values
+    from tsdsl.space.model import Space
+
+MOST_LINES = 20
+MOST_REASONS = 4
+
+
+class Breaking(StrEnum):
+    """What a change may break."""
+
+    source = "source"
+    architectures = "architectures"
+    weights = "weights"
+
+
+def diff(
+    old: Annotated[str, typer.Argument(help="The old space: a file, std:NAME or a compiled folder.")],
+    new: Annotated[str, typer.Argument(help="The new space.")],
+    space: Annotated[str | None, typer.Option("--space", help="Which space, where a file holds several.")] = None,
+    fail_on: Annotated[
+        list[Breaking] | None, typer.Option("--fail-on", help="What must not break; repeatable. Default: all.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+) -> None:
+    """Compare two spaces by what they mean. Exit code 0 nothing breaks, 1 something does, 2 usage, 3 file trouble."""
+    from tsdsl.analysis.compare import compare
+    from tsdsl.cli.locate import find_space
+
+    comparison = compare(find_space(old, space).space, find_space(new, space).space)
+    if as_json:
+        print_json(comparison_facts(comparison))
+    else:
+        for line in comparison_lines(comparison, old, new):
+            print(line)
+    guarded = {kind.value.upper() for kind in fail_on or list(Breaking)}
+    raise typer.Exit(1 if guarded & set(comparison.breaks) else 0)
+
+
+def comparison_facts(found: Comparison) -> dict[str, Any]:
+    """The facts as JSON; numbers of architectures are text, as they exceed what JSON readers hold."""
+    both = found.in_both
+    ratio = found.size_ratio
+    return {
+        "old": _space_facts(found.old, found.old_bounds),
+        "new": _space_facts(found.new, found.new_bounds),
+        "same": found.same_meaning,
+        "settings": [_change_facts(change) for change in found.settings],
+        "fixed": [_change_facts(change) for change in found.fixed],
+        "names": [{"name": change.path, "change": change.change} for change in found.names],
+        "size_ratio": {"numerator": str(ratio.numerator), "denominator": str(ratio.denominator)},
+        "architectures": {
+            "both": None if both is None else str(both),
+            "only_old": None if both is None else str(found.old.cardinality - both),
+            "only_new": None if both is None else str(found.new.cardinality - both),
+        },
+        "weights": {
+            "kept": found.weights.kept,
+            "changed": {name: [list(was), list(now)] for name, (was, now) in found.weights.changed.items()},
+            "removed": {name: list(sizes) for name, sizes in found.weights.removed.items()},
+            "added": {name: list(sizes) for name, sizes in found.weights.added.items()},
+        },
+        "breaks": {kind: list(reasons) for kind, reasons in found.breaks.items()},
+    }
+
+
+def _space_facts(space: Space, bounds: Bounds) -> dict[str, Any]:
+    return {
+        "space": space.name,
+        "fingerprint": space.fingerprint,
+        "cardinality": str(space.cardinality),
+        "flops": {"min": bounds.least_macs, "max": bounds.most_macs},
+        "params": {"min": bounds.least_params, "max": bounds.most_params},
+    }
+
+
+def _change_facts(change: Changed) -> dict[str, Any]:
+    return {"path": change.path, "change": change.change, "old": list(change.old), "new": list(change.new)}
+
+
+def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
+    """The facts for a reader."""
+    lines = [f"{found.old.name} ({old}) -> {found.new.name} ({new})"]
+    changes = [*found.fixed, *found.settings]
+    width = max((len(change.path) for change in changes[:MOST_LINES]), default=0)
+    lines += [_change_line(change, width) for change in changes[:MOST_LINES]]
+    if len(changes) > MOST_LINES:
+        lines.append(f"  ... and {len(changes) - MOST_LINES} more; --json lists all")
+    lines += [f"  {change.change:<8}  {change.path}" for change in found.names]
+    if found.same_meaning:
+        lines.append("  nothing changed in meaning")
+    was, now, both = found.old.cardinality, found.new.cardinality, found.in_both
+    lines.append(f"architectures  {_count(was)} -> {_count(now)}, {_ratio(found.size_ratio)}")
+    if both is None:
+        lines.append("               how many are in both depends on decisions that several settings share")
+    else:
+        lines.append(f"               {_count(both)} in both, {_count(was - both)} only in the old, ")
+        lines[-1] += f"{_count(now - both)} only in the new"
+    before, after = found.old_bounds, found.new_bounds
+    spans = [(b.least_macs, b.most_macs) for b in (before, after)]
+    lines.append("FLOPs          " + " -> ".join(f"{_si(low)} .. {_si(high)}" for low, high in spans))
+    spans = [(b.least_params, b.most_params) for b in (before, after)]
+    lines.append("parameters     " + " -> ".join(f"{_si(low)} .. {_si(high)}" for low, high in spans))
+    weights = found.weights
+    lines.append(
+        f"weights        {weights.kept} tensors kept, {len(weights.changed)} of another size, "
+        f"{len(weights.removed)} gone, {len(weights.added)} new"
+    )
+    for kind, reasons in found.breaks.items():
+        lines.append(f"breaks {kind}")
+        lines += [f"  {reason}" for reason in reasons[:MOST_REASONS]]
+        if len(reasons) > MOST_REASONS:
+            lines.append(f"  ... and {len(reasons) - MOST_REASONS} more")
+    if not found.breaks:
+        lines.append("breaks nothing")
+    return lines
+
+
+def _change_line(change: Changed, width: int) -> str:
+    sides = [_values(side) for side in (change.old, change.new) if side]
+    return f"  {change.change:<8}  {change.path:<{width}}  {' -> '.join(sides)}"
+
+
+def _values(values: Values) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**9 else f"{_scientific(number)}"
+
+
+def _scientific(number: int) -> str:
+    digits = str(number)
+    return f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
+
+
+def _ratio(ratio: Fraction) -> str:
+    if ratio == 1:
+        return "as many"
+    larger = max(ratio, 1 / ratio)
+    whole = _count(int(larger)) if larger >= 100 else f"{float(larger):.4g}"
+    return f"{whole} times as many" if ratio > 1 else f"{whole} times fewer"
+
+
+def _si(number: int) -> str:
+    for unit, factor in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= factor:
+            return f"{number / factor:.4g} {unit}"
+    return str(number)
