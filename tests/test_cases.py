@@ -11,7 +11,13 @@ from tsdsl.diagnostics import CODES
 from tsdsl.diagnostics.render import concise
 from tsdsl.source import SourceFile
 
-CASES = sorted((Path(__file__).parent / "cases").glob("*.tsspace"))
+FOLDER = Path(__file__).parent / "cases"
+CASES = sorted(FOLDER.glob("*.tsspace"))
+
+
+@pytest.fixture(autouse=True)
+def _in_the_folder_of_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)  # imports are relative, and expected files name no folder
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

@@ -9,14 +9,18 @@ from functools import cached_property
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A half-open range of character offsets `[start, end)` in one source file."""
+    """A half-open range of character offsets `[start, end)` in one source file.
+
+    `source` is None in the file that is looked at, and the file itself in an imported one.
+    """
 
     start: int
     end: int
+    source: SourceFile | None = None
 
     def to(self, other: Span) -> Span:
         """The smallest span that covers this one and `other`."""
-        return Span(min(self.start, other.start), max(self.end, other.end))
+        return Span(min(self.start, other.start), max(self.end, other.end), self.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def everything(space: tsdsl.Space, step: int | None = None) -> list[dict[str, Va
     """All architectures, by enumeration; decisions that no step up to there makes at their first value."""
     present = space.present_after(step)
     made = {p for s in space.steps if step is not None and s.index <= step for p in s.decisions}
-    decisions = [d for d in space.decisions if space.part_of(d.path) in present]
+    decisions = [d for d in space.decisions if space.is_of(d.path, present)]
     found = {}
     for values in itertools.product(*(d.values if step is None or d.path in made else d.values[:1] for d in decisions)):
         one = canonical(space, dict(zip([d.path for d in decisions], values, strict=True)), step)

@@ -70,7 +70,7 @@ def small(request: pytest.FixtureRequest) -> tsdsl.Space:
 def everything(space: tsdsl.Space, step: int | None) -> list[dict[str, Value]]:
     """All architectures, by enumeration."""
     present = space.present_after(step)
-    decisions = [d for d in space.decisions if space.part_of(d.path) in present]
+    decisions = [d for d in space.decisions if space.is_of(d.path, present)]
     found = {}
     for values in itertools.product(*(d.values for d in decisions)):
         one = canonical(space, dict(zip([d.path for d in decisions], values, strict=True)), step)

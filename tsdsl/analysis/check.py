@@ -5,16 +5,20 @@ from __future__ import annotations
 from tsdsl.analysis.lint import lint
 from tsdsl.diagnostics import ordered
 from tsdsl.source import SourceFile
-from tsdsl.space.resolve import Resolved, resolve
+from tsdsl.source_files import read_source
+from tsdsl.space.resolve import Read, Resolved, as_seen_from, resolve
 
 
-def check(source: SourceFile) -> Resolved:
-    """The spaces of a text that have no errors, and all its diagnostics in order. Never raises, whatever the text."""
-    resolved = resolve(source)
+def check(source: SourceFile, read: Read = read_source) -> Resolved:
+    """The spaces of a text that have no errors, and all its diagnostics in order. Never raises, whatever the text.
+
+    `read` gives the texts of the files that it imports.
+    """
+    resolved = resolve(source, read)
     found = list(resolved.diagnostics)
     kept = []
     for space in resolved.spaces:
-        own = lint(space, source)
+        own = [as_seen_from(space.flat, diagnostic) for diagnostic in lint(space, source)]
         found += own
         if not any(d.severity == "error" for d in own):
             kept.append(space)

@@ -40,7 +40,7 @@ class FreeSpace:
         pinned = dict(self.table.standing)
         present = self.table.blueprint.present(self.table.step)
         for decision in space.decisions:
-            if space.part_of(decision.path) not in present:
+            if not space.is_of(decision.path, present):
                 pinned[decision.path] = 0
         for path, value in self.fixed.items():
             named = space.decision_by_path.get(path)
@@ -155,7 +155,7 @@ class FreeSpace:
         return tuple(
             (decision, self.columns.get(decision.path, -1), self.pinned.get(decision.path, 0))
             for decision in space.decisions
-            if space.part_of(decision.path) in present
+            if space.is_of(decision.path, present)
         )
 
     def architecture(self, row: Sequence[int]) -> dict[str, Value]:

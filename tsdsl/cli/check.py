@@ -100,7 +100,7 @@ def write_source(source: SourceFile, text: str) -> None:
     Raises:
         FileError: it has changed since it was read, or cannot be written; it is as it was.
     """
-    from tsdsl.api import read_source
+    from tsdsl.source_files import read_source
 
     if read_source(source.name).text != source.text:
         raise FileError(f"{source.name}: has changed since it was read", help="run the command again")
@@ -119,7 +119,7 @@ def read_sources(argument: str) -> list[SourceFile]:
     """The sources that an argument names: a file, all in a folder, a shipped space, standard input."""
     import sys
 
-    from tsdsl.api import STANDARD, decode_source, read_source
+    from tsdsl.source_files import STANDARD, decode_source, read_source
 
     if argument == STANDARD_INPUT_FLAG:
         return [decode_source(STANDARD_INPUT, sys.stdin.buffer.read())]

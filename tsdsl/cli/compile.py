@@ -28,11 +28,12 @@ def compile_space(
     from tsdsl.analysis.check import check
     from tsdsl.analysis.network import Blueprint
     from tsdsl.analysis.report import space_report
-    from tsdsl.api import pick, read_source
+    from tsdsl.api import pick
     from tsdsl.diagnostics.render import concise, render_rich
     from tsdsl.errors import SpaceError
     from tsdsl.files import write_json, write_text
     from tsdsl.render import draw_space
+    from tsdsl.source_files import read_source
 
     source = read_source(file)
     checked = check(source)

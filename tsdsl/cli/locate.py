@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tsdsl.api import STANDARD, load, pick
+from tsdsl.api import load, pick
 from tsdsl.cli.console import note
 from tsdsl.errors import FileError, UsageError
+from tsdsl.source_files import STANDARD
 from tsdsl.space.architecture import Architecture, problems, read_architecture
 from tsdsl.space.model import Scale, Space
 

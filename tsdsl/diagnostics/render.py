@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tsdsl.diagnostics.codes import CODES
-from tsdsl.diagnostics.diagnostic import Diagnostic
+from tsdsl.diagnostics.diagnostic import Diagnostic, Label
 from tsdsl.diagnostics.fix import Fix
 from tsdsl.source import SourceFile, Span
 
@@ -30,8 +30,10 @@ def rich_text(diagnostic: Diagnostic) -> Text:
     source = diagnostic.source
     start = source.position(diagnostic.span.start)
     places = [(diagnostic.span, diagnostic.label, style, "^")]
-    places += [(label.span, label.message, "bold blue", "-") for label in diagnostic.labels]
-    gutter = max(len(str(source.position(span.start).line)) for span, _, _, _ in places)
+    near = [label for label in diagnostic.labels if label.span.source in (None, source)]
+    places += [(label.span, label.message, "bold blue", "-") for label in near]
+    lines = [(span.source or source).position(span.start).line for span in _spans(diagnostic)]
+    gutter = max(len(str(line)) for line in lines)
     text = Text()
     text.append(f"{diagnostic.severity}[{diagnostic.code}]", style)
     text.append(f": {diagnostic.message}\n", "bold")
@@ -50,6 +52,9 @@ def rich_text(diagnostic: Diagnostic) -> Text:
         text.append(f"{' ' * gutter} | ", "blue")
         text.append(f"{' ' * before}{mark * width} {message}".rstrip() + "\n", place_style)
         previous = line
+    for label in diagnostic.labels:
+        if label not in near:
+            _append_elsewhere(text, label, gutter)
     for note in diagnostic.notes:
         text.append(f"{' ' * gutter} = ", "blue")
         text.append("note: ", "bold")
@@ -59,6 +64,25 @@ def rich_text(diagnostic: Diagnostic) -> Text:
         text.append("help: ", "bold green")
         text.append(f"{diagnostic.help}\n")
     return text
+
+
+def _spans(diagnostic: Diagnostic) -> list[Span]:
+    return [diagnostic.span, *(label.span for label in diagnostic.labels)]
+
+
+def _append_elsewhere(text: Text, label: Label, gutter: int) -> None:
+    """A label in another file, in the manner of rustc."""
+    source = label.span.source
+    if source is None:
+        return
+    place = source.position(label.span.start)
+    text.append(f"{' ' * gutter}::: ", "blue")
+    text.append(f"{source.name}:{place.line}:{place.column}\n")
+    text.append(f"{place.line:>{gutter}} | ", "blue")
+    text.append(f"{_shown(source.line(place.line))}\n")
+    before, width = _underline(source, label.span)
+    text.append(f"{' ' * gutter} | ", "blue")
+    text.append(f"{' ' * before}{'-' * width} {label.message}".rstrip() + "\n", "bold blue")
 
 
 def _shown(line: str) -> str:
@@ -106,7 +130,12 @@ def _one(diagnostic: Diagnostic) -> dict[str, Any]:
         "span": _span(diagnostic.source, diagnostic.span),
         "label": diagnostic.label,
         "labels": [
-            {"span": _span(diagnostic.source, label.span), "message": label.message} for label in diagnostic.labels
+            {
+                "file": (label.span.source or diagnostic.source).name,
+                "span": _span(label.span.source or diagnostic.source, label.span),
+                "message": label.message,
+            }
+            for label in diagnostic.labels
         ],
         "notes": list(diagnostic.notes),
         "help": diagnostic.help,

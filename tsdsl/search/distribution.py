@@ -67,7 +67,7 @@ def step_variables(space: Space, step: int | None, found: Decisions) -> Variable
     searched: list[Decision] = []
     fixed: dict[str, Value] = {}
     for decision in space.decisions:
-        if space.part_of(decision.path) not in present:
+        if not space.is_of(decision.path, present):
             continue
         parent = decision.parent
         if parent is not None and parent.path not in paths and fixed.get(parent.path) != parent.value:

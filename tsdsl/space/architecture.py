@@ -45,7 +45,7 @@ def decided_paths(space: Space, decisions: Mapping[str, Value], step: int | None
     exist: list[str] = []
     seen: set[str] = set()
     for decision in space.decisions:
-        if space.part_of(decision.path) not in present:
+        if not space.is_of(decision.path, present):
             continue
         parent = decision.parent
         if parent is not None and (parent.path not in seen or decisions.get(parent.path) != parent.value):

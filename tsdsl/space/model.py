@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tsdsl.space.architecture import Architecture
 
 Value: TypeAlias = bool | int | float | str
+SHARED = "shared."
 
 
 class Frozen(BaseModel):
@@ -242,11 +243,31 @@ class Space(Frozen):
         return frozenset(kept)
 
     def part_of(self, path: str) -> str:
-        """The stream or slot that a decision belongs to."""
+        """The stream or slot that a decision which is not shared belongs to."""
         for slot in self.slots:
             if path == slot.path or path.startswith(slot.path + "."):
                 return slot.path
         return path.split(".", 1)[0]
+
+    def is_of(self, path: str, parts: Collection[str]) -> bool:
+        """Whether a decision belongs to one of the parts; a shared one belongs to all where it stands."""
+        if path.startswith(SHARED):
+            return not self._parts_sharing[path].isdisjoint(parts)
+        return self.part_of(path) in parts
+
+    @cached_property
+    def _parts_sharing(self) -> Mapping[str, set[str]]:
+        sharing: dict[str, set[str]] = {d.path: set() for d in self.decisions if d.path.startswith(SHARED)}
+        standing = [(g.attributes, s.name) for s in self.streams for g in s.groups]
+        standing += [(a.attributes, slot.path) for slot in self.slots for a in slot.alternatives]
+        for attributes, part in standing:
+            for value in attributes.values():
+                if isinstance(value, DecisionRef) and value.decision in sharing:
+                    sharing[value.decision].add(part)
+        for slot in self.slots:
+            if slot.decision in sharing:
+                sharing[slot.decision].add(slot.path)
+        return sharing
 
     @cached_property
     def cardinality(self) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-from tsdsl.source import Span
+from tsdsl.source import SourceFile, Span
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,15 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """`shared NAME = CHOICE`: one decision, used wherever the name stands."""
+
+    name: Name
+    value: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class BlockAlias:
     """`block NAME = OPERATOR(...)`."""
 
@@ -228,24 +239,62 @@ class Model:
     span: Span
 
 
-Item: TypeAlias = Attribute | Domain | BlockAlias | Stream | Fusion | Attention | Head | Step | Model
+@dataclass(frozen=True, slots=True)
+class Override:
+    """`fix SELECTOR = VALUE` or `free SELECTOR = CHOICE`, in a space that derives from another."""
+
+    kind: Literal["fix", "free"]
+    selector: Selector
+    value: Expression
+    span: Span
+
+
+Item: TypeAlias = (
+    Attribute | Domain | Shared | BlockAlias | Stream | Fusion | Attention | Head | Step | Model | Override
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """`space NAME { ... }`; `broken` where an item could not be read."""
+    """`space NAME from BASE { ... }`; `broken` where an item could not be read."""
 
     name: Name
+    base: Name | None
     items: tuple[Item, ...]
     broken: bool
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """`import "other.tsspace"`."""
+
+    path: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class File:
-    """A whole file; `broken` where a statement could not be read."""
+    """A whole file; `broken` where a statement could not be read. `declarations` stand outside of its spaces."""
 
     version: Number | None
+    imports: tuple[Import, ...]
+    declarations: tuple[Domain | BlockAlias, ...]
     spaces: tuple[Space, ...]
     broken: bool
     span: Span
+
+
+def in_source(node: T, source: SourceFile) -> T:
+    """The same tree with every span in `source`, as it is seen from another file."""
+    return cast(T, _in_source(node, source))
+
+
+def _in_source(node: Any, source: SourceFile) -> Any:
+    if isinstance(node, Span):
+        return replace(node, source=source)
+    if isinstance(node, tuple):
+        return tuple(_in_source(part, source) for part in node)
+    if is_dataclass(node) and not isinstance(node, type):
+        return replace(node, **{f.name: _in_source(getattr(node, f.name), source) for f in fields(node)})
+    return node

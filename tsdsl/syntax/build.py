@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from lark import Token, Tree
 
@@ -20,12 +20,20 @@ def build_file(tree: Node, length: int) -> ast.File:
     version = next((_number(_tokens(t)[0]) for t in _trees(tree, "version")), None)
     spaces = tuple(_space(t) for t in _trees(tree, "space") if not _is_error(t))
     broken = any(_is_error(t) for t in _trees(tree, "space"))
-    return ast.File(version, spaces, broken, Span(0, length))
+    imports = tuple(_import(t) for t in _trees(tree, "import"))
+    declarations: list[ast.Domain | ast.BlockAlias] = [_domain(t) for t in _trees(tree, "domain")]
+    declarations += [_block(t) for t in _trees(tree, "block")]
+    return ast.File(version, imports, tuple(declarations), spaces, broken, Span(0, length))
+
+
+def _import(tree: Node) -> ast.Import:
+    return ast.Import(_text(_tokens(tree)[0]), _span(tree))
 
 
 def _space(tree: Node) -> ast.Space:
     items = tuple(cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Tree) and t.data in _ITEMS)
-    return ast.Space(_name(_tokens(tree)[0]), items, _is_broken(tree), _span(tree))
+    name, *base = _tokens(tree)
+    return ast.Space(_name(name), _name(base[0]) if base else None, items, _is_broken(tree), _span(tree))
 
 
 def _attribute(tree: Node) -> ast.Attribute:
@@ -36,6 +44,19 @@ def _attribute(tree: Node) -> ast.Attribute:
 def _domain(tree: Node) -> ast.Domain:
     name, value = tree.children
     return ast.Domain(_name(cast(Token, name)), _expression(value), _span(tree))
+
+
+def _shared(tree: Node) -> ast.Shared:
+    name, value = tree.children
+    return ast.Shared(_name(cast(Token, name)), _expression(value), _span(tree))
+
+
+def _override(kind: Literal["fix", "free"]) -> Callable[[Node], ast.Override]:
+    def build(tree: Node) -> ast.Override:
+        selector, value = tree.children
+        return ast.Override(kind, _selector(cast(Node, selector)), _expression(value), _span(tree))
+
+    return build
 
 
 def _block(tree: Node) -> ast.BlockAlias:
@@ -79,7 +100,7 @@ def _head(tree: Node) -> ast.Head:
 
 def _step(tree: Node) -> ast.Step:
     index, title = tree.children[:2]
-    text = ast.Text(title.value[1:-1], _token_span(title)) if isinstance(title, Token) else None
+    text = _text(title) if isinstance(title, Token) else None
     return ast.Step(_number(cast(Token, index)), text, _attributes(tree), _is_broken(tree), _span(tree))
 
 
@@ -97,6 +118,7 @@ def _model(tree: Node) -> ast.Model:
 _ITEMS: dict[str, Callable[[Node], Any]] = {
     "attribute": _attribute,
     "domain": _domain,
+    "shared": _shared,
     "block": _block,
     "stream": _stream,
     "fusion": _fusion,
@@ -104,6 +126,8 @@ _ITEMS: dict[str, Callable[[Node], Any]] = {
     "head": _head,
     "step": _step,
     "model": _model,
+    "fix": _override("fix"),
+    "free": _override("free"),
 }
 
 
@@ -152,18 +176,26 @@ def _segment(tree: Node) -> ast.Segment:
     return ast.Segment(word, indices, _span(tree))
 
 
+def _selector(tree: Node) -> ast.Selector:
+    return ast.Selector(tuple(_segment(t) for t in _trees(tree, "segment")), _span(tree))
+
+
 _EXPRESSIONS: dict[str, Callable[[Node], Any]] = {
     "number": lambda t: _number(_tokens(t)[0]),
     "kernel": lambda t: ast.KernelSize(_tokens(t)[0].value, _span(t)),
     "factor": lambda t: ast.Factor(_decimal(_tokens(t)[0].value[:-1]), _span(t)),
-    "string": lambda t: ast.Text(_tokens(t)[0].value[1:-1], _span(t)),
+    "string": lambda t: _text(_tokens(t)[0]),
     "range": _range,
     "quantity": _quantity,
     "choice": lambda t: ast.Choice(_items(t), _span(t)),
     "list": lambda t: ast.Sequence(_items(t), _span(t)),
     "call": _call,
-    "selector": lambda t: ast.Selector(tuple(_segment(s) for s in _trees(t, "segment")), _span(t)),
+    "selector": _selector,
 }
+
+
+def _text(token: Token) -> ast.Text:
+    return ast.Text(token.value[1:-1], _token_span(token))
 
 
 def _name(token: Token) -> ast.Name:

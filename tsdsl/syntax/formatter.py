@@ -17,7 +17,7 @@ from tsdsl.syntax.parser import lex, parse
 
 _OPEN = frozenset({"LBRACE", "LPAR", "LSQB"})
 _CLOSE = frozenset({"RBRACE", "RPAR", "RSQB"})
-_DECLARES = frozenset({"DOMAIN", "BLOCK"})
+_DECLARES = frozenset({"DOMAIN", "SHARED", "BLOCK"})
 _INDENT = "  "
 
 
@@ -151,7 +151,7 @@ def _follows_attribute(tokens: tuple[Token, ...], position: int, inside: str) ->
     if inside != "LBRACE" or position == 0 or tokens[position].type != "NAME":
         return False
     begins = position + 1 < len(tokens) and tokens[position + 1].type == "EQUAL"
-    return begins and tokens[position - 1].type not in ("COMMA", "LBRACE", *_DECLARES)
+    return begins and tokens[position - 1].type not in ("COMMA", "LBRACE", "DOT", "FIX", "FREE", *_DECLARES)
 
 
 def _gap(previous: Token | None, token: Token, inside: str) -> str:

@@ -25,7 +25,23 @@ from tsdsl.syntax.words import expected_words, token_words
 
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _ITEM_KEYWORDS = frozenset(
-    {"SPACE", "DOMAIN", "BLOCK", "STREAM", "STAGE", "GROUP", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"}
+    [
+        "IMPORT",
+        "SPACE",
+        "DOMAIN",
+        "SHARED",
+        "BLOCK",
+        "STREAM",
+        "STAGE",
+        "GROUP",
+        "FUSION",
+        "ATTENTION",
+        "HEAD",
+        "STEP",
+        "MODEL",
+        "FIX",
+        "FREE",
+    ]
 )
 MOST_RECOVERIES = 100
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
@@ -183,7 +199,9 @@ class _Driver:
                 depth += 1
             elif candidate.type in _CLOSERS:
                 depth = max(0, depth - 1)
-        self.parser, self.position = contexts[-1][0], len(self.tokens)
+        # Nothing to go on at: the rest is lost, and what was read before it is kept.
+        whole = next((context for context, accepted in contexts if "$END" in accepted), contexts[-1][0])
+        self.parser, self.position = whole, len(self.tokens)
 
     def touches_unknown_text(self, span: Span) -> bool:
         """Whether unknown characters stand directly before: then this error only follows from them."""

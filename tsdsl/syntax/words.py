@@ -54,12 +54,17 @@ def expected_words(accepted: Iterable[str]) -> str:
             "HEAD",
             "STEP",
             "MODEL",
+            "SHARED",
         }
         words.append("a value")
     keywords = sorted(name for name in names if name not in _WORDS)
     if {"STREAM", "DOMAIN"} <= names:
         words.append("an item of a space (an attribute, `stream`, `fusion`, `step`, ...)")
         names -= {*keywords, "NAME"}
+        keywords = []
+    if {"SPACE", "IMPORT"} <= names:
+        words.append("a statement (`import`, `domain`, `block` or `space`)")
+        names -= {*keywords, "$END"}
         keywords = []
     if "NUMBER" in names and "SIGNED" in names:
         names -= {"SIGNED"}

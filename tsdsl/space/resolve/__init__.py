@@ -1,5 +1,7 @@
-"""Resolution: from the syntax tree to a `Space`, with a diagnostic for everything that is wrong."""
+"""From syntax tree to `Space`: names, domains, derivation, decisions, slots and steps, with diagnostics."""
 
-from tsdsl.space.resolve.file import Resolved, ResolvedSpace, resolve
+from tsdsl.space.resolve.file import LANGUAGE_VERSION, Resolved, ResolvedSpace, resolve
+from tsdsl.space.resolve.imports import Read
+from tsdsl.space.resolve.space import as_seen_from
 
-__all__ = ["Resolved", "ResolvedSpace", "resolve"]
+__all__ = ["LANGUAGE_VERSION", "Read", "Resolved", "ResolvedSpace", "as_seen_from", "resolve"]

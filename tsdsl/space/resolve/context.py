@@ -21,12 +21,23 @@ class Context:
     """The state of resolving one space; `origins` maps paths of the space to where they are written.
 
     `incomplete` are first words of selectors that may match nothing because something else is wrong.
+    `overrides` are `fix` and `free` with the level of derivation they are written at, `applied` the numbers of
+    those that selected something; `level` is that of the item being
+    resolved, `own_level` that of the space. `shared_uses` are the paths at
+    which each shared decision stands.
     """
 
     source: SourceFile
     diagnostics: list[Diagnostic] = field(default_factory=list)
     domains: dict[str, ast.Domain] = field(default_factory=dict)
     blocks: dict[str, ast.BlockAlias] = field(default_factory=dict)
+    shared: dict[str, ast.Shared] = field(default_factory=dict)
+    shared_uses: dict[str, list[str]] = field(default_factory=dict)
+    overrides: list[tuple[ast.Override, int]] = field(default_factory=list)
+    applied: set[int] = field(default_factory=set)
+    postponed: list[Diagnostic] = field(default_factory=list)
+    level: int = 0
+    own_level: int = 0
     incomplete: set[str] = field(default_factory=set)
     open_domains: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
@@ -51,7 +62,7 @@ class Context:
 
     def text(self, span: Span) -> str:
         """What is written there."""
-        return self.source.text[span.start : span.end]
+        return (span.source or self.source).text[span.start : span.end]
 
     def removal(self, title: str, span: Span, *, safe: bool = False) -> Fix:
         """A fix that removes what is written there, with one comma or the line it leaves empty."""
@@ -61,6 +72,16 @@ class Context:
     def has_errors(self) -> bool:
         """Whether anything so far is an error."""
         return any(d.severity == "error" for d in self.diagnostics)
+
+    def postpone(self, start: int) -> None:
+        """Hold back the diagnostics from this number on: they do not spoil the part that is being resolved.
+
+        Of several at one place, only the first is kept.
+        """
+        for diagnostic in self.diagnostics[start:]:
+            if not any(d.code == diagnostic.code and d.span == diagnostic.span for d in self.postponed):
+                self.postponed.append(diagnostic)
+        del self.diagnostics[start:]
 
     def decide(self, path: str, values: tuple[Value, ...], span: Span, parent: Parent | None = None) -> None:
         """Record a decision and where it is written."""

@@ -1,41 +1,33 @@
-"""Resolving a file: its version, then each space in ten readable lines."""
+"""Resolving a file: its version, what it imports, and each of its spaces, bases first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
 
-from tsdsl.diagnostics import Diagnostic, replacement
-from tsdsl.operators.head import HEADS, PROJECTED
+from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.source import SourceFile, Span
-from tsdsl.space.model import Head, Slot, Space, Stream
+from tsdsl.source_files import read_source
+from tsdsl.space.model import Space
 from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.derive import Declaration, Flat, derive, first
+from tsdsl.space.resolve.imports import ImportProblem, Library, Read, file_key, project_root
 from tsdsl.space.resolve.mentions import mentions
-from tsdsl.space.resolve.slots import check_sizes, resolve_attention, resolve_fusion
-from tsdsl.space.resolve.steps import MOST_PIXELS, resolve_models, resolve_steps
-from tsdsl.space.resolve.streams import (
-    check_block_alias,
-    check_frames,
-    check_strides,
-    resolve_settings,
-    resolve_stream,
-)
-from tsdsl.space.resolve.values import domain_values, whole
+from tsdsl.space.resolve.space import as_seen_from, check_declarations, report_unused, resolve_space
 from tsdsl.syntax import ast
+from tsdsl.syntax.ast import in_source
 from tsdsl.syntax.parser import parse
 
 LANGUAGE_VERSION = 1
-MOST_CLASSES = 1_000_000
-
-T = TypeVar("T")
+MOST_DERIVATIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSpace:
-    """A space, and where each of its parts is written, by path."""
+    """A space, its text with all it derives from, and where each of its parts is written, by path."""
 
     space: Space
+    flat: Flat
     origins: Mapping[str, Span]
 
 
@@ -48,27 +40,175 @@ class Resolved:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def resolve(source: SourceFile) -> Resolved:
-    """Parse and resolve a text. Never raises, whatever the text."""
+def resolve(source: SourceFile, read: Read = read_source) -> Resolved:
+    """Parse and resolve a text; `read` gives the texts of the files it imports. Never raises, whatever the text."""
+    library = Library(read, project_root(source))
+    scope = _open(library, {}, source, file_key(source), ())
+    results = [_resolution(scope, name, ()) for name in scope.spaces]
+    diagnostics = [*scope.context.diagnostics, *(d for result in results for d in result.diagnostics)]
+    diagnostics += _unused(scope)
+    spaces = tuple(result.resolved for result in results if result.resolved is not None)
+    return Resolved(source, spaces, tuple(diagnostics))
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolution:
+    """What came of one space: its text with all it derives from, itself where it has no errors."""
+
+    flat: Flat | None
+    resolved: ResolvedSpace | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass
+class _Scope:
+    """A file: its spaces, what it can name, and what has come of its spaces so far."""
+
+    file: ast.File
+    context: Context
+    spaces: dict[str, ast.Space] = field(default_factory=dict)
+    imported: dict[str, _Scope] = field(default_factory=dict)
+    declarations: dict[str, Declaration] = field(default_factory=dict)
+    import_of: dict[str, ast.Import] = field(default_factory=dict)
+    results: dict[str, _Resolution] = field(default_factory=dict)
+
+
+def _open(
+    library: Library, scopes: dict[str, _Scope], source: SourceFile, key: str, open_keys: tuple[str, ...]
+) -> _Scope:
+    """The scope of a file, those of the files it imports first."""
     parsed = parse(source)
-    context = Context(source, list(parsed.diagnostics))
-    _check_version(context, parsed.file)
-    if not parsed.file.spaces and not parsed.file.broken and not context.has_errors:
-        at = Span(max(0, len(source.text.rstrip()) - 1), len(source.text.rstrip()))
-        context.report("TS005", at, "there is no space in this file", help="add `space NAME { ... }`")
-    spaces: list[ResolvedSpace] = []
-    diagnostics = list(context.diagnostics)
-    seen: dict[str, Span] = {}
-    for space in parsed.file.spaces:
-        own = Context(source)
-        if space.name.text in seen:
-            own.duplicate(f"space `{space.name.text}`", space.name.span, seen[space.name.text])
-        seen.setdefault(space.name.text, space.name.span)
-        resolved = _resolve_space(own, space)
-        diagnostics += own.diagnostics
-        if resolved is not None and not own.has_errors:
-            spaces.append(ResolvedSpace(resolved, own.origins))
-    return Resolved(source, tuple(spaces), tuple(diagnostics))
+    file = in_source(parsed.file, source) if open_keys else parsed.file
+    scope = _Scope(file, Context(source, list(parsed.diagnostics)))
+    _check_version(scope.context, file)
+    for statement in file.imports:
+        try:
+            imported_key, text = library.follow(statement.path, source, (*open_keys, key))
+        except ImportProblem as problem:
+            scope.context.report(problem.code, statement.path.span, problem.message, help=problem.help)
+            continue
+        if imported_key not in scopes:
+            scopes[imported_key] = _open(library, scopes, text, imported_key, (*open_keys, key))
+        _take(scope, scopes[imported_key], statement)
+    if not file.spaces and not file.declarations and not file.broken and not scope.context.has_errors:
+        end = len(source.text.rstrip())
+        scope.context.report(
+            "TS005", Span(max(0, end - 1), end), "there is no space in this file", help="add `space NAME { ... }`"
+        )
+    for declaration in file.declarations:
+        _declare(scope, declaration)
+    check_declarations(scope.context, tuple(scope.declarations.values()))
+    for space in file.spaces:
+        name = space.name.text
+        if name in scope.spaces:
+            scope.context.duplicate(f"space `{name}`", space.name.span, scope.spaces[name].name.span)
+        elif name in scope.imported:
+            scope.context.duplicate(f"space `{name}`", space.name.span, scope.import_of[name].path.span)
+        scope.spaces.setdefault(name, space)
+    return scope
+
+
+def _take(scope: _Scope, imported: _Scope, statement: ast.Import) -> None:
+    """Make the names of an imported file known."""
+    for name in imported.spaces:
+        if name in scope.imported and scope.imported[name] is not imported:
+            scope.context.duplicate(f"space `{name}`", statement.path.span, scope.import_of[name].path.span)
+        scope.imported.setdefault(name, imported)
+        scope.import_of.setdefault(name, statement)
+    for declaration in imported.file.declarations:
+        _declare(scope, declaration)
+        scope.import_of.setdefault(declaration.name.text, statement)
+
+
+def _declare(scope: _Scope, declaration: Declaration) -> None:
+    name = declaration.name.text
+    other = scope.declarations.setdefault(name, declaration)
+    if other is not declaration:
+        scope.context.duplicate(f"`{name}`", declaration.name.span, other.name.span)
+
+
+def _resolution(scope: _Scope, name: str, open_names: tuple[str, ...]) -> _Resolution:
+    """What comes of a space, its base first; made once."""
+    if name not in scope.results:
+        scope.results[name] = _resolved(scope, scope.spaces[name], open_names)
+    return scope.results[name]
+
+
+def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _Resolution:
+    context = Context(scope.context.source)
+    declarations = tuple(scope.declarations.values())
+    if space.base is None:
+        flat: Flat | None = first(space, declarations)
+    else:
+        base = _base(scope, context, space, space.base, open_names)
+        flat = derive(context, base, space, declarations) if base is not None else None
+    resolved = resolve_space(context, flat) if flat is not None else None
+    if flat is not None:
+        context.diagnostics[:] = [as_seen_from(flat, diagnostic) for diagnostic in context.diagnostics]
+    if resolved is None or context.has_errors or flat is None:
+        return _Resolution(None, None, tuple(context.diagnostics))
+    return _Resolution(flat, ResolvedSpace(resolved, flat, context.origins), tuple(context.diagnostics))
+
+
+def _base(
+    scope: _Scope, context: Context, space: ast.Space, base: ast.Name, open_names: tuple[str, ...]
+) -> Flat | None:
+    """The base of a space; None with a diagnostic, or without one where the base's own errors are told."""
+    chain = (*open_names, space.name.text)
+    if base.text in scope.spaces:
+        if base.text in chain:
+            context.report("TS108", base.span, f"space `{space.name.text}` derives from itself", label="in a circle")
+            return None
+        flat = _resolution(scope, base.text, chain).flat if len(chain) <= MOST_DERIVATIONS else None
+        if len(chain) > MOST_DERIVATIONS or (flat is not None and flat.level >= MOST_DERIVATIONS):
+            context.report("TS202", base.span, f"more than {MOST_DERIVATIONS} spaces derive from one another")
+            return None
+        return flat
+    if base.text not in scope.imported:
+        if not any(d.code in ("TS107", "TS108") for d in scope.context.diagnostics):
+            context.unknown_name(base, "space", [*scope.spaces, *scope.imported])
+        return None
+    imported = scope.imported[base.text]
+    result = _resolution(imported, base.text, ())
+    if result.flat is None:
+        wrong = [*result.diagnostics, *imported.context.diagnostics]
+        source = imported.context.source
+        notes = []
+        for diagnostic in wrong[:1]:
+            at = source.position(diagnostic.span.start)
+            notes.append(f"the first is at {source.name}:{at.line}:{at.column}: {diagnostic.message}")
+        context.report(
+            "TS107",
+            base.span,
+            f"space `{base.text}` of {source.name} has errors",
+            labels=[Label(scope.import_of[base.text].path.span, "imported here")],
+            notes=notes,
+            help=f"run `tsdsl check {source.name}`",
+        )
+        return None
+    return result.flat
+
+
+def _unused(scope: _Scope) -> list[Diagnostic]:
+    """Warnings of declarations and imports of this file that none of its spaces mentions."""
+    if not scope.spaces or scope.file.broken or any(space.broken for space in scope.spaces.values()):
+        return []
+    used = mentions((scope.file.spaces, scope.file.declarations))
+    used |= {space.base.text for space in scope.file.spaces if space.base is not None}
+    context = Context(scope.context.source)
+    for declaration in scope.file.declarations:
+        report_unused(context, declaration, used)
+    for statement in scope.file.imports:
+        given = [name for name, source in scope.import_of.items() if source is statement]
+        if given and not used & set(given):
+            context.report(
+                "TS103",
+                statement.path.span,
+                f"nothing of `{statement.path.value}` is used",
+                help=f"it gives {', '.join(f'`{name}`' for name in given)}; use one, or remove the import",
+                fixes=[context.removal("remove the import", statement.span)],
+            )
+    return context.diagnostics
 
 
 def _check_version(context: Context, file: ast.File) -> None:
@@ -89,140 +229,3 @@ def _check_version(context: Context, file: ast.File) -> None:
             f"the file has language version {file.version.value}, this tool knows {LANGUAGE_VERSION}",
             help="install a newer tsdsl" if file.version.value > LANGUAGE_VERSION else "write `tsspace 1`",
         )
-
-
-def _items(space: ast.Space, kind: type[T]) -> list[T]:
-    return [item for item in space.items if isinstance(item, kind)]
-
-
-def _resolve_space(context: Context, space: ast.Space) -> Space | None:
-    context.origins["space"] = space.name.span
-    given = context.attributes(_items(space, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`")
-    if not space.broken:
-        context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
-    classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
-    size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
-    _declare(context, space)
-    streams = _streams(context, space)
-    if streams is None:
-        _report_unused(context, space)
-        return None
-    context.decisions.sort(key=lambda decision: list(streams).index(decision.path.split(".", 1)[0]))
-    sizes: dict[str, tuple[int, int]] = {}
-    check_frames(context, streams)
-    for stream in streams.values():
-        sizes |= check_strides(context, stream, size or MOST_PIXELS)
-    taken: dict[str, Span] = {}
-    written = _items(space, ast.Fusion)
-    pairs = {(f.source.text, f.target.text) for f in written}
-    fusions = [
-        slot
-        for f in written
-        for slot in resolve_fusion(
-            context,
-            f,
-            streams,
-            "fusion" if len(pairs) == 1 else f"fusion.{f.source.text}_to_{f.target.text}",
-            taken,
-        )
-    ]
-    attentions = [slot for a in _items(space, ast.Attention) for slot in resolve_attention(context, a, streams, taken)]
-    if context.has_errors:
-        # Slots may be missing because of what was wrong before: a selector of them is then no mistake.
-        context.incomplete.update(("fusion", "attention"))
-    check_sizes(context, fusions, sizes)
-    head = _head(context, space)
-    slots: tuple[Slot, ...] = (*fusions, *attentions)
-    models = resolve_models(context, _items(space, ast.Model), streams, slots)
-    steps = resolve_steps(context, _items(space, ast.Step), context.decisions, streams, slots)
-    _report_unused(context, space)
-    if context.has_errors or classes is None or size is None or head is None or space.broken:
-        return None
-    return Space(
-        name=space.name.text,
-        classes=classes,
-        size=size,
-        streams=tuple(streams.values()),
-        fusions=tuple(fusions),
-        attentions=tuple(attentions),
-        head=head,
-        decisions=tuple(context.decisions),
-        steps=steps,
-        models=models,
-    )
-
-
-def _declare(context: Context, space: ast.Space) -> None:
-    """Collect domains and block aliases, so that they can be used before they are written."""
-    spans: dict[str, Span] = {}
-    for item in space.items:
-        if isinstance(item, ast.Domain | ast.BlockAlias):
-            name = item.name.text
-            if name in spans:
-                context.duplicate(f"`{name}`", item.name.span, spans[name])
-                continue
-            spans[name] = item.name.span
-            if isinstance(item, ast.Domain):
-                context.domains[name] = item
-            else:
-                context.blocks[name] = item
-    for domain in context.domains.values():
-        domain_values(context, domain)
-    for alias in context.blocks.values():
-        check_block_alias(context, alias)
-
-
-def _streams(context: Context, space: ast.Space) -> dict[str, Stream] | None:
-    written = _items(space, ast.Stream)
-    if not written and not space.broken:
-        context.report(
-            "TS307",
-            space.name.span,
-            f"space `{space.name.text}` has no streams",
-            help="add `stream NAME { ... }`",
-        )
-    streams: dict[str, Stream] = {}
-    failed = not written
-    spans: dict[str, Span] = {}
-    for item in written:
-        if item.name.text in spans:
-            context.duplicate(f"stream `{item.name.text}`", item.name.span, spans[item.name.text])
-            continue
-        spans[item.name.text] = item.name.span
-        stream = resolve_stream(context, item)
-        if stream is None:
-            failed = True
-        else:
-            streams[stream.name] = stream
-    return None if failed else streams
-
-
-def _head(context: Context, space: ast.Space) -> Head | None:
-    written = _items(space, ast.Head)
-    for again in written[1:]:
-        context.duplicate("`head`", again.span, written[0].span)
-    if not written:
-        return Head(attributes={})
-    call = ast.Call(ast.Name("head", written[0].span), written[0].attributes, written[0].broken, written[0].span)
-    named = (a.value for a in call.arguments if a.name.text == "kind")
-    words = (value.bare_name for value in named if isinstance(value, ast.Selector))
-    kind = next((word for word in words if word in HEADS), None) or PROJECTED
-    where = "head" if kind == PROJECTED else f"head of kind {kind}"
-    settings = resolve_settings(context, where, HEADS[kind].attributes, call, "head", broken=written[0].broken)
-    return None if settings is None else Head(attributes=settings)
-
-
-def _report_unused(context: Context, space: ast.Space) -> None:
-    if space.broken:
-        return
-    used = mentions(space)
-    for kind, declared in (("domain", context.domains), ("block", context.blocks)):
-        for name, item in declared.items():
-            if name not in used:
-                context.report(
-                    "TS103",
-                    item.name.span,
-                    f"{kind} `{name}` is never used",
-                    help="use it, or remove it",
-                    fixes=[context.removal(f"remove {kind} `{name}`", item.span)],
-                )

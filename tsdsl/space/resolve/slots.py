@@ -12,8 +12,10 @@ from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.selectors import selectors, selects
 from tsdsl.space.resolve.streams import resolve_settings
+from tsdsl.space.resolve.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
 
 Place: TypeAlias = tuple[int, int]
@@ -54,13 +56,14 @@ def resolve_fusion(
     places = _places(context, written.after, target.name, sorted(in_both), with_successor)
     if not _check_fused_frames(context, fusion, source, target, places):
         return []
-    alternatives = _alternatives(context, written.op, FUSIONS, where)
+    if _alternatives(context, written.op.value, FUSIONS, where) is None:
+        return []
     slots = []
     for stage, index in places:
         path = f"{prefix}.stage{stage}.group{index}"
-        if not _is_free(context, path, written.after.value.span, taken) or alternatives is None:
+        if not _is_free(context, path, written.after.value.span, taken):
             continue
-        made, decision = _decided(context, path, alternatives, written.op.value.span)
+        made, decision = _decided(context, path, written.op, FUSIONS, where)
         if made is not None:
             slots.append(
                 FusionSlot(
@@ -122,7 +125,8 @@ def resolve_attention(
     where = f"attention {names}"
     span = attention.streams[0].span.to(attention.streams[-1].span)
     written = _written(context, attention.attributes, span, where, attention.broken, False)
-    alternatives = _alternatives(context, written.op, ATTENTIONS, where) if written is not None else None
+    if written is not None and _alternatives(context, written.op.value, ATTENTIONS, where) is None:
+        written = None
     slots = []
     for name in attention.streams:
         stream = streams.get(name.text)
@@ -135,9 +139,9 @@ def resolve_attention(
         others = [other.text for other in attention.streams if other.text != stream.name]
         for stage, index in _places(context, written.after, stream.name, all_places, set(all_places), others):
             path = f"attention.{group_path(stream.name, stage, index)}"
-            if not _is_free(context, path, written.after.value.span, taken) or alternatives is None:
+            if not _is_free(context, path, written.after.value.span, taken):
                 continue
-            made, decision = _decided(context, path, alternatives, written.op.value.span)
+            made, decision = _decided(context, path, written.op, ATTENTIONS, where)
             if made is not None:
                 slots.append(
                     AttentionSlot(
@@ -223,12 +227,15 @@ Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
 
 
 def _alternatives(
-    context: Context, op: ast.Attribute, operators: Mapping[str, Operator], where: str
+    context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
 ) -> list[tuple[str, Made]] | None:
     """The alternatives by name, each with what makes it at a place; None with diagnostics."""
-    items = op.value.items if isinstance(op.value, ast.Choice) else (op.value,)
+    shared = shared_named(context, op)
+    if shared is not None:
+        op = shared.value
+    items = op.items if isinstance(op, ast.Choice) else (op,)
     if not items:
-        context.report("TS203", op.value.span, "a choice needs at least one value", label="empty")
+        context.report("TS203", op.span, "a choice needs at least one value", label="empty")
         return None
     found: list[tuple[str, Made]] = []
     failed = False
@@ -300,19 +307,63 @@ def _bare(item: ast.Expression) -> ast.Name | None:
 
 
 def _decided(
-    context: Context, path: str, alternatives: list[tuple[str, Made]], span: Span
+    context: Context, path: str, op: ast.Attribute, operators: Mapping[str, Operator], where: str
 ) -> tuple[tuple[Alternative, ...] | None, str | None]:
     """The alternatives made at a place, and the path of the decision between them."""
-    context.origins[path] = span
-    decision = f"{path}.op" if len(alternatives) > 1 else None
-    if decision is not None:
-        context.decide(decision, tuple(name for name, _ in alternatives), span)
+    own = f"{path}.op"
+    written = overridden(context, own, op.value, slot=path)
+    expression, pins = written.expression or op.value, written.pins
+    shared = shared_named(context, expression)
+    if shared is not None:
+        if pins:
+            report_fixed_use(context, own, shared, pins[0].span)
+            return None, None
+        context.shared_uses.setdefault(f"shared.{shared.name.text}", []).append(own)
+        own = f"shared.{shared.name.text}"
+        changed = overridden(context, own, shared.value)
+        expression, pins = changed.expression or shared.value, changed.pins
+    alternatives = _alternatives(context, expression, operators, where)
+    if alternatives is None:
+        return None, None
+    for pin in pins:
+        alternatives = _pinned(context, pin, alternatives, own)
+    context.origins[path] = (pins[-1] if pins else expression).span
+    decision = own if len(alternatives) > 1 else None
+    names = tuple(name for name, _ in alternatives)
+    if decision is not None and shared is not None:
+        decide_shared(context, decision, names, expression.span)
+    elif decision is not None:
+        context.decide(decision, names, expression.span)
     made = []
     for name, make in alternatives:
         made.append(make(path, Parent(path=decision, value=name) if decision is not None else None))
     if any(alternative is None for alternative in made):
         return None, None
     return tuple(alternative for alternative in made if alternative is not None), decision
+
+
+def _pinned(
+    context: Context, pin: ast.Expression, alternatives: list[tuple[str, Made]], path: str
+) -> list[tuple[str, Made]]:
+    """The alternative that `fix` names alone; all of them, with a diagnostic, where it is not among them."""
+    name = _bare(pin)
+    kept = [alternative for alternative in alternatives if name is not None and alternative[0] == name.text]
+    if kept:
+        return kept
+    before = len(context.diagnostics)
+    if name is None:
+        context.report("TS201", pin.span, "`fix` names an operator or `none`", help="use `free` to give attributes")
+    else:
+        known = [alternative for alternative, _ in alternatives]
+        context.report(
+            "TS207",
+            pin.span,
+            f"`{path}` is never `{name.text}`",
+            label="not among its alternatives",
+            help=did_you_mean(name.text, known) or f"it has {', '.join(known)}; `free` gives it others",
+        )
+    context.postpone(before)
+    return alternatives
 
 
 def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import gcd
 
 from tsdsl.diagnostics import Label
@@ -20,16 +20,20 @@ MOST_PIXELS = 8192
 
 def resolve_steps(
     context: Context,
-    steps: Sequence[ast.Step],
+    steps: Sequence[tuple[ast.Step, int]],
     decisions: Sequence[Decision],
     streams: Mapping[str, Stream],
     slots: Sequence[Slot],
 ) -> tuple[Step, ...]:
-    """The steps in order of their numbers; each decision belongs to at most one."""
+    """The steps, each with its level, in order of their numbers; each decision belongs to at most one.
+
+    A shared decision that no step names belongs to the first that names one of the places where it stands.
+    """
     made: dict[str, tuple[int, Span]] = {}
     seen: dict[int, Span] = {}
     resolved = []
-    for step in steps:
+    used: dict[str, set[int]] = {}
+    for step, level in steps:
         index = whole(context, step.index, "a step's number", 1, 999)
         where = f"step {index}"
         given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
@@ -53,7 +57,11 @@ def resolve_steps(
             matched = [d.path for d in decisions if selects(selector, d.path)]
             named = [part for part in parts if selects(selector, part)]
             named += [s.name for s in streams.values() if any(selects(selector, g.path) for g in s.groups)]
-            if not matched and not named and selector.segments[0].word.text not in context.incomplete:
+            for path, uses in context.shared_uses.items():
+                if any(selects(selector, use) for use in uses):
+                    used.setdefault(path, set()).add(index)
+            tolerated = level < context.own_level or selector.segments[0].word.text in context.incomplete
+            if not matched and not named and not tolerated:
                 context.report(
                     "TS306",
                     selector.span,
@@ -70,6 +78,8 @@ def resolve_steps(
             for path in matched:
                 names.update(part for part in parts if path == part or path.startswith(part + "."))
                 _claim(context, path, index, selector.span, made, paths)
+        if not paths and not names and level < context.own_level:
+            continue  # the space that derives has nothing left of it
         order = {part: rank for rank, part in enumerate(parts)}
         resolved.append(
             Step(
@@ -81,11 +91,22 @@ def resolve_steps(
                 epochs=epochs or 1,
             )
         )
-    ordered = tuple(sorted(resolved, key=lambda step: step.index))
+    ordered = tuple(sorted((_with_shared(step, used, made, decisions) for step in resolved), key=lambda s: s.index))
     _check_order(context, ordered, slots)
-    if steps and not context.has_errors and not any(step.broken for step in steps):
-        _warn_undecided(context, decisions, made)
+    if steps and not context.has_errors and not any(step.broken for step, _ in steps):
+        _warn_undecided(context, decisions, {*made, *used})
     return ordered
+
+
+def _with_shared(
+    step: Step, used: Mapping[str, set[int]], made: dict[str, tuple[int, Span]], decisions: Sequence[Decision]
+) -> Step:
+    """The step with the shared decisions that are its own because no other names one of their places before."""
+    paths = {path for path, steps in used.items() if path not in made and min(steps) == step.index}
+    if not paths:
+        return step
+    paths.update(step.decisions)
+    return step.model_copy(update={"decisions": tuple(d.path for d in decisions if d.path in paths)})
 
 
 def _claim(
@@ -132,7 +153,7 @@ def _check_order(context: Context, steps: Sequence[Step], slots: Sequence[Slot])
                     )
 
 
-def _warn_undecided(context: Context, decisions: Sequence[Decision], made: Mapping[str, object]) -> None:
+def _warn_undecided(context: Context, decisions: Sequence[Decision], made: Collection[str]) -> None:
     left = [d for d in decisions if d.path not in made]
     if left:
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
@@ -147,13 +168,13 @@ def _warn_undecided(context: Context, decisions: Sequence[Decision], made: Mappi
 
 
 def resolve_models(
-    context: Context, models: Sequence[ast.Model], streams: Mapping[str, Stream], slots: Sequence[Slot]
+    context: Context, models: Sequence[tuple[ast.Model, int]], streams: Mapping[str, Stream], slots: Sequence[Slot]
 ) -> tuple[Scale, ...]:
     """The models in order; `from` takes over what an earlier one says."""
     resolved: dict[str, Scale] = {}
     spans: dict[str, Span] = {}
     parts = [*streams, *(slot.path for slot in slots)]
-    for model in models:
+    for model, level in models:
         name = model.name.text
         if name in spans:
             context.duplicate(f"model `{name}`", model.name.span, spans[name])
@@ -178,7 +199,7 @@ def resolve_models(
                 if value is not None:
                     changes[factor] = value
         if "without" in given:
-            changes["without"] = _left_out(context, given["without"], parts)
+            changes["without"] = _left_out(context, given["without"], parts, level < context.own_level)
         resolved[name] = base.model_copy(update=changes)
     return tuple(resolved.values())
 
@@ -242,11 +263,11 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
     return float(number)
 
 
-def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str]) -> tuple[str, ...]:
+def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], is_inherited: bool) -> tuple[str, ...]:
     left_out: set[str] = set()
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
-        if not matched and selector.segments[0].word.text not in context.incomplete:
+        if not matched and not is_inherited and selector.segments[0].word.text not in context.incomplete:
             word = selector.segments[0].word
             context.report(
                 "TS306",

@@ -10,6 +10,7 @@ from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import Group, Parent, Setting, Stage, Stream, group_path
 from tsdsl.space.resolve.context import Context, meant
+from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.values import setting, whole
 from tsdsl.syntax import ast
 
@@ -126,10 +127,14 @@ def resolve_settings(
         context.missing(required(schema), given, at, where)
     result: dict[str, Setting] = {}
     for attribute in schema:
-        if attribute.name in given:
-            value = setting(context, attribute, given[attribute.name].value, f"{path}.{attribute.name}", parent)
-            if value is not None:
-                result[attribute.name] = value
+        own_path = f"{path}.{attribute.name}"
+        expression = given[attribute.name].value if attribute.name in given else None
+        written = overridden(context, own_path, expression)
+        if written.expression is None and not written.pins:
+            continue
+        value = setting(context, attribute, written, own_path, parent)
+        if value is not None:
+            result[attribute.name] = value
     failed = len(context.diagnostics) > before or len(result) < len(given)
     return None if failed or broken else result
 

@@ -12,6 +12,7 @@ from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import DecisionRef, Parent, Setting, Value
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.overrides import Overridden, overridden
 from tsdsl.syntax import ast
 
 LARGEST_NUMBER = Decimal(10) ** 15
@@ -94,11 +95,86 @@ def whole(context: Context, expression: ast.Expression, what: str, low: int, hig
 def setting(
     context: Context,
     attribute: Attribute,
-    expression: ast.Expression,
+    written: Overridden,
     path: str,
     parent: Parent | None = None,
 ) -> Setting | None:
-    """The value of an operator's attribute; a choice of several becomes the decision at `path`."""
+    """The value of an operator's attribute; a choice of several becomes the decision at `path`.
+
+    A `shared` name gives the decision of that name instead, whichever attributes it stands at.
+    """
+    expression, pins = written.expression, written.pins
+    if expression is None:
+        context.report("TS207", pins[0].span, f"`{path}` is not written, so it decides nothing", help="use `free`")
+        return None
+    shared = shared_named(context, expression)
+    if shared is not None:
+        if pins:
+            report_fixed_use(context, path, shared, pins[0].span)
+            return None
+        context.shared_uses.setdefault(f"shared.{shared.name.text}", []).append(path)
+        path, parent = f"shared.{shared.name.text}", None
+        changed = overridden(context, path, shared.value)
+        expression, pins = changed.expression or shared.value, changed.pins
+    values = _values(context, attribute, expression)
+    if values is None:
+        return None
+    for pin in pins:
+        values = _pinned(context, attribute, pin, values, path)
+    context.origins.setdefault(path, (pins[-1] if pins else expression).span)
+    if len(values) == 1:
+        return values[0]
+    if not attribute.searchable:
+        context.report(
+            "TS206",
+            expression.span,
+            f"`{attribute.name}` takes one value, not a choice",
+            help="give one of the values",
+            fixes=one_of(context, expression),
+        )
+        return None
+    if shared is None:
+        context.decide(path, tuple(values), expression.span, parent)
+    else:
+        decide_shared(context, path, tuple(values), expression.span)
+    return DecisionRef(decision=path)
+
+
+def report_fixed_use(context: Context, path: str, shared: ast.Shared, span: Span) -> None:
+    """Report that one use of a shared decision is fixed alone (TS207)."""
+    name = shared.name.text
+    context.report(
+        "TS207",
+        span,
+        f"`{path}` is the shared decision `{name}`",
+        label="fixes one of its uses only",
+        labels=[Label(shared.name.span, "shared here")],
+        help=f"`fix shared.{name} = ...` fixes all of them; `free` gives this one values of its own",
+    )
+
+
+def shared_named(context: Context, expression: ast.Expression) -> ast.Shared | None:
+    """The shared decision whose name the expression is."""
+    name = expression.bare_name if isinstance(expression, ast.Selector) else None
+    return context.shared.get(name) if name is not None else None
+
+
+def decide_shared(context: Context, path: str, values: tuple[Value, ...], span: Span) -> None:
+    """Record a shared decision once; all its uses must read it alike (TS104)."""
+    known = next((decision for decision in context.decisions if decision.path == path), None)
+    if known is None:
+        context.decide(path, values, span)
+    elif known.values != values:
+        context.report(
+            "TS104",
+            span,
+            f"`{path}` is shared by attributes that read its values differently",
+            help="share it between attributes of one kind",
+        )
+
+
+def _values(context: Context, attribute: Attribute, expression: ast.Expression) -> list[Value] | None:
+    """The checked values that an expression lists; None with diagnostics."""
     placed = literals(context, expression, attribute.kind == "keyword" and not attribute.searchable)
     if placed is None:
         return None
@@ -120,22 +196,27 @@ def setting(
             )
         else:
             values.append(value)
-    if len(values) != len(checked):
-        return None
-    if len(values) == 1:
-        context.origins[path] = expression.span
-        return values[0]
-    if not attribute.searchable:
+    return values if len(values) == len(checked) else None
+
+
+def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values: list[Value], path: str) -> list[Value]:
+    """The value that `fix` gives alone; all of them, with a diagnostic, where it is not among them."""
+    before = len(context.diagnostics)
+    fixed = _values(context, attribute, pin)
+    if fixed is not None and len(fixed) != 1:
+        context.report("TS206", pin.span, "`fix` gives one value, not a choice", help="use `free` to give a choice")
+    elif fixed is not None and fixed[0] in values:
+        return [values[values.index(fixed[0])]]
+    elif fixed is not None:
         context.report(
-            "TS206",
-            expression.span,
-            f"`{attribute.name}` takes one value, not a choice",
-            help="give one of the values",
-            fixes=one_of(context, expression),
+            "TS207",
+            pin.span,
+            f"`{path}` is never {shown(fixed[0])}",
+            label="not among its values",
+            help=f"it has {', '.join(map(shown, values))}; `free` gives it other values",
         )
-        return None
-    context.decide(path, tuple(values), expression.span, parent)
-    return DecisionRef(decision=path)
+    context.postpone(before)
+    return values
 
 
 def literals(context: Context, expression: ast.Expression, words_only: bool = False) -> list[Placed] | None:
@@ -144,6 +225,15 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         name = expression.bare_name
         if name is not None and not words_only and name in context.domains:
             return domain_values(context, context.domains[name])
+        if name is not None and not words_only and name in context.shared:
+            context.report(
+                "TS104",
+                expression.span,
+                f"`{name}` is a shared decision, which stands alone",
+                labels=[Label(context.shared[name].name.span, "shared here")],
+                help=f"write only `{name}`, or make it a `domain`",
+            )
+            return None
         if name is not None:
             return [(Word(name), expression.span)]
     if isinstance(expression, ast.Number):

@@ -1,0 +1,55 @@
+"""`fix` and `free`: what they make of a value written at a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.selectors import selects
+from tsdsl.syntax import ast
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """The expression that stands at a path, and the values that it is then fixed at."""
+
+    expression: ast.Expression | None
+    pins: tuple[ast.Expression, ...] = ()
+
+
+def overridden(
+    context: Context, path: str, expression: ast.Expression | None, *, slot: str | None = None
+) -> Overridden:
+    """What the overrides make of `expression` at the attribute `path`; `slot` is the slot whose `op` it is."""
+    pins: list[ast.Expression] = []
+    for number, (override, level) in enumerate(context.overrides):
+        if level < context.level or not _names(override.selector, path, slot):
+            continue
+        context.applied.add(number)
+        if override.kind == "free":
+            expression, pins = override.value, []
+        else:
+            pins.append(override.value)
+    return Overridden(expression, tuple(pins))
+
+
+def _names(selector: ast.Selector, path: str, slot: str | None) -> bool:
+    if selector.segments[-1].word.text == path.rpartition(".")[2]:
+        return selects(selector, path)
+    return slot is not None and selects(selector, slot)
+
+
+def report_idle(context: Context, level: int) -> None:
+    """Report the overrides of this level that selected nothing (TS306)."""
+    for number, (override, written_at) in enumerate(context.overrides):
+        if written_at == level and number not in context.applied:
+            if override.selector.segments[0].word.text in context.incomplete:
+                continue
+            context.report(
+                "TS306",
+                override.selector.span,
+                "this selects no decision and no attribute of the space",
+                label="matches nothing",
+                help="a decision is named with its attribute, such as `sparse.stage[1].group[2].channels`; "
+                "`fusion` and `attention` stand for their `op`",
+            )

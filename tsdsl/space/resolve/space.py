@@ -1,0 +1,246 @@
+"""Resolving one space, written out with what it derives from, in ten readable lines."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.operators.head import HEADS, PROJECTED
+from tsdsl.source import Span
+from tsdsl.space.model import AttentionSlot, FusionSlot, Head, Slot, Space, Stream
+from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.derive import Declaration, Flat
+from tsdsl.space.resolve.mentions import mentions
+from tsdsl.space.resolve.overrides import report_idle
+from tsdsl.space.resolve.slots import check_sizes, resolve_attention, resolve_fusion
+from tsdsl.space.resolve.steps import MOST_PIXELS, resolve_models, resolve_steps
+from tsdsl.space.resolve.streams import (
+    check_block_alias,
+    check_frames,
+    check_strides,
+    resolve_settings,
+    resolve_stream,
+)
+from tsdsl.space.resolve.values import domain_values, whole
+from tsdsl.syntax import ast
+
+MOST_CLASSES = 1_000_000
+
+T = TypeVar("T", bound=ast.Item)
+
+
+def resolve_space(context: Context, flat: Flat) -> Space | None:
+    """The space, or None with diagnostics."""
+    space = _resolved(context, flat)
+    context.diagnostics += context.postponed
+    return None if context.has_errors else space
+
+
+def _resolved(context: Context, flat: Flat) -> Space | None:
+    space = flat.written
+    context.own_level = flat.level
+    context.origins["space"] = space.name.span
+    given = context.attributes(_items(flat, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`")
+    if not space.broken:
+        context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
+    classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
+    size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
+    _declare(context, flat)
+    streams = _streams(context, flat)
+    if streams is None:
+        _report_unused(context, flat)
+        return None
+    order = {name: rank for rank, name in enumerate(["shared", *streams])}
+    context.decisions.sort(key=lambda decision: order[decision.path.split(".", 1)[0]])
+    sizes: dict[str, tuple[int, int]] = {}
+    check_frames(context, streams)
+    for stream in streams.values():
+        sizes |= check_strides(context, stream, size or MOST_PIXELS)
+    slots = _slots(context, flat, streams)
+    context.decisions.sort(key=lambda decision: not decision.path.startswith("shared."))
+    if context.has_errors:
+        # Slots may be missing because of what was wrong before: a selector of them is then no mistake.
+        context.incomplete.update(("fusion", "attention"))
+    check_sizes(context, slots, sizes)
+    head = _head(context, flat)
+    models = resolve_models(context, _placed(flat, ast.Model), streams, slots)
+    steps = resolve_steps(context, _placed(flat, ast.Step), context.decisions, streams, slots)
+    report_idle(context, flat.level)
+    _report_unused(context, flat)
+    if context.has_errors or classes is None or size is None or head is None or space.broken:
+        return None
+    return Space(
+        name=space.name.text,
+        classes=classes,
+        size=size,
+        streams=tuple(streams.values()),
+        fusions=tuple(slot for slot in slots if isinstance(slot, FusionSlot)),
+        attentions=tuple(slot for slot in slots if isinstance(slot, AttentionSlot)),
+        head=head,
+        decisions=tuple(context.decisions),
+        steps=steps,
+        models=models,
+    )
+
+
+def as_seen_from(flat: Flat, diagnostic: Diagnostic) -> Diagnostic:
+    """A diagnostic of a derived space as one of its own text.
+
+    What is wrong with what it takes over is told at its name, and the place in the base becomes a label.
+    """
+    span, own = diagnostic.span, flat.written.span
+    is_taken_over = span.source != own.source or any(_is_within(span, base.span) for base in flat.bases)
+    if not is_taken_over:
+        return diagnostic
+    there = Label(span, diagnostic.label or "what it takes over")
+    label = f"in what `{flat.written.name.text}` takes over"
+    return replace(diagnostic, span=flat.written.name.span, label=label, labels=(there, *diagnostic.labels), fixes=())
+
+
+def _is_within(span: Span, outer: Span) -> bool:
+    return span.source == outer.source and outer.start <= span.start and span.end <= outer.end
+
+
+def _placed(flat: Flat, kind: type[T]) -> list[tuple[T, int]]:
+    """The items of a kind, each with its level."""
+    return [(entry.item, entry.level) for entry in flat.items if isinstance(entry.item, kind)]
+
+
+def _items(flat: Flat, kind: type[T]) -> list[T]:
+    return [item for item, _ in _placed(flat, kind)]
+
+
+def check_declarations(context: Context, declarations: Iterable[Declaration]) -> None:
+    """Report what is wrong with the declarations outside of a file's spaces, whether they are used or not."""
+    alone = Context(context.source)
+    for item in declarations:
+        _known(alone, item)
+    _check_known(alone, {**alone.domains, **alone.blocks})
+    context.diagnostics += alone.diagnostics
+
+
+def _declare(context: Context, flat: Flat) -> None:
+    """Collect overrides and declared names, so that they can be used before they are written."""
+    context.overrides += _placed(flat, ast.Override)
+    for declaration in flat.declarations:
+        _known(context, declaration)
+    spans: dict[str, Span] = {}  # what is declared outside has been checked there
+    for item in (entry.item for entry in flat.items):
+        if isinstance(item, ast.Domain | ast.Shared | ast.BlockAlias):
+            name = item.name.text
+            if name in spans:
+                context.duplicate(f"`{name}`", item.name.span, spans[name])
+                continue
+            spans[name] = item.name.span
+            _known(context, item)
+    _check_known(context, spans)
+
+
+def _known(context: Context, item: ast.Domain | ast.Shared | ast.BlockAlias) -> None:
+    """Make a name known; what it meant outside of the space is hidden."""
+    name = item.name.text
+    for table in (context.domains, context.shared, context.blocks):
+        table.pop(name, None)
+    match item:
+        case ast.Domain():
+            context.domains[name] = item
+        case ast.Shared():
+            context.shared[name] = item
+        case ast.BlockAlias():
+            context.blocks[name] = item
+
+
+def _check_known(context: Context, names: Collection[str]) -> None:
+    """Report what is wrong with these declared names, whether they are used or not."""
+    for name in names:
+        if name in context.domains:
+            domain_values(context, context.domains[name])
+        elif name in context.blocks:
+            check_block_alias(context, context.blocks[name])
+
+
+def _streams(context: Context, flat: Flat) -> dict[str, Stream] | None:
+    space, written = flat.written, _placed(flat, ast.Stream)
+    if not written and not space.broken:
+        context.report(
+            "TS307",
+            space.name.span,
+            f"space `{space.name.text}` has no streams",
+            help="add `stream NAME { ... }`",
+        )
+    streams: dict[str, Stream] = {}
+    failed = not written
+    spans: dict[str, Span] = {}
+    for item, level in written:
+        context.level = level
+        if item.name.text in spans:
+            context.duplicate(f"stream `{item.name.text}`", item.name.span, spans[item.name.text])
+            continue
+        spans[item.name.text] = item.name.span
+        stream = resolve_stream(context, item)
+        if stream is None:
+            failed = True
+        else:
+            streams[stream.name] = stream
+    return None if failed else streams
+
+
+def _slots(context: Context, flat: Flat, streams: dict[str, Stream]) -> list[Slot]:
+    """The fusion slots, then the attention slots."""
+    taken: dict[str, Span] = {}
+    slots: list[Slot] = []
+    pairs = {(f.source.text, f.target.text) for f in _items(flat, ast.Fusion)}
+    for fusion, level in _placed(flat, ast.Fusion):
+        context.level = level
+        prefix = "fusion" if len(pairs) == 1 else f"fusion.{fusion.source.text}_to_{fusion.target.text}"
+        slots += resolve_fusion(context, fusion, streams, prefix, taken)
+    for attention, level in _placed(flat, ast.Attention):
+        context.level = level
+        slots += resolve_attention(context, attention, streams, taken)
+    return slots
+
+
+def _head(context: Context, flat: Flat) -> Head | None:
+    written = _placed(flat, ast.Head)
+    for again, _ in written[1:]:
+        context.duplicate("`head`", again.span, written[0][0].span)
+    head, context.level = written[0] if written else (None, flat.level)
+    if head is None:
+        return Head(attributes={})
+    call = ast.Call(ast.Name("head", head.span), head.attributes, head.broken, head.span)
+    named = (a.value for a in call.arguments if a.name.text == "kind")
+    words = (value.bare_name for value in named if isinstance(value, ast.Selector))
+    kind = next((word for word in words if word in HEADS), None) or PROJECTED
+    where = "head" if kind == PROJECTED else f"head of kind {kind}"
+    settings = resolve_settings(context, where, HEADS[kind].attributes, call, "head", broken=head.broken)
+    return None if settings is None else Head(attributes=settings)
+
+
+def _report_unused(context: Context, flat: Flat) -> None:
+    """Warn of names that this space declares, in its own text, and does not mention (TS103)."""
+    if flat.written.broken:
+        return
+    used = mentions(flat.written) | mentions(tuple(entry.item for entry in flat.items))
+    for entry in flat.items:
+        item = entry.item
+        if entry.level == flat.level and isinstance(item, ast.Domain | ast.Shared | ast.BlockAlias):
+            report_unused(context, item, used)
+
+
+def report_unused(context: Context, item: ast.Domain | ast.Shared | ast.BlockAlias, used: Collection[str]) -> None:
+    """Warn of a declared name that is not among the used."""
+    if item.name.text in used:
+        return
+    kind = _KINDS[type(item)]
+    context.report(
+        "TS103",
+        item.name.span,
+        f"{kind} `{item.name.text}` is never used",
+        help="use it, or remove it",
+        fixes=[context.removal(f"remove {kind} `{item.name.text}`", item.span)],
+    )
+
+
+_KINDS = {ast.Domain: "domain", ast.Shared: "shared", ast.BlockAlias: "block"}
