@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tsdsl.cli.main import run
 from tsdsl.data import DemoSettings, write_demo
+from tsdsl.lowering.export_pt2 import read_pt2
 
 MICRO = """tsspace 1
 
@@ -106,6 +108,7 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert run(["export", "runs/micro/train", "-o", "net.py"]) == 0
     assert run(["verify", "net.safetensors"]) == 0
     assert run(["verify", "net.py"]) == 0
+    check_programs(capsys)
     code = (
         "import sys, torch, net; m = net.load('net.safetensors');"
         "print(tuple(m(torch.zeros(2, 3, net.FRAMES, net.SIZE, net.SIZE)).shape), len(net.LABELS),"
@@ -115,6 +118,34 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert done.stdout.split() == ["(2,", "8)", "8", "False"]
     assert run(["train", "runs/micro", "--model", "L", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
     assert run(["eval", "runs/micro/train-L", "--views", "1x1", "-q"]) == 0
+
+
+def check_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """A trained model as a program: what it expects is in the file, and a file that was changed is told."""
+    import onnx
+
+    for name in ("net.pt2", "net.onnx"):
+        assert run(["export", "runs/micro/train", "-o", name]) == 0
+        assert run(["verify", name]) == 0
+    weights = ["--weights", "runs/micro/train/weights.safetensors"]
+    capsys.readouterr()
+    assert run(["verify", "net.onnx", *weights]) == 0
+    assert "same scores as ours" in capsys.readouterr().out
+    assert run(["verify", "net.onnx", "--weights", "net.safetensors"]) == 0
+    assert run(["verify", "net.py", *weights]) == 2
+    described, _ = read_pt2(Path("net.pt2"))
+    assert described.texts.keys() == {"provenance", "preprocessing", "labels", "versions"}
+    assert len(json.loads(described.texts["labels"])) == 8
+    expected = json.loads(described.texts["preprocessing"])
+    assert expected["sampling"]["interval_s"] == pytest.approx(1 / 30)
+    assert [item["every"] for item in expected["streams"]] == [4, 1]
+    proto = onnx.load("net.onnx")
+    proto.graph.node[0].name = "changed"
+    onnx.save(proto, "net.onnx")
+    assert run(["verify", "net.onnx"]) == 1
+    with zipfile.ZipFile("net.pt2", "a") as archive:
+        archive.writestr("archive/extra/more.json", "{}")
+    assert run(["verify", "net.pt2"]) == 1
 
 
 def check_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

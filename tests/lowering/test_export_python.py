@@ -35,13 +35,13 @@ def trained_like(network, seed=0):
 def test_the_exported_model_gives_the_same_scores(small_blueprint, draw, step):
     for seed in range(10):
         model = trained_like(small_blueprint.network(draw(small_blueprint.space, seed), step))
-        assert verify_export(export_python(model.network), model) < 1e-4
+        assert verify_export(export_python(model.network), model).holds
 
 
 def test_verification_notices_a_difference(small_blueprint, draw):
     model = trained_like(small_blueprint.network(draw(small_blueprint.space, 0)))
     source = export_python(model.network).replace("return self.head.classifier(", "return 2 * self.head.classifier(")
-    assert verify_export(source, model) > 1e-3
+    assert verify_export(source, model).share > 0.5
 
 
 def test_verification_notices_other_keys(small_blueprint, draw):
@@ -61,7 +61,7 @@ def test_fusion_both_ways_reads_the_features_before_fusion(small_space, draw):
     network = Blueprint(space).network(draw(space, 0))
     source = export_python(network)
     assert "sparse_alone = sparse" in source
-    assert verify_export(source, trained_like(network)) < 1e-4
+    assert verify_export(source, trained_like(network)).holds
 
 
 def test_the_file_loads_weights_by_itself_without_tsdsl(tmp_path, small_space, draw):
@@ -129,6 +129,6 @@ def test_x3d_exported_gives_the_same_scores():
     scale = Scale(name="thin", size=32, frames=4)
     model = trained_like(Blueprint(tsdsl.load("std:x3d"), scale=scale).network({}))
     source = export_python(model.network)
-    assert verify_export(source, model) < 1e-4
+    assert verify_export(source, model).holds
     assert "X3DStem(3, 12, kernel=(5, 3, 3), stride=2)" in source
     assert "bare=True" in source

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsdsl.cli.console import facts, print_json
+from tsdsl.cli.verify_export import VERIFIERS
+from tsdsl.cli.verify_report import Report
 from tsdsl.errors import FileError, TsdslError, UsageError
 
 if TYPE_CHECKING:
@@ -19,32 +20,22 @@ if TYPE_CHECKING:
     from tsdsl.space.model import Space
 
 
-@dataclass
-class Report:
-    """What was found right and wrong, each with the file it is about."""
-
-    right: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    def expect(self, holds: bool, fact: str, otherwise: str) -> None:
-        """Record a fact that holds, or what is there instead."""
-        if holds:
-            self.right.append(fact)
-        else:
-            self.wrong.append(otherwise)
-
-
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Architecture, weights, exported .py, or a run.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Architecture, weights, export, or a run.")],
     in_space: Annotated[str | None, typer.Option("--in", help="The space it belongs to, if it is not found.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Weights of an .onnx file, to compare its scores with ours.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Derive everything again and compare. Exit code 0 all right, 1 something is wrong, 3 not readable."""
+    if weights is not None and path.suffix != ".onnx":
+        raise UsageError("--weights has no effect here", help="give it with an .onnx file")
     report = Report()
     if path.is_dir():
         _verify_run(path, in_space, report)
-    elif path.suffix == ".py":
-        _verify_export(path, in_space, report)
+    elif path.suffix in VERIFIERS:
+        VERIFIERS[path.suffix](path, in_space, weights, report)
     elif path.suffix == ".safetensors":
         _verify_weights(path, in_space, report)
     else:
@@ -140,27 +131,6 @@ def _differences(path: Path, space: Space, saved: Architecture | None, tensors: 
         scales = (record.scale,) if record is not None else (UNSCALED, *space.models)
         blueprints = [Blueprint(space, classes=classes, scale=scale) for scale in scales]
         return [mismatch(Model(b.network(saved.decisions, saved.step)).state_dict(), tensors) for b in blueprints]
-
-
-def _verify_export(path: Path, in_space: str | None, report: Report) -> None:
-    """Made again from what it says it comes from, the text is the same. Nothing in it is executed."""
-    from tsdsl.cli.locate import find_space, space_of
-    from tsdsl.lowering.provenance import export_with_provenance, read_provenance
-    from tsdsl.space.architecture import problems
-
-    text, provenance = read_provenance(path)
-    architecture = provenance.architecture
-    located = find_space(in_space) if in_space is not None else space_of(path, architecture)
-    wrong = problems(located.space, architecture)
-    if wrong:
-        report.wrong += [f"{path}: {problem}" for problem in wrong]
-        return
-    again = export_with_provenance(located.space, provenance)
-    report.expect(
-        again == text,
-        f"{path}: is what export writes for its architecture in {located.label}",
-        f"{path}: differs from what export writes for its architecture; it was changed by hand or by a version",
-    )
 
 
 def _verify_run(path: Path, in_space: str | None, report: Report) -> None:

@@ -1,6 +1,8 @@
-"""From networks to PyTorch: models, supernets, weight files and exported source."""
+"""From networks to PyTorch: models, supernets, weight files and exports."""
 
 from tsdsl.lowering.accumulator import WeightedGradients
+from tsdsl.lowering.export_onnx import export_onnx, verify_onnx
+from tsdsl.lowering.export_pt2 import export_pt2, verify_pt2
 from tsdsl.lowering.export_python import export_python, verify_export
 from tsdsl.lowering.model import Model, recalibrate
 from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
@@ -13,6 +15,8 @@ __all__ = [
     "ParameterKind",
     "Supernet",
     "WeightedGradients",
+    "export_onnx",
+    "export_pt2",
     "export_python",
     "extract",
     "load_weights",
@@ -21,4 +25,6 @@ __all__ = [
     "recalibrate",
     "save_model",
     "verify_export",
+    "verify_onnx",
+    "verify_pt2",
 ]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 import json
 import keyword
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
-import torch
 from torch import nn
 
 from tsdsl.analysis.cost import network_cost, plain
@@ -21,11 +21,12 @@ from tsdsl.analysis.network import Network, Node
 from tsdsl.analysis.parameters import block_prefix
 from tsdsl.errors import UsageError
 from tsdsl.lowering import exported_blocks
+from tsdsl.lowering.export_check import Agreement, agreement
 from tsdsl.lowering.export_expressions import Expression, expression
 from tsdsl.lowering.model import Model
+from tsdsl.lowering.preprocessing import MEAN, STD, Sampling, preprocessing, sampling_text
 from tsdsl.space.architecture import Architecture
 
-MEAN, STD = 0.45, 0.225
 RESERVED = frozenset({"self", "clip", "torch", "nn", "num_classes"})
 LINE_WIDTH = 100
 
@@ -51,7 +52,10 @@ class Source:
 
 
 def export_python(
-    network: Network, architecture: Architecture | None = None, labels: Sequence[str] | None = None
+    network: Network,
+    architecture: Architecture | None = None,
+    labels: Sequence[str] | None = None,
+    sampling: Sampling | None = None,
 ) -> str:
     """The source text of a module with the model's class, named after the space, and `load(path)`.
 
@@ -74,7 +78,7 @@ def export_python(
     ]
     functional = any("F." in text for text in classes)
     parts = [
-        _heading(network, architecture, name),
+        _heading(network, architecture, name, sampling),
         "\n".join(
             [
                 "from __future__ import annotations\n",
@@ -96,33 +100,19 @@ def export_python(
     return "\n\n\n".join(parts) + "\n"
 
 
-def verify_export(source: str, model: Model, seed: int = 0) -> float:
-    """The largest difference between the exported model's scores and those of `model`, in evaluation mode.
+def verify_export(source: str, model: Model) -> Agreement:
+    """How the exported model's scores differ from those of `model`, in evaluation mode and double precision.
 
-    Runs the source, so give it only text that `export_python` returned. Clips are random: one batch of
-    1 and one of 2. The weights are those of `model`, on the CPU.
+    Runs the source, so give it only text that `export_python` returned.
 
     Raises:
         RuntimeError: the exported model's state-dict keys are not those of `model`.
     """
     module = ModuleType("exported")
     exec(compile(source, "<exported model>", "exec"), module.__dict__)
-    network = model.network
-    exported: nn.Module = getattr(module, class_name(network.space))()
+    exported: nn.Module = getattr(module, class_name(model.network.space))()
     exported.load_state_dict({name: tensor.cpu() for name, tensor in model.state_dict().items()})
-    exported.eval()
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval()
-    generator = torch.Generator().manual_seed(seed)
-    difference = 0.0
-    with torch.no_grad():
-        for batch in (1, 2):
-            sizes = (batch, 3, network.frames, network.size, network.size)
-            clip_BCTHW = torch.randn(sizes, generator=generator)
-            ours = model(clip_BCTHW.to(device)).cpu()
-            difference = max(difference, float((exported(clip_BCTHW) - ours).abs().max()))
-    model.train(was_training)
-    return difference
+    return agreement(model, exported.double().eval())
 
 
 def class_name(space: str) -> str:
@@ -255,7 +245,7 @@ def _wrapped(space: str, lead: str, build: str, end: str) -> list[str]:
     ]
 
 
-def _heading(network: Network, architecture: Architecture | None, name: str) -> str:
+def _heading(network: Network, architecture: Architecture | None, name: str, sampling: Sampling | None) -> str:
     macs, params, _ = plain(network_cost(network))
     lines = [
         f'"""{name}: a video model found in the search space {network.space}, in plain PyTorch.',
@@ -263,6 +253,7 @@ def _heading(network: Network, architecture: Architecture | None, name: str) -> 
         f"Input: clips shaped batch x 3 x {network.frames} x {network.size} x {network.size} (clips, RGB, "
         "frames, rows, columns) of",
         f"values in [0, 1], minus {MEAN}, divided by {STD}; `preprocess` makes them from 8-bit frames.",
+        *_streams(network, sampling),
         f"Output: batch x {network.classes} class scores, before the softmax.",
         f"Cost: {macs:,} multiply-adds a clip, {params:,} parameters.",
     ]
@@ -271,6 +262,16 @@ def _heading(network: Network, architecture: Architecture | None, name: str) -> 
         width = max(len(path) for path in architecture.decisions)
         lines += [f"    {path:<{width}}  {value}" for path, value in architecture.decisions.items()]
     return "\n".join([*lines, '"""'])
+
+
+def _streams(network: Network, sampling: Sampling | None) -> list[str]:
+    """Which frames each stream sees, and which frames of a video the model was trained on."""
+    streams = preprocessing(network, sampling).streams
+    seen = ", ".join(
+        f"{item.stream} one in {item.every}" if item.every > 1 else f"{item.stream} all" for item in streams
+    )
+    lines = textwrap.wrap(f"Frames that a stream sees, which the model takes itself: {seen}.", LINE_WIDTH - 10)
+    return lines + ([f"Trained on {sampling_text(sampling)}."] if sampling is not None else [])
 
 
 def _labels(labels: Sequence[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import FileError
 from tsdsl.lowering.export_python import export_python
+from tsdsl.lowering.preprocessing import Sampling
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Frozen, Scale, Space
 
@@ -24,14 +24,14 @@ class Provenance(Frozen):
     scale: Scale
     classes: int
     labels: tuple[str, ...] | None = None
+    sampling: Sampling | None = None
 
 
 def export_with_provenance(space: Space, provenance: Provenance) -> str:
     """The exported source of an architecture, with the comment from which it can be made again."""
     blueprint = Blueprint(space, classes=provenance.classes, scale=provenance.scale)
     network = blueprint.network(provenance.architecture.decisions, provenance.architecture.step)
-    labels: Sequence[str] | None = provenance.labels
-    source = export_python(network, provenance.architecture, labels)
+    source = export_python(network, provenance.architecture, provenance.labels, provenance.sampling)
     return f"{source}\n{LEAD}{json.dumps(provenance.model_dump(mode='json'))}\n"
 
 

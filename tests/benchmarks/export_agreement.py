@@ -1,0 +1,71 @@
+"""How well exports agree: sampled architectures of several spaces in every format, with batches of 1, 2 and 3.
+
+    python tests/benchmarks/export_agreement.py [--architectures 10] [SPACE ...]
+
+Each model is exported at the space's own size, after BN's statistics were set from random clips, so that scores are
+not vanishing. A line tells the largest difference of the scores in each format, Python and .pt2 in double precision,
+ONNX in float32; how far our own float32 scores are from double precision; and the largest score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import version
+
+import torch
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.api import load
+from tsdsl.lowering import Model, export_onnx, export_pt2, recalibrate, verify_export, verify_onnx, verify_pt2
+from tsdsl.lowering.export_check import Agreement
+from tsdsl.lowering.provenance import Provenance, export_with_provenance
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Scale, Space
+
+SPACES = ("std:auto_tsnet", "std:tiny", "examples/three_streams.tsspace")
+
+
+def main() -> None:
+    """Print a line for each architecture, and at the end the worst difference of each format."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("spaces", nargs="*", default=SPACES)
+    parser.add_argument("--architectures", type=int, default=10, help="of each space")
+    arguments = parser.parse_args()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnx", "onnxscript", "onnxruntime"))
+    print(f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, {packages}")
+    print(f"{'space':<16}{'number':>7}{'python':>12}{'pt2':>12}{'onnx':>12}{'our float32':>14}{'largest score':>16}")
+    worst: dict[str, float] = {}
+    for name in arguments.spaces:
+        space = load(name)
+        for index, architecture in enumerate(sample_architectures(space, arguments.architectures, seed=0)):
+            found = exported(space, architecture)
+            onnx = found["onnx"]
+            shown = "".join(f"{item.difference:>12.1e}" for item in found.values())
+            print(
+                f"{space.name:<16}{index + 1:>7}{shown}{onnx.rounding:>14.1e}{onnx.largest_score:>16.3g}",
+                flush=True,
+            )
+            for format, item in found.items():
+                worst[format] = max(worst.get(format, 0.0), item.difference)
+    print("worst:", ", ".join(f"{format} {difference:.1e}" for format, difference in worst.items()))
+
+
+def exported(space: Space, architecture: Architecture) -> dict[str, Agreement]:
+    """The agreement of each format."""
+    scale = Scale(name="")
+    network = Blueprint(space, scale=scale).network(architecture.decisions, architecture.step)
+    model = Model(network, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    recalibrate(model, [torch.randn(2, 3, network.frames, network.size, network.size, generator=generator)])
+    provenance = Provenance(architecture=architecture, scale=scale, classes=network.classes)
+    return {
+        "python": verify_export(export_with_provenance(space, provenance), model),
+        "pt2": verify_pt2(export_pt2(model, provenance), model),
+        "onnx": verify_onnx(export_onnx(model, provenance), model),
+    }
+
+
+if __name__ == "__main__":
+    main()

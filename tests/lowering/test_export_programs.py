@@ -1,0 +1,150 @@
+"""Exported programs: the same scores for any batch, plain convolutions in them, and what the model expects beside."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import io
+import json
+
+import pytest
+import torch
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.api import load
+from tsdsl.data.augment import MEAN, STANDARD_DEVIATION
+from tsdsl.errors import FileError, RunError, UsageError
+from tsdsl.lowering import Model, export_onnx, export_pt2, recalibrate, verify_export, verify_onnx, verify_pt2
+from tsdsl.lowering.export_check import Agreement, agreement, demand_agreement
+from tsdsl.lowering.export_onnx import read_onnx
+from tsdsl.lowering.export_pt2 import program_name, read_pt2
+from tsdsl.lowering.preprocessing import Sampling, preprocessing
+from tsdsl.lowering.provenance import Provenance, export_with_provenance
+from tsdsl.space.architecture import Architecture, canonical
+from tsdsl.space.model import Scale
+
+CONCAT = pytest.mark.parametrize("small_space", ["concat"], indirect=True)
+SMALL = Scale(name="small", size=32)
+
+
+def settled(network, seed=0):
+    model = Model(network, seed=seed)
+    recalibrate(model, [torch.randn(2, 3, network.frames, network.size, network.size)])
+    return model.eval()
+
+
+def small_model(space, draw, attention=None, **given):
+    decisions = canonical(
+        space, {decision.path: decision.values[0] for decision in space.decisions} | draw(space, 0) | (attention or {})
+    )
+    architecture = Architecture(space=space.name, fingerprint=space.fingerprint, decisions=decisions)
+    scale = Scale(name="")
+    network = Blueprint(space, scale=scale).network(decisions)
+    return settled(network), Provenance(architecture=architecture, scale=scale, classes=network.classes, **given)
+
+
+def test_all_formats_give_the_same_scores_for_batches_of_one_two_and_three(seed_everything):
+    space = load("std:tiny")
+    (architecture,) = sample_architectures(space, 1, seed=3)
+    network = Blueprint(space, scale=SMALL).network(architecture.decisions, architecture.step)
+    model = settled(network)
+    provenance = Provenance(architecture=architecture, scale=SMALL, classes=network.classes)
+    assert verify_export(export_with_provenance(space, provenance), model).holds
+    assert verify_pt2(export_pt2(model, provenance), model).holds
+    assert verify_onnx(export_onnx(model, provenance), model).holds
+
+
+@CONCAT
+def test_every_operator_becomes_plain_torch_even_under_names_that_python_reserves(small_space, draw):
+    space = type(small_space).model_validate_json(small_space.model_dump_json().replace("dense", "train"))
+    attention = {"attention.sparse.stage2.group1.op": "nonlocal", "attention.train.stage2.group1.op": "glore"}
+    model, provenance = small_model(space, draw, attention=attention)
+    content = export_pt2(model, provenance)
+    assert verify_pt2(content, model).holds
+    called = {
+        str(node.target) for node in torch.export.load(io.BytesIO(content)).graph.nodes if node.op == "call_function"
+    }
+    assert "aten.conv3d.default" in called
+    assert all(name.startswith("aten.") for name in called), called
+
+
+@CONCAT
+def test_a_difference_is_noticed_and_refused(small_space, draw):
+    model, _ = small_model(small_space, draw)
+    found = agreement(model, lambda clip: copy.deepcopy(model).double()(clip) * (1 + 1e-2))
+    assert not found.holds
+    with pytest.raises(RunError, match="differs"):
+        demand_agreement(found)
+
+
+def test_agreement_of_vanishing_scores_shows_nothing():
+    assert not Agreement(difference=0.0, largest_score=0.0).holds
+    assert not Agreement(difference=1e-9, largest_score=1e-9).holds
+    assert Agreement(difference=1e-13, largest_score=1e-9).holds
+    assert Agreement(difference=1e-5, largest_score=0.1).holds
+    assert Agreement(difference=5e-5, largest_score=10).holds
+    assert Agreement(difference=3e-5, largest_score=1, rounding=1e-5).holds
+    assert not Agreement(difference=3e-5, largest_score=1).holds
+
+
+@CONCAT
+def test_a_program_tells_labels_and_preprocessing(small_space, draw, tmp_path):
+    labels = ('"quoted"', "<b>", "übung 🎬", "x" * 200, "a\nb")
+    sampling = Sampling(method="span", interval_s=0.25, short_side_px=182)
+    model, provenance = small_model(small_space, draw, labels=labels, sampling=sampling)
+    pt2, onnx = tmp_path / "net.pt2", tmp_path / "net.onnx"
+    pt2.write_bytes(export_pt2(model, provenance))
+    onnx.write_bytes(export_onnx(model, provenance))
+    for path in (pt2, onnx):
+        assert b"/model.py" not in path.read_bytes()
+        assert b"tsdsl.lowering" not in path.read_bytes()
+    described, weights = read_pt2(pt2)
+    stored = read_onnx(onnx)
+    assert stored.unchanged
+    assert stored.sizes == {"clip": ("batch", 3, 4, 16, 16), "scores": ("batch", 5)}
+    for texts in (described.texts, stored.described.texts):
+        assert tuple(json.loads(texts["labels"])) == labels
+        expected = json.loads(texts["preprocessing"])
+        assert expected["sampling"]["interval_s"] == 0.25
+        assert [(item["stream"], item["every"], item["frames"]) for item in expected["streams"]] == [
+            ("sparse", 2, 2),
+            ("dense", 1, 4),
+        ]
+    assert len(weights) == len(model.state_dict())
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(weights[program_name(name)], tensor, rtol=0, atol=0)
+
+
+@CONCAT
+def test_the_values_that_a_model_expects_are_those_that_training_makes(small_blueprint, draw):
+    expected = preprocessing(small_blueprint.network(draw(small_blueprint.space, 0)), None)
+    assert (expected.mean, expected.std) == (MEAN, STANDARD_DEVIATION)
+
+
+def test_a_file_that_is_no_program_is_refused_by_name(tmp_path):
+    for name, read in (("net.pt2", read_pt2), ("net.onnx", read_onnx)):
+        path = tmp_path / name
+        for content in (b"", b"no such thing"):
+            path.write_bytes(content)
+            with pytest.raises(FileError, match=name):
+                read(path)
+        with pytest.raises(FileError, match="missing"):
+            read(tmp_path / f"missing{path.suffix}")
+
+
+@CONCAT
+def test_a_missing_package_is_told_with_the_command_that_installs_it(small_space, draw, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "onnxscript" else find_spec(name, *rest)
+    )
+    model, provenance = small_model(small_space, draw)
+    with pytest.raises(UsageError, match="missing: onnxscript") as raised:
+        export_onnx(model, provenance)
+    assert raised.value.help == "install them: pip install onnx onnxscript onnxruntime"
+
+
+@pytest.fixture
+def seed_everything():
+    torch.manual_seed(0)

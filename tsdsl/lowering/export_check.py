@@ -1,0 +1,86 @@
+"""Compares the scores of an exported model with those of the model it was made from.
+
+Shapes: B clips, C channels, T frames, H rows, W columns, K classes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tsdsl.errors import RunError
+from tsdsl.lowering.model import Model
+
+BATCHES = (1, 2, 3)
+TOLERANCE = 1e-5
+LARGEST_SHARE = 1e-3
+ROUNDINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The largest difference of two models' scores on random clips, and the largest score it is to be seen beside.
+
+    `rounding` is how far the model's own scores are from its scores in double precision, where the comparison was
+    made in a lower one; a deep model with random weights loses 1e-5 of scores near 1 to float32 by itself.
+    """
+
+    difference: float
+    largest_score: float
+    rounding: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """The difference as a share of the largest score; 1 where all scores are zero, as nothing is shown then."""
+        return self.difference / self.largest_score if self.largest_score > 0 else 1.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether scores up to 1 differ by 1e-5 or a few roundings at most, and larger ones by as much in proportion.
+
+        Vanishing scores are within that of anything, so that they may differ by a thousandth of themselves at most.
+        """
+        allowed = max(TOLERANCE * max(1.0, self.largest_score), ROUNDINGS * self.rounding)
+        return self.difference <= allowed and self.share <= LARGEST_SHARE
+
+
+def agreement(
+    model: Model, exported: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float64, seed: int = 0
+) -> Agreement:
+    """How well `exported` gives the scores B x K of `model` in evaluation mode, for batches of 1, 2 and 3 clips.
+
+    Clips are random, of type `dtype` and on the CPU, and the model is brought there.
+    """
+    network = model.network
+    exact = copy.deepcopy(model).cpu().double().eval()
+    ours = exact if dtype == torch.float64 else copy.deepcopy(model).cpu().to(dtype).eval()
+    generator = torch.Generator().manual_seed(seed)
+    difference, largest, rounding = 0.0, 0.0, 0.0
+    with torch.no_grad():
+        for batch in BATCHES:
+            sizes = (batch, 3, network.frames, network.size, network.size)
+            clip_BCTHW = torch.randn(sizes, generator=generator, dtype=dtype)
+            ours_BK = ours(clip_BCTHW)
+            difference = max(difference, _largest(exported(clip_BCTHW) - ours_BK))
+            largest = max(largest, _largest(ours_BK))
+            if ours is not exact:
+                rounding = max(rounding, _largest(ours_BK - exact(clip_BCTHW.double())))
+    return Agreement(difference, largest, rounding)
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.abs().max())
+
+
+def demand_agreement(found: Agreement) -> None:
+    """RunError unless the exported model agrees."""
+    if not found.holds:
+        raise RunError(
+            f"the exported model differs by {found.difference:.3g} from ours, whose largest score is "
+            f"{found.largest_score:.3g}; nothing was written",
+            help="please report the space and the architecture",
+        )
