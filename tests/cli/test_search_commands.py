@@ -98,10 +98,26 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert run(["render"]) == 0
     assert Path("runs/micro/architecture.svg").exists()
     assert run(["verify", "runs/micro"]) == 0
+    assert run(["render", "--view", "alpha"]) == 0
+    assert "micro: step 3: attention" in Path("runs/micro/step3/alpha.svg").read_text()
+    assert run(["render", "runs/micro", "--view", "alpha", "--step", "1", "--epoch", "0", "-o", "a.png"]) == 0
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    assert run(["render", "runs/micro", "--view", "alpha", "--epoch", "7"]) == 2
+    assert "its epochs are 0 to 1" in capsys.readouterr().err
+    assert run(["render", "runs/micro", "--view", "alpha", "--step", "joint"]) == 3
+    assert "searched there: 1, 2, 3" in capsys.readouterr().err
     assert run(["train", "runs/micro", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
     capsys.readouterr()
     assert run(["eval", "runs/micro/train", "--views", "2x3", "--json", "-q"]) == 0
-    evaluation = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    evaluation = json.loads(printed)
+    assert run(["render", "runs/micro", "--view", "landscape"]) == 0
+    assert "train  " in Path("runs/micro/landscape.svg").read_text()
+    Path("runs/micro/train/eval-2x3.json").write_text(printed)
+    assert run(["render", "--view", "landscape", "-o", "l.svg"]) == 0
+    assert f"train, 6 views  {evaluation['top1']:.1%}" in Path("l.svg").read_text()
+    assert run(["verify", "runs/micro"]) == 0
     assert evaluation["num_videos"] == 16
     assert evaluation["flops_per_video"] == 6 * evaluation["flops_per_view"]
     check_weights(folder, capsys)

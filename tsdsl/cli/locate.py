@@ -115,6 +115,13 @@ def find_architecture(path: Path, space_argument: str | None) -> tuple[Architect
     return architecture, located
 
 
+def is_architecture(path: Path) -> bool:
+    """Whether a path means an architecture: its file, or the folder of a run that found one."""
+    if path.is_dir():
+        return not (path / "report.json").is_file()
+    return path.suffix == ".json" and path.name != SPACE_FILE
+
+
 def newest_architecture(folder: Path) -> Path:
     """The architecture of the latest finished step of a run."""
     found = sorted(folder.glob("step*/architecture.json"), key=_step_order) or sorted(folder.glob("architecture.json"))

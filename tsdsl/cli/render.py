@@ -22,6 +22,8 @@ class View(StrEnum):
 
     graph = "graph"
     figure = "figure"
+    alpha = "alpha"
+    landscape = "landscape"
 
 
 class ThemeChoice(StrEnum):
@@ -47,28 +49,51 @@ def render(
             "--against", help="figure: another architecture or run, to show what differs.", show_default=False
         ),
     ] = None,
+    step: Annotated[
+        str | None,
+        typer.Option("--step", help="alpha: a step's number, or joint; default: the run's last.", show_default=False),
+    ] = None,
+    epoch: Annotated[
+        int | None, typer.Option("--epoch", help="alpha: after this epoch; default: the last.", show_default=False)
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture.")] = None,
 ) -> None:
-    """Draw a space with its choices, or an architecture with what was chosen; no Graphviz binary is needed."""
+    """Draw a space, an architecture, or a search; no Graphviz binary is needed.
+
+    graph: streams, stages and groups with their choices, or with what was chosen. figure: an architecture in the form
+    of the Auto-TSNet paper's Figure 3, or what differs between two. alpha: the probabilities in a search after an
+    epoch. landscape: accuracy against multiply-adds, before the distribution of cost over the whole space.
+    """
+    from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of
     from tsdsl.render.theme import THEMES
 
-    if against is not None and view is not View.figure:
-        raise UsageError(f"--against has no effect on --view {view}", help="add --view figure")
+    for option, value, own in (
+        ("--against", against, (View.figure,)),
+        ("--step", step, (View.alpha,)),
+        ("--epoch", epoch, (View.alpha,)),
+        ("--model", model, (View.graph, View.figure, View.landscape)),
+    ):
+        if value is not None and view not in own:
+            raise UsageError(f"{option} has no effect on --view {view}", help=f"it is for --view {own[0]}")
     colours = THEMES[theme]
     if view is View.figure:
         _figure(what, output, colours, against, model, space, in_space)
+    elif view is View.alpha:
+        draw_alpha_of(what, step, epoch, output, colours)
+    elif view is View.landscape:
+        draw_landscape_of(what, space, model, in_space, output, colours)
     else:
         _graph(what, output, model, space, in_space)
 
 
 def _graph(what: str | None, output: Path | None, model: str | None, space: str | None, in_space: str | None) -> None:
-    from tsdsl.cli.locate import BUILD, find_space
+    from tsdsl.cli.locate import BUILD, find_space, is_architecture
     from tsdsl.cli.search import RUNS
     from tsdsl.render import draw_space, write_picture
 
-    if what is not None and _is_architecture(Path(what)):
+    if what is not None and is_architecture(Path(what)):
         path = Path(what)
         _draw_architecture(path, output or _beside(path, ""), model, in_space)
         return
@@ -137,12 +162,12 @@ def _found(
         UsageError: a space with decisions was given, or none of it was found yet.
     """
     from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale, find_space
+    from tsdsl.cli.locate import find_architecture, find_scale, find_space, is_architecture
     from tsdsl.cli.search import RUNS
     from tsdsl.render.found import found_model
     from tsdsl.space.architecture import Architecture
 
-    path = Path(what) if what is not None and _is_architecture(Path(what)) else None
+    path = Path(what) if what is not None and is_architecture(Path(what)) else None
     if path is None:
         located = find_space(what, space)
         run = RUNS / located.space.name
@@ -160,15 +185,6 @@ def _found(
         architecture = Architecture(space=name, fingerprint=fingerprint, decisions={})
     scale = find_scale(located.space, model) or UNSCALED
     return found_model(Blueprint(located.space, scale=scale), architecture), located, path
-
-
-def _is_architecture(path: Path) -> bool:
-    """Whether a path means an architecture: its file, or a run that found one."""
-    from tsdsl.cli.locate import SPACE_FILE
-
-    if path.is_dir():
-        return not (path / "report.json").is_file()
-    return path.suffix == ".json" and path.name != SPACE_FILE
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -52,18 +52,20 @@ def text(
     bold: bool = False,
     width_px: float | None = None,
     turned: bool = False,
+    halo: str | None = None,
 ) -> str:
     """A line of text with its baseline at y; one wider than `width_px` is shortened and has the whole as a hint.
 
-    `turned` text runs upwards.
+    `turned` text runs upwards. A `halo` of the ground's colour keeps it apart from lines behind it.
     """
     shown = content if width_px is None else shortened(content, width_px, size, bold)
     hint = f"<title>{xml(content)}</title>" if shown != content else ""
     weight = ' font-weight="bold"' if bold else ""
     place = f' text-anchor="{anchor}"' if anchor != "start" else ""
     turn = f' transform="rotate(-90 {number(x)} {number(y)})"' if turned else ""
+    glow = f' stroke="{halo}" stroke-width="3" stroke-linejoin="round" paint-order="stroke"' if halo else ""
     return (
-        f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{place} fill="{colour}"{weight}{turn}>'
+        f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{place} fill="{colour}"{weight}{turn}{glow}>'
         f"{xml(shown)}{hint}</text>"
     )
 

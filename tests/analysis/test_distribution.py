@@ -1,0 +1,38 @@
+"""The distribution of cost over a space agrees with uniform samples, and tells how far it may be off."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+
+import tsdsl
+from tsdsl.analysis.distribution import cost_distribution
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.terms import CostTable
+
+
+def test_shares_agree_with_uniform_samples(tiny: tsdsl.Space) -> None:
+    table = CostTable(Blueprint(tiny), 1)
+    found = cost_distribution(table, intervals=20)
+    drawn = [a.flops or 0 for a in islice(tiny.sample(count=4000, seed=0, step=1), 4000)]
+    for low, high, share in zip(found.edges, found.edges[1:], found.shares, strict=False):
+        inside = sum(low < macs <= high or macs == found.least == low for macs in drawn) / len(drawn)
+        assert inside == pytest.approx(share, abs=0.03)
+    assert found.uncertainty == 0
+    assert sum(found.shares) == pytest.approx(1)
+
+
+def test_its_ends_are_the_exact_bounds(tiny: tsdsl.Space) -> None:
+    table = CostTable(Blueprint(tiny))
+    found = cost_distribution(table, intervals=7)
+    assert (found.least, found.most) == (table.bound("macs", "min").value, table.bound("macs", "max").value)
+    assert list(found.edges) == sorted(set(found.edges))
+
+
+def test_fewer_bins_are_less_certain(tiny: tsdsl.Space) -> None:
+    table = CostTable(Blueprint(tiny))
+    coarse, fine = (cost_distribution(table, intervals=10, bins=bins) for bins in (64, 16_384))
+    assert coarse.uncertainty > fine.uncertainty
+    for one, other in zip(coarse.shares, fine.shares, strict=True):
+        assert abs(one - other) <= 2 * (coarse.uncertainty + fine.uncertainty)

@@ -1,0 +1,93 @@
+"""Landscape view: what is marked, the Pareto front, and that labels keep apart and within the picture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from itertools import combinations
+
+import pytest
+from picture_checks import HOSTILE, assert_nothing_is_cut, texts
+
+import tsdsl
+from tsdsl.analysis.distribution import CostDistribution, cost_distribution
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.terms import CostTable
+from tsdsl.render.font import text_width_px
+from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, draw_landscape, pareto_front
+from tsdsl.render.theme import DARK, LIGHT, Theme
+
+
+@pytest.fixture(scope="module")
+def distribution(tiny: tsdsl.Space) -> CostDistribution:
+    return cost_distribution(CostTable(Blueprint(tiny)), intervals=40)
+
+
+def point(name: str, macs: int, top1: float) -> ModelPoint:
+    return ModelPoint(name, macs, top1, "trained", 48)
+
+
+POINTS = (
+    point("found", 13_280_000, 0.979),
+    point("dense removed", 5_200_000, 0.469),
+    point("sparse removed", 5_900_000, 0.476),
+    *(point(f"random {index}", 13_000_000 + 300_000 * index, 0.92 + 0.01 * index) for index in range(4)),
+)
+MARKS = (CostMark("step 1", 8_000_000), CostMark("step 2", 20_000_000), CostMark("sampled", 39_000_000, False))
+
+
+def test_the_front_has_the_models_that_none_beats() -> None:
+    front = pareto_front([point("a", 3, 0.5), point("b", 2, 0.6), point("c", 4, 0.7), point("d", 4, 0.65)])
+    assert [p.name for p in front] == ["b", "c"]
+    assert pareto_front([]) == []
+
+
+def test_of_equal_models_one_is_on_the_front() -> None:
+    assert [p.name for p in pareto_front([point("b", 2, 0.6), point("a", 2, 0.6)])] == ["a"]
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_every_model_and_target_is_named_and_nothing_is_cut(distribution: CostDistribution, theme: Theme) -> None:
+    svg = draw_landscape("tiny", distribution, POINTS, MARKS, theme)
+    assert_nothing_is_cut(svg)
+    for p in POINTS:
+        assert f"{p.name}  {p.top1:.1%}" in texts(svg)
+    assert "step 2: 20 M" in texts(svg)
+
+
+def test_labels_of_close_models_do_not_overlap(distribution: CostDistribution) -> None:
+    boxes = []
+    for element in ElementTree.fromstring(draw_landscape("tiny", distribution, POINTS, MARKS)).iter():
+        if element.tag.endswith("text") and "paint-order" in element.attrib:
+            x, y = float(element.attrib["x"]), float(element.attrib["y"])
+            wide = text_width_px(element.text or "", 11, element.get("font-weight") == "bold")
+            boxes.append((x, y - 9, x + wide, y + 2))
+    assert len(boxes) == len(POINTS) + len(MARKS)
+    for one, other in combinations(boxes, 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+def test_published_models_are_said_to_be_quoted(distribution: CostDistribution) -> None:
+    svg = draw_landscape("quoted", distribution, PAPER_MODELS)
+    assert any("not measured here" in text for text in texts(svg))
+    assert "Auto-TSNet-L  78.9%" in texts(svg)
+
+
+def test_without_models_the_axis_is_the_share_of_the_space(distribution: CostDistribution) -> None:
+    shown = texts(draw_landscape("tiny", distribution, (), MARKS))
+    assert "top-1 accuracy" not in shown
+    assert any("share of the space" in text for text in shown)
+
+
+def test_a_space_of_one_architecture_has_a_picture_too() -> None:
+    one = tsdsl.load("std:x3d")
+    spread = cost_distribution(CostTable(Blueprint(one)))
+    assert spread.least == spread.most
+    assert sum(spread.shares) == 1
+    assert_nothing_is_cut(draw_landscape("x3d", spread))
+
+
+def test_hostile_names_are_shortened(distribution: CostDistribution) -> None:
+    hostile = (ModelPoint(HOSTILE, 9_000_000, 0.5, "trained", 48), ModelPoint(HOSTILE, 9_100_000, 0.51, "searched", 48))
+    svg = draw_landscape(HOSTILE, distribution, hostile, (CostMark(HOSTILE, 9_000_000),))
+    assert_nothing_is_cut(svg)
+    assert svg == draw_landscape(HOSTILE, distribution, hostile, (CostMark(HOSTILE, 9_000_000),))

@@ -1,0 +1,66 @@
+"""How the architectures of a space spread over their cost: the share of each interval, counted and not sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from tsdsl.analysis.counting import Counts, counts
+from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.terms import CostTable, Quantity
+
+INTERVALS = 96
+BINS = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class CostDistribution:
+    """Shares of all architectures, by cost.
+
+    `shares[i]` have edges[i] < cost <= edges[i + 1]; the first interval has its lower edge too. `uncertainty` is
+    the most by which the share up to an edge may be off: 0 where every count is exact.
+    """
+
+    edges: tuple[int, ...]
+    shares: tuple[float, ...]
+    uncertainty: float
+
+    @property
+    def least(self) -> int:
+        """The smallest cost of any architecture."""
+        return self.edges[0]
+
+    @property
+    def most(self) -> int:
+        """The largest cost of any architecture."""
+        return self.edges[-1]
+
+
+def cost_distribution(
+    table: CostTable, intervals: int = INTERVALS, quantity: Quantity = "macs", bins: int = BINS
+) -> CostDistribution:
+    """The distribution over intervals of equal ratio, from the smallest cost to the largest.
+
+    Raises:
+        RunError: the decisions are too entangled for an exact answer.
+    """
+    counted = counts(FreeSpace(table), quantity)
+    edges = _edges(counted, intervals)
+    brackets = counted.brackets(edges, bins)
+    total = counted.total
+    # The first edge is the smallest cost itself, which belongs to the first interval.
+    up_to = [Fraction(0), *(Fraction(bracket.at_least + bracket.at_most, 2 * total) for bracket in brackets[1:])]
+    widest = max(Fraction(bracket.at_most - bracket.at_least, 2 * total) for bracket in brackets)
+    # The middles of brackets need not rise, by less than their widths.
+    shares = [max(Fraction(0), later - earlier) for earlier, later in pairwise(up_to)]
+    return CostDistribution(edges, tuple(float(share) for share in shares), float(widest))
+
+
+def _edges(counted: Counts, intervals: int) -> tuple[int, ...]:
+    least, most = counted.trellis.least, counted.trellis.most
+    if least <= 0 or least == most:
+        return (least, most)
+    ratio = most / least
+    inner = [round(least * ratio ** (index / intervals)) for index in range(1, intervals)]
+    return tuple(sorted({least, *inner, most}))

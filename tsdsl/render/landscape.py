@@ -1,0 +1,333 @@
+"""The landscape view: accuracy against multiply-adds, in the form of Figure 1 of the Auto-TSNet paper.
+
+Behind the models stands the exact distribution of cost over the whole space; the targets of the steps and the front
+of models that no other beats in both are marked. Published models are reference points, never part of our front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log10
+from typing import Literal
+
+from tsdsl.analysis.distribution import CostDistribution
+from tsdsl.analysis.lint import giga
+from tsdsl.render import svg
+from tsdsl.render.chart import ticks
+from tsdsl.render.font import shortened, text_width_px
+from tsdsl.render.theme import LIGHT, Theme
+
+WIDTH, HEIGHT = 900.0, 560.0
+LEFT, RIGHT, TOP, BOTTOM = 74.0, 74.0, 76.0, 110.0
+AREA_SHARE = 0.62
+"""How much of the height the distribution takes at most where models stand before it."""
+
+Kind = Literal["searched", "trained", "published"]
+Rectangle = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPoint:
+    """A model: multiply-adds of one view, and top-1 accuracy as a fraction.
+
+    `searched` has a search's shared weights, `trained` its own, `published` is quoted from a paper. Only accuracies
+    on as many classes compare.
+    """
+
+    name: str
+    macs: int
+    top1: float
+    kind: Kind
+    num_classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostMark:
+    """A cost without an accuracy: the target of a step, or a model that was not measured."""
+
+    name: str
+    macs: int
+    is_target: bool = True
+
+
+PAPER = "Gong et al., ICCV 2021"
+PAPER_MODELS = (
+    ModelPoint("Auto-TSNet-S", 3_400_000_000, 0.754, "published", 400),
+    ModelPoint("Auto-TSNet-M", 6_100_000_000, 0.773, "published", 400),
+    ModelPoint("Auto-TSNet-L", 19_900_000_000, 0.789, "published", 400),
+)
+"""Kinetics-400 top-1 with 30 views as the paper prints it, quoted and not measured here."""
+
+LEGEND = {
+    "searched": "found: with the search's shared weights, on the clips it chose by",
+    "trained": "trained from scratch: on validation videos",
+    "published": f"published: Kinetics-400, 30 views, as printed in {PAPER}; not measured here",
+}
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Multiply-adds on a logarithmic axis across, two linear axes upwards: accuracy in percent, and share."""
+
+    least: float
+    most: float
+    accuracy: tuple[float, ...]
+    share_top: float
+
+    def x(self, macs: float) -> float:
+        across = (log10(macs) - log10(self.least)) / (log10(self.most) - log10(self.least))
+        return LEFT + across * (WIDTH - LEFT - RIGHT)
+
+    def y_accuracy(self, percent: float) -> float:
+        up = (percent - self.accuracy[0]) / (self.accuracy[-1] - self.accuracy[0])
+        return HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+
+    def y_share(self, share: float) -> float:
+        return HEIGHT - BOTTOM - share / self.share_top * (HEIGHT - TOP - BOTTOM)
+
+
+def draw_landscape(
+    title: str,
+    distribution: CostDistribution,
+    points: Sequence[ModelPoint] = (),
+    marks: Sequence[CostMark] = (),
+    theme: Theme = LIGHT,
+) -> str:
+    """The picture as SVG text; without points it shows the distribution and the marks alone."""
+    axes = _axes(distribution, points, marks)
+    width = WIDTH - 2 * 18
+    exactness = (
+        "exact"
+        if distribution.uncertainty == 0
+        else f"exact to within {max(distribution.uncertainty, 0.0001):.2%} of the space"
+    )
+    facts = (
+        f"Multiply-adds of the whole space: {giga(distribution.least)} to {giga(distribution.most)}; "
+        f"counted, not sampled, {exactness}"
+    )
+    legend, height = _legend(points, marks, theme)
+    parts = [
+        svg.text(18, 28, title, theme.text, 15, bold=True, width_px=width),
+        svg.text(18, 47, facts, theme.muted, 12, width_px=width),
+        *_area(axes, distribution, theme),
+        *_frame(axes, bool(points), theme),
+        *_cost_lines(axes, marks, theme),
+        *_fronts(axes, points, theme),
+        *_points(axes, points, marks, theme),
+        *legend,
+    ]
+    spoken = "; ".join(
+        [f"{title}. {facts}"]
+        + [f"{point.name}: {giga(point.macs)}, top-1 {point.top1:.1%} ({point.kind})" for point in points]
+        + [f"{mark.name}: {giga(mark.macs)}" for mark in marks]
+    )
+    return svg.document(WIDTH, height, spoken, parts, theme)
+
+
+def pareto_front(points: Sequence[ModelPoint]) -> list[ModelPoint]:
+    """The models that no other one beats or equals in both cost and accuracy, cheapest first."""
+    front: list[ModelPoint] = []
+    for point in sorted(points, key=lambda p: (p.macs, -p.top1, p.name)):
+        if not front or point.top1 > front[-1].top1:
+            front.append(point)
+    return front
+
+
+def _axes(distribution: CostDistribution, points: Sequence[ModelPoint], marks: Sequence[CostMark]) -> _Axes:
+    costs = [distribution.least, distribution.most, *(p.macs for p in points), *(m.macs for m in marks)]
+    least, most = max(1, min(costs)), max(costs)
+    percents = [100 * point.top1 for point in points] or [0.0]
+    pad = max(1.0, (max(percents) - min(percents)) * 0.15)
+    percent_ticks = ticks(max(0.0, min(percents) - pad), min(100.0, max(percents) + pad))
+    top = max(distribution.shares) / (AREA_SHARE if points else 0.92)
+    return _Axes(least / 1.08, max(most, least * 1.5) * 1.08, tuple(percent_ticks), top)
+
+
+def _area(axes: _Axes, distribution: CostDistribution, theme: Theme) -> list[str]:
+    corners: list[svg.Point] = []
+    base = axes.y_share(0)
+    for left, right, share in zip(distribution.edges, distribution.edges[1:], distribution.shares, strict=False):
+        y = axes.y_share(share)
+        corners += [(axes.x(max(left, 1)), y), (axes.x(max(right, 1)), y)]
+    outline = [(corners[0][0], base), *corners, (corners[-1][0], base)]
+    return [svg.area(outline, theme.tint(0)), svg.line(outline, theme.line(0), 1, opacity=0.55)]
+
+
+def _frame(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
+    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = []
+    share_x = right + 6 if has_points else LEFT - 6
+    anchor: svg.Anchor = "start" if has_points else "end"
+    if has_points:
+        for percent in axes.accuracy:
+            y = axes.y_accuracy(percent)
+            parts.append(svg.line([(LEFT, y), (right, y)], theme.grid))
+            parts.append(svg.text(LEFT - 6, y + 4, f"{percent:g}%", theme.text, 11, "end"))
+        parts.append(svg.text(20, (TOP + bottom) / 2, "top-1 accuracy", theme.text, 12, "middle", turned=True))
+    shares = [share for share in ticks(0.0, axes.share_top, 4) if share <= axes.share_top * 1.001]
+    for share in shares:
+        y = axes.y_share(share)
+        if not has_points:
+            parts.append(svg.line([(LEFT, y), (right, y)], theme.grid))
+        parts.append(svg.text(share_x, y + 4, f"{100 * share:g}%", theme.line(0), 11, anchor))
+    words = "share of the space's architectures in each interval"
+    x = WIDTH - 14 if has_points else 20
+    parts.append(svg.text(x, (TOP + bottom) / 2, words, theme.line(0), 12, "middle", turned=True))
+    parts.append(svg.line([(LEFT, bottom), (right, bottom)], theme.edge))
+    for macs, words in _cost_marks(axes):
+        x = axes.x(macs)
+        parts.append(svg.line([(x, bottom), (x, bottom + 5)], theme.edge))
+        parts.append(svg.text(x, bottom + 18, words, theme.text, 11, "middle"))
+    middle = (LEFT + right) / 2
+    parts.append(svg.text(middle, bottom + 36, "multiply-adds of one view (logarithmic)", theme.text, 12, "middle"))
+    return parts
+
+
+def _cost_marks(axes: _Axes) -> list[tuple[int, str]]:
+    """Round costs along the axis that leave their words room."""
+    found: list[tuple[int, str]] = []
+    for steps in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        found = []
+        for exponent in range(0, 16):
+            for step in steps:
+                macs = step * 10**exponent
+                if axes.least <= macs <= axes.most:
+                    found.append((macs, _short(macs)))
+        spans = [(axes.x(macs), text_width_px(words, 11)) for macs, words in found]
+        if all(x2 - x1 > (w1 + w2) / 2 + 8 for (x1, w1), (x2, w2) in pairwise(spans)):
+            break
+    return found
+
+
+def _short(macs: int) -> str:
+    return giga(macs).replace("FLOPs", "").strip()
+
+
+def _cost_lines(axes: _Axes, marks: Sequence[CostMark], theme: Theme) -> list[str]:
+    parts = []
+    for number, mark in enumerate(marks):
+        x, colour = axes.x(mark.macs), theme.line(number + 1)
+        label, y = _label(mark), TOP + 10 + 15 * number
+        parts.append(svg.line([(x, y + 4), (x, HEIGHT - BOTTOM)], colour, 1.5, "6 4" if mark.is_target else ""))
+        left = _label_left(axes, mark, label)
+        parts.append(svg.text(left, y + 4, label, colour, 11, halo=theme.background))
+    return parts
+
+
+def _label(mark: CostMark) -> str:
+    return f"{shortened(mark.name, 180, 11)}: {_short(mark.macs)}"
+
+
+def _label_left(axes: _Axes, mark: CostMark, label: str) -> float:
+    """Where a mark's label begins: after its line, or where it still ends within the picture."""
+    return min(axes.x(mark.macs) + 4, WIDTH - RIGHT - text_width_px(label, 11) - 2)
+
+
+def _front_lines(axes: _Axes, points: Sequence[ModelPoint]) -> list[tuple[Kind, list[svg.Point]]]:
+    """A line through the front of each kind: accuracies of different kinds do not compare."""
+    kinds: tuple[Kind, ...] = ("published", "searched", "trained")
+    fronts = [(kind, pareto_front([point for point in points if point.kind == kind])) for kind in kinds]
+    return [(kind, [_place(axes, point) for point in front]) for kind, front in fronts if len(front) > 1]
+
+
+def _place(axes: _Axes, point: ModelPoint) -> svg.Point:
+    return axes.x(point.macs), axes.y_accuracy(100 * point.top1)
+
+
+def _fronts(axes: _Axes, points: Sequence[ModelPoint], theme: Theme) -> list[str]:
+    dashes = {"published": "2 3", "searched": "5 3", "trained": ""}
+    return [svg.line(path, _colour(kind, theme), 1.8, dashes[kind]) for kind, path in _front_lines(axes, points)]
+
+
+def _colour(kind: str, theme: Theme) -> str:
+    return {"searched": theme.line(2), "trained": theme.line(1), "published": theme.muted}[kind]
+
+
+def _mark(x: float, y: float, kind: str, theme: Theme) -> str:
+    colour = _colour(kind, theme)
+    if kind == "published":
+        corners = [(x, y - 6.5), (x + 6.5, y), (x, y + 6.5), (x - 6.5, y), (x, y - 6.5)]
+        return svg.line(corners, colour, 2, fill=theme.background)
+    return svg.circle(x, y, 5.5, colour if kind == "trained" else theme.background, colour, 2)
+
+
+def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark], theme: Theme) -> list[str]:
+    """Marks and labels; a label stands at the best free place around its mark."""
+    places = [_place(axes, point) for point in points]
+    taken: list[Rectangle] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
+    crossed: list[Rectangle] = []
+    for number, mark in enumerate(marks):
+        label, x, y = _label(mark), axes.x(mark.macs), TOP + 15 * number
+        left = _label_left(axes, mark, label)
+        taken.append((left, y, left + text_width_px(label, 11), y + 16))
+        crossed.append((x, y, x, HEIGHT - BOTTOM))
+    for _, path in _front_lines(axes, points):
+        for (x1, y1), (x2, y2) in pairwise(path):
+            steps = max(1, int(max(abs(x2 - x1), abs(y2 - y1)) / 6))
+            dots = [(x1 + (x2 - x1) * i / steps, y1 + (y2 - y1) * i / steps) for i in range(steps + 1)]
+            crossed += [(x, y, x, y) for x, y in dots]
+    labels = []
+    for point, (x, y) in zip(points, places, strict=True):
+        name = shortened(point.name, 200, 11, bold=True)
+        words = f"{name}  {point.top1:.1%}"
+        wide = text_width_px(words, 11, bold=True)
+        left, baseline = _free_place(x, y, wide, taken, crossed)
+        taken.append((left - 2, baseline - 10, left + wide + 2, baseline + 3))
+        colour = _colour(point.kind, theme)
+        labels.append(svg.text(left, baseline, words, colour, 11, bold=True, halo=theme.background))
+    return labels + [_mark(x, y, point.kind, theme) for point, (x, y) in zip(points, places, strict=True)]
+
+
+def _free_place(
+    x: float, y: float, wide: float, taken: Sequence[Rectangle], crossed: Sequence[Rectangle]
+) -> tuple[float, float]:
+    """(left, baseline) of a label near its mark: on nothing that is taken, and over few of the crossed lines."""
+    best, found = float("inf"), (min(max(LEFT, x + 11), WIDTH - RIGHT - wide), y + 4)
+    for far in range(0, 200, 7):
+        for rise in dict.fromkeys((far, -far)):
+            for left, baseline in (
+                (x + 11, y + 4),
+                (x - 11 - wide, y + 4),
+                (x - wide / 2, y - 12),
+                (x - wide / 2, y + 20),
+            ):
+                box = (left - 2, baseline + rise - 10, left + wide + 2, baseline + rise + 3)
+                inside = box[0] >= LEFT and box[2] <= WIDTH - RIGHT and box[1] >= TOP and box[3] <= HEIGHT - BOTTOM
+                if not inside or any(_overlap(box, other) for other in taken):
+                    continue
+                price = far + 4 * sum(_overlap(box, other) for other in crossed)
+                if price < best:
+                    best, found = price, (left, baseline + rise)
+    return found
+
+
+def _overlap(one: Rectangle, other: Rectangle) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+
+
+def _legend(points: Sequence[ModelPoint], marks: Sequence[CostMark], theme: Theme) -> tuple[list[str], float]:
+    """The legend, and the height of the picture with it."""
+    entries: list[tuple[str, str]] = []
+    for kind in ("trained", "searched", "published"):
+        classes = sorted({point.num_classes for point in points if point.kind == kind})
+        if classes:
+            on = "" if kind == "published" else f", {' or '.join(map(str, classes))} classes"
+            entries.append((_mark(8, -4, kind, theme), LEGEND[kind] + on))
+    if any(len(pareto_front([p for p in points if p.kind == kind])) > 1 for kind in LEGEND):
+        entries.append((svg.line([(0, 2), (18, -10)], theme.muted, 1.8), "no other of its kind is cheaper and better"))
+    entries.append((svg.rect(0, -11, 18, 13, theme.tint(0), theme.line(0)), "architectures of the space, by cost"))
+    if any(mark.is_target for mark in marks):
+        entries.append((svg.line([(9, -12), (9, 4)], theme.muted, 1.5, "4 3"), "target of a step"))
+    if any(not mark.is_target for mark in marks):
+        entries.append((svg.line([(9, -12), (9, 4)], theme.muted, 1.5), "a model's cost"))
+    parts, x, y = [], LEFT, HEIGHT - BOTTOM + 58
+    for sign, words in entries:
+        wide = 26 + text_width_px(words, 11) + 22
+        if x > LEFT and x + wide > WIDTH:
+            x, y = LEFT, y + 18
+        parts.append(f'<g transform="translate({svg.number(x)} {svg.number(y)})">{sign}</g>')
+        parts.append(svg.text(x + 26, y, words, theme.text, 11))
+        x += wide
+    return parts, y + 18
