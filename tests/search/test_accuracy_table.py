@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from enumeration import every_architecture
 
 from tsdsl.errors import FileError, UsageError
 from tsdsl.search.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
 from tsdsl.search.baselines import best_seen
-from tsdsl.search.distribution import Variables, step_variables
+from tsdsl.search.distribution import Distribution, Variables, step_variables
 from tsdsl.search.settings import SearchSettings
-from tsdsl.search.tabular import search_table
+from tsdsl.search.tabular import Within, search_table
 from tsdsl.space.model import Decision, Space
 
 LAYERS = tuple(Decision(path=f"layer{n}", values=("a", "b", "c")) for n in range(4))
@@ -140,3 +141,31 @@ def test_parsec_ends_before_it_would_look_up_too_many(table: AccuracyTable) -> N
 def test_single_path_is_refused_on_a_table(table: AccuracyTable) -> None:
     with pytest.raises(UsageError, match="a table has none"):
         search_table(TableCandidates(table), SearchSettings(method="single_path"))
+
+
+def test_with_condition_every_look_up_is_within_the_target_and_the_gradient_is_that_of_enumeration(
+    table: AccuracyTable,
+) -> None:
+    candidates = TableCandidates(table, 300)
+    settings = SearchSettings(budget="condition", evaluations=40, centred=True)
+    found = search_table(candidates, settings)
+    assert all((evaluation.macs or 0) <= 300 for evaluation in found.history)
+    logits = torch.randn(12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    distribution = Distribution(table.variables, logits.clone().requires_grad_())
+    within = Within(candidates, distribution)
+    samples = within.sample(3, torch.Generator().manual_seed(1))
+    coefficients = torch.tensor([0.5, -0.2, 0.4], dtype=torch.float64)
+    logs = torch.log_softmax(distribution.logits.view(4, 3), 1)
+    by_row = [sum(logs[n, "abc".index(str(row.decisions[f"layer{n}"]))] for n in range(4)) for row in candidates.rows]
+    conditioned = torch.log_softmax(torch.stack([torch.as_tensor(one) for one in by_row]), 0)
+    order = [dict(row.decisions) for row in candidates.rows]
+    total = sum(c * conditioned[order.index(s)] for c, s in zip(coefficients, samples, strict=True))
+    (expected,) = torch.autograd.grad(torch.as_tensor(total), distribution.logits)
+    torch.testing.assert_close(within.score_gradient(samples, coefficients), expected)
+
+
+def test_what_parsec_finds_is_within_the_target_where_alphas_arg_max_is_not(table: AccuracyTable) -> None:
+    settings = SearchSettings(evaluations=400, alpha_lr=0.3, accuracy_temperature=0.3, hinge=0.0)
+    found = search_table(TableCandidates(table, 500), settings)
+    assert (table.row(found.distribution.most_probable()).macs or 0) > 500
+    assert (table.row(found.found).macs or 0) <= 500

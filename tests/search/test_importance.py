@@ -14,6 +14,7 @@ from tsdsl.search.importance import (
     accuracy_weights,
     adaptive_samples,
     alpha_gradient,
+    alpha_weights,
     effective_sample_size,
     excess,
     likelihood_score,
@@ -190,3 +191,22 @@ def test_standardized_accuracy_weights_ignore_scale_and_offset() -> None:
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3])
 def test_standardized_accuracy_weights_are_uniform_where_all_are_equal(constant: float) -> None:
     assert accuracy_weights(torch.full((3,), constant), "standardized").tolist() == pytest.approx([1 / 3] * 3)
+
+
+def estimates(centred: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and variance of alpha's gradient over all pairs of samples, exactly."""
+    none = torch.zeros(2, dtype=torch.float64)
+    mean, square = torch.zeros(5, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)
+    for chosen in product(ALL, repeat=2):
+        probability = math.exp(sum(START.log_probability(x) for x in chosen))
+        weights = softmax_weights(torch.tensor([score(x) for x in chosen], dtype=torch.float64), 1.0)
+        gradient = alpha_gradient(START, chosen, alpha_weights(weights, centred), none, beta=1.0)
+        mean, square = mean + probability * gradient, square + probability * gradient**2
+    return mean, square - mean**2
+
+
+def test_centred_weights_have_the_same_expected_gradient_and_less_noise() -> None:
+    (plain_mean, plain_variance), (mean, variance) = estimates(False), estimates(True)
+    torch.testing.assert_close(mean, plain_mean)
+    assert float(mean.norm()) > 0.01
+    assert bool((variance < 0.7 * plain_variance).all())

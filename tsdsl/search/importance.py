@@ -78,6 +78,14 @@ def accuracy_weights(accuracy_K: Tensor, kind: AccuracyWeights, temperature: flo
     return torch.softmax((accuracy_K - accuracy_K.mean()) / (deviation * temperature), 0)
 
 
+def alpha_weights(weights_K: Tensor, centred: bool) -> Tensor:
+    """What the samples count in alpha's gradient: m_k, or m_k - 1/K where `centred`.
+
+    The mean of grad log P(A_k|alpha) has expectation zero, so both have the same expected gradient.
+    """
+    return weights_K - 1.0 / len(weights_K) if centred else weights_K
+
+
 def effective_sample_size(weights_K: Tensor) -> float:
     """1 / sum m_k^2: K where m is uniform, 1 where one sample has all the weight."""
     return 1.0 / float((weights_K.double() ** 2).sum())

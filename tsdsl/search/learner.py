@@ -33,6 +33,7 @@ from tsdsl.search.importance import (
     accuracy_weights,
     adaptive_samples,
     alpha_gradient,
+    alpha_weights,
     effective_sample_size,
     excess,
     likelihood_score,
@@ -239,6 +240,7 @@ class StepLearner:
 
     def _alpha_gradient(self, samples: list[dict[str, Value]], weights_K: Tensor) -> Tensor:
         """The gradient of the loss that alpha descends."""
+        weights_K = alpha_weights(weights_K, self.settings.centred)
         if self._conditioned is not None:
             return self._conditioned.score_gradient(samples, -weights_K)
         excess_K = torch.tensor(

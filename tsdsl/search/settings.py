@@ -62,6 +62,10 @@ class SearchSettings(BaseModel):
     accuracy_temperature: float = Field(default=1.0, gt=0)
     """T of `softmax` and `standardized`. Own choice."""
 
+    centred: bool = False
+    """Subtract 1/K from each weight in alpha's gradient. What is taken away has expectation zero, so only noise of
+    drawing goes: a control variate (own design; off, because PARSEC has none). See the table of search methods."""
+
     reduction: Reduction = "mean"
     """How a batch's log-likelihoods become the score that weighs the weights' gradients, and alpha's under
     score = likelihood. PARSEC's `sum` lets one sample take all the weight at large batches; with `mean` all
