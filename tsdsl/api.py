@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsdsl.errors import SpaceError, UsageError
-from tsdsl.source_files import read_source
+from tsdsl.source_files import STANDARD, read_source
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space, Value
 
@@ -35,11 +35,12 @@ def load(path: str | Path, name: str | None = None) -> Space:
 
 
 def pick(spaces: list[Space], name: str | None, place: str) -> Space:
-    """The space called `name`, or the only one."""
+    """The space called `name`; without a name the only one, or the one called as the file is."""
     if name is None and len(spaces) == 1:
         return spaces[0]
+    wanted = name or Path(place.removeprefix(STANDARD)).stem
     for space in spaces:
-        if space.name == name:
+        if space.name == wanted:
             return space
     known = ", ".join(space.name for space in spaces)
     if name is None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tsdsl
 from tsdsl.analysis.check import check
-from tsdsl.analysis.network import Blueprint, Network
+from tsdsl.analysis.network import UNSCALED, Blueprint, Network
 from tsdsl.analysis.report import network_report
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Scale
-
-SPACES = Path(__file__).parents[2] / "spaces"
 
 TWO_STREAMS = """tsspace 1
 
@@ -121,43 +118,113 @@ def test_the_scale_of_a_model_written_in_json_knows_its_frames() -> None:
     assert Scale.model_validate_json('{"name": "M", "frames": 8}').frames == 8
 
 
-def slowfast(replacements: dict[str, str], model: str) -> dict[str, Any]:
-    text = (SPACES / "slowfast.tsspace").read_text(encoding="utf-8")
-    for old, new in replacements.items():
-        assert old in text
-        text = text.replace(old, new)
-    space = check(SourceFile("x", text)).spaces[0].space
-    (scale,) = (one for one in space.models if one.name == model)
-    return network_report(Blueprint(space, scale=scale).network({}))
+def report_of(file: str, name: str | None = None, model: str | None = None) -> dict[str, Any]:
+    space = tsdsl.load(f"std:{file}", name)
+    scales = {scale.name: scale for scale in space.models}
+    return network_report(Blueprint(space, scale=scales[model] if model else UNSCALED).network({}))
 
 
 def test_slowfast_4x16_has_the_published_sizes() -> None:
-    report = slowfast({}, "test")
+    report = report_of("slowfast", model="test")
     assert report["params"] == 34_480_216
     assert report["params_without_norm"] == 34_419_528
     assert f"{report['flops'] / 1e9:.4f}" == "36.0992"
 
 
 @pytest.mark.parametrize(
-    ("fusion", "expected"),
+    ("name", "expected"),
     [
-        ("none", "34.16"),
-        ("time_to_channel merge = sum", "34.16"),
-        ("time_strided_sample", "34.87"),
-        ("time_to_channel", "39.86"),
-        ("time_strided_conv(kernel = 5x1x1)", "36.10"),
+        ("slowfast_no_lateral", "34.16"),
+        ("slowfast_time_to_channel_sum", "34.16"),
+        ("slowfast_time_strided_sample", "34.87"),
+        ("slowfast_time_to_channel", "39.86"),
+        ("slowfast", "36.10"),
     ],
 )
-def test_the_lateral_connections_of_slowfast_cost_what_the_paper_says(fusion: str, expected: str) -> None:
-    report = slowfast({"time_strided_conv(kernel = 5x1x1)": fusion}, "test")
-    assert f"{report['flops'] / 1e9:.2f}" == expected
+def test_the_lateral_connections_of_slowfast_cost_what_the_paper_says(name: str, expected: str) -> None:
+    assert f"{report_of('slowfast', name, 'test')['flops'] / 1e9:.2f}" == expected
 
 
-def test_slowfast_8x8_has_the_published_sizes() -> None:
-    report = slowfast({"frames = 4": "frames = 8", "5x1x1": "7x1x1"}, "test")
-    assert f"{report['flops'] / 1e9:.2f} {report['params'] / 1e6:.2f}" == "65.71 34.57"
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("slowfast_8x8", "34.57"), ("slowfast_r101_8x8", "62.83")],  # pytorchvideo's model zoo, in millions
+)
+def test_the_larger_slowfast_networks_have_the_published_parameters(name: str, params: str) -> None:
+    assert f"{report_of('slowfast', name)['params'] / 1e6:.2f}" == params
 
 
-def test_slowfast_101_has_the_published_parameters() -> None:
-    report = slowfast({"frames = 4": "frames = 8", ") * 6": ") * 23"}, "test")
-    assert f"{report['params'] / 1e6:.2f}" == "62.83"
+def within(value: float, printed: float, share: float) -> bool:
+    return abs(value / printed - 1) <= share
+
+
+def test_manual_tsnet_70_has_the_sizes_that_the_paper_prints() -> None:
+    report = report_of("manual_tsnet")
+    assert within(report["params"], 7.71e6, 0.005)
+    assert within(report["flops"], 2.03e9, 0.005)
+    for model, printed in (("S", 2.8e9), ("M", 5.2e9), ("L", 18.1e9)):
+        assert within(report_of("manual_tsnet", model=model)["flops"], printed, 0.02)
+    assert within(report_of("manual_tsnet", model="L")["params"], 12.2e6, 0.02)
+
+
+@pytest.mark.parametrize(("name", "share"), [("_85", 0.85), ("", 0.70), ("_55", 0.55)])
+def test_manual_tsnet_gives_the_sparse_stream_its_share(name: str, share: float) -> None:
+    report = report_of("manual_tsnet", f"manual_tsnet{name}")
+    streams = {
+        stream: sum(part["flops"] for part in report["parts"] if part["name"].startswith(stream))
+        for stream in ("sparse", "dense")
+    }
+    assert abs(streams["sparse"] / sum(streams.values()) - share) < 0.02
+    assert within(report["flops"], 2.03e9, 0.006)
+
+
+@pytest.mark.parametrize(("name", "places"), [("_fusion_0", 0), ("", 5), ("_fusion_10", 10)])
+def test_manual_tsnet_fuses_at_so_many_places(name: str, places: int) -> None:
+    assert len(tsdsl.load("std:manual_tsnet", f"manual_tsnet{name}").fusions) == places
+
+
+@pytest.mark.parametrize("places", [2, 4, 6])
+def test_glore_adds_its_closed_form_at_every_place(places: int) -> None:
+    plain = tsdsl.load("std:manual_tsnet")
+    space = tsdsl.load("std:manual_tsnet", f"manual_tsnet_glore_{places}")
+    assert len(space.attentions) == places
+    before, after = Blueprint(plain).network({}), Blueprint(space).network({})
+    macs = params = 0
+    for slot in space.attentions:
+        shape = after.by_name[slot.path].shape
+        more = glore(int(shape.channels), shape.positions)  # type: ignore[call-overload]
+        macs, params = macs + more[0], params + more[1]
+    found = [b - a for a, b in zip(plain_cost(before), plain_cost(after), strict=True)]
+    assert found == [macs, params]
+
+
+def plain_cost(network: Network) -> tuple[int, int]:
+    report = network_report(network)
+    return report["flops"], report["params"]
+
+
+def glore(channels: int, positions: int) -> tuple[int, int]:
+    """Multiply-adds and parameters by the unit's definition, N = C nodes of S = 2N states, its BN included."""
+    c, n, s, p = channels, channels, 2 * channels, positions
+    macs = p * (2 * c * s + c * n) + 2 * p * s * n + n * n * s + s * s * n
+    return macs, 2 * c * s + c * n + n * n + s * s + s + 2 * n + 2 * c
+
+
+@pytest.mark.parametrize(("size", "printed_giga"), [(160, 0.41), (182, 0.6), (256, 0.9), (356, 1.8)])
+def test_two_glore_units_at_stage_3_of_an_auto_tsnet_add_what_the_paper_prints(
+    size: int, printed_giga: float, auto_tsnet: tsdsl.Space
+) -> None:
+    # 176 channels of the sparse stream and 32 sampled from the dense one make the paper's 208.
+    lowest = {decision.path: decision.values[0] for decision in auto_tsnet.decisions}
+    lowest |= {path: "none" for path in lowest if path.endswith(".op")}
+    for group in (2, 4):
+        lowest[f"sparse.stage3.group{group}.channels"] = 176
+        lowest[f"dense.stage3.group{group}.channels"] = 32
+        lowest[f"fusion.stage3.group{group}.op"] = "time_strided_sample"
+    units = {f"attention.sparse.stage3.group{group}.op": "glore" for group in (2, 4)}
+    blueprint = Blueprint(auto_tsnet, scale=Scale(name="sized", size=size))
+    before = plain_cost(blueprint.network(lowest))
+    after = plain_cost(blueprint.network(lowest | units))
+    added_macs, added_params = (b - a for a, b in zip(before, after, strict=True))
+    assert within(added_macs / 1e9, printed_giga, 0.08 if size == 182 else 0.03)
+    assert f"{added_params / 1e6:.2f}" == "0.87"
+    assert (added_macs, added_params) == tuple(2 * one for one in glore(208, 4 * (-(-size // 16)) ** 2))
