@@ -189,8 +189,8 @@ class Written:
             self.items += self.models()
         used = mentions(tuple(item for item in self.items if not isinstance(item, ast.Domain)))
         items = tuple(item for item in self.items if not isinstance(item, ast.Domain) or item.name.text in used)
-        space = ast.Space(name("drawn"), items, False, NOWHERE)
-        return ast.File(number(1), (space,), False, NOWHERE)
+        space = ast.Space(name("drawn"), None, items, False, NOWHERE)
+        return ast.File(number(1), (), (), (space,), False, NOWHERE)
 
     def slots(self, streams: Sequence[str], shape: Sequence[int]) -> list[str]:
         """Fusions from faster to slower streams and attentions; the words that select them."""

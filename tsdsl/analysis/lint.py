@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+import numpy as np
+
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.analysis.terms import CostTable
 from tsdsl.diagnostics import Diagnostic, Label, replacement
-from tsdsl.operators.layers import NonLocal, walk
-from tsdsl.operators.varying import Varying, differs, is_never
-from tsdsl.source import SourceFile
+from tsdsl.operators.layers import Block, NonLocal, Width, walk
+from tsdsl.operators.varying import Count, Varying, combine, differs, is_never
+from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Step
 from tsdsl.space.resolve import ResolvedSpace
 
 
 def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
-    """Widths that differ where they are summed, maps too small to pool, budgets and choices nobody meets."""
+    """Widths that differ or round to nothing, maps too small to pool, budgets and choices that nobody meets."""
     blueprint = Blueprint(resolved.space)
     network = blueprint.whole
-    found = [*_sums(resolved, network, source), *_pools(resolved, network, source)]
+    found = [
+        *_sums(resolved, network, source),
+        *_pools(resolved, network, source),
+        *_widths(resolved, network, source),
+    ]
     return found or [*_budgets(resolved, blueprint, source)]
 
 
@@ -35,20 +41,13 @@ def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iter
             wrong = differs(fused.shape.channels, target.shape.channels) * fused.condition
             if is_never(wrong):
                 continue
-            example = ""
-            if isinstance(wrong, Varying):
-                index = [int(i[0]) for i in (wrong.table > 0).nonzero()]
-                by_path = resolved.space.decision_by_path
-                example = ", ".join(
-                    f"{axis.path} = {by_path[axis.path].values[i]}" for axis, i in zip(wrong.scope, index, strict=True)
-                )
             yield Diagnostic(
                 "TS304",
                 f"at {node.part}, the width of `{name.rsplit('.', 1)[1]}` is not the receiver's",
                 source,
                 resolved.origins[node.part],
                 "widths differ",
-                notes=(f"for instance with {example}",) if example else (),
+                notes=_instance(resolved, wrong),
                 help="use `merge = concat`, or `time_strided_conv`, which yields the receiver's width",
             )
 
@@ -65,6 +64,57 @@ def _pools(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Ite
                     "takes the size below 1",
                     help="use a smaller `pool`",
                 )
+
+
+def _widths(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iterator[Diagnostic]:
+    """Every layer has at least one channel, whatever is chosen (TS308); one report a part."""
+    reported: set[Span] = set()
+    for node in network.nodes:
+        for block in node.blocks:
+            for width in _layer_widths(block):
+                wrong = combine(np.less, width, 1)
+                if is_never(wrong):
+                    continue
+                path = f"{node.part}.op.{block.name}" if node.kind in ("fusion", "attention") else node.name
+                ratio = next((name for name in _RATIOS if f"{path}.{name}" in resolved.origins), None)
+                span = resolved.origins.get(f"{path}.{ratio}") or resolved.origins.get(node.part)
+                span = span or resolved.origins["space"]
+                if span not in reported:
+                    reported.add(span)
+                    yield Diagnostic(
+                        "TS308",
+                        f"`{ratio}` leaves no channel in {path}" if ratio else f"no channel is left in {path}",
+                        source,
+                        span,
+                        "rounds down to 0 channels",
+                        notes=_instance(resolved, wrong),
+                        help=f"use a larger `{ratio}`, or more channels" if ratio else "use more channels",
+                    )
+                break
+
+
+_RATIOS = ("expansion", "ratio")
+
+
+def _layer_widths(block: Block) -> Iterator[Count]:
+    for layer in walk(block.layers):
+        for parameter in layer.parameters():
+            for axis in parameter.axes:
+                if isinstance(axis, Width):
+                    yield axis.channels
+
+
+def _instance(resolved: ResolvedSpace, wrong: Count) -> tuple[str, ...]:
+    """A note with choices under which something is wrong; none where it always is."""
+    if not isinstance(wrong, Varying):
+        return ()
+    wrong = wrong.without_constant_axes()
+    if not wrong.scope:
+        return ()
+    index = [int(i[0]) for i in (wrong.table > 0).nonzero()]
+    by_path = resolved.space.decision_by_path
+    chosen = [f"{axis.path} = {by_path[axis.path].values[i]}" for axis, i in zip(wrong.scope, index, strict=True)]
+    return (f"for instance with {', '.join(chosen)}",)
 
 
 def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:

@@ -70,6 +70,7 @@ def _chosen(source: SourceFile, diagnostics: Sequence[Diagnostic], refused: set[
             for fix in diagnostic.fixes
             if (suggested or fix.applicability == "safe")
             and diagnostic.source.name == source.name
+            and all(edit.span.source is None for edit in fix.edits)
             and fix not in refused
             and (diagnostic.severity == "error" or not wrong)
         ]

@@ -50,6 +50,7 @@ _ALL = (
     Code("TS305", "error", "a slot at a place that has no next group"),
     Code("TS306", "error", "a selector that matches nothing"),
     Code("TS307", "error", "a stream or stage without groups"),
+    Code("TS308", "error", "a width that rounds down to nothing"),
     Code("TS309", "error", "stages out of order"),
     Code("TS401", "error", "a decision that two steps make"),
     Code("TS402", "warning", "a decision that no step makes"),
