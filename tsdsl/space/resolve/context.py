@@ -14,13 +14,16 @@ from tsdsl.syntax import ast
 _SIMILAR = 0.6
 _CLEARLY_MEANT = 0.75
 _AHEAD = 0.1
+_STRUCTURE = ("stage", "group", "fusion", "attention")
 
 
 @dataclass
 class Context:
     """The state of resolving one space; `origins` maps paths of the space to where they are written.
 
-    `incomplete` are first words of selectors that may match nothing because something else is wrong.
+    `incomplete` are first words of selectors that may match nothing because something else is wrong: streams and
+    kinds of slots of which parts are missing. `uncertain` are paths of groups, and of frames, whose values are not
+    known. `is_lossy`: a whole item could not be read, so any name may have been declared in it.
     `overrides` are `fix` and `free` with the level of derivation they are written at, `applied` the numbers of
     those that selected something; `level` is that of the item being
     resolved, `own_level` that of the space. `shared_uses` are the paths at
@@ -39,6 +42,8 @@ class Context:
     level: int = 0
     own_level: int = 0
     incomplete: set[str] = field(default_factory=set)
+    uncertain: set[str] = field(default_factory=set)
+    is_lossy: bool = False
     open_domains: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     origins: dict[str, Span] = field(default_factory=dict)
@@ -72,6 +77,19 @@ class Context:
     def has_errors(self) -> bool:
         """Whether anything so far is an error."""
         return any(d.severity == "error" for d in self.diagnostics)
+
+    def may_lack(self, selector: ast.Selector) -> bool:
+        """Whether what a selector names may be missing only because something else is wrong."""
+        first, last = selector.segments[0].word.text, selector.segments[-1].word.text
+        if self.is_lossy or first in self.incomplete:
+            return True
+        if first in _STRUCTURE and self.incomplete:
+            return True
+        return bool(self.uncertain) and last not in _STRUCTURE and len(selector.segments) > 1
+
+    def frames_known(self, *streams: str) -> bool:
+        """Whether the frames of these streams are known at every place."""
+        return not any(path.split(".", 1)[0] in streams for path in self.uncertain)
 
     def postpone(self, start: int) -> None:
         """Hold back the diagnostics from this number on: they do not spoil the part that is being resolved.

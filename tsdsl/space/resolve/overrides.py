@@ -43,7 +43,7 @@ def report_idle(context: Context, level: int) -> None:
     """Report the overrides of this level that selected nothing (TS306)."""
     for number, (override, written_at) in enumerate(context.overrides):
         if written_at == level and number not in context.applied:
-            if override.selector.segments[0].word.text in context.incomplete:
+            if context.may_lack(override.selector):
                 continue
             context.report(
                 "TS306",

@@ -39,7 +39,8 @@ def resolve_fusion(
     known = True
     for name in names:
         if name.text not in streams:
-            context.unknown_name(name, "stream", streams)
+            if not context.is_lossy:
+                context.unknown_name(name, "stream", streams)
             known = False
     if known and names[0].text == names[1].text:
         context.report("TS104", names[1].span, f"a fusion joins two streams, not `{names[1].text}` with itself")
@@ -48,15 +49,16 @@ def resolve_fusion(
     written = _written(
         context, fusion.attributes, fusion.source.span.to(fusion.target.span), where, fusion.broken, True
     )
+    fails = written is not None and _alternatives(context, written.op.value, FUSIONS, where) is None
     if not known or written is None:
+        context.incomplete.add("fusion")
         return []
     source, target = streams[fusion.source.text], streams[fusion.target.text]
     with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
     in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}
-    places = _places(context, written.after, target.name, sorted(in_both), with_successor)
-    if not _check_fused_frames(context, fusion, source, target, places):
-        return []
-    if _alternatives(context, written.op.value, FUSIONS, where) is None:
+    places = _places(context, written.after, target.name, sorted(in_both), with_successor, (), source.name)
+    if not _check_fused_frames(context, fusion, source, target, places) or fails:
+        context.incomplete.add("fusion")
         return []
     slots = []
     for stage, index in places:
@@ -64,7 +66,9 @@ def resolve_fusion(
         if not _is_free(context, path, written.after.value.span, taken):
             continue
         made, decision = _decided(context, path, written.op, FUSIONS, where)
-        if made is not None:
+        if made is None:
+            context.incomplete.add("fusion")
+        else:
             slots.append(
                 FusionSlot(
                     path=path,
@@ -84,6 +88,8 @@ def _check_fused_frames(
     context: Context, fusion: ast.Fusion, source: Stream, target: Stream, places: Sequence[Place]
 ) -> bool:
     """Whether the source has a multiple of the receiver's frames at every place; else TS303, for the first one."""
+    if not context.frames_known(source.name, target.name):
+        return True
     if source.frames > target.frames and source.frames % target.frames:
         return False  # `check_frames` has said so
     for stage, index in places:
@@ -125,13 +131,16 @@ def resolve_attention(
     where = f"attention {names}"
     span = attention.streams[0].span.to(attention.streams[-1].span)
     written = _written(context, attention.attributes, span, where, attention.broken, False)
-    if written is not None and _alternatives(context, written.op.value, ATTENTIONS, where) is None:
-        written = None
+    fails = written is not None and _alternatives(context, written.op.value, ATTENTIONS, where) is None
+    if written is None or fails:
+        context.incomplete.add("attention")
     slots = []
     for name in attention.streams:
         stream = streams.get(name.text)
         if stream is None:
-            context.unknown_name(name, "stream", streams)
+            context.incomplete.add("attention")
+            if not context.is_lossy:
+                context.unknown_name(name, "stream", streams)
             continue
         if written is None:
             continue
@@ -139,10 +148,12 @@ def resolve_attention(
         others = [other.text for other in attention.streams if other.text != stream.name]
         for stage, index in _places(context, written.after, stream.name, all_places, set(all_places), others):
             path = f"attention.{group_path(stream.name, stage, index)}"
-            if not _is_free(context, path, written.after.value.span, taken):
+            if fails or not _is_free(context, path, written.after.value.span, taken):
                 continue
             made, decision = _decided(context, path, written.op, ATTENTIONS, where)
-            if made is not None:
+            if made is None:
+                context.incomplete.add("attention")
+            else:
                 slots.append(
                     AttentionSlot(
                         path=path,
@@ -188,11 +199,14 @@ def _places(
     known: Sequence[Place],
     allowed: set[Place],
     others: Sequence[str] = (),
+    source: str | None = None,
 ) -> list[Place]:
     """The places that the selectors match, in order; each selector must match one that is allowed.
 
     A selector that begins with one of the `others`, streams of the same statement, is left to them.
     """
+    kind = "attention" if source is None else "fusion"
+    joined = {stream, source or stream}
     found: set[Place] = set()
     for selector in selectors(context, after.value, "after") or ():
         matched = {
@@ -203,7 +217,9 @@ def _places(
         }
         if selector.segments[0].word.text in others:
             continue
-        if not matched:
+        if not matched & allowed:
+            context.incomplete.add(kind)
+        if not context.is_lossy and context.incomplete.isdisjoint(joined) and not matched:
             context.report(
                 "TS306",
                 selector.span,
@@ -211,7 +227,7 @@ def _places(
                 label="matches nothing",
                 help="groups are named like `stage[2].group[1, 2]`",
             )
-        elif not matched & allowed:
+        elif matched and not matched & allowed and context.incomplete.isdisjoint(joined):
             context.report(
                 "TS305",
                 selector.span,
@@ -383,6 +399,8 @@ def check_sizes(context: Context, slots: Sequence[Slot], sizes: Sizes) -> None:
             continue
         source = group_path(slot.source, slot.stage, slot.group)
         target = group_path(slot.target, slot.stage, slot.group)
+        if source not in sizes or target not in sizes:
+            continue
         if sizes[source] != sizes[target]:
             reported.add((slot.source, slot.target))
             context.report(

@@ -49,9 +49,6 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
     _declare(context, flat)
     streams = _streams(context, flat)
-    if streams is None:
-        _report_unused(context, flat)
-        return None
     order = {name: rank for rank, name in enumerate(["shared", *streams])}
     context.decisions.sort(key=lambda decision: order[decision.path.split(".", 1)[0]])
     sizes: dict[str, tuple[int, int]] = {}
@@ -60,17 +57,16 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
         sizes |= check_strides(context, stream, size or MOST_PIXELS)
     slots = _slots(context, flat, streams)
     context.decisions.sort(key=lambda decision: not decision.path.startswith("shared."))
-    if context.has_errors:
-        # Slots may be missing because of what was wrong before: a selector of them is then no mistake.
-        context.incomplete.update(("fusion", "attention"))
     check_sizes(context, slots, sizes)
     head = _head(context, flat)
     models = resolve_models(context, _placed(flat, ast.Model), streams, slots)
     steps = resolve_steps(context, _placed(flat, ast.Step), context.decisions, streams, slots)
     report_idle(context, flat.level)
     _report_unused(context, flat)
-    if context.has_errors or classes is None or size is None or head is None or space.broken:
+    if context.has_errors or classes is None or size is None or head is None:
         return None
+    if context.is_lossy or context.uncertain or context.incomplete:
+        return None  # what is wrong is told elsewhere
     return Space(
         name=space.name.text,
         classes=classes,
@@ -161,7 +157,8 @@ def _check_known(context: Context, names: Collection[str]) -> None:
             check_block_alias(context, context.blocks[name])
 
 
-def _streams(context: Context, flat: Flat) -> dict[str, Stream] | None:
+def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
+    """The streams by name, with what is known of those in which something is wrong."""
     space, written = flat.written, _placed(flat, ast.Stream)
     if not written and not space.broken:
         context.report(
@@ -171,7 +168,7 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream] | None:
             help="add `stream NAME { ... }`",
         )
     streams: dict[str, Stream] = {}
-    failed = not written
+    context.is_lossy = space.broken or not written
     spans: dict[str, Span] = {}
     for item, level in written:
         context.level = level
@@ -179,12 +176,8 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream] | None:
             context.duplicate(f"stream `{item.name.text}`", item.name.span, spans[item.name.text])
             continue
         spans[item.name.text] = item.name.span
-        stream = resolve_stream(context, item)
-        if stream is None:
-            failed = True
-        else:
-            streams[stream.name] = stream
-    return None if failed else streams
+        streams[item.name.text] = resolve_stream(context, item)
+    return streams
 
 
 def _slots(context: Context, flat: Flat, streams: dict[str, Stream]) -> list[Slot]:

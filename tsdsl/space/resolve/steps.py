@@ -60,7 +60,7 @@ def resolve_steps(
             for path, uses in context.shared_uses.items():
                 if any(selects(selector, use) for use in uses):
                     used.setdefault(path, set()).add(index)
-            tolerated = level < context.own_level or selector.segments[0].word.text in context.incomplete
+            tolerated = level < context.own_level or context.may_lack(selector)
             if not matched and not named and not tolerated:
                 context.report(
                     "TS306",
@@ -212,7 +212,7 @@ def _frames(
     Frame strides round up, so that what divided before may no longer divide where streams are fused.
     """
     frames = whole(context, attribute.value, "`frames`", 1, MOST_FRAMES)
-    if frames is None:
+    if frames is None or not streams or not context.frames_known(*streams):
         return None
     most = max(stream.frames for stream in streams.values())
     for stream in streams.values():
@@ -267,7 +267,7 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], 
     left_out: set[str] = set()
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
-        if not matched and not is_inherited and selector.segments[0].word.text not in context.incomplete:
+        if not matched and not is_inherited and not context.may_lack(selector):
             word = selector.segments[0].word
             context.report(
                 "TS306",
