@@ -28,6 +28,7 @@ from tsdsl.cli import (
     new,
     quickstart,
     render,
+    runs,
     sample,
     search,
     train,
@@ -59,6 +60,7 @@ app.command("train")(train.train)
 app.command("eval")(eval.evaluate)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
+app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 app.command("quickstart")(quickstart.quickstart)
 

@@ -1,0 +1,217 @@
+"""`tsdsl runs`: list, compare, clean and remove runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tsdsl.cli.console import facts, note, print_json
+from tsdsl.errors import UsageError
+
+if TYPE_CHECKING:
+    from tsdsl.engine.run_catalogue import Removal, Run, RunPart
+
+app = typer.Typer(help="List, compare, clean and remove runs.", no_args_is_help=True)
+
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
+LEFT_OUT = frozenset({"skipped", "decisions", "weights"})
+
+
+@app.command("list")
+def list_runs(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, and below.")] = Path("runs"),
+    json: AsJson = False,
+) -> None:
+    """Show the runs in a folder: what each is, how far, what it found, how large it is."""
+    from rich.table import Table
+
+    from tsdsl.engine.run_catalogue import find_runs
+
+    runs = find_runs(folder)
+    if json:
+        print_json([_run_facts(run) for run in runs])
+        return
+    if not runs:
+        note(f"{folder}: no runs")
+        return
+    table = Table(title=f"{len(runs)} run{'s' if len(runs) != 1 else ''} in {folder}", title_justify="left")
+    for heading in ("run", "kind", "space", "state", "accuracy", "MFLOPs", "size", "last written"):
+        is_number = heading in ("accuracy", "MFLOPs", "size")
+        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+    for run in runs:
+        result = run.last_result or {}
+        accuracy = result.get("accuracy", result.get("val_top1"))
+        table.add_row(
+            str(run.path.relative_to(folder)) if run.path != folder else str(folder),
+            run.kind,
+            run.space or "",
+            _state(run),
+            "" if accuracy is None else f"{accuracy:.1%}",
+            f"{result['flops'] / 1e6:,.1f}" if "flops" in result else "",
+            _size(run.size_bytes),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(run.modified_s)),
+        )
+    facts().print(table)
+
+
+@app.command()
+def compare(runs: Runs, json: AsJson = False) -> None:
+    """Show the results of runs side by side, and the settings in which they differ.
+
+    A search counts as its steps, of which those of the same name stand together.
+    """
+    from tsdsl.engine.run_catalogue import read_run
+
+    parts = [(run, part) for run in map(read_run, runs) for part in run.parts]
+    if len(parts) < 2:
+        raise UsageError("there is only one thing to compare", help="give two runs, or a search with several steps")
+    order = list(dict.fromkeys(part.name for run, part in parts if part.path != run.path))
+    parts.sort(key=lambda pair: order.index(pair[1].name) if pair[1].name in order else -1)
+    names = [_part_name(run, part) for run, part in parts]
+    results = _rows([part.result or {} for _, part in parts], differing_only=False)
+    settings = _rows([part.settings for _, part in parts], differing_only=True)
+    if json:
+        print_json(
+            {
+                "runs": names,
+                "state": [part.state for _, part in parts],
+                "results": results,
+                "settings_that_differ": settings,
+            }
+        )
+        return
+    _print_comparison(names, parts, results, settings)
+
+
+@app.command()
+def clean(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
+    """Remove the checkpoints of what is finished; results, weights and logs stay."""
+    _remove_from(runs, yes, json, checkpoints_only=True)
+
+
+@app.command()
+def remove(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
+    """Remove whole runs: all that tsdsl wrote into their folders, and nothing else."""
+    _remove_from(runs, yes, json, checkpoints_only=False)
+
+
+def _remove_from(paths: Sequence[Path], yes: bool, as_json: bool, checkpoints_only: bool) -> None:
+    from tsdsl.engine.run_catalogue import plan_removal, read_run
+    from tsdsl.engine.run_catalogue import remove as remove_planned
+
+    # All are looked at before the first is touched: a mistyped path must not leave the work half done.
+    removals = [plan_removal(read_run(path), checkpoints_only) for path in dict.fromkeys(paths)]
+    removals = [removal for removal in removals if removal.paths]
+    for removal in removals:
+        what = "checkpoints of" if checkpoints_only else "all of"
+        note(f"{what} {removal.run.path} ({removal.run.kind}, {_state(removal.run)}): {_size(removal.size_bytes)}")
+        for kept in removal.kept:
+            note(f"  stays, because tsdsl did not write it: {kept}")
+    total = sum(removal.size_bytes for removal in removals)
+    if removals and not yes:
+        _ask(f"remove {_size(total)}?")
+    for removal in removals:
+        remove_planned(removal)
+    if as_json:
+        print_json({"removed": [_removal_facts(removal) for removal in removals], "bytes": total})
+    else:
+        note(f"removed {_size(total)}" if removals else "nothing to remove")
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} nobody is there to answer", help="give --yes")
+    typer.confirm(question, abort=True, err=True)
+
+
+def _run_facts(run: Run) -> dict[str, Any]:
+    return {
+        "run": str(run.path),
+        "kind": run.kind,
+        "space": run.space,
+        "state": run.state,
+        "bytes": run.size_bytes,
+        "modified": run.modified_s,
+        "parts": [
+            {"name": part.name, "state": part.state, "iteration": part.iteration, "result": part.result}
+            for part in run.parts
+        ],
+    }
+
+
+def _removal_facts(removal: Removal) -> dict[str, Any]:
+    return {"run": str(removal.run.path), "bytes": removal.size_bytes, "kept": [str(path) for path in removal.kept]}
+
+
+def _state(run: Run) -> str:
+    """`finished`, or how far: `step1 finished, step2 unfinished at iteration 120`."""
+    if len(run.parts) == 1 and run.parts[0].path == run.path and run.state == "finished":
+        return run.state
+    told = [
+        f"{'' if part.path == run.path else part.name + ' '}{part.state}"
+        + ("" if part.state == "finished" else f" at iteration {part.iteration}")
+        for part in run.parts
+    ]
+    return ", ".join(told) or run.state
+
+
+def _part_name(run: Run, part: RunPart) -> str:
+    return str(run.path) if part.path == run.path else f"{run.path}/{part.name}"
+
+
+def _rows(columns: Sequence[Mapping[str, Any]], differing_only: bool) -> dict[str, list[Any]]:
+    """Each name with its value in every column, None where a column lacks it; nested ones under dotted names."""
+    flat = [dict(_flat(column)) for column in columns]
+    names = dict.fromkeys(name for column in flat for name in column)
+    rows = {name: [column.get(name) for column in flat] for name in names if name.split(".")[0] not in LEFT_OUT}
+    return {n: v for n, v in rows.items() if not differing_only or any(one != v[0] for one in v)}
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in content.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", value))
+    return found
+
+
+def _print_comparison(
+    names: Sequence[str],
+    parts: Sequence[tuple[Run, RunPart]],
+    results: Mapping[str, Sequence[Any]],
+    settings: Mapping[str, Sequence[Any]],
+) -> None:
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_row("state", *(part.state for _, part in parts))
+    for name, values in results.items():
+        table.add_row(name, *map(_shown, values))
+    table.add_section()
+    for name, values in settings.items():
+        table.add_row(name, *map(_shown, values), style="dim")
+    facts().print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:,.2f} GB"
