@@ -1,0 +1,152 @@
+"""A progressive and a joint search of `std:tiny` on the demo clips, side by side as in the paper's Table 9.
+
+`python tests/benchmarks/progressive_against_joint.py FOLDER [--seeds 3] [--samples 3] [--output FILE]`
+
+Both searches have the same epochs in all, the same clips, settings and final target; the joint one decides everything
+at once. FOLDER keeps clips and runs: the same command goes on after an interruption. What each search found is trained
+from scratch by one recipe, for as many epochs, and measured on the validation clips, which no search saw.
+
+Entropy is that of P(A|alpha) in the end, in nats: of the joint search over all decisions, of the progressive one the
+mean over its steps, as the paper reports it; their sum is given besides, for it is over the same decisions as the
+joint one's. Seconds are those of iterations alone, as both searches count them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, pstdev
+
+import torch
+
+import tsdsl
+from tsdsl.analysis.network import Blueprint
+from tsdsl.cli.train import train_settings
+from tsdsl.data import open_dataset, write_demo
+from tsdsl.engine.device import choose_device
+from tsdsl.engine.evaluate import evaluate
+from tsdsl.engine.progress import Progress
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.train import train
+from tsdsl.engine.training_data import open_training_data
+from tsdsl.lowering import Model, load_weights
+from tsdsl.search import Cadence, DataSettings, SearchResult, SearchSettings, read_result, search, step_directory
+from tsdsl.space.architecture import Architecture, read_architecture
+from tsdsl.space.model import Space
+
+TRAIN = {"epochs": 10, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 10, "precise_norm_batches": 8}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One search and what its architecture reached."""
+
+    entropies: tuple[float, ...]
+    seconds: float
+    flops: int
+    searched_accuracy: float
+    trained_accuracy: float
+
+    @property
+    def cells(self) -> tuple[float, float, float, float, float, float]:
+        """Mean entropy, summed entropy, seconds, MFLOPs, accuracy with shared weights and trained, in percent."""
+        return (
+            mean(self.entropies),
+            sum(self.entropies),
+            self.seconds,
+            self.flops / 1e6,
+            100 * self.searched_accuracy,
+            100 * self.trained_accuracy,
+        )
+
+
+def searched(space: Space, clips: Path, run: Path, settings: SearchSettings, progressive: bool) -> list[SearchResult]:
+    """The results of all steps, or of the joint search."""
+    search(
+        space,
+        step="all" if progressive else "joint",
+        data=clips,
+        run=run,
+        settings=settings,
+        data_settings=DataSettings(cache=True),
+        cadence=Cadence(checkpoint_iterations=40),
+        device="cpu",
+        progress=Progress(),
+    )
+    steps = [step.index for step in space.steps] if progressive else [None]
+    results = [read_result(step_directory(run, step)) for step in steps]
+    return [result for result in results if result is not None]
+
+
+def trained(space: Space, clips: Path, run: Path, architecture: Architecture, seed: int) -> float:
+    """The accuracy on the validation clips of an architecture trained from scratch."""
+    settings = train_settings({**TRAIN, "seed": seed})
+    blueprint = Blueprint(space, classes=open_dataset(clips, "train").num_classes)
+    network = blueprint.network(architecture.decisions, architecture.step)
+    data = open_training_data(clips, network, settings, cache=True)
+    device = choose_device("cpu")
+    train(blueprint, architecture, data, settings, RunDirectory(run), device=device, progress=Progress())
+    model = Model(network)
+    load_weights(RunDirectory(run).weights, model)
+    return evaluate(model, open_dataset(clips, "val"), "1x1", device=device, progress=Progress()).top1
+
+
+def outcome(space: Space, clips: Path, folder: Path, settings: SearchSettings, progressive: bool) -> Outcome:
+    """Search once and train what is found."""
+    name = f"{'progressive' if progressive else 'joint'}-{settings.seed}"
+    results = searched(space, clips, folder / name, settings, progressive)
+    last = results[-1]
+    accuracy = trained(space, clips, folder / f"{name}-trained", read_architecture(last.architecture), settings.seed)
+    seconds = sum(result.seconds for result in results)
+    return Outcome(tuple(result.entropy for result in results), seconds, last.flops, last.accuracy, accuracy)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=3)
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    space = tsdsl.load("std:tiny")
+    clips = arguments.folder / "clips"
+    if not (clips / "dataset.json").exists():
+        write_demo(clips)
+    epochs = ", ".join(str(step.epochs) for step in space.steps)
+    lines = [
+        f"std:tiny on the demo clips: {space.cardinality:,} architectures; progressive {epochs} epochs, "
+        f"joint {sum(step.epochs for step in space.steps)}; K = {arguments.samples}",
+        "",
+        "| search | seed | entropy | summed | seconds | MFLOPs | with shared weights | trained |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for progressive in (True, False):
+        name = "progressive" if progressive else "joint"
+        outcomes = []
+        for seed in range(arguments.seeds):
+            settings = SearchSettings(
+                seed=seed,
+                samples=arguments.samples,
+                batch_size=32,
+                weight_lr=2.4,
+                alpha_lr=0.05,
+                warmup_epochs=2,
+                recalibration_batches=8,
+            )
+            outcomes.append(outcome(space, clips, arguments.folder, settings, progressive))
+            lines.append(f"| {name} | {seed} | " + " | ".join(f"{v:.1f}" for v in outcomes[-1].cells) + " |")
+            print(lines[-1], flush=True)
+        columns = zip(*(one.cells for one in outcomes), strict=True)
+        lines.append(f"| **{name}** | mean | " + " | ".join(f"{mean(c):.1f} ({pstdev(c):.1f})" for c in columns) + " |")
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    lines += ["", f"{platform.machine()}, {torch.get_num_threads()} threads; {versions}"]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if arguments.output is not None:
+        arguments.output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
