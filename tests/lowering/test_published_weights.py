@@ -1,0 +1,178 @@
+"""pytorchvideo's own modules with random weights, and ours with the same: the scores are the same.
+
+They need pytorchvideo, which the optional dependencies `reference` install; without it they are skipped.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tsdsl
+from tsdsl.analysis.network import UNSCALED, Blueprint, Network
+from tsdsl.errors import FileError
+from tsdsl.lowering import Model
+from tsdsl.lowering.published_weights import num_classes, read_published, translated
+
+TOLERANCE = 1e-4
+SIZE_PX = 64
+
+needs_reference = pytest.mark.skipif(
+    importlib.util.find_spec("pytorchvideo") is None,
+    reason='pytorchvideo is not installed: pip install -e ".[reference]"',
+)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[types.SimpleNamespace]:
+    """pytorchvideo's builders. It imports torchvision for detection alone, which stands empty where it is missing."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if importlib.util.find_spec("torchvision") is None:
+            detection: Any = types.ModuleType("torchvision.ops")
+            detection.RoIAlign = nn.Module
+            package: Any = types.ModuleType("torchvision")
+            package.ops = detection
+            patch.setitem(sys.modules, "torchvision", package)
+            patch.setitem(sys.modules, "torchvision.ops", detection)
+        from pytorchvideo.models.slowfast import create_slowfast
+        from pytorchvideo.models.x3d import create_x3d
+
+        yield types.SimpleNamespace(x3d=create_x3d, slowfast=create_slowfast)
+
+
+def awake(model: nn.Module) -> nn.Module:
+    """The model in evaluation mode with BN layers that all do something."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm3d):
+                for tensor in (module.weight, module.running_var):
+                    tensor.copy_(torch.rand(tensor.shape, generator=generator) * 0.5 + 0.75)
+                for tensor in (module.bias, module.running_mean):
+                    tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.1)
+    return model.eval()
+
+
+def network_of(file: str, space: str | None = None, model: str | None = None) -> Network:
+    found = tsdsl.load(f"std:{file}", space)
+    return Blueprint(found, scale=next((m for m in found.models if m.name == model), UNSCALED)).network({})
+
+
+def ours(network: Network, published: nn.Module, path: Path) -> Model:
+    """Our model with the weights of a published one, by way of a file."""
+    torch.save({"model_state": published.state_dict()}, path)
+    model = Model(network, seed=0).eval()
+    model.load_state_dict(translated(read_published(path), network, model.state_dict(), path))
+    return model
+
+
+def clip(network: Network) -> Tensor:
+    return torch.randn(1, 3, network.frames, SIZE_PX, SIZE_PX, generator=torch.Generator().manual_seed(1))
+
+
+def assert_same(found: Tensor, expected: Tensor) -> None:
+    assert expected.std() > 1e-3
+    assert (found - expected).abs().max() <= TOLERANCE * expected.abs().max()
+
+
+@needs_reference
+@pytest.mark.parametrize(("name", "frames", "depth"), [("S", 13, 2.2), ("L", 16, 5.0)])
+def test_x3d_with_published_weights_gives_the_published_scores(
+    reference: types.SimpleNamespace, tmp_path: Path, name: str, frames: int, depth: float
+) -> None:
+    torch.manual_seed(0)
+    published = awake(
+        reference.x3d(input_clip_length=frames, input_crop_size=SIZE_PX, depth_factor=depth, head_activation=None)
+    )
+    network = network_of("x3d", model=name)
+    model = ours(network, published, tmp_path / "x3d.pyth")
+    x = clip(network)
+    with torch.no_grad():
+        assert_same(model(x), published(x))
+
+
+@needs_reference
+@pytest.mark.parametrize(("space", "depth", "slow", "kernel"), [("slowfast", 50, 4, 5), ("slowfast_8x8", 50, 8, 7)])
+def test_slowfast_with_published_weights_gives_the_published_scores(
+    reference: types.SimpleNamespace, tmp_path: Path, space: str, depth: int, slow: int, kernel: int
+) -> None:
+    torch.manual_seed(0)
+    published = awake(
+        reference.slowfast(
+            slowfast_channel_reduction_ratio=(8,),
+            model_depth=depth,
+            slowfast_fusion_conv_kernel_size=(kernel, 1, 1),
+            slowfast_fusion_conv_stride=(32 // slow, 1, 1),
+            head_pool_kernel_sizes=((slow, 2, 2), (32, 2, 2)),
+        )
+    )
+    network = network_of("slowfast", space)
+    model = ours(network, published, tmp_path / "slowfast.pyth")
+    x = clip(network)
+    with torch.no_grad():
+        assert_same(model(x), published([x[:, :, :: 32 // slow], x]))
+
+
+@needs_reference
+def test_weights_of_another_network_are_refused_by_name(reference: types.SimpleNamespace, tmp_path: Path) -> None:
+    published = reference.x3d(input_clip_length=13, input_crop_size=SIZE_PX, depth_factor=2.2)
+    with pytest.raises(FileError, match=r"x3d.pyth: blocks.1.res_blocks.\d.* has no place in x3d|is .* x .*, and"):
+        ours(network_of("x3d"), published, tmp_path / "x3d.pyth")
+    with pytest.raises(FileError, match=r"lacks what x3d calls rgb.stage1.group1.block3"):
+        ours(network_of("x3d", model="L"), published, tmp_path / "x3d.pyth")
+    assert num_classes(published.state_dict()) == 400
+
+
+def test_a_bn_that_x3d_does_not_publish_changes_nothing(tmp_path: Path) -> None:
+    from tsdsl.lowering.published_weights import NORM_VALUES
+
+    norm = nn.BatchNorm3d(4).eval()
+    for name, value in NORM_VALUES.items():
+        norm.state_dict()[name].fill_(value)
+    x = torch.randn(2, 4, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(norm(x), x, atol=1e-6, rtol=1e-6)
+
+
+class Code:
+    """Something that a checkpoint should not hold."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("run",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no checkpoint", "is no PyTorch checkpoint"),
+        ({"model_state": {"a": Code()}}, "is no PyTorch checkpoint of tensors alone"),
+        ({"epoch": 3}, "holds no state dict"),
+        ({"fc.weight": torch.zeros(1)}, "of no network that is known"),
+    ],
+)
+def test_a_file_that_is_no_published_network_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: object, message: str
+) -> None:
+    path = tmp_path / "weights.pyth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    network = network_of("x3d")
+    with pytest.raises(FileError, match=message):
+        translated(read_published(path), network, {}, path)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"none\.pyth: cannot be read"):
+        read_published(tmp_path / "none.pyth")
