@@ -1,8 +1,14 @@
-"""Fixtures shared by all tests: the shipped spaces."""
+"""Fixtures shared by all tests: the shipped spaces, and the networks that pytorchvideo builds."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import types
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,3 +27,27 @@ def auto_tsnet() -> tsdsl.Space:
 def tiny() -> tsdsl.Space:
     """The small space of the quickstart."""
     return tsdsl.load(SPACES / "tiny.tsspace")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Iterator[types.SimpleNamespace]:
+    """pytorchvideo's builders. It imports torchvision for detection alone, which stands empty where it is missing."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if importlib.util.find_spec("torchvision") is None:
+            detection: Any = types.ModuleType("torchvision.ops")
+            detection.RoIAlign = object
+            package: Any = types.ModuleType("torchvision")
+            package.ops = detection
+            patch.setitem(sys.modules, "torchvision", package)
+            patch.setitem(sys.modules, "torchvision.ops", detection)
+        from pytorchvideo.models.slowfast import create_slowfast
+        from pytorchvideo.models.x3d import create_x3d
+
+        yield types.SimpleNamespace(x3d=create_x3d, slowfast=create_slowfast)
+
+
+@pytest.fixture
+def x3d_s(reference: types.SimpleNamespace) -> dict[str, Any]:
+    """The state dict of pytorchvideo's X3D-S with random weights."""
+    return dict(reference.x3d(input_clip_length=13, input_crop_size=64, depth_factor=2.2).state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def shipped_names() -> list[str]:
     """The names after `std:` of the shipped files."""
     entries = files("tsdsl.spaces").iterdir()
     return sorted(entry.name.removesuffix(".tsspace") for entry in entries if entry.name.endswith(".tsspace"))
+
+
+def shipped_with(space: str) -> list[str]:
+    """`std:NAME` of each shipped file that holds a space of this name."""
+    pattern = re.compile(rf"^space {re.escape(space)}\b", re.MULTILINE)
+    names = (f"{STANDARD}{name}" for name in shipped_names())
+    return [name for name in names if pattern.search(_shipped(name).text)]
 
 
 def _shipped(name: str) -> SourceFile:

@@ -6,10 +6,7 @@ They need pytorchvideo, which the optional dependencies `reference` install; wit
 from __future__ import annotations
 
 import importlib.util
-import sys
 import types
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +27,6 @@ needs_reference = pytest.mark.skipif(
     importlib.util.find_spec("pytorchvideo") is None,
     reason='pytorchvideo is not installed: pip install -e ".[reference]"',
 )
-
-
-@pytest.fixture(scope="module")
-def reference() -> Iterator[types.SimpleNamespace]:
-    """pytorchvideo's builders. It imports torchvision for detection alone, which stands empty where it is missing."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if importlib.util.find_spec("torchvision") is None:
-            detection: Any = types.ModuleType("torchvision.ops")
-            detection.RoIAlign = nn.Module
-            package: Any = types.ModuleType("torchvision")
-            package.ops = detection
-            patch.setitem(sys.modules, "torchvision", package)
-            patch.setitem(sys.modules, "torchvision.ops", detection)
-        from pytorchvideo.models.slowfast import create_slowfast
-        from pytorchvideo.models.x3d import create_x3d
-
-        yield types.SimpleNamespace(x3d=create_x3d, slowfast=create_slowfast)
 
 
 def awake(model: nn.Module) -> nn.Module:

@@ -13,7 +13,9 @@ from tsdsl.files import write_json
 
 
 def evaluate(
-    architecture: Annotated[Path, typer.Argument(metavar="ARCH", help="An architecture file, or a training run.")],
+    architecture: Annotated[
+        Path, typer.Argument(metavar="ARCH", help="A training run, an architecture file, or a space without decisions.")
+    ],
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Weights file; default: the training run's.", show_default=False)
     ] = None,
@@ -26,6 +28,7 @@ def evaluate(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
     predictions: Annotated[Path | None, typer.Option("--predictions", help="Write them here, as JSON.")] = None,
+    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -38,7 +41,7 @@ def evaluate(
     from tsdsl.engine.progress import Progress
 
     place = choose_device(device)
-    trained = open_trained(architecture, weights, model, in_space)
+    trained = open_trained(architecture, weights, model, in_space, space)
     root = data or trained.data
     if root is None:
         raise UsageError("no data set is given, and ARCH is no training run that records one", help="give --data DIR")

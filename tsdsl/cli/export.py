@@ -33,7 +33,9 @@ ENDINGS = {ExportFormat.python: ".py", ExportFormat.pt2: ".pt2", ExportFormat.on
 
 
 def export(
-    architecture: Annotated[Path, typer.Argument(metavar="ARCH", help="An architecture file, or a run.")],
+    architecture: Annotated[
+        Path, typer.Argument(metavar="ARCH", help="A run, an architecture file, or a space without decisions.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="File to write; default: model.py, .pt2 or .onnx.", show_default=False),
@@ -50,6 +52,7 @@ def export(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
+    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
@@ -78,12 +81,12 @@ def export(
         if path.exists() and not force:
             raise FileError(f"{path}: exists already", help="choose another name, or overwrite it with --force")
     if has_weights:
-        trained = open_trained(architecture, weights, model, in_space)
+        trained = open_trained(architecture, weights, model, in_space, space)
         built, found, located, scale = trained.model, trained.architecture, trained.located, trained.scale
         labels = _labels(trained.data, built.network.classes)
         sampling = _sampling(training_record(architecture))
     else:
-        found, located = find_architecture(architecture, in_space)
+        found, located = find_architecture(architecture, in_space, space)
         scale = find_scale(located.space, model) or UNSCALED
         built = Model(Blueprint(located.space, scale=scale).network(found.decisions, found.step), seed=0)
         _settle(built)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tsdsl.api import load, pick
 from tsdsl.cli.console import note
 from tsdsl.errors import FileError, UsageError
-from tsdsl.source_files import STANDARD
+from tsdsl.source_files import STANDARD, shipped_with
 from tsdsl.space.architecture import Architecture, problems, read_architecture
 from tsdsl.space.model import Scale, Space
 
@@ -92,15 +92,22 @@ def find_scale(space: Space, name: str | None) -> Scale | None:
     raise UsageError(f"space {space.name} has no model {name}", help=f"models are: {known}")
 
 
-def find_architecture(path: Path, space_argument: str | None) -> tuple[Architecture, LocatedSpace]:
-    """An architecture file and the space that it belongs to.
+def find_architecture(
+    path: Path, space_argument: str | None, space_name: str | None = None
+) -> tuple[Architecture, LocatedSpace]:
+    """An architecture file and the space that it belongs to, or the one architecture of a space without decisions.
 
     Without `space_argument`, the space is looked for beside the file and above it, among the compiled
-    ones, and among the shipped ones, by fingerprint.
+    ones, and among the shipped ones, by fingerprint. `space_name` picks a space of a file with several.
 
     Raises:
         FileError: the file is no architecture, its space is not found, or it does not fit its space.
+        UsageError: a space with decisions was given.
     """
+    if is_space(path):
+        return only_architecture(find_space(str(path), space_name))
+    if space_name is not None:
+        raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
     if path.is_dir():
         path = newest_architecture(path)
     architecture = read_architecture(path)
@@ -113,6 +120,28 @@ def find_architecture(path: Path, space_argument: str | None) -> tuple[Architect
             help="search or sample it again from this space, or name its own space with --in",
         )
     return architecture, located
+
+
+def is_space(path: Path) -> bool:
+    """Whether a path means a space: `std:NAME`, a `.tsspace` file, or a compiled folder."""
+    if str(path).startswith(STANDARD) or path.suffix == ".tsspace" or path.name == SPACE_FILE:
+        return True
+    return (path / "report.json").is_file() and (path / SPACE_FILE).is_file()
+
+
+def only_architecture(located: LocatedSpace) -> tuple[Architecture, LocatedSpace]:
+    """The one architecture of a space without decisions.
+
+    Raises:
+        UsageError: it has decisions.
+    """
+    space = located.space
+    if space.decisions:
+        raise UsageError(
+            f"space {space.name} has {len(space.decisions)} decisions",
+            help="give an architecture of it: search one, or take one from `tsdsl sample`",
+        )
+    return Architecture(space=space.name, fingerprint=space.fingerprint, decisions={}), located
 
 
 def is_architecture(path: Path) -> bool:
@@ -150,12 +179,10 @@ def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
             if space.fingerprint == architecture.fingerprint:
                 return LocatedSpace(space, str(candidate))
             near = near or LocatedSpace(space, str(candidate))
-    try:
-        shipped = LocatedSpace(load(f"{STANDARD}{architecture.space}"), f"{STANDARD}{architecture.space}")
+    for label in shipped_with(architecture.space):
+        shipped = LocatedSpace(load(label, architecture.space), label)
         if near is None or shipped.space.fingerprint == architecture.fingerprint:
             return shipped
-    except FileError:
-        pass  # not a shipped space
     if near is not None:
         return near
     raise FileError(

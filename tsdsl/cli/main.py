@@ -33,6 +33,7 @@ from tsdsl.cli import (
     search,
     train,
     verify,
+    weights,
 )
 from tsdsl.cli.console import report_error, report_space_error
 from tsdsl.errors import SpaceError, TsdslError
@@ -62,6 +63,7 @@ app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 app.command("quickstart")(quickstart.quickstart)
 
 

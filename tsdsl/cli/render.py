@@ -89,18 +89,24 @@ def render(
 
 
 def _graph(what: str | None, output: Path | None, model: str | None, space: str | None, in_space: str | None) -> None:
-    from tsdsl.cli.locate import BUILD, find_space, is_architecture
+    from tsdsl.analysis.network import UNSCALED, Blueprint
+    from tsdsl.cli.locate import BUILD, find_scale, find_space, is_architecture, only_architecture
     from tsdsl.cli.search import RUNS
-    from tsdsl.render import draw_space, write_picture
+    from tsdsl.render import draw_architecture, draw_space, write_picture
 
     if what is not None and is_architecture(Path(what)):
         path = Path(what)
         _draw_architecture(path, output or _beside(path, ""), model, in_space)
         return
-    if model is not None:
-        raise UsageError("--model scales an architecture, and none was given", help="give an architecture or a run")
     found = find_space(what, space)
     name = found.space.name
+    if model is not None:
+        architecture, _ = only_architecture(found)
+        picture = output or Path(f"{name}-{model}.svg")
+        scaled = Blueprint(found.space, scale=find_scale(found.space, model) or UNSCALED)
+        write_picture(draw_architecture(found.space, architecture, scaled), picture)
+        note(f"wrote {picture}: {name} as model {model}")
+        return
     is_compiled = what is None or (Path(what) / "report.json").is_file()
     picture = output or (BUILD / name / "space.svg" if is_compiled else Path(f"{name}.svg"))
     write_picture(draw_space(found.space), picture)

@@ -1,4 +1,4 @@
-"""`tsdsl train`: an architecture from scratch."""
+"""`tsdsl train`: an architecture from scratch, or from given weights."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 def train(
     architecture: Annotated[
-        Path | None, typer.Argument(metavar="ARCH", help="An architecture file, or a search run.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="ARCH", help="A search run, an architecture file, or a space without decisions.", show_default=False
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Data set; default: that of the search.", show_default=False)
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Folder of the run; default beside ARCH: train[-MODEL].")
+        Path | None, typer.Option("--run", help="Folder of the run; default beside ARCH, or runs/SPACE: train[-MODEL].")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training clips.")] = None,
@@ -35,14 +38,18 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
     cache: Annotated[bool, typer.Option("--cache", help="Keep decoded videos in memory.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Begin with these instead of random ones.", show_default=False)
+    ] = None,
+    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
     show_settings: Annotated[bool, typer.Option("--show-settings", help="List the settings and end.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Train an architecture from scratch; the same command goes on after an interruption."""
+    """Train an architecture, from scratch or from given weights; the same command goes on after an interruption."""
     from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale, searched_data
+    from tsdsl.cli.locate import find_architecture, find_scale, is_space, searched_data
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
     from tsdsl.engine.recipe import TrainSettings
@@ -56,9 +63,9 @@ def train(
     if architecture is None:
         raise UsageError("no architecture is given", help="give an architecture file, or the folder of a search run")
     place = choose_device(device)
-    found, located = find_architecture(architecture, in_space)
+    found, located = find_architecture(architecture, in_space, space)
     scale = find_scale(located.space, model) or UNSCALED
-    root = data or searched_data(architecture)
+    root = data or (None if is_space(architecture) else searched_data(architecture))
     if root is None:
         raise UsageError(
             "no data set is given, and ARCH lies in no search run that records one", help="give --data DIR"
@@ -71,10 +78,10 @@ def train(
     blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
     opened = open_training_data(root, network, recipe, num_workers=workers, cache=cache)
-    folder = run or _beside(architecture) / ("train" if model is None else f"train-{model}")
+    folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
     with Progress(quiet=quiet) as progress:
         result = train_architecture(
-            blueprint, found, opened, recipe, RunDirectory(folder), device=place, progress=progress
+            blueprint, found, opened, recipe, RunDirectory(folder), device=place, progress=progress, begin_with=weights
         )
     report_skipped(result.skipped)
     if json:
@@ -106,5 +113,10 @@ def train_settings(values: dict[str, Any]) -> TrainSettings:
         ) from error
 
 
-def _beside(architecture: Path) -> Path:
+def _beside(architecture: Path, space: str) -> Path:
+    from tsdsl.cli.locate import is_space
+    from tsdsl.cli.search import RUNS
+
+    if is_space(architecture):
+        return RUNS / space
     return architecture if architecture.is_dir() else architecture.parent

@@ -11,11 +11,11 @@ from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.engine.training_record import KIND, TrainRecord
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering import Model, load_weights
-from tsdsl.lowering.weights import read_tensors
+from tsdsl.lowering.weights import CLASSIFIER, read_tensors
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Scale
 
-CLASSIFIER = "head.classifier.classifier.bias"
+CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,20 @@ class Trained:
     weights: Path
 
 
-def open_trained(architecture: Path, weights: Path | None, model_name: str | None, in_space: str | None) -> Trained:
-    """The model of a training run, or of an architecture file with a weights file.
+def open_trained(
+    architecture: Path,
+    weights: Path | None,
+    model_name: str | None,
+    in_space: str | None,
+    space_name: str | None = None,
+) -> Trained:
+    """The model of a training run, or of an architecture file or a space without decisions with a weights file.
 
     Raises:
         UsageError: an architecture file comes without weights.
         FileError: a file is missing, or the weights do not fit.
     """
-    found, located = find_architecture(architecture, in_space)
+    found, located = find_architecture(architecture, in_space, space_name)
     record = training_record(architecture)
     if weights is None:
         if record is None:
@@ -50,9 +56,9 @@ def open_trained(architecture: Path, weights: Path | None, model_name: str | Non
             raise FileError(f"{weights}: is missing", help="finish the run: the same `tsdsl train` command goes on")
     scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
     tensors = read_tensors(weights)
-    if CLASSIFIER not in tensors:
+    if CLASSIFIER_BIAS not in tensors:
         raise FileError(f"{weights}: has no classifier", help="give weights that `tsdsl train` wrote")
-    blueprint = Blueprint(located.space, classes=tensors[CLASSIFIER].shape[0], scale=scale)
+    blueprint = Blueprint(located.space, classes=tensors[CLASSIFIER_BIAS].shape[0], scale=scale)
     model = Model(blueprint.network(found.decisions, found.step))
     load_weights(weights, model)
     data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None

@@ -117,13 +117,13 @@ def _differences(path: Path, space: Space, saved: Architecture | None, tensors: 
     import torch
 
     from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.trained import CLASSIFIER, training_record
+    from tsdsl.cli.trained import CLASSIFIER_BIAS, training_record
     from tsdsl.lowering import Model, Supernet
     from tsdsl.lowering.weights import mismatch
 
-    if CLASSIFIER not in tensors:
-        return [f"it lacks {CLASSIFIER}"]
-    classes = tensors[CLASSIFIER].shape[0]
+    if CLASSIFIER_BIAS not in tensors:
+        return [f"it lacks {CLASSIFIER_BIAS}"]
+    classes = tensors[CLASSIFIER_BIAS].shape[0]
     with torch.device("meta"):
         if saved is None:
             return [mismatch(Supernet(Blueprint(space, classes=classes)).state_dict(), tensors)]

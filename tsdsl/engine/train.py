@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -35,7 +36,7 @@ from tsdsl.engine.validation import validate, with_precise_norms
 from tsdsl.errors import RunError
 from tsdsl.files import write_json
 from tsdsl.lowering.model import Model
-from tsdsl.lowering.weights import save_model
+from tsdsl.lowering.weights import CLASSIFIER, file_hash, load_weights, save_model
 from tsdsl.operators.varying import fixed
 from tsdsl.space.architecture import Architecture
 
@@ -50,8 +51,11 @@ def train(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     checkpoints: CheckpointPolicy | None = None,
+    begin_with: Path | None = None,
 ) -> TrainResult:
     """Train an architecture, or go on where the run in the folder stopped; a finished one returns at once.
+
+    `begin_with` is a weights file of the same network to start from, its classifier only if it has as many classes.
 
     Raises:
         UsageError: the folder holds another run, another process writes it, or the data do not fit.
@@ -71,13 +75,17 @@ def train(
         classes=network.classes,
         data=dict(data.record),
         iterations_per_epoch=data.training.iterations_per_epoch,
+        began_with=None if begin_with is None else file_hash(begin_with),
     )
     with run.locked():
         run.record_settings(KIND, record)
         if run.result.exists() and run.weights.exists():
             return read_train_result(run)
         write_json(run.architecture, architecture.model_dump(mode="json"))
-        model = Model(network, seed=derived_seed(settings.seed, "weights")).to(device)
+        model = Model(network, seed=derived_seed(settings.seed, "weights"))
+        if begin_with is not None:
+            load_weights(begin_with, model, besides=CLASSIFIER)
+        model.to(device)
         training = _Training(
             model,
             architecture,

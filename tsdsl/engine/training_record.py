@@ -16,7 +16,10 @@ KIND = "train"
 
 
 class TrainRecord(Frozen):
-    """Everything that decides the outcome of a training run; a resumed run must agree with it."""
+    """Everything that decides the outcome of a training run; a resumed run must agree with it.
+
+    `began_with` is the hash of the weights file it started from.
+    """
 
     settings: TrainSettings
     space: str
@@ -27,6 +30,7 @@ class TrainRecord(Frozen):
     classes: int
     data: Mapping[str, Any]
     iterations_per_epoch: int
+    began_with: str | None = None
 
 
 class TrainResult(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from tsdsl.space.architecture import Architecture
 
 FORMAT = "tsdsl-weights-1"
 NAMED_TENSORS = 3
+CLASSIFIER = "head.classifier.classifier."
+"""What begins the names of the layer that depends on the number of classes."""
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture | None = None) -> None:
@@ -33,14 +36,20 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture | None =
     write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
-def load_weights(path: Path, model: nn.Module) -> None:
+def load_weights(path: Path, model: nn.Module, besides: str | None = None) -> None:
     """Copy the weights of a file into a model; nothing is copied unless all names and shapes agree.
+
+    Tensors whose name begins with `besides` are left as they are where the shapes differ.
 
     Raises:
         FileError: the file is missing, truncated or no safetensors file, or does not fit the model.
     """
     tensors = read_tensors(path)
     state = model.state_dict()
+    if besides is not None:
+        other = [n for n in state if n.startswith(besides) and n in tensors and tensors[n].shape != state[n].shape]
+        for name in other:
+            del state[name], tensors[name]
     problem = mismatch(state, tensors)
     if problem:
         raise FileError(
@@ -50,6 +59,19 @@ def load_weights(path: Path, model: nn.Module) -> None:
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(tensors[name])
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
