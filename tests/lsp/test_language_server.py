@@ -319,3 +319,29 @@ def test_blocks_and_runs_of_comments_fold(editor: Editor) -> None:
     text = editor.open("tsspace 1\n# one\n# two\nspace s {\n  classes = 5\n}\n")
     found = editor.ask(types.TEXT_DOCUMENT_FOLDING_RANGE, types.FoldingRangeParams(text.identifier))
     assert {(fold.start_line, fold.end_line, fold.kind) for fold in found} == {(1, 2, "comment"), (3, 5, "region")}
+
+
+def actions(editor: Editor, text: Text, only: types.CodeActionKind | None = None) -> list[types.CodeAction]:
+    context = types.CodeActionContext(diagnostics=[], only=[only] if only else None)
+    at_mark = types.Range(text.position, text.position)
+    return editor.ask(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionParams(text.identifier, at_mark, context)) or []
+
+
+def test_a_quick_fix_mends_what_its_diagnostic_is_about(editor: Editor) -> None:
+    text = editor.open(at("cla", "sses").replace("cla|sses", "cla|ses"))
+    (action,) = actions(editor, text)
+    assert text.edited(action.edit.changes[text.uri]) == SPACE
+    assert [d.code for d in action.diagnostics] == ["TS105"]
+
+
+def test_no_quick_fix_is_offered_elsewhere(editor: Editor) -> None:
+    text = editor.open(at("model ", "S {").replace("classes", "clases"))
+    assert actions(editor, text) == []
+
+
+def test_all_sure_fixes_are_one_action_that_is_made_on_request(editor: Editor) -> None:
+    wrong = SPACE.replace("{none, time_strided_conv}", "{none, time_strided_conv, none}")
+    text = editor.open(wrong + "|")
+    (action,) = actions(editor, text, types.CodeActionKind.SourceFixAll)
+    assert text.edited(action.edit.changes[text.uri]) == SPACE
+    assert actions(editor, editor.open(SPACE), types.CodeActionKind.SourceFixAll) == []

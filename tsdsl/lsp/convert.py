@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from lsprotocol import types
 
-from tsdsl.diagnostics import Diagnostic
+from tsdsl.diagnostics import Diagnostic, Edit
 from tsdsl.lsp import highlight, outline
+from tsdsl.lsp.edits import QuickFix
 from tsdsl.lsp.names import Occurrence
 from tsdsl.lsp.positions import Place, Positions
 from tsdsl.source import Span
@@ -101,4 +102,20 @@ def diagnostic_of(uri: str, positions: Positions, diagnostic: Diagnostic) -> typ
             types.DiagnosticRelatedInformation(types.Location(uri, range_of(positions, label.span)), label.message)
             for label in diagnostic.labels
         ],
+    )
+
+
+def edits_of(positions: Positions, edits: Iterable[Edit]) -> list[types.TextEdit]:
+    """Edits in the client's positions."""
+    return [types.TextEdit(range_of(positions, edit.span), edit.text) for edit in edits]
+
+
+def action_of(uri: str, positions: Positions, fix: QuickFix) -> types.CodeAction:
+    """A fix with the diagnostic that it is for."""
+    return types.CodeAction(
+        fix.title,
+        types.CodeActionKind.QuickFix,
+        diagnostics=[diagnostic_of(uri, positions, fix.diagnostic)],
+        is_preferred=fix.is_sure,
+        edit=types.WorkspaceEdit(changes={uri: edits_of(positions, fix.edits)}),
     )

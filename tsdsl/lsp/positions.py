@@ -40,6 +40,8 @@ class Positions:
     def place(self, offset: int) -> Place:
         """The place of a character offset; an offset past the end gives the end."""
         offset = max(0, min(offset, len(self.text)))
+        if self.text[max(0, offset - 1) : offset + 1] == "\r\n":
+            offset -= 1  # the protocol has no place within a line end
         line = bisect_right(self._starts, offset) - 1
         start = self._starts[line]
         return Place(line, offset - start if self._is_plain else self._units(self.text[start:offset]))

@@ -10,7 +10,7 @@ from pygls.lsp.server import LanguageServer
 
 from tsdsl import __version__
 from tsdsl.errors import UsageError
-from tsdsl.lsp import completion, convert, formatting, highlight, hover, inlay, navigation, outline
+from tsdsl.lsp import completion, convert, edits, highlight, hover, inlay, navigation, outline
 from tsdsl.lsp.positions import Encoding, Place, Positions
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile
@@ -185,17 +185,32 @@ def _edit(server: SpaceServer) -> None:
             found = navigation.renamed(snapshot.names, offset, params.new_name)
         except UsageError as error:
             raise JsonRpcException(f"{error.message}: {error.help}", types.LSPErrorCodes.RequestFailed) from error
-        edits = [types.TextEdit(convert.range_of(positions, occurrence.span), params.new_name) for occurrence in found]
-        return types.WorkspaceEdit(changes={params.text_document.uri: edits})
+        changes = [types.TextEdit(convert.range_of(positions, name.span), params.new_name) for name in found]
+        return types.WorkspaceEdit(changes={params.text_document.uri: changes})
 
     @server.feature(types.TEXT_DOCUMENT_FORMATTING)
     def formatted(ls: SpaceServer, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
         snapshot = ls.snapshot(params.text_document.uri)
+        return convert.edits_of(ls.positions(snapshot), edits.formatting(snapshot.source))
+
+    kinds = [types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll]
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=kinds))
+    def mended(ls: SpaceServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+        uri = params.text_document.uri
+        snapshot = ls.snapshot(uri)
         positions = ls.positions(snapshot)
-        return [
-            types.TextEdit(convert.range_of(positions, replacement.span), replacement.text)
-            for replacement in formatting.formatting(snapshot.source)
-        ]
+        wanted = params.context.only
+        actions = []
+        if not wanted or types.CodeActionKind.QuickFix in wanted:
+            selected = convert.span_of(positions, params.range)
+            actions += [convert.action_of(uri, positions, fix) for fix in edits.quick_fixes(snapshot, selected)]
+        if wanted and {types.CodeActionKind.Source, types.CodeActionKind.SourceFixAll} & set(wanted):
+            found = convert.edits_of(positions, edits.all_sure_fixes(snapshot.source))
+            if found:
+                changes = types.WorkspaceEdit(changes={uri: found})
+                actions.append(types.CodeAction("Make all sure fixes", types.CodeActionKind.SourceFixAll, edit=changes))
+        return actions
 
 
 def _paint(server: SpaceServer) -> None:
