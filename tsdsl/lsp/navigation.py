@@ -7,7 +7,7 @@ import re
 from tsdsl.errors import UsageError
 from tsdsl.lsp.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.wording import KEYWORDS
-from tsdsl.syntax.parser import lex
+from tsdsl.syntax.lexer import lex
 
 RENAMED = frozenset({"space", "domain", "block", "stream", "model"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

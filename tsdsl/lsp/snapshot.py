@@ -16,7 +16,8 @@ from tsdsl.lsp.sites import GroupSite, group_sites
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.syntax import ast
-from tsdsl.syntax.parser import lex, parse
+from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.parser import parse
 
 
 @dataclass(frozen=True)

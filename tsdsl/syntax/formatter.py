@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from lark import Token
 
 from tsdsl.source import SourceFile
-from tsdsl.syntax.parser import lex, parse
+from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.parser import parse
 
 _OPEN = frozenset({"LBRACE", "LPAR", "LSQB"})
 _CLOSE = frozenset({"RBRACE", "RPAR", "RSQB"})

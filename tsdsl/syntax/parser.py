@@ -7,19 +7,18 @@ out: the innermost one that can go on at a later token takes an ERROR in place o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from typing import Any, cast
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedToken
 
 from tsdsl.diagnostics import Diagnostic
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
+from tsdsl.syntax.lexer import language, lex
 from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text
 from tsdsl.syntax.words import expected_words, token_words
 
@@ -55,17 +54,6 @@ class Parsed:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@lru_cache(maxsize=1)
-def _lark() -> Lark:
-    grammar = files("tsdsl.grammars").joinpath("tsspace.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=True)
-
-
-def lex(text: str) -> Iterator[Token]:
-    """Every token of a text: space, comments and unknown characters (BAD) included, so nothing is lost."""
-    return _lark().lex(text, dont_ignore=True)
-
-
 def parse(source: SourceFile) -> Parsed:
     """The syntax tree of a text, with a diagnostic for each thing that could not be read."""
     return _Driver(source).run()
@@ -76,7 +64,7 @@ class _Driver:
         self.source = source
         self.diagnostics: list[Diagnostic] = []
         # lark annotates only half of its InteractiveParser, hence Any.
-        self.parser: Any = _lark().parse_interactive("")
+        self.parser: Any = language().parse_interactive("")
         self.tokens = self.meaningful()
         self.position = 0
         self.recoveries = 0
@@ -85,7 +73,7 @@ class _Driver:
         """Stop reading: each recovery costs time in the length of what was read, and nobody reads so many."""
         message = f"more than {MOST_RECOVERIES} mistakes: the rest of the file is not read"
         self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(_start(token), _end(token))))
-        self.parser = _lark().parse_interactive("")
+        self.parser = language().parse_interactive("")
         self.parser.feed_token(_virtual("ERROR", "", _start(token)))
 
     def meaningful(self) -> list[Token]:
@@ -147,7 +135,7 @@ class _Driver:
                 if closer is not None:
                     self.parser.feed_token(_virtual(closer, ")" if closer == "RPAR" else "}", end))
                 elif not self.pop_to_error(end):
-                    self.parser = _lark().parse_interactive("")
+                    self.parser = language().parse_interactive("")
 
     def report_unclosed(self, end: int, accepted: set[str]) -> None:
         opener = self.unclosed()

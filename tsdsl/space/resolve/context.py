@@ -233,6 +233,9 @@ def renames(name: str, span: Span, known: Iterable[str]) -> list[Fix]:
 
 def meant(name: str, known: Iterable[str]) -> str:
     """The known name that a misspelt one most likely means; the name itself where none is similar."""
+    known = list(known)
+    if name in known:
+        return name
     return next(iter(similar(name, known)), name)
 
 

@@ -81,11 +81,12 @@ def resolve_steps(
         if not paths and not names and level < context.own_level:
             continue  # the space that derives has nothing left of it
         order = {part: rank for rank, part in enumerate(parts)}
+        own = set(paths)
         resolved.append(
             Step(
                 index=index,
                 title=step.title.value if step.title is not None else "",
-                decisions=tuple(d.path for d in decisions if d.path in set(paths)),
+                decisions=tuple(d.path for d in decisions if d.path in own),
                 names=tuple(sorted(names, key=order.__getitem__)),
                 target_macs=target,
                 epochs=epochs or 1,
