@@ -20,7 +20,7 @@ from tsdsl.operators.layers import Block, Conditional, Segment, Width
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import BlockPlace, FusionPlace, Settings
 from tsdsl.operators.varying import Count, fixed, is_never, rounded
-from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Space, Stream, Value
+from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Slot, Space, Stream, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +189,23 @@ class _Layout:
             self.nodes.append(Node(name, "input", stream.name, (), shape, shape, frame_stride=stride))
             self.current[stream.name] = Flow(name, Width.of(3), shape)
         groups = {(g.stage, g.index, g.stream): g for s in self.streams for g in s.groups}
+        blocks_before: dict[tuple[str, int], int] = {}
+        slots: dict[tuple[int, int], list[Slot]] = {}
+        for slot in self.space.slots:
+            if slot.path in self.present:
+                slots.setdefault((slot.stage, slot.group), []).append(slot)
         for stage, index in sorted({(key[0], key[1]) for key in groups}):
             for stream in self.streams:
                 group = groups.get((stage, index, stream.name))
                 if group is not None:
-                    self.add_group(group, [g for g in stream.groups if g.stage == stage and g.index < index])
+                    before = blocks_before.get((stream.name, stage), 0)
+                    blocks_before[stream.name, stage] = before + self.add_group(group, before)
             self.raw = dict(self.current)
-            for fusion in self.space.fusions:
-                if fusion.path in self.present and (fusion.stage, fusion.group) == (stage, index):
-                    self.add_fusion(fusion)
-            for attention in self.space.attentions:
-                if attention.path in self.present and (attention.stage, attention.group) == (stage, index):
-                    self.add_attention(attention)
+            for slot in slots.get((stage, index), ()):
+                if isinstance(slot, FusionSlot):
+                    self.add_fusion(slot)
+                else:
+                    self.add_attention(slot)
         self.add_head()
         return Network(
             self.space.name,
@@ -212,7 +217,8 @@ class _Layout:
             self.head_offsets,
         )
 
-    def add_group(self, group: Group, earlier_in_stage: list[Group]) -> None:
+    def add_group(self, group: Group, blocks_before: int) -> int:
+        """Lay out a group that stands after so many blocks of its stage; how many blocks it has."""
         operator = BLOCKS[group.operator]
         settings = self.reading.settings(operator.attributes, group.attributes)
         scale = self.blueprint.scale
@@ -220,7 +226,6 @@ class _Layout:
             channels = rounded(settings.count("channels"), scale.width, 8)
             settings = Settings({**settings.values, "channels": channels})
         before = self.current[group.stream]
-        blocks_before = sum(self.blueprint.repeat(earlier) for earlier in earlier_in_stage)
         blocks: list[Block] = []
         width = before.width
         for index in range(self.blueprint.repeat(group)):
@@ -237,6 +242,7 @@ class _Layout:
             Node(group.path, "group", group.stream, (before.name,), before.shape, shape, blocks=tuple(blocks))
         )
         self.current[group.stream] = Flow(group.path, width, shape)
+        return len(blocks)
 
     def add_fusion(self, slot: FusionSlot) -> None:
         source, target = self.raw[slot.source], self.current[slot.target]

@@ -7,12 +7,12 @@ So any fact that a sum over architectures or an extreme among them defines is on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, prod
 
-import networkx as nx
 import numpy as np
 
 from tsdsl.analysis.elimination import LARGEST_TABLE, add_all
@@ -205,20 +205,42 @@ def _work(cuts: Sequence[_Cut], divisors: Sequence[int]) -> float:
 
 def _ends(scopes: Sequence[frozenset[Axis]]) -> tuple[frozenset[Axis], list[Axis]]:
     """The decisions most of which are coupled, and two of them far apart: the ends from which to sweep."""
-    graph: nx.Graph[Axis] = nx.Graph()
+    near: dict[Axis, set[Axis]] = {}
     for scope in scopes:
         if scope:
-            nx.add_star(graph, sorted(scope))
-    if not graph:
+            first = min(scope)
+            near.setdefault(first, set()).update(scope)
+            for axis in scope:
+                near.setdefault(axis, set()).add(first)
+    if not near:
         return frozenset(), []
-    largest = max(nx.connected_components(graph), key=lambda nodes: (len(nodes), min(nodes)))
+    components: list[frozenset[Axis]] = []
+    found: set[Axis] = set()
+    for axis in near:
+        if axis not in found:
+            components.append(frozenset(_distances(near, axis)))
+            found |= components[-1]
+    largest = max(components, key=lambda component: (len(component), min(component)))
     end = min(largest)
     ends = []
     for _ in range(2):
-        distance = nx.single_source_shortest_path_length(graph, end)
+        distance = _distances(near, end)
         end = max(distance, key=lambda axis: (distance[axis], axis))
         ends.append(end)
-    return frozenset(largest), ends
+    return largest, ends
+
+
+def _distances(near: Mapping[Axis, set[Axis]], start: Axis) -> dict[Axis, int]:
+    """How many tables lie between `start` and each decision that is coupled with it in any way."""
+    distance = {start: 0}
+    pending = deque([start])
+    while pending:
+        axis = pending.popleft()
+        for other in near[axis]:
+            if other not in distance:
+                distance[other] = distance[axis] + 1
+                pending.append(other)
+    return distance
 
 
 def _cuts(scopes: Sequence[frozenset[Axis]], start: Axis, last: frozenset[Axis], cost_of_a_state: int) -> list[_Cut]:

@@ -97,7 +97,7 @@ class Stream(Frozen):
     frames: int
     stages: tuple[Stage, ...]
 
-    @property
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """All groups in order."""
         return tuple(group for stage in self.stages for group in stage.groups)
@@ -244,9 +244,11 @@ class Space(Frozen):
 
     def part_of(self, path: str) -> str:
         """The stream or slot that a decision which is not shared belongs to."""
-        for slot in self.slots:
-            if path == slot.path or path.startswith(slot.path + "."):
-                return slot.path
+        end = len(path)
+        while end > 0:
+            if path[:end] in self._slot_paths:
+                return path[:end]
+            end = path.rfind(".", 0, end)
         return path.split(".", 1)[0]
 
     def is_of(self, path: str, parts: Collection[str]) -> bool:
@@ -268,6 +270,10 @@ class Space(Frozen):
             if slot.decision in sharing:
                 sharing[slot.decision].add(slot.path)
         return sharing
+
+    @cached_property
+    def _slot_paths(self) -> frozenset[str]:
+        return frozenset(slot.path for slot in self.slots)
 
     @cached_property
     def cardinality(self) -> int:
