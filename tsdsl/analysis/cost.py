@@ -26,7 +26,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     TimeToChannel,
 )
-from tsdsl.operators.varying import Count, fixed
+from tsdsl.operators.varying import Count, Varying, fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +93,59 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
     return shape
 
 
-def layer_costs(layers: tuple[Layer, ...], shape: Shape, condition: Count = 1) -> Iterator[tuple[Layer, Shape, Cost]]:
-    """Each layer, inner ones included, with its output shape and its own cost where `condition` is 1."""
+def placed_layers(
+    layers: tuple[Layer, ...], shape: Shape, condition: Count = 1
+) -> Iterator[tuple[Layer, Shape, Shape, Count]]:
+    """Each layer, inner ones included, with its input's and output's shape and the condition under which it is there."""
     for layer in layers:
-        after = shape_after(layer, shape)
         if isinstance(layer, Residual):
-            yield from layer_costs(layer.body, shape, condition)
-            yield from layer_costs(layer.shortcut, shape, condition)
+            yield from placed_layers(layer.body, shape, condition)
+            yield from placed_layers(layer.shortcut, shape, condition)
+            shape = shape_after(layer, shape)
         elif isinstance(layer, Conditional):
-            yield from layer_costs(layer.layers, shape, condition * layer.condition)
+            yield from placed_layers(layer.layers, shape, condition * layer.condition)
+            shape = shape_after(layer, shape)
         else:
-            params: Count = 0
-            for parameter in layer.parameters():
-                params = params + parameter.size
-            norm = params if isinstance(layer, BatchNorm) else 0
-            yield layer, after, Cost(layer_macs(layer, shape, after), params, norm).when(condition)
-        shape = after
+            after = shape_after(layer, shape)
+            yield layer, shape, after, condition
+            shape = after
+
+
+def node_layers(node: Node) -> Iterator[tuple[Layer, Shape, Shape, Count]]:
+    """The placed layers of a node."""
+    return placed_layers(tuple(layer for block in node.blocks for layer in block.layers), node.shape_in)
+
+
+def layer_params(layer: Layer) -> Count:
+    """Trainable parameters of one layer, without those of layers inside it."""
+    params: Count = 0
+    for parameter in layer.parameters():
+        params = params + parameter.size
+    return params
+
+
+def node_macs(node: Node) -> Iterator[Count]:
+    """The multiply-adds of each layer of a node that has any, where it is there."""
+    for layer, before, after, condition in node_layers(node):
+        macs = layer_macs(layer, before, after)
+        if isinstance(macs, Varying) or macs:
+            yield macs * condition
+
+
+def node_params(node: Node) -> Iterator[Count]:
+    """The parameters of each layer of a node that has any, where it is there."""
+    for layer, _, _, condition in node_layers(node):
+        params = layer_params(layer)
+        if isinstance(params, Varying) or params:
+            yield params * condition
 
 
 def node_costs(node: Node) -> Iterator[tuple[Layer, Shape, Cost]]:
     """Each layer of a node with its output shape and cost."""
-    shape = node.shape_in
-    for block in node.blocks:
-        for layer in block.layers:
-            yield from layer_costs((layer,), shape)
-            shape = shape_after(layer, shape)
+    for layer, before, after, condition in node_layers(node):
+        params = layer_params(layer)
+        norm = params if isinstance(layer, BatchNorm) else 0
+        yield layer, after, Cost(layer_macs(layer, before, after), params, norm).when(condition)
 
 
 def node_cost(node: Node) -> Cost:

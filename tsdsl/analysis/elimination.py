@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -66,7 +67,7 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum
 def add_all(factors: Sequence[Varying]) -> Varying:
     """The sum of factors as one table over the union of their variables."""
     axes = {axis for f in factors for axis in f.scope}
-    entries = int(np.prod([axis.size for axis in axes], dtype=np.float64))
+    entries = prod(axis.size for axis in axes)
     if entries > LARGEST_TABLE:
         names = ", ".join(sorted(axis.path for axis in axes))
         raise RunError(
@@ -87,8 +88,8 @@ def elimination_order(factors: Sequence[Varying]) -> list[Axis]:
         for axis in factor.scope:
             touching.setdefault(axis, set()).update(factor.scope)
 
-    def entries(axis: Axis) -> float:
-        return float(np.prod([a.size for a in touching[axis]], dtype=np.float64))
+    def entries(axis: Axis) -> int:
+        return prod([a.size for a in touching[axis]])
 
     cost = {axis: entries(axis) for axis in touching}
     queue = [(cost[axis], axis.rank, axis) for axis in touching]

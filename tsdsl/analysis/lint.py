@@ -122,7 +122,7 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
         if step.target_macs is None:
             continue
         table = CostTable(blueprint, step.index)
-        low, high = table.bound("macs", "min").value, table.bound("macs", "max").value
+        low, high = table.extremes("macs")
         span = resolved.origins[f"step{step.index}.target"]
         if low > step.target_macs:
             yield Diagnostic(

@@ -153,7 +153,10 @@ class Blueprint:
 
     def over(self, step: int | None) -> Network:
         """The network over all decisions of the parts that are present after `step`."""
-        return _Layout(self, symbolic_reading(self.space), self.present(step), self.whole).network()
+        present = self.present(step)
+        if present == self.space.consistent(frozenset(self.space.parts)):
+            return self.whole
+        return _Layout(self, symbolic_reading(self.space), present, self.whole).network()
 
     def network(self, decisions: Mapping[str, Value], step: int | None = None) -> Network:
         """The network of one architecture as it stands after `step` (None: the whole space).

@@ -122,7 +122,8 @@ def _shares(counted: Counts, found: Bracket) -> dict[str, Any]:
 
 
 def _bounds(table: CostTable, quantity: Any) -> dict[str, int]:
-    return {"min": table.bound(quantity, "min").value, "max": table.bound(quantity, "max").value}
+    low, high = table.extremes(quantity)
+    return {"min": low, "max": high}
 
 
 _NO_CHOICES: tuple[tuple[str, str], ...] = ()

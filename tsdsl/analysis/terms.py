@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tsdsl.analysis.cost import Cost, network_cost, node_cost, node_costs, plain
+from tsdsl.analysis.cost import Cost, network_cost, node_macs, node_params, plain
 from tsdsl.analysis.elimination import add_all, at, optimum
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.operators.varying import Count, Varying
@@ -60,18 +60,17 @@ class CostTable:
 
     @cached_property
     def _macs(self) -> Sequence[Varying]:
-        return [at(f, self.standing) for f in merged([c.macs for n in self.network.nodes for _, _, c in node_costs(n)])]
+        return [at(f, self.standing) for f in merged([m for n in self.network.nodes for m in node_macs(n)])]
 
     @cached_property
     def _params(self) -> Sequence[Varying]:
-        return [
-            at(f, self.standing) for f in merged([c.params for n in self.network.nodes for _, _, c in node_costs(n)])
-        ]
+        return [at(f, self.standing) for f in merged([p for n in self.network.nodes for p in node_params(n)])]
 
     def factors_of(self, part: str, quantity: Quantity) -> Sequence[Varying]:
         """The tables of one part alone: a stream's groups, a fusion or attention slot, or `head`."""
-        costs = [cost for node in self.network.nodes if node.part == part for _, _, cost in node_costs(node)]
-        return [at(f, self.standing) for f in merged([c.macs if quantity == "macs" else c.params for c in costs])]
+        counts = node_macs if quantity == "macs" else node_params
+        found = [count for node in self.network.nodes if node.part == part for count in counts(node)]
+        return [at(f, self.standing) for f in merged(found)]
 
     @cached_property
     def _index(self) -> Mapping[str, Mapping[Value, int]]:
@@ -96,6 +95,11 @@ class CostTable:
             )
         return total
 
+    def extremes(self, quantity: Quantity) -> tuple[int, int]:
+        """The exact minimum and maximum over all architectures."""
+        factors = self.factors(quantity)
+        return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
+
     def bound(self, quantity: Quantity, sense: Literal["min", "max"]) -> Bound:
         """The exact minimum or maximum over all architectures, with one that reaches it."""
         best = optimum(self.factors(quantity), sense)
@@ -106,7 +110,7 @@ class CostTable:
 
     def node_bounds(self, node: Node) -> tuple[int, int]:
         """The smallest and largest multiply-adds of one node."""
-        factors = [at(f, self.standing) for f in merged([node_cost(node).macs])]
+        factors = [at(f, self.standing) for f in merged(list(node_macs(node)))]
         return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
 
 

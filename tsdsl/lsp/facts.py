@@ -54,7 +54,7 @@ class Facts:
         """The multiply-adds of all architectures after a step; None where they are too entangled to know."""
         table = CostTable(self.table.blueprint, step)
         try:
-            return macs_range(table.bound("macs", "min").value, table.bound("macs", "max").value)
+            return macs_range(*table.extremes("macs"))
         except RunError:
             return None
 

@@ -26,6 +26,9 @@ class Axis:
     path: str
     size: int
 
+    def __hash__(self) -> int:
+        return hash(self.path)  # a text remembers its hash, and axes are hashed millions of times
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Varying:
@@ -35,11 +38,15 @@ class Varying:
     table: Array
 
     def __add__(self, other: Count | float) -> Varying:
+        if isinstance(other, int | float):
+            return self if other == 0 else Varying(self.scope, self.table + other)
         return combine(np.add, self, other)
 
     __radd__ = __add__
 
     def __mul__(self, other: Count | float) -> Varying:
+        if isinstance(other, int | float):
+            return self if other == 1 else Varying(self.scope, self.table * other)
         return combine(np.multiply, self, other)
 
     __rmul__ = __mul__
