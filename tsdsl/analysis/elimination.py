@@ -64,6 +64,56 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum
     return Optimum(value, assignment)
 
 
+def least_tables(factors: Iterable[Varying], scopes: Iterable[frozenset[Axis]]) -> list[Varying]:
+    """For each scope a table of the least that the sum of factors can be with each of the values in it. Exact.
+
+    Own design: eliminated to the end, each variable knows the least of all that was eliminated before it; told
+    backwards what the rest costs at least, it knows the least of everything. So one pass each way is enough.
+
+    Raises:
+        RunError: the factors and scopes are so entangled that a table would exceed LARGEST_TABLE entries.
+    """
+    wanted = [tuple(sorted(scope)) for scope in scopes]
+    zeros = [Varying(scope, np.zeros([axis.size for axis in scope], dtype=np.int64)) for scope in wanted]
+    tables = [*factors, *zeros]
+    order = elimination_order(tables)
+    rank = {axis: number for number, axis in enumerate(order)}
+    waiting: dict[Axis, list[Varying]] = {axis: [] for axis in order}
+    everything = 0
+    for table in tables:
+        if table.scope:
+            waiting[min(table.scope, key=rank.__getitem__)].append(table)
+        else:
+            everything += int(table.table)
+    totals: dict[Axis, Varying] = {}
+    passed_on: dict[Axis, Varying] = {}
+    for axis in order:
+        total = add_all(waiting.pop(axis))
+        position = total.scope.index(axis)
+        rest = total.scope[:position] + total.scope[position + 1 :]
+        totals[axis], passed_on[axis] = total, Varying(rest, np.min(total.table, axis=position))
+        if rest:
+            waiting[min(rest, key=rank.__getitem__)].append(passed_on[axis])
+        else:
+            everything += int(passed_on[axis].table)
+    known: dict[Axis, Varying] = {}
+    for axis in reversed(order):
+        message = passed_on[axis]
+        if message.scope:
+            above = least_over(known[min(message.scope, key=rank.__getitem__)], message.scope)
+            known[axis] = totals[axis] + (above - message)
+        else:
+            known[axis] = totals[axis] + (everything - int(message.table))
+    return [least_over(known[min(scope, key=rank.__getitem__)], scope) for scope in wanted]
+
+
+def least_over(table: Varying, scope: tuple[Axis, ...]) -> Varying:
+    """The least along all axes that are not in `scope`."""
+    kept = set(scope)
+    away = tuple(position for position, axis in enumerate(table.scope) if axis not in kept)
+    return Varying(scope, np.min(table.table, axis=away))
+
+
 def add_all(factors: Sequence[Varying]) -> Varying:
     """The sum of factors as one table over the union of their variables."""
     axes = {axis for f in factors for axis in f.scope}
