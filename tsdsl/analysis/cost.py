@@ -96,7 +96,7 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
 def placed_layers(
     layers: tuple[Layer, ...], shape: Shape, condition: Count = 1
 ) -> Iterator[tuple[Layer, Shape, Shape, Count]]:
-    """Each layer, inner ones included, with its input's and output's shape and the condition under which it is there."""
+    """Each layer, inner ones included: its shapes before and after, and the condition under which it is there."""
     for layer in layers:
         if isinstance(layer, Residual):
             yield from placed_layers(layer.body, shape, condition)
