@@ -38,7 +38,8 @@ def test_the_quickstart_leaves_a_report_and_goes_on(short: Path, capsys: pytest.
     ]
     page = (folder / "report.html").read_text()
     assert "<svg" in page
-    assert "<script" not in page
+    assert "Both streams are needed" in page
+    assert "tsdsl quickstart quickstart" in page
     assert (folder / "architecture.png").read_bytes().startswith(b"\x89PNG")
     weights = (folder / "train" / "weights.safetensors").read_bytes()
     assert run(["quickstart", "-q", "--compare", "1"]) == 0

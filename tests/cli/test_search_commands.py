@@ -132,6 +132,8 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder)
     assert done.stdout.split() == ["(2,", "8)", "8", "False"]
+    assert "Trained models" in Path("runs/micro/report.html").read_text()
+    assert "tsdsl train runs/micro" in Path("runs/micro/train/report.html").read_text()
     assert run(["train", "runs/micro", "--model", "L", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
     assert run(["eval", "runs/micro/train-L", "--views", "1x1", "-q"]) == 0
 

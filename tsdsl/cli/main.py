@@ -28,6 +28,7 @@ from tsdsl.cli import (
     new,
     quickstart,
     render,
+    report,
     runs,
     sample,
     search,
@@ -56,6 +57,7 @@ app.command("compile")(compile.compile_space)
 app.command("inspect")(inspect.inspect)
 app.command("sample")(sample.sample)
 app.command("render")(render.render)
+app.command("report")(report.report)
 app.command("search")(search.search)
 app.command("train")(train.train)
 app.command("eval")(eval.evaluate)

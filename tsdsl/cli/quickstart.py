@@ -26,7 +26,6 @@ SEARCH = {
     "recalibration_batches": 8,
 }
 TRAIN = {"epochs": 10, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 10, "precise_norm_batches": 8}
-MARKER = "quickstart.json"
 
 
 def quickstart(
@@ -43,7 +42,8 @@ def quickstart(
     The same command goes on after an interruption.
     """
     from tsdsl.api import load
-    from tsdsl.cli.quickstart_report import Result, write_report
+    from tsdsl.cli.quickstart_report import MARKER, Result, write_results
+    from tsdsl.cli.report import write_report
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
     from tsdsl.files import write_json
@@ -74,7 +74,8 @@ def quickstart(
         write_picture(draw_architecture(space, found), folder / "architecture.svg")
         write_picture(draw_architecture(space, found), folder / "architecture.png")
     seconds = time.monotonic() - started_s
-    report = write_report(folder, space, found, results, seconds)
+    write_results(folder, results)
+    report = write_report(folder)
     console = facts()
     for result in results:
         console.print(f"{result.name:<28} {result.evaluation.top1:6.1%} top-1   {result.macs:>12,} multiply-adds")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, print_json, report_skipped
+from tsdsl.cli.console import facts, note, print_json, report_skipped
+from tsdsl.cli.report import write_report
 from tsdsl.cli.settings_flags import parsed_settings
 from tsdsl.errors import UsageError
 
@@ -87,7 +88,9 @@ def search(
             progress=progress,
         )
     report_skipped(result.skipped)
+    page = write_report(folder)
     _report(result, json)
+    note(f"wrote {page}")
 
 
 def parsed_step(text: str) -> int | str:

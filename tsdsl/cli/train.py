@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, print_json, report_skipped
+from tsdsl.cli.console import facts, note, print_json, report_skipped
+from tsdsl.cli.report import write_report
 from tsdsl.cli.settings_flags import describe_settings, parsed_settings
 from tsdsl.errors import UsageError
 
@@ -49,7 +50,7 @@ def train(
 ) -> None:
     """Train an architecture, from scratch or from given weights; the same command goes on after an interruption."""
     from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale, is_space, searched_data
+    from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, is_space, searched_data
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
     from tsdsl.engine.recipe import TrainSettings
@@ -84,6 +85,9 @@ def train(
             blueprint, found, opened, recipe, RunDirectory(folder), device=place, progress=progress, begin_with=weights
         )
     report_skipped(result.skipped)
+    note(f"wrote {write_report(folder, space=located.space)}")
+    if (folder.parent / SPACE_FILE).is_file() and (folder.parent / "settings.json").is_file():
+        note(f"wrote {write_report(folder.parent)}")
     if json:
         print_json({"run": str(folder), **result.model_dump(mode="json")})
         return

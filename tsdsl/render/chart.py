@@ -1,4 +1,4 @@
-"""Small charts as SVG text: lines over a common axis, and bars; text is text, colours are not the only mark."""
+"""Line charts of a report: inline SVG whose colours are the page's, and the numbers in a table behind each."""
 
 from __future__ import annotations
 
@@ -7,81 +7,74 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9")
-DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 4", "10 4")
-WIDTH, HEIGHT = 460, 254
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 44, 44
+from tsdsl.render.font import shortened, text_width_px
+from tsdsl.render.report import folded, scrolling
+
+DASHES = ("", "6 3", "2 3", "8 3 2 3")
+WIDTH, HEIGHT = 360, 236
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 50, 44
 FONT = "Arimo, Arial, Helvetica, sans-serif"
+MOST_POINTS, MOST_ROWS = 600, 40
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its name in the legend and its points; `level` draws it as a dashed horizontal mark."""
+    """One line: its name in the legend and its points."""
 
     name: str
     points: Sequence[tuple[float, float]]
 
 
-def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
-    """A chart of lines as SVG, with a legend under the title and a text alternative of its last values."""
+def line_figure(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
+    """A chart with its numbers behind it, as HTML; nothing where no line has points."""
     drawn = [line for line in lines if line.points]
+    if not drawn:
+        return ""
+    chart = line_chart(title, drawn, x_label, y_label, from_zero)
+    return f"<figure>{chart}{folded('The numbers', _numbers(title, drawn, x_label))}</figure>"
+
+
+def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
+    """A chart of lines as SVG, with a legend under the title and a text alternative of its first and last values."""
+    drawn = [Line(line.name, thinned(line.points, MOST_POINTS)) for line in lines if line.points]
     xs = [x for line in drawn for x, _ in line.points] or [0.0, 1.0]
     ys = [y for line in drawn for _, y in line.points] or [0.0, 1.0]
-    x_ticks = ticks(min(xs), max(xs))
+    x_ticks = ticks(min(xs), max(xs), 4)
     y_ticks = ticks(0.0 if from_zero else min(ys), max(ys))
 
-    def place(x: float, y: float) -> str:
+    def place(x: float, y: float) -> tuple[float, float]:
         across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
         up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
-        return f"{LEFT + across * (WIDTH - LEFT - RIGHT):.1f},{HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM):.1f}"
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
-    last = "; ".join(f"{line.name} ends at {line.points[-1][1]:.4g}" for line in drawn)
-    parts = [_opening(f"{title}. {last}", HEIGHT), _text(WIDTH / 2, 16, title, size=13, anchor="middle", bold=True)]
+    spoken = "; ".join(f"{n.name} from {n.points[0][1]:.4g} to {n.points[-1][1]:.4g}" for n in drawn)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(f"{title}. {spoken}", quote=True)}" font-family="{FONT}">',
+        _text(8, 16, title, size=14, bold=True, width_px=WIDTH - 16),
+    ]
     for y in y_ticks:
-        start, end = place(x_ticks[0], y), place(x_ticks[-1], y)
-        (x1, y1), (x2, y2) = start.split(","), end.split(",")
-        parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="#d9dee3"/>')
-        parts.append(_text(LEFT - 6, float(y1) + 4, f"{y:.4g}", anchor="end"))
+        (x1, y1), (x2, y2) = place(x_ticks[0], y), place(x_ticks[-1], y)
+        parts.append(f'<line class="grid" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
+        parts.append(_text(LEFT - 6, y1 + 4, f"{y:.4g}", anchor="end"))
     for x in x_ticks:
-        x1, _ = place(x, y_ticks[0]).split(",")
-        parts.append(_text(float(x1), HEIGHT - BOTTOM + 16, f"{x:.4g}", anchor="middle"))
+        parts.append(_text(place(x, y_ticks[0])[0], HEIGHT - BOTTOM + 18, f"{x:.4g}", anchor="middle"))
     for index, line in enumerate(drawn):
-        path = " ".join(place(x, y) for x, y in line.points)
-        dash = DASHES[index % 6]
-        dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[index % 6]}" stroke-width="2"{dashed}/>')
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, anchor="middle"))
-    middle = (TOP + HEIGHT - BOTTOM) / 2
-    parts.append(
-        f'<text x="13" y="{middle}" font-size="11" text-anchor="middle" fill="#333" '
-        f'transform="rotate(-90 13 {middle})">{escape(y_label)}</text>'
-    )
-    if len(drawn) > 1:
-        parts += _legend(drawn)
-    return "".join([*parts, "</svg>"])
-
-
-def bar_chart(title: str, bars: Sequence[tuple[str, float]], mark: tuple[str, float] | None = None) -> str:
-    """Horizontal bars of fractions from 0 to 1, each with its name and percentage; `mark` is a vertical line."""
-    row, left, right = 30, 190, 60
-    height = 34 + row * len(bars) + (22 if mark else 6)
-    span = WIDTH + 120 - left - right
-    spoken = "; ".join(f"{name} {value:.1%}" for name, value in bars)
-    parts = [_opening(f"{title}. {spoken}", height, WIDTH + 120), _text(8, 18, title, size=13, bold=True)]
-    for index, (name, value) in enumerate(bars):
-        y = 30 + index * row
-        parts.append(_text(left - 8, y + 16, name, anchor="end"))
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line.points))
+        alone = len(line.points) == 1
+        points = f"{points} {points}" if alone else points
         parts.append(
-            f'<rect x="{left}" y="{y}" width="{max(1.0, value * span):.1f}" height="{row - 10}" rx="3" '
-            f'fill="{COLOURS[index % 6]}"/>'
+            f'<polyline class="s{index % 4}" points="{points}" fill="none" stroke-width="{7 if alone else 2}" '
+            f'stroke-linecap="round"{"" if alone else _dash(index)}/>'
         )
-        parts.append(_text(left + value * span + 6, y + 16, f"{value:.1%}"))
-    if mark:
-        x = left + mark[1] * span
-        bottom = 30 + len(bars) * row
-        parts.append(f'<line x1="{x:.1f}" y1="26" x2="{x:.1f}" y2="{bottom}" stroke="#333" stroke-dasharray="4 3"/>')
-        parts.append(_text(x, bottom + 13, f"{mark[0]} {mark[1]:.1%}", anchor="middle"))
-    return "".join([*parts, "</svg>"])
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, anchor="middle", width_px=WIDTH - LEFT))
+    label = escape(shortened(y_label, HEIGHT - TOP - BOTTOM, 12))
+    parts.append(
+        f'<text x="13" y="{middle}" font-size="12" text-anchor="middle" transform="rotate(-90 13 {middle})">'
+        f"{label}</text>"
+    )
+    return "".join([*parts, *(_legend(drawn) if len(drawn) > 1 else []), "</svg>"])
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -95,31 +88,53 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def _opening(spoken: str, height: float, width: float = WIDTH) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(spoken, quote=True)}" font-family="{FONT}">'
+def thinned(points: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:
+    """At most `most` of the points, evenly chosen, with the first and the last."""
+    if len(points) <= most:
+        return points
+    return [points[round(index * (len(points) - 1) / (most - 1))] for index in range(most)]
+
+
+def _numbers(title: str, lines: Sequence[Line], x_label: str) -> str:
+    """The points as a table; of long lines some, evenly chosen."""
+    longest = max(lines, key=lambda line: len(line.points)).points
+    kept = [x for x, _ in thinned(longest, MOST_ROWS)]
+    values = [dict(line.points) for line in lines]
+    some = f" ({len(kept)} of {len(longest)} points)" if len(kept) < len(longest) else ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (x_label, *(line.name for line in lines)))
+    rows = []
+    for x in kept:
+        cells = "".join(f'<td class="number">{v[x]:.5g}</td>' if x in v else "<td></td>" for v in values)
+        rows.append(f'<tr><th scope="row">{x:g}</th>{cells}</tr>')
+    caption = f"{title}{some}"
+    return scrolling(
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        caption,
     )
 
 
 def _text(
-    x: float, y: float, text: str, size: int = 11, anchor: str = "start", bold: bool = False, colour: str = "#333"
+    x: float, y: float, text: str, size: int = 12, anchor: str = "start", bold: bool = False, width_px: float = 0
 ) -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}>'
-        f"{escape(text)}</text>"
-    )
+    shown = shortened(text, width_px, size, bold) if width_px else text
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"{weight}>{escape(shown)}</text>'
+
+
+def _dash(index: int) -> str:
+    dash = DASHES[index % len(DASHES)]
+    return f' stroke-dasharray="{dash}"' if dash else ""
 
 
 def _legend(lines: Sequence[Line]) -> list[str]:
+    room = (WIDTH - LEFT) / len(lines) - 36
     parts, x = [], float(LEFT)
     for index, line in enumerate(lines):
-        dash = DASHES[index % 6]
-        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        name = shortened(line.name, room, 12)
         parts.append(
-            f'<line x1="{x}" y1="25" x2="{x + 22}" y2="25" stroke="{COLOURS[index % 6]}" stroke-width="2"{dashed}/>'
+            f'<line class="s{index % 4}" x1="{x:.1f}" y1="33" x2="{x + 22:.1f}" y2="33" '
+            f'stroke-width="2"{_dash(index)}/>'
         )
-        parts.append(_text(x + 26, 29, line.name))
-        x += 40 + 6.2 * len(line.name)
+        parts.append(_text(x + 27, 37, name))
+        x += 42 + text_width_px(name, 12)
     return parts

@@ -1,0 +1,167 @@
+"""The report of a run: whole in one file, well-formed whatever the names, and right about its numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import tsdsl
+from tsdsl.cli.main import run
+from tsdsl.data.settings import ClipSettings
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.files import write_json
+from tsdsl.search.outcome import SearchResult
+from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
+from tsdsl.search.settings import SearchSettings, StepSettings
+
+HOSTILE = "<script>alert(\"1\")</script> & 'single' \\ </style> é 漢字 🎬 " + "x" * 200
+VOID = {"meta", "input", "wbr"}
+
+
+class Page(HTMLParser):
+    """Checks that elements nest, and collects headings, ids, references and texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.kinds: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.kinds.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src", "srcset", "xlink:href"):
+                self.addresses.append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.kinds.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of which step 1 is finished, with a hostile title, and step 2 has begun."""
+    tiny = tsdsl.load("std:tiny")
+    steps = (tiny.steps[0].model_copy(update={"title": HOSTILE}), *tiny.steps[1:])
+    space = tiny.model_copy(update={"steps": steps})
+    folder = tmp_path_factory.mktemp("runs") / "a run's <b>"
+    record = RunRecord(space=space.name, fingerprint=space.fingerprint, data=HOSTILE)
+    RunDirectory(folder).record_settings(RUN_KIND, record)
+    write_json(folder / "space.json", space.model_dump(mode="json"))
+    clip = ClipSettings(num_frames=16, size_px=48)
+    for index in (1, 2):
+        settings = StepSettings(
+            **SearchSettings(alpha_lr=0.5, batch_size=8).model_dump(),
+            step_epochs=2,
+            target_macs=space.steps[0].target_macs,
+            classes=None,
+            validation_fraction=0.5,
+            clip=clip,
+            num_classes=48,
+            training_clips=10,
+            validation_clips=10,
+        )
+        step_directory(folder, index).record_settings(STEP_KIND, settings)
+    first = folder / "step1"
+    found = next(space.sample(seed=0, step=1))
+    write_json(first / "architecture.json", found.model_dump(mode="json"))
+    result = SearchResult(
+        step=1,
+        architecture=first / "architecture.json",
+        flops=found.flops,
+        target=8_000_000,
+        entropy=1.5,
+        seconds=3.25,
+        samples=40,
+        accuracy=0.25,
+        views=1,
+        log_probability=-1.0,
+        selection="argmax",
+        gap_nats=0.0,
+        skipped_clips=0,
+        skipped={},
+    )
+    write_json(first / "result.json", result.model_dump(mode="json"))
+    shares = {
+        path: [1 / len(space.decision_by_path[path].values)] * len(space.decision_by_path[path].values)
+        for path in space.steps[0].decisions
+    }
+    sure = {path: [1.0, *[0.0] * (len(values) - 1)] for path, values in shares.items()}
+    alpha = [
+        {"epoch": epoch, "iteration": epoch, "entropy": 2.0 - epoch, "expected_flops": 5e6, "probabilities": given}
+        for epoch, given in enumerate((shares, sure))
+    ]
+    (first / "alpha.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in alpha))
+    metrics = [{"iteration": n, "training/loss": 3.0 - n / 1000, "validation/accuracy": 0.1} for n in range(1, 901)]
+    (first / "metrics.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in metrics))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(searched: Path) -> str:
+    """The page as the command writes it."""
+    assert run(["report", str(searched)]) == 0
+    return (searched / "report.html").read_text()
+
+
+def test_a_report_is_one_well_formed_file_that_fetches_nothing(text: str) -> None:
+    page = Page(text)
+    assert len(page.ids) == len(set(page.ids))
+    assert all(address.startswith("#") and address[1:] in page.ids for address in page.addresses)
+    assert page.kinds.count("script") == 2
+    assert {"header", "nav", "main", "footer", "h1", "figure", "details", "caption"} <= set(page.kinds)
+    assert '<html lang="en">' in text
+    assert any(HOSTILE in shown for shown in page.texts)
+    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        assert ElementTree.fromstring(svg) is not None
+
+
+def test_a_report_tells_results_and_steps_that_are_not_finished(text: str) -> None:
+    texts = Page(text).texts
+    assert "25.0%" in texts
+    assert "not finished" in texts
+    assert "31,104" in texts
+    command = next(text for text in texts if text.startswith("tsdsl search") and "--step 1" in text)
+    assert command.endswith("--batch-size 8")
+    assert "--set alpha_lr=0.5" in command
+
+
+def test_without_a_script_the_last_epoch_is_shown_and_the_slider_has_all(text: str) -> None:
+    data = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', text)[0])
+    assert data["epochs"] == [0, 1]
+    assert data["shares"][0][0] == [500, 500]
+    assert data["shares"][1][0] == [1000, 0]
+    assert '<li style="--p:100.0" class=most>1 <b>100%</b></li>' in text
+    assert '<div class="slider" hidden>' in text
+
+
+def test_long_curves_are_thinned_and_say_so(text: str) -> None:
+    assert "(40 of 900 points)" in text
+    assert max(points.count(",") for points in re.findall(r'points="([^"]*)"', text)) <= 600
+
+
+def test_a_folder_without_a_run_and_another_ending_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", str(tmp_path)]) == 3
+    assert "holds no run" in capsys.readouterr().err
+    assert run(["report", str(tmp_path), "-o", "page.pdf"]) == 2

@@ -1,0 +1,122 @@
+"""The parts of a report that tell of a search: results, curves and probabilities of each step, and the space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.report import step_report
+from tsdsl.cli.report_commands import search_command
+from tsdsl.engine.metrics import read_metrics
+from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.render import draw_space
+from tsdsl.render.alpha_table import alpha_table
+from tsdsl.render.chart import Line, line_figure
+from tsdsl.render.report import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
+from tsdsl.search import read_alpha, read_result, step_directory
+from tsdsl.search.run_record import RUN_KIND, SPACE_NAME, STEP_KIND, RunRecord
+from tsdsl.search.settings import StepSettings
+from tsdsl.space.model import Space
+
+Points = list[tuple[float, float]]
+RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "architectures drawn", "seconds")
+FACTS = ("step", "decisions", "architectures", "least", "most", "target", "share within")
+
+
+def searched_steps(run: Path, space: Space) -> list[int | None]:
+    """The steps that have begun; None is the joint search."""
+    steps = [*(step.index for step in space.steps), None]
+    return [step for step in steps if step_directory(run, step).settings.exists()]
+
+
+def step_name(space: Space, step: int | None) -> str:
+    """What a reader calls a step."""
+    return "joint search" if step is None else f"step {step}: {space.step(step).title}"
+
+
+def search_sections(run: Path, space: Space) -> list[Section]:
+    """Results and course of the search, as far as it has come."""
+    steps = searched_steps(run, space)
+    rows: list[tuple[str | int | float, ...]] = []
+    for step in steps:
+        result = read_result(step_directory(run, step))
+        name = step_name(space, step)
+        if result is None:
+            rows.append((name, "not finished", *[""] * (len(RESULTS) - 2)))
+            continue
+        target = result.target if result.target is not None else "none"
+        numbers = (result.flops, target, result.accuracy, f"{result.entropy:.3f}", result.samples)
+        rows.append((name, *numbers, f"{result.seconds:.1f}"))
+    note = paragraph(
+        "Accuracy is that of the found architecture with the shared weights, on the clips that the search chose by. "
+        "Multiply-adds are those of one clip."
+    )
+    course = "\n".join(_course(run, space, step) for step in steps)
+    return [
+        Section("What the search found", table("Results by step", RESULTS, rows) + note),
+        Section("How it went", course),
+    ]
+
+
+def step_command(run: Path, step: int | None) -> str:
+    """The command of a step."""
+    record = RunDirectory(run).read_settings(RUN_KIND, RunRecord)
+    settings = step_directory(run, step).read_settings(STEP_KIND, StepSettings)
+    return search_command(run, str(run / SPACE_NAME), step, record.data, settings)
+
+
+def space_section(space: Space, argument: str) -> Section:
+    """The space with all its choices, and the exact facts of its steps; `argument` names it on the command line."""
+    blueprint = Blueprint(space)
+    rows = [_facts(step_report(blueprint, step.index)) for step in space.steps]
+    counted = table("Sizes and bounds in multiply-adds, all exact, and the share within the target", FACTS, rows)
+    return Section(
+        "The space",
+        counted + drawing(draw_space(space), f"The space {space.name} with all its choices"),
+        made_by=f"tsdsl inspect {argument}",
+    )
+
+
+def _facts(report: dict[str, Any]) -> tuple[str | int | float, ...]:
+    within = report["within_target"]
+    return (
+        f"step {report['step']}: {report['title']}",
+        len(report["decisions"]),
+        int(report["cardinality"]),
+        report["flops"]["min"],
+        report["flops"]["max"],
+        report["target"] if report["target"] is not None else "none",
+        f"{within['share']:.3g}" if within is not None else "",
+    )
+
+
+def _course(run: Path, space: Space, step: int | None) -> str:
+    folder = step_directory(run, step)
+    settings = folder.read_settings(STEP_KIND, StepSettings)
+    metrics, alpha = read_metrics(folder.path), read_alpha(folder.path)
+    losses = [Line(name, _points(metrics, f"{name}/loss")) for name in ("training", "validation")]
+    accuracies = [Line(name, _points(metrics, f"{name}/accuracy")) for name in ("training", "validation")]
+    entropy = [(float(entry["epoch"]), float(entry["entropy"])) for entry in alpha]
+    cost = [(float(entry["epoch"]), float(entry["expected_flops"]) / 1e6) for entry in alpha]
+    targets = [Line("target", [(x, settings.target_macs / 1e6) for x, _ in cost])] if settings.target_macs else []
+    drawn = [
+        line_figure("Loss of sampled architectures", losses, "iteration", "cross-entropy"),
+        line_figure("Accuracy of sampled architectures", accuracies, "iteration", "fraction", from_zero=True),
+        line_figure("Entropy of the distribution", [Line("entropy", entropy)], "epoch", "nats", from_zero=True),
+        line_figure("Expected cost", [Line("expected", cost), *targets] if cost else [], "epoch", "M multiply-adds"),
+    ]
+    name = step_name(space, step)
+    listed = [f"{key} = {value}" for key, value in settings.model_dump(mode="json").items()]
+    return (
+        subheading(name[:1].upper() + name[1:])
+        + charts([figure for figure in drawn if figure])
+        + alpha_table(name, alpha, space)
+        + made_by(step_command(run, step))
+        + folded("Every setting of this step", commands(listed))
+    )
+
+
+def _points(metrics: Sequence[dict[str, Any]], key: str) -> Points:
+    return [(float(entry["iteration"]), float(entry[key])) for entry in metrics if entry.get(key) is not None]
