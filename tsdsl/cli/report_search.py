@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def space_section(space: Space, argument: str) -> Section:
     return Section(
         "The space",
         counted + drawing(draw_space(space), f"The space {space.name} with all its choices"),
-        made_by=f"tsdsl inspect {argument}",
+        made_by=f"tsdsl inspect {shlex.quote(argument)}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -101,5 +102,5 @@ def _making(folder: Path, made: list[str], trained: list[Path], found: Architect
     recorded: Mapping[str, str] = next((r.environment for r in map(finished, trained) if r is not None), {})
     versions = dict(recorded) or (dict(found.versions) if found is not None else {}) or environment()
     rows = [(name, str(value)) for name, value in versions.items()]
-    after = [f"tsdsl verify {folder}", f"tsdsl report {folder}"]
+    after = [f"tsdsl {command} {shlex.quote(str(folder))}" for command in ("verify", "report")]
     return Section("How it was made", commands([*made, *after]) + table("Environment", ("what", "version"), rows))

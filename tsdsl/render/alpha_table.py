@@ -47,7 +47,7 @@ def _facts(entry: Mapping[str, Any]) -> str:
 
 
 def _row(space: Space, path: str, shares: Sequence[float]) -> str:
-    entropy = -sum(share * log(share) for share in shares if share > 0)
+    entropy = abs(sum(share * log(share) for share in shares if share > 0))
     most = max(shares) if list(shares).count(max(shares)) == 1 else None
     items = "".join(
         f'<li style="--p:{100 * share:.1f}"{" class=most" if share == most else ""}>{escape(str(value))} '

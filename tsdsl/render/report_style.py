@@ -100,7 +100,7 @@ for (const box of document.querySelectorAll('.alpha')) {
         choice.querySelector('b').textContent = Math.round(100 * share) + '%';
         choice.classList.toggle('most', shares[k] === most && shares.filter(s => s === most).length === 1);
       });
-      row.entropy.textContent = entropy.toFixed(2);
+      row.entropy.textContent = Math.abs(entropy).toFixed(2);
     });
   };
   input.addEventListener('input', () => show(Number(input.value)));
