@@ -1,4 +1,4 @@
-"""How well exports agree: sampled architectures of several spaces in every format, with batches of 1, 2 and 3.
+"""How well exports agree: sampled architectures of several spaces in every format, with batches of 1 and 3.
 
     python tests/benchmarks/export_agreement.py [--architectures 10] [SPACE ...]
 
