@@ -70,10 +70,10 @@ class Editor:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(work, LONGEST_WAIT_S))
 
-    def open(self, marked: str) -> Text:
-        """Open a text of its own, without the mark in it."""
+    def open(self, marked: str, uri: str | None = None) -> Text:
+        """Open a text without the mark in it, as a document of its own unless it is said which."""
         before, _, after = marked.partition(MARK)
-        uri = f"file:///work/space{next(self.numbers)}.tsspace"
+        uri = uri or f"file:///work/space{next(self.numbers)}.tsspace"
         lines = before.split("\n")
         position = types.Position(len(lines) - 1, len(lines[-1].encode("utf-16-le")) // 2)
         item = types.TextDocumentItem(uri, "tsspace", 1, before + after)
@@ -100,6 +100,11 @@ class Editor:
             return self.published[text.uri, version]
 
         return self._run(wait())
+
+    def forget(self, text: Text) -> None:
+        """Drop what was published for a text so far."""
+        for key in [key for key in self.published if key[0] == text.uri]:
+            del self.published[key]
 
     def ask(self, method: str, params: Any) -> Any:
         """The answer to a request.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from lark import Token
 
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
 from tsdsl.lsp.snapshot import Snapshot
@@ -13,6 +15,7 @@ from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.source import Span
+from tsdsl.source_files import STANDARD, shipped_names
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import path_parts
 from tsdsl.space.resolve.values import checked_value, literals
@@ -21,11 +24,12 @@ from tsdsl.syntax import ast
 SuggestionKind: TypeAlias = Literal["keyword", "operator", "attribute", "value", "unit", "domain", "block", "part"]
 FLOPS_UNITS = ("GFLOPs", "MFLOPs", "KFLOPs", "TFLOPs", "FLOPs")
 ITEMS: Mapping[str, tuple[str, ...]] = {
-    "file": ("tsspace", "space"),
-    "space": ("domain", "block", "stream", "fusion", "attention", "head", "step", "model"),
+    "file": ("tsspace", "import", "domain", "block", "space"),
+    "space": ("domain", "shared", "block", "stream", "fusion", "attention", "head", "step", "model"),
     "stream": ("stage",),
     "stage": ("group",),
 }
+_NAMING = frozenset({"STREAM", "SPACE", "DOMAIN", "SHARED", "BLOCK", "MODEL"})
 _STARTS_VALUE = frozenset({"EQUAL", "COMMA"})
 
 
@@ -103,10 +107,26 @@ class _Completer:
         if first == "MODEL" and last == "FROM":
             yield from self.named("model")
             return
-        if first == "MODEL" and len(statement) == 2:
-            yield self.make("from", "keyword", "begin as another model", "from ")
+        if first == "SPACE" and last == "FROM":
+            own = str(statement[1].value)
+            yield from (self.make(name, "part", "space") for name in self.declared("space") if name != own)
             return
-        if first in ("STREAM", "SPACE", "DOMAIN", "BLOCK", "MODEL", "FUSION", "ATTENTION") and len(statement) == 1:
+        if first in ("MODEL", "SPACE") and len(statement) == 2:
+            yield self.make("from", "keyword", f"begin as another {first.lower()}", "from ")
+            return
+        if first == "IMPORT" and len(statement) == 1:
+            yield from (self.make(f'"{STANDARD}{name}"', "value", "shipped") for name in shipped_names())
+            return
+        if first in ("FIX", "FREE") and len(statement) == 1:
+            yield from self.first_words("fix")
+            return
+        if first in ("FIX", "FREE") and last == "EQUAL":
+            yield from self.overriding(statement)
+            return
+        if (
+            first in ("STREAM", "SPACE", "DOMAIN", "SHARED", "BLOCK", "MODEL", "FUSION", "ATTENTION")
+            and len(statement) == 1
+        ):
             return
         if first == "BLOCK" and last == "EQUAL":
             yield from self.operators(BLOCKS)
@@ -117,13 +137,22 @@ class _Completer:
             yield self.make("by", "keyword", "the step of a range", "by ")
         yield from self.items()
 
+    def overriding(self, statement: Sequence[Token]) -> Iterator[Suggestion]:
+        """The values that decisions of the base can be fixed or freed to."""
+        words = [str(token.value) for token in statement if token.type not in ("DOT", "EQUAL")]
+        if "fusion" in words or "attention" in words:
+            yield self.make(NONE, "operator", "nothing stands here")
+            yield from self.operators(FUSIONS if "fusion" in words else ATTENTIONS)
+        yield from self.named("domain")
+
     def items(self) -> Iterator[Suggestion]:
         frame = self.cursor.frame
-        for keyword in ITEMS.get(frame.kind, ()):
+        derives = frame.kind == "space" and any(token.type == "FROM" for token in frame.head)
+        for keyword in (*ITEMS.get(frame.kind, ()), *(("fix", "free") if derives else ())):
             if keyword == "tsspace" and self.cursor.before:
                 continue
             yield self.make(keyword, "keyword", KEYWORDS[keyword], f"{keyword} ")
-        known = dict(ATTRIBUTES.get(frame.kind, {}))
+        known = {**ATTRIBUTES.get(frame.kind, {}), **(ATTRIBUTES["derived space"] if derives else {})}
         if frame.kind == "head":
             known = {a.name: a.doc for a in HEAD_ATTRIBUTES}
         for name, doc in known.items():
@@ -151,11 +180,7 @@ class _Completer:
 
     def schema(self, frame: Frame) -> tuple[Attribute, ...]:
         """The attributes of the operator that a call names, by way of an alias if it is one."""
-        name = str(frame.head[0].value) if frame.head else ""
-        for space in self.snapshot.file.spaces:
-            for item in space.items:
-                if isinstance(item, ast.BlockAlias) and item.name.text == name and space.name.text == self.cursor.space:
-                    name = item.call.name.text
+        name = self.snapshot.operator_of(self.cursor.space, str(frame.head[0].value) if frame.head else "")
         operators: Mapping[str, Operator] = {**BLOCKS, **FUSIONS, **ATTENTIONS}
         if any(f.kind == "attention" for f in self.cursor.frames):
             operators = ATTENTIONS
@@ -167,7 +192,7 @@ class _Completer:
             schema = next((a for a in self.schema(frame) if a.name == name), None)
             if schema is not None:
                 yield from self.operator_value(schema)
-        elif name == "domain":
+        elif name in ("domain", "shared"):
             yield from self.named("domain")
         elif name == "block":
             yield from self.operators(BLOCKS)
@@ -188,21 +213,25 @@ class _Completer:
         if attribute.keywords and not attribute.searchable:
             return
         for domain in self.domains():
-            if _fits(self.snapshot, self.domains(), domain, attribute):
+            if self.fits(domain, attribute):
                 span = domain.value.span
                 written = self.snapshot.source.text[span.start : span.end]
                 yield self.make(domain.name.text, "domain", written, documentation=attribute_line(attribute))
         if attribute.default is not None and not attribute.keywords:
             yield self.make(str(attribute.default), "value", "the default")
 
-    def domains(self) -> list[ast.Domain]:
-        return [
-            item
-            for space in self.snapshot.file.spaces
-            if space.name.text == self.cursor.space
-            for item in space.items
-            if isinstance(item, ast.Domain)
-        ]
+    def fits(self, domain: ast.Domain | ast.Shared, attribute: Attribute) -> bool:
+        """Whether all values of a domain are values of the attribute; the checker itself decides."""
+        known = [item for item in self.domains() if isinstance(item, ast.Domain)]
+        context = Context(self.snapshot.source, domains={item.name.text: item for item in known})
+        placed = literals(context, domain.value)
+        return placed is not None and all(
+            checked_value(context, attribute, literal, span) is not None for literal, span in placed
+        )
+
+    def domains(self) -> list[ast.Domain | ast.Shared]:
+        visible = self.snapshot.visible(self.cursor.space)
+        return [item for item in visible if isinstance(item, ast.Domain | ast.Shared)]
 
     def operators(self, operators: Mapping[str, Operator]) -> Iterator[Suggestion]:
         for name, operator in operators.items():
@@ -216,7 +245,7 @@ class _Completer:
         for name in self.declared(kind):
             yield self.make(name, "block" if kind == "block" else "domain" if kind == "domain" else "part", kind)
 
-    def declared(self, kind: Literal["domain", "block", "model", "stream", "step", "stage"]) -> list[str]:
+    def declared(self, kind: Literal["space", "domain", "block", "model", "stream", "step", "stage"]) -> list[str]:
         return self.snapshot.names.declared(self.cursor.space or "", kind)
 
     def first_words(self, attribute: str) -> Iterator[Suggestion]:
@@ -250,16 +279,17 @@ class _Completer:
         """The words of the selector that ends with the dot before the place."""
         words: list[str] = []
         depth = 0
+        follows_dot = True
         for token in reversed(self.cursor.before[:-1]):
-            if token.type == "RSQB":
-                depth += 1
-            elif token.type == "LSQB":
-                depth -= 1
+            if token.type in ("RSQB", "LSQB"):
+                depth += 1 if token.type == "RSQB" else -1
+            elif depth == 0 and token.type == "DOT":
+                follows_dot = True
             elif depth == 0:
-                if token.type in ("COMMA", "EQUAL"):
+                if not follows_dot:
                     break
-                if token.type != "DOT":
-                    words.append(str(token.value))
+                words.append(str(token.value))
+                follows_dot = False
         return words[::-1]
 
 
@@ -282,12 +312,3 @@ def _following(words: list[str], path: list[str]) -> Iterable[str]:
         if word not in ("stage", "group"):
             break
     return reachable
-
-
-def _fits(snapshot: Snapshot, domains: Iterable[ast.Domain], domain: ast.Domain, attribute: Attribute) -> bool:
-    """Whether all values of a domain are values of the attribute; the checker itself decides."""
-    context = Context(snapshot.source, domains={d.name.text: d for d in domains})
-    placed = literals(context, domain.value)
-    if placed is None:
-        return False
-    return all(checked_value(context, attribute, literal, span) is not None for literal, span in placed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
 
 from lsprotocol import types
 
@@ -11,7 +13,8 @@ from tsdsl.lsp import highlight, outline
 from tsdsl.lsp.edits import QuickFix
 from tsdsl.lsp.names import Occurrence
 from tsdsl.lsp.positions import Place, Positions
-from tsdsl.source import Span
+from tsdsl.source import SourceFile, Span
+from tsdsl.source_files import STANDARD
 
 _SEVERITIES = {"error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning}
 _SYMBOLS = {
@@ -66,9 +69,27 @@ def span_of(positions: Positions, written: types.Range) -> Span:
     return Span(positions.offset(Place(start.line, start.character)), positions.offset(Place(end.line, end.character)))
 
 
+def location_of(uri: str, positions: Positions, span: Span) -> types.Location:
+    """Where a span is: in the text that is looked at, or in the imported file that it names."""
+    if span.source is None:
+        return types.Location(uri, range_of(positions, span))
+    there = Positions(span.source.text, positions.encoding)
+    return types.Location(uri_of(span.source), range_of(there, span))
+
+
+def uri_of(source: SourceFile) -> str:
+    """The URI of a file that is imported; shipped ones lie in the installed package."""
+    name = source.name
+    if name.startswith(STANDARD):
+        place = Path(str(files("tsdsl.spaces").joinpath(f"{name.removeprefix(STANDARD)}.tsspace")))
+    else:
+        place = Path(name)
+    return place.resolve().as_uri()
+
+
 def locations_of(uri: str, positions: Positions, found: Sequence[Occurrence]) -> list[types.Location]:
     """Where names are."""
-    return [types.Location(uri, range_of(positions, occurrence.span)) for occurrence in found]
+    return [location_of(uri, positions, occurrence.span) for occurrence in found]
 
 
 def symbols_of(positions: Positions, found: Sequence[outline.Symbol]) -> list[types.DocumentSymbol]:
@@ -99,7 +120,7 @@ def diagnostic_of(uri: str, positions: Positions, diagnostic: Diagnostic) -> typ
         source="tsdsl",
         tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code == "TS103" else None,
         related_information=[
-            types.DiagnosticRelatedInformation(types.Location(uri, range_of(positions, label.span)), label.message)
+            types.DiagnosticRelatedInformation(location_of(uri, positions, label.span), label.message)
             for label in diagnostic.labels
         ],
     )

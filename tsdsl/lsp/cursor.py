@@ -11,7 +11,8 @@ from tsdsl.source import Span
 
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})
-_STATEMENTS = _HEADS | {"TSSPACE", "DOMAIN", "BLOCK", "GROUP"}
+_DECLARES = frozenset({"DOMAIN", "SHARED", "BLOCK"})
+_STATEMENTS = _HEADS | _DECLARES | {"TSSPACE", "IMPORT", "GROUP", "FIX", "FREE"}
 _OPENERS = {"LBRACE": "RBRACE", "LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSERS = frozenset(_OPENERS.values())
 
@@ -113,12 +114,12 @@ def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
     elif token.type in _CLOSERS:
         _close(frames, token.type)
     elif token.type == "EQUAL" and previous is not None and previous.type == "NAME":
-        declares = len(before) > 1 and before[-2].type in ("DOMAIN", "BLOCK")
+        declares = len(before) > 1 and before[-2].type in _DECLARES
         name = str(before[-2].value) if declares else str(previous.value)
         if not declares:
             frames[-1].given.add(name)
         frames[-1].attribute = name
-    elif token.type in ("GROUP", "DOMAIN", "BLOCK") and (previous is None or previous.type != "DOT"):
+    elif token.type in _DECLARES | {"GROUP", "FIX", "FREE"} and (previous is None or previous.type != "DOT"):
         frames[-1].attribute = None
 
 

@@ -16,6 +16,7 @@ _NAMED: Mapping[Kind, str] = MappingProxyType(
     {
         "space": "namespace",
         "domain": "type",
+        "shared": "type",
         "block": "macro",
         "stream": "class",
         "model": "class",

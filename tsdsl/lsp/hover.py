@@ -61,7 +61,7 @@ class _Describe:
             return []
         if kind == "group" and len(keys) == 1:
             return self.group(keys[0])
-        if kind in ("domain", "block", "model"):
+        if kind in ("domain", "shared", "block", "model"):
             return self.declaration(keys[0])
         if kind == "space":
             return self.space(keys[0])
@@ -109,10 +109,7 @@ class _Describe:
                     continue
                 call = _call_at(item, occurrence.span.start)
                 if call is not None:
-                    operator = call.name.text
-                    for alias in space.items:
-                        if isinstance(alias, ast.BlockAlias) and alias.name.text == operator:
-                            operator = alias.call.name.text
+                    operator = self.snapshot.operator_of(space.name.text, call.name.text)
                     known = BLOCKS.get(operator) or FUSIONS.get(operator) or ATTENTIONS.get(operator)
                     return next((a for a in known.attributes if a.name == name), None) if known else None
                 if isinstance(item, ast.Head):
@@ -172,14 +169,14 @@ class _Describe:
         declared = self.snapshot.names.declarations([key])
         if not declared:
             return []
+        span = declared[0].span
+        text = (span.source or self.snapshot.source).text
         uses = len(self.snapshot.names.of([key])) - 1
-        text = self.snapshot.source.text
-        for space in self.snapshot.file.spaces:
-            for item in space.items:
-                if item.span.start <= declared[0].span.start < item.span.end:
-                    written = text[item.span.start : item.span.end]
-                    times = f"used {uses} time{'' if uses == 1 else 's'}"
-                    return [f"```tsspace\n{written}\n```", KEYWORDS[key.kind], times]
+        for item in self.snapshot.visible(key.space):
+            if item.span.source == span.source and item.span.start <= span.start < item.span.end:
+                written = text[item.span.start : item.span.end]
+                times = f"used {uses} time{'' if uses == 1 else 's'}"
+                return [f"```tsspace\n{written}\n```", KEYWORDS[key.kind], times]
         return []
 
     def space(self, key: Key) -> list[str]:

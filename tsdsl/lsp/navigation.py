@@ -7,9 +7,10 @@ import re
 from tsdsl.errors import UsageError
 from tsdsl.lsp.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.wording import KEYWORDS
+from tsdsl.source_files import STANDARD
 from tsdsl.syntax.lexer import lex
 
-RENAMED = frozenset({"space", "domain", "block", "stream", "model"})
+RENAMED = frozenset({"space", "domain", "shared", "block", "stream", "model"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,6 +45,9 @@ def renamed(names: Names, offset: int, new: str) -> list[Occurrence]:
     occurrence = renamable(names, offset)
     if occurrence is None:
         raise UsageError("nothing here can be renamed", help="domains, blocks, streams, models and spaces can")
+    for declared in names.declarations(occurrence.keys):
+        if declared.span.source is not None and declared.span.source.name.startswith(STANDARD):
+            raise UsageError(f"this is declared in {declared.span.source.name}", help="shipped spaces stay as they are")
     kinds = [token.type for token in lex(new)]
     if kinds != ["NAME"]:
         what = "a keyword" if new in KEYWORDS or _NAME.fullmatch(new) else "no name"
@@ -56,8 +60,9 @@ def renamed(names: Names, offset: int, new: str) -> list[Occurrence]:
 
 
 def _sharing(key: Key, new: str) -> list[Key]:
-    """What may not be called `new` besides: domains and blocks share their names."""
+    """What may not be called `new` besides: domains, shared decisions and blocks share their names."""
     if key.kind == "space":
         return [Key("space", new, new)]
-    kinds: tuple[Kind, ...] = ("domain", "block") if key.kind in ("domain", "block") else (key.kind,)
+    sharing: tuple[Kind, ...] = ("domain", "shared", "block")
+    kinds = sharing if key.kind in sharing else (key.kind,)
     return [Key(kind, key.space, new) for kind in kinds]

@@ -36,26 +36,34 @@ class Fold:
 
 
 def symbols(file: ast.File) -> tuple[Symbol, ...]:
-    """The spaces of a file with their parts, in the order written."""
-    return tuple(
+    """What is declared outside of spaces, and the spaces with their parts, in the order written."""
+    outside = [symbol for item in file.declarations for symbol in _item(item)]
+    spaces = [
         Symbol(
             space.name.text,
             "space",
             space.span,
             space.name.span,
-            children=tuple(symbol for item in space.items for symbol in _item(space, item)),
+            f"from {space.base.text}" if space.base is not None else "",
+            tuple(symbol for item in space.items for symbol in _item(item)),
         )
         for space in file.spaces
-    )
+    ]
+    return tuple(sorted((*outside, *spaces), key=lambda symbol: symbol.span.start))
 
 
-def _item(space: ast.Space, item: ast.Item) -> Iterator[Symbol]:
+def _item(item: ast.Item) -> Iterator[Symbol]:
     if isinstance(item, ast.Domain):
         yield Symbol(item.name.text, "value", item.span, item.name.span, "domain")
+    elif isinstance(item, ast.Shared):
+        yield Symbol(item.name.text, "value", item.span, item.name.span, "shared decision")
+    elif isinstance(item, ast.Override):
+        words = ".".join(segment.word.text for segment in item.selector.segments)
+        yield Symbol(f"{item.kind} {words}", "value", item.span, item.selector.span)
     elif isinstance(item, ast.BlockAlias):
         yield Symbol(item.name.text, "value", item.span, item.name.span, f"block of {item.call.name.text}")
     elif isinstance(item, ast.Stream):
-        yield Symbol(item.name.text, "stream", item.span, item.name.span, "stream", _stages(space, item))
+        yield Symbol(item.name.text, "stream", item.span, item.name.span, "stream", _stages(item))
     elif isinstance(item, ast.Fusion):
         selection = item.source.span.to(item.target.span)
         yield Symbol(f"fusion {item.source.text} -> {item.target.text}", "slot", item.span, selection)
@@ -72,8 +80,8 @@ def _item(space: ast.Space, item: ast.Item) -> Iterator[Symbol]:
         yield Symbol(item.name.text, "model", item.span, item.name.span, "model")
 
 
-def _stages(space: ast.Space, stream: ast.Stream) -> tuple[Symbol, ...]:
-    paths = {site.group.span: site.path for site in stream_sites(space, stream)}
+def _stages(stream: ast.Stream) -> tuple[Symbol, ...]:
+    paths = {site.group.span: site.path for site in stream_sites("", stream)}
     return tuple(
         Symbol(
             f"stage {stage.index.value}",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
 
 from tsdsl import __version__
 from tsdsl.errors import UsageError
@@ -14,9 +16,9 @@ from tsdsl.lsp import completion, convert, edits, highlight, hover, inlay, navig
 from tsdsl.lsp.positions import Encoding, Place, Positions
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile
+from tsdsl.source_files import LARGEST_FILE_BYTES, STANDARD, read_source
 
 PAUSE_BEFORE_CHECKING_S = 0.1
-LARGEST_TEXT = 8 * 1024 * 1024
 
 
 class SpaceServer(LanguageServer):
@@ -27,17 +29,28 @@ class SpaceServer(LanguageServer):
         super().__init__("tsdsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.snapshots: dict[str, Snapshot] = {}
         self.waiting: dict[str, asyncio.TimerHandle] = {}
+        self.stale: set[str] = set()
 
     def snapshot(self, uri: str) -> Snapshot:
-        """What is known of the text as it stands now; checked at most once for each version."""
+        """What is known of the text as it stands now; checked at most once for each version of it and its imports."""
         text = self.workspace.get_text_document(uri).source
-        if len(text) > LARGEST_TEXT:
+        if len(text) > LARGEST_FILE_BYTES:
             text = ""
         known = self.snapshots.get(uri)
-        if known is None or known.source.text != text:
-            known = take(SourceFile(uri, text), known)
+        if known is None or known.source.text != text or uri in self.stale:
+            self.stale.discard(uri)
+            known = take(SourceFile(_name(uri), text), known, self.read)
             self.snapshots[uri] = known
         return known
+
+    def read(self, name: str) -> SourceFile:
+        """The text of an imported file: as it is being edited, where it is open."""
+        if not name.startswith(STANDARD):
+            place = Path(name).resolve()
+            for uri in self.workspace.text_documents:
+                if uri in self.snapshots and Path(_name(uri)).resolve() == place:
+                    return SourceFile(name, self.workspace.get_text_document(uri).source)
+        return read_source(name)
 
     def positions(self, snapshot: Snapshot) -> Positions:
         """Positions as the client counts them."""
@@ -50,7 +63,15 @@ class SpaceServer(LanguageServer):
         if uri in self.waiting:
             self.waiting.pop(uri).cancel()
         loop = asyncio.get_running_loop()
-        self.waiting[uri] = loop.call_later(PAUSE_BEFORE_CHECKING_S, self.publish, uri)
+        self.waiting[uri] = loop.call_later(PAUSE_BEFORE_CHECKING_S, self.publish_all, uri)
+
+    def publish_all(self, uri: str) -> None:
+        """Send the diagnostics of a text that has changed, and of the open ones that import anything."""
+        self.publish(uri)
+        for other in list(self.snapshots):
+            if other != uri and self.snapshots[other].file.imports:
+                self.stale.add(other)
+                self.publish(other)
 
     def publish(self, uri: str) -> None:
         """Send the diagnostics of a text as it stands now."""
@@ -84,7 +105,7 @@ def build_server() -> SpaceServer:
 def _follow_texts(server: SpaceServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def opened(ls: SpaceServer, params: types.DidOpenTextDocumentParams) -> None:
-        ls.publish(params.text_document.uri)
+        ls.publish_all(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     async def changed(ls: SpaceServer, params: types.DidChangeTextDocumentParams) -> None:
@@ -92,7 +113,7 @@ def _follow_texts(server: SpaceServer) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def saved(ls: SpaceServer, params: types.DidSaveTextDocumentParams) -> None:
-        ls.publish(params.text_document.uri)
+        ls.publish_all(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(ls: SpaceServer, params: types.DidCloseTextDocumentParams) -> None:
@@ -185,8 +206,10 @@ def _edit(server: SpaceServer) -> None:
             found = navigation.renamed(snapshot.names, offset, params.new_name)
         except UsageError as error:
             raise JsonRpcException(f"{error.message}: {error.help}", types.LSPErrorCodes.RequestFailed) from error
-        changes = [types.TextEdit(convert.range_of(positions, name.span), params.new_name) for name in found]
-        return types.WorkspaceEdit(changes={params.text_document.uri: changes})
+        changes: dict[str, list[types.TextEdit]] = {}
+        for place in convert.locations_of(params.text_document.uri, positions, found):
+            changes.setdefault(place.uri, []).append(types.TextEdit(place.range, params.new_name))
+        return types.WorkspaceEdit(changes=changes)
 
     @server.feature(types.TEXT_DOCUMENT_FORMATTING)
     def formatted(ls: SpaceServer, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
@@ -220,6 +243,11 @@ def _paint(server: SpaceServer) -> None:
     def painted(ls: SpaceServer, params: types.SemanticTokensParams) -> types.SemanticTokens:
         snapshot = ls.snapshot(params.text_document.uri)
         return types.SemanticTokens(convert.token_data(ls.positions(snapshot), highlight.highlights(snapshot)))
+
+
+def _name(uri: str) -> str:
+    """The path of a file, or the URI of what is none."""
+    return to_fs_path(uri) or uri
 
 
 def _at(ls: SpaceServer, uri: str, position: types.Position) -> tuple[Snapshot, Positions, int]:

@@ -25,11 +25,11 @@ def group_sites(file: ast.File) -> Iterator[GroupSite]:
     for space in file.spaces:
         for item in space.items:
             if isinstance(item, ast.Stream):
-                yield from stream_sites(space, item)
+                yield from stream_sites(space.name.text, item)
 
 
-def stream_sites(space: ast.Space, stream: ast.Stream) -> Iterator[GroupSite]:
-    """Every group of one stream."""
+def stream_sites(space: str, stream: ast.Stream) -> Iterator[GroupSite]:
+    """Every group of one stream of the space called so."""
     seen: set[int] = set()
     for stage in stream.stages:
         index = stage_number(stage)
@@ -37,7 +37,7 @@ def stream_sites(space: ast.Space, stream: ast.Stream) -> Iterator[GroupSite]:
             continue
         seen.add(index)
         for number, group in enumerate(stage.groups, 1):
-            yield GroupSite(space.name.text, group_path(stream.name.text, index, number), group)
+            yield GroupSite(space, group_path(stream.name.text, index, number), group)
 
 
 def stage_number(stage: ast.Stage) -> int | None:

@@ -11,10 +11,13 @@ from lark import Token
 from tsdsl.analysis.check import check
 from tsdsl.diagnostics import Diagnostic
 from tsdsl.lsp.facts import Facts
-from tsdsl.lsp.names import Names, names_of
+from tsdsl.lsp.name_index import names_of
+from tsdsl.lsp.names import Names
 from tsdsl.lsp.sites import GroupSite, group_sites
 from tsdsl.source import SourceFile
+from tsdsl.source_files import read_source
 from tsdsl.space.model import Space
+from tsdsl.space.resolve import Read
 from tsdsl.syntax import ast
 from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.parser import parse
@@ -37,6 +40,7 @@ class Snapshot:
     file: ast.File
     diagnostics: tuple[Diagnostic, ...]
     good: Mapping[str, Good]
+    imported: tuple[SourceFile, ...] = ()
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
@@ -46,7 +50,25 @@ class Snapshot:
     @cached_property
     def names(self) -> Names:
         """Every name and what it stands for."""
-        return names_of(self.file)
+        return names_of(self.file, self.imported_files)
+
+    @cached_property
+    def imported_files(self) -> tuple[ast.File, ...]:
+        """The trees of the files that are imported, their spans with their sources."""
+        return tuple(ast.in_source(parse(source).file, source) for source in self.imported)
+
+    def visible(self, space: str | None) -> list[ast.Item]:
+        """What can be used in a space, nearest first: its items, those of its bases, what stands outside of spaces."""
+        files = (self.file, *self.imported_files)
+        spaces = {one.name.text: one for file in reversed(files) for one in file.spaces}
+        chain = self.names.chains.get(space or "", (space or "",))
+        found = [item for name in chain if name in spaces for item in spaces[name].items]
+        return [*found, *(item for file in files for item in file.declarations)]
+
+    def operator_of(self, space: str | None, name: str) -> str:
+        """The operator that a block's name stands for; any other name itself."""
+        aliases = (item for item in self.visible(space) if isinstance(item, ast.BlockAlias))
+        return next((alias.call.name.text for alias in aliases if alias.name.text == name), name)
 
     @cached_property
     def sites(self) -> tuple[GroupSite, ...]:
@@ -65,9 +87,18 @@ class Snapshot:
         return self.source.text[site.group.span.start : site.group.span.end]
 
 
-def take(source: SourceFile, before: Snapshot | None = None) -> Snapshot:
-    """Check a text. Never raises, whatever the text; spaces with errors keep what `before` knew of them."""
-    checked = check(source)
+def take(source: SourceFile, before: Snapshot | None = None, read: Read = read_source) -> Snapshot:
+    """Check a text; `read` gives the texts of files that it imports.
+
+    Never raises, whatever the text; spaces with errors keep what `before` knew of them.
+    """
+    imported: list[SourceFile] = []
+
+    def noted(name: str) -> SourceFile:
+        imported.append(read(name))
+        return imported[-1]
+
+    checked = check(source, noted)
     file = parse(source).file
     good = {}
     texts: dict[str, dict[str, str]] = {}
@@ -83,4 +114,4 @@ def take(source: SourceFile, before: Snapshot | None = None) -> Snapshot:
             good[name] = Good(fresh[name], facts, texts.get(name, {}))
         elif known is not None:
             good[name] = known
-    return Snapshot(source, file, checked.diagnostics, good)
+    return Snapshot(source, file, checked.diagnostics, good, tuple(imported))

@@ -12,6 +12,10 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
         "tsspace": "the version of the language; a file begins with `tsspace 1`",
         "space": "a search space",
         "domain": "a named set of values; each use is a decision of its own",
+        "import": "makes the spaces and declarations of another file known",
+        "shared": "one decision, used wherever its name stands",
+        "fix": "gives decisions of the base one value",
+        "free": "gives decisions of the base another domain",
         "block": "a name for an operator with some of its attributes given",
         "stream": "one pathway of the network, with its own frames",
         "stage": "groups under one number",
@@ -26,6 +30,7 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "space": {"classes": "number of classes", "size": "side of the input in pixels"},
+        "derived space": {"without": "parts of the base that are left out"},
         "stream": {"frames": "frames of each clip that the stream sees"},
         "fusion": {
             "after": "selectors of the groups after which features are fused",
