@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from published_networks import MANUAL, NETWORKS, rows
 from pydantic import BaseModel
 
 import tsdsl
@@ -66,6 +67,8 @@ def settings(model: type[BaseModel]) -> str:
     return table(("setting", "default", "what it is, and where the default comes from"), rows)
 
 
+NETWORK_HEADER = ("network", "clip", "multiply-adds", "parameters", "without BN", "printed")
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "blocks": lambda: operators(BLOCKS),
     "fusions": lambda: operators(FUSIONS),
@@ -78,6 +81,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "search_data": lambda: settings(DataSettings),
     "train": lambda: settings(TrainSettings),
     "clip": lambda: settings(ClipSettings),
+    "networks": lambda: table((*NETWORK_HEADER, "where"), rows(NETWORKS, with_source=True)),
+    "manual": lambda: table(NETWORK_HEADER, rows(MANUAL, with_source=False)),
 }
 
 

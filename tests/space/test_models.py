@@ -8,8 +8,11 @@ import pytest
 
 import tsdsl
 from tsdsl.analysis.check import check
+from tsdsl.analysis.cost import node_costs
 from tsdsl.analysis.network import UNSCALED, Blueprint, Network
 from tsdsl.analysis.report import network_report
+from tsdsl.operators.layers import BatchNorm
+from tsdsl.operators.varying import fixed
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Scale
 
@@ -151,6 +154,33 @@ def test_the_lateral_connections_of_slowfast_cost_what_the_paper_says(name: str,
 )
 def test_the_larger_slowfast_networks_have_the_published_parameters(name: str, params: str) -> None:
     assert f"{report_of('slowfast', name)['params'] / 1e6:.2f}" == params
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "printed"),
+    [
+        ("single_stream", "c2d", "25.89"),
+        ("single_stream", "i3d", "37.53"),
+        ("slowfast", "slowfast", "36.69"),
+        ("slowfast", "slowfast_r101_8x8", "127.20"),
+    ],
+)
+def test_pytorchvideo_prints_five_more_for_each_output_of_a_bn(file: str, name: str, printed: str) -> None:
+    space = tsdsl.load(f"std:{file}", name)
+    network = Blueprint(space, scale=space.models[0]).network({})
+    layers = [found for node in network.nodes for found in node_costs(node)]
+    outputs = sum(fixed(layer.width.channels) * at.positions for layer, at, _ in layers if isinstance(layer, BatchNorm))
+    assert within((plain_cost(network)[0] + 5 * outputs) / 1e9, float(printed), 0.0002)
+
+
+@pytest.mark.parametrize(
+    ("name", "giga", "mega_params"),
+    [("c2d", None, "24.33"), ("slow", "54.52", "32.45"), ("i3d", None, "28.04"), ("r2plus1d", None, "28.11")],
+)
+def test_single_stream_networks_have_the_published_sizes(name: str, giga: str | None, mega_params: str) -> None:
+    report = report_of("single_stream", name, "test")
+    assert f"{report['params'] / 1e6:.2f}" == mega_params
+    assert giga is None or f"{report['flops'] / 1e9:.2f}" == giga
 
 
 def within(value: float, printed: float, share: float) -> bool:

@@ -28,10 +28,14 @@ def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
         *_pools(resolved, network, source),
         *_widths(resolved, network, source),
     ]
+    for model in resolved.space.models:
+        if not found and model.width != 1:
+            scaled = Blueprint(resolved.space, scale=model).whole
+            found += _sums(resolved, scaled, source, f"with the rounded widths of model {model.name}, ")
     return found or [*_budgets(resolved, blueprint, source)]
 
 
-def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iterator[Diagnostic]:
+def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile, when: str = "") -> Iterator[Diagnostic]:
     for node in network.nodes:
         if node.merge != "sum":
             continue
@@ -43,7 +47,7 @@ def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iter
                 continue
             yield Diagnostic(
                 "TS304",
-                f"at {node.part}, the width of `{name.rsplit('.', 1)[1]}` is not the receiver's",
+                f"{when}at {node.part}, the width of `{name.rsplit('.', 1)[1]}` is not the receiver's",
                 source,
                 resolved.origins[node.part],
                 "widths differ",
