@@ -95,11 +95,16 @@ def test_workers_change_nothing_and_report_what_they_skip(class_folders: Path, t
 
 
 def test_processes_share_out_the_same_global_batches(dataset: VideoDataset) -> None:
-    whole = all_of(ClipLoader(dataset, SETTINGS, batch_size=4, seed=0))
-    parts = [all_of(ClipLoader(dataset, SETTINGS, batch_size=2, seed=0, rank=rank, world_size=2)) for rank in (0, 1)]
-    for position, batch in enumerate(whole):
-        shared = torch.cat([part[position].clips_BCTHW for part in parts])
-        assert torch.equal(shared, batch.clips_BCTHW)
+    whole = all_of(ClipLoader(dataset, SETTINGS, batch_size=5, seed=0))
+    for size in (2, 3):
+        shares = [
+            all_of(ClipLoader(dataset, SETTINGS, batch_size=5, seed=0, rank=rank, world_size=size))
+            for rank in range(size)
+        ]
+        for position, batch in enumerate(whole):
+            parts = [share[position].clips_BCTHW for share in shares]
+            assert max(map(len, parts)) - min(map(len, parts)) == 1
+            assert torch.equal(torch.cat(parts), batch.clips_BCTHW)
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 400_000, 1 << 30])
@@ -185,6 +190,7 @@ def test_flips_where_direction_is_the_class_are_refused(dataset: VideoDataset) -
         {"batch_size": 0},
         {"batch_size": 2, "num_workers": -1},
         {"batch_size": 2, "rank": 2, "world_size": 2},
+        {"batch_size": 2, "rank": 0, "world_size": 3},
         {"batch_size": 2, "num_workers": 1, "cache": ClipCache()},
     ],
 )

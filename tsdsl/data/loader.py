@@ -57,9 +57,9 @@ class Batch:
 class ClipLoader:
     """Batches of one clip a video, for training (`augment=True`) or for scoring on the middle view.
 
-    `batch_size` is that of one process; with `world_size` processes each takes its share of the same global
-    batches. A data set smaller than a global batch is repeated within it. The last incomplete batch of an
-    epoch is left out; the next epoch has another order.
+    With `world_size` processes each takes its share of the same batches: process 0 the first clips, and so on;
+    shares differ by one clip at most. A data set smaller than a batch is repeated within it. The last incomplete
+    batch of an epoch is left out; the next epoch has another order.
 
     `cache=True` keeps whole decoded videos in memory up to `cache_limit_bytes` (shared out among workers);
     give a ClipCache to share one between loaders without workers. `skipped` collects the bad clips met so
@@ -84,6 +84,11 @@ class ClipLoader:
         check_loader(dataset, settings if augment else None, batch_size, num_workers, cache)
         if not 0 <= rank < world_size:
             raise UsageError(f"rank {rank} of {world_size} processes", help="ranks count from 0")
+        if batch_size < world_size:
+            raise UsageError(
+                f"a batch of {batch_size} clips cannot be shared by {world_size} processes",
+                help=f"give a batch size of {world_size} or more, or start fewer processes",
+            )
         self.dataset = dataset
         self.settings = settings
         self.batch_size = batch_size
@@ -99,8 +104,8 @@ class ClipLoader:
 
     @property
     def iterations_per_epoch(self) -> int:
-        """Batches an epoch: all whole global batches, at least one."""
-        return max(1, len(self.dataset.records) // (self.batch_size * self._world_size))
+        """Batches an epoch: all whole ones, at least one."""
+        return max(1, len(self.dataset.records) // self.batch_size)
 
     def batches(self, epoch: int, start_iteration: int = 0) -> Iterator[Batch]:
         """The epoch's batches from an iteration on; those before it are not decoded.
@@ -116,16 +121,15 @@ class ClipLoader:
             yield Batch(loaded.clips, loaded.labels_B, loaded.indices_B)
 
     def _keys(self, epoch: int) -> list[list[tuple[int, int]]]:
-        """The (epoch, index) pairs of each of this process's batches."""
+        """The (epoch, index) pairs of this process's share of each batch."""
         num_records = len(self.dataset.records)
-        global_size = self.batch_size * self._world_size
         order = torch.randperm(num_records, generator=derive_generator("order", self.seed, epoch)).tolist()
-        while len(order) < global_size:
-            order += order[: global_size - len(order)]
-        begin = self._rank * self.batch_size
+        while len(order) < self.batch_size:
+            order += order[: self.batch_size - len(order)]
+        begin, end = (rank * self.batch_size // self._world_size for rank in (self._rank, self._rank + 1))
         return [
-            [(epoch, index) for index in order[at + begin : at + begin + self.batch_size]]
-            for at in range(0, self.iterations_per_epoch * global_size, global_size)
+            [(epoch, index) for index in order[at + begin : at + end]]
+            for at in range(0, self.iterations_per_epoch * self.batch_size, self.batch_size)
         ]
 
 
