@@ -4,6 +4,7 @@
     |-- UsageError    a flag, name or combination that makes no sense    exit code 2
     |-- FileError     a file that is missing, unreadable, foreign or full exit code 3
     |-- RunError      work that cannot go on: no usable clips, NaN loss   exit code 4
+    |-- RepeatedError what another process of the run has reported        its exit code
     `-- SpaceError    a space with errors; carries its diagnostics        exit code 1
 
 What a user wrote wrong in a `.tsspace` file is a Diagnostic, never one of these; `SpaceError` only
@@ -42,6 +43,14 @@ class RunError(TsdslError):
     """Work that started and cannot go on, such as a data set without one usable clip."""
 
     exit_code = 4
+
+
+class RepeatedError(TsdslError):
+    """The failure of another process of the same run, which ended this one too; it is reported once, there."""
+
+    def __init__(self, message: str, *, help: str | None = None, exit_code: int = 4) -> None:
+        super().__init__(message, help=help)
+        self.exit_code = exit_code
 
 
 class SpaceError(TsdslError):

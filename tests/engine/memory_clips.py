@@ -14,6 +14,7 @@ from torch import Tensor
 from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch, ClipRecord, SkippedClips, VideoDataset, ViewBatch
 from tsdsl.engine.randomness import generator
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import TrainingData
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Alternative, FusionSlot, Group, Head, Setting, Space, Stage, Stream
@@ -57,8 +58,8 @@ def tiny_space(dropout: float = 0.5) -> Space:
     )
 
 
-def tiny_blueprint() -> Blueprint:
-    return Blueprint(tiny_space())
+def tiny_blueprint(dropout: float = 0.5) -> Blueprint:
+    return Blueprint(tiny_space(dropout))
 
 
 def tiny_architecture() -> Architecture:
@@ -85,11 +86,20 @@ def pictures(index: int, *names: int | str, views: int = 1, size_px: int = SIZE_
 
 
 class MemoryClips:
-    """Training batches in an order that follows from the epoch; `before` is called with each iteration."""
+    """Training batches in an order that follows from the epoch; `before` is called with each iteration.
 
-    def __init__(self, num_clips: int = 12, batch_size: int = 4, before: Callable[[int], None] | None = None) -> None:
+    With ranks these are the shares of one of them.
+    """
+
+    def __init__(
+        self,
+        num_clips: int = 12,
+        batch_size: int = 4,
+        before: Callable[[int], None] | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.dataset, self.skipped = memory_dataset(num_clips), SkippedClips()
-        self.batch_size, self.before = batch_size, before
+        self.batch_size, self.before, self.ranks = batch_size, before, ranks
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -100,26 +110,35 @@ class MemoryClips:
         for iteration in range(start_iteration, self.iterations_per_epoch):
             if self.before is not None:
                 self.before(epoch * self.iterations_per_epoch + iteration)
-            indices_B = order[iteration * self.batch_size : (iteration + 1) * self.batch_size]
+            whole_B = order[iteration * self.batch_size : (iteration + 1) * self.batch_size]
+            indices_B = whole_B.tensor_split(self.ranks.size)[self.ranks.rank]
             clips = torch.cat([pictures(int(index), epoch) for index in indices_B])
             yield Batch(clips, indices_B % NUM_CLASSES, indices_B)
 
 
 class MemoryViews:
-    """Evaluation videos, `videos_per_batch` at a time."""
+    """Evaluation videos, `videos_per_batch` at a time; with ranks, those of one of them."""
 
-    def __init__(self, num_videos: int = 6, views: int = 2, videos_per_batch: int = 1, size_px: int = SIZE_PX) -> None:
+    def __init__(
+        self,
+        num_videos: int = 6,
+        views: int = 2,
+        videos_per_batch: int = 1,
+        size_px: int = SIZE_PX,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.dataset, self.skipped = memory_dataset(num_videos), SkippedClips()
         self.num_videos, self.views = num_videos, views
-        self.videos_per_batch, self.size_px = videos_per_batch, size_px
+        self.videos_per_batch, self.size_px, self.ranks = videos_per_batch, size_px, ranks
 
     def batches(self) -> Iterator[ViewBatch]:
-        for begin in range(0, self.num_videos, self.videos_per_batch):
-            indices = range(begin, min(begin + self.videos_per_batch, self.num_videos))
+        own = range(self.ranks.rank, self.num_videos, self.ranks.size)
+        for begin in range(0, len(own), self.videos_per_batch):
+            indices = own[begin : begin + self.videos_per_batch]
             clips = torch.stack([pictures(i, "v", views=self.views, size_px=self.size_px) for i in indices])
             indices_B = torch.tensor(list(indices))
             yield ViewBatch(clips, indices_B % NUM_CLASSES, indices_B)
 
 
-def memory_data(before: Callable[[int], None] | None = None) -> TrainingData:
-    return TrainingData(MemoryClips(before=before), MemoryViews(), {"root": "memory"})
+def memory_data(before: Callable[[int], None] | None = None, ranks: Ranks = ALONE) -> TrainingData:
+    return TrainingData(MemoryClips(before=before, ranks=ranks), MemoryViews(ranks=ranks), {"root": "memory"})

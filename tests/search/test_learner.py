@@ -8,6 +8,7 @@ from conftest import load_text
 
 from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch, normalise
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.errors import FileError, RunError
 from tsdsl.search.distribution import Distribution, step_variables
 from tsdsl.search.flops import step_flops
@@ -45,14 +46,14 @@ def ramps(number: int, num_clips: int = 16) -> Batch:
     return Batch(clips_BCTHW.to(torch.uint8).contiguous(), labels_B, torch.arange(num_clips))
 
 
-def learner(space: Space, target_macs: int | None = None, **changes: object) -> StepLearner:
+def learner(space: Space, target_macs: int | None = None, ranks: Ranks = ALONE, **changes: object) -> StepLearner:
     settings = SearchSettings.model_validate(
         {"samples": 4, "batch_size": 16, "alpha_lr": 0.1, "weight_lr": 3.0, **changes}
     )
     variables = step_variables(space, 1, {})
     flops = step_flops(Blueprint(space), 1, variables)
     distribution = Distribution.uniform(variables)
-    return StepLearner(Blueprint(space), 1, distribution, flops, target_macs, settings, torch.device("cpu"))
+    return StepLearner(Blueprint(space), 1, distribution, flops, target_macs, settings, torch.device("cpu"), ranks)
 
 
 @pytest.mark.parametrize(

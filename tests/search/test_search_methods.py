@@ -124,7 +124,7 @@ def test_an_interrupted_measuring_goes_on_to_the_same_end(
         def __exit__(self, *_: object) -> None:
             return None
 
-    monkeypatch.setattr("tsdsl.search.progressive.interruption", Noted)
+    monkeypatch.setattr("tsdsl.search.progressive.interruption", lambda ranks: Noted())
     monkeypatch.setattr(selection, "shared_accuracy", interrupted)
     with pytest.raises(InterruptedRunError, match="SIGTERM"):
         searched(tiny, clips, run, BASE)

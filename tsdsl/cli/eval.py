@@ -33,12 +33,16 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Evaluate weights on the videos of a split, softmax scores averaged over views."""
+    """Evaluate weights on the videos of a split, softmax scores averaged over views.
+
+    Started with `torchrun --nproc-per-node W -m tsdsl eval ...`, W processes share the videos.
+    """
     from tsdsl.cli.trained import open_trained
     from tsdsl.data import open_dataset
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluate import evaluate as evaluate_model
     from tsdsl.engine.progress import Progress
+    from tsdsl.engine.ranks import joined
 
     place = choose_device(device)
     trained = open_trained(architecture, weights, model, in_space, space)
@@ -46,8 +50,12 @@ def evaluate(
     if root is None:
         raise UsageError("no data set is given, and ARCH is no training run that records one", help="give --data DIR")
     dataset = open_dataset(root, split)
-    with Progress(quiet=quiet) as progress:
-        result = evaluate_model(trained.model, dataset, views, device=place, num_workers=workers, progress=progress)
+    with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
+        result = evaluate_model(
+            trained.model, dataset, views, device=place, num_workers=workers, progress=progress, ranks=ranks
+        )
+    if not ranks.is_first:
+        return
     report_skipped(result.skipped)
     if predictions is not None:
         write_json(predictions, [p.model_dump(mode="json") for p in result.predictions])

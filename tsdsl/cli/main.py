@@ -37,7 +37,7 @@ from tsdsl.cli import (
     weights,
 )
 from tsdsl.cli.console import report_error, report_space_error
-from tsdsl.errors import SpaceError, TsdslError
+from tsdsl.errors import RepeatedError, SpaceError, TsdslError
 
 app = typer.Typer(
     name="tsdsl",
@@ -87,6 +87,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except SpaceError as error:
         report_space_error(error)
+        return error.exit_code
+    except RepeatedError as error:
         return error.exit_code
     except TsdslError as error:
         report_error(error)

@@ -59,10 +59,15 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Search a space with PARSEC or a baseline; the same command goes on after an interruption."""
+    """Search a space with PARSEC or a baseline; the same command goes on after an interruption.
+
+    Started with `torchrun --nproc-per-node W -m tsdsl search ...`, W processes share the samples.
+    """
     from tsdsl.cli.locate import find_space
     from tsdsl.cli.settings_flags import describe_settings
+    from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
+    from tsdsl.engine.ranks import joined
     from tsdsl.search import Cadence, SearchSettings
     from tsdsl.search import search as search_space
 
@@ -75,7 +80,7 @@ def search(
     given = {"method": method, "evaluations": evaluations, "epochs": epochs, "samples": samples}
     given |= {"batch_size": batch_size, "seed": seed, "budget": budget}
     chosen = {key: value for key, value in given.items() if value is not None} | parsed_settings(settings or [])
-    with Progress(quiet=quiet) as progress:
+    with joined(choose_device(device)) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
         result = search_space(
             found,
             step=which,  # type: ignore[arg-type]  # parsed_step has checked it
@@ -86,7 +91,10 @@ def search(
             cadence=Cadence(checkpoint_iterations=checkpoint_every),
             device=device,
             progress=progress,
+            ranks=ranks,
         )
+    if not ranks.is_first:
+        return
     report_skipped(result.skipped)
     page = write_report(folder)
     _report(result, json)

@@ -48,11 +48,15 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Train an architecture, from scratch or from given weights; the same command goes on after an interruption."""
+    """Train an architecture, from scratch or from given weights; the same command goes on after an interruption.
+
+    Started with `torchrun --nproc-per-node W -m tsdsl train ...`, W processes share each batch.
+    """
     from tsdsl.analysis.network import UNSCALED, Blueprint
     from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, is_space, searched_data
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
+    from tsdsl.engine.ranks import joined
     from tsdsl.engine.recipe import TrainSettings
     from tsdsl.engine.run_directory import RunDirectory
     from tsdsl.engine.train import train as train_architecture
@@ -78,12 +82,22 @@ def train(
 
     blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
-    opened = open_training_data(root, network, recipe, num_workers=workers, cache=cache)
     folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
-    with Progress(quiet=quiet) as progress:
+    with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
+        opened = open_training_data(root, network, recipe, num_workers=workers, cache=cache, ranks=ranks)
         result = train_architecture(
-            blueprint, found, opened, recipe, RunDirectory(folder), device=place, progress=progress, begin_with=weights
+            blueprint,
+            found,
+            opened,
+            recipe,
+            RunDirectory(folder),
+            device=place,
+            progress=progress,
+            begin_with=weights,
+            ranks=ranks,
         )
+    if not ranks.is_first:
+        return
     report_skipped(result.skipped)
     note(f"wrote {write_report(folder, space=located.space)}")
     if (folder.parent / SPACE_FILE).is_file() and (folder.parent / "settings.json").is_file():

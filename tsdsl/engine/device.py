@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from tsdsl.engine.ranks import launched_ranks
 from tsdsl.errors import UsageError
 
 RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
@@ -24,11 +25,18 @@ def available_devices() -> tuple[str, ...]:
 def choose_device(name: str = "auto") -> torch.device:
     """The device of that name: `cpu`, `cuda` (its first), `cuda:1`, `mps`, or `auto` for the best there is.
 
+    Under torchrun `auto` and `cuda` are a GPU of this process's own.
+
     Raises:
-        UsageError: there is no such device here; the help lists those there are.
+        UsageError: there is no such device here, or several processes would share it; the help lists those
+            there are.
     """
     present = available_devices()
-    wanted = {"auto": present[0], "cuda": "cuda:0"}.get(name, name)
+    _, size, local_rank = launched_ranks()
+    if size > 1 and name.startswith("cuda:"):
+        raise UsageError(f"device {name!r} would be shared by {size} processes", help="give cuda, cpu or auto")
+    first = f"cuda:{local_rank}"
+    wanted = {"auto": first if present[0].startswith("cuda") else present[0], "cuda": first}.get(name, name)
     if wanted not in present:
         raise UsageError(f"device {name!r} is not available", help=f"available here: auto, {', '.join(present)}")
     return torch.device(wanted)

@@ -6,21 +6,23 @@ K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tsdsl.data import ClipSettings, VideoDataset, ViewBatch, ViewLoader, normalise
 from tsdsl.engine.device import autocast
+from tsdsl.engine.interruption import Interruption, StopRequestedError
 from tsdsl.engine.progress import Progress
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import EvaluationViews, check_classes, fitted_clip_settings, with_views
 from tsdsl.engine.view_cost import view_macs
 from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.space.model import Frozen
 
-Watch = Callable[[Iterable[ViewBatch]], Iterator[ViewBatch]]
 NUM_RANKED = 5
 
 
@@ -64,10 +66,12 @@ def evaluate(
     clips_per_forward: int = 32,
     mixed_precision: bool = True,
     progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
     """The accuracy of a model on the videos of a data set over `views` of each, such as `10x1` or `10x3`.
 
-    Clips are cut by `clip_settings`, or by the data set's recommended ones fitted to the network.
+    Clips are cut by `clip_settings`, or by the data set's recommended ones fitted to the network. Several
+    ranks share the videos, each of which counts once; all get the same evaluation.
 
     Raises:
         UsageError: views, data and model do not fit together.
@@ -80,13 +84,16 @@ def evaluate(
             f"{model.network.space} takes {model.network.frames}",
             help="set num_frames and stride so that num_frames / stride is what it takes",
         )
-    loader = ViewLoader(dataset, with_views(settings, views), num_workers=num_workers)
+    loader = ViewLoader(
+        dataset, with_views(settings, views), num_workers=num_workers, rank=ranks.rank, world_size=ranks.size
+    )
     return evaluate_views(
         model.to(device),
         loader,
         clips_per_forward=clips_per_forward,
         mixed_precision=mixed_precision,
         progress=progress,
+        ranks=ranks,
     )
 
 
@@ -97,30 +104,52 @@ def evaluate_views(
     clips_per_forward: int = 32,
     mixed_precision: bool = True,
     progress: Progress | None = None,
-    watch: Watch = iter,
+    ranks: Ranks = ALONE,
+    request: Interruption | None = None,
 ) -> Evaluation:
-    """The accuracy of a model, on the device it is on, over the views that a loader gives.
+    """The accuracy of a model, on the device it is on, over the views that each rank's loader gives; together.
 
-    The model is in evaluation mode meanwhile, and as before afterwards. `watch` may stop the batches.
+    The model is in evaluation mode meanwhile, and as before afterwards.
+
+    Raises:
+        StopRequestedError: `request` asked to stop.
     """
     dataset = loader.dataset
     check_classes(dataset, model.network)
     display = progress or Progress(quiet=True)
-    predictions: list[Prediction] = []
-    num_views, size_px, num_right = 0, model.network.size, 0
+    watched = request or Interruption(ranks)
+    own: dict[int, Prediction] = {}
+    num_views, size_px, num_right = 0, 0, 0
     was_training = model.training
     model.eval()
     try:
         with display.task("evaluate", loader.num_videos) as task:
-            for batch in watch(loader.batches()):
+            for batch in watched.stoppable_alone(loader.batches()):
                 num_views, size_px = batch.clips_BVCTHW.shape[1], batch.clips_BVCTHW.shape[-1]
                 scores_BK = mean_scores(model, batch.clips_BVCTHW, clips_per_forward, mixed_precision)
                 found = _predictions(dataset, batch, scores_BK)
                 num_right += sum(prediction.ranked[0] == prediction.label for prediction in found)
-                predictions.extend(found)
-                task.advance(len(found), clips=len(found) * num_views, accuracy=num_right / len(predictions))
+                own |= dict(zip(batch.indices_B.tolist(), found, strict=True))
+                task.advance(len(found), clips=len(found) * num_views, accuracy=num_right / len(own))
+    except StopRequestedError:
+        pass  # the other ranks learn of it below
     finally:
         model.train(was_training)
+    if watched.agreed():
+        raise StopRequestedError
+    shares: list[dict[str, Any]] = ranks.gather(
+        {
+            "views": [num_views, size_px],
+            "skipped": loader.skipped.to_json(),
+            "predictions": [[index, prediction.model_dump(mode="json")] for index, prediction in own.items()],
+        }
+    )
+    num_views, size_px = max(share["views"] for share in shares)
+    ordered = sorted(
+        ((index, content) for share in shares for index, content in share["predictions"]), key=lambda pair: pair[0]
+    )
+    predictions = [Prediction.model_validate(content) for _, content in ordered]
+    num_right = sum(prediction.ranked[0] == prediction.label for prediction in predictions)
     if not predictions:
         raise RunError(f"{dataset.root}: there is no video to evaluate", help="see `tsdsl data verify`")
     flops = view_macs(model.network, size_px)
@@ -133,7 +162,7 @@ def evaluate_views(
         flops_per_view=flops,
         flops_per_video=flops * num_views,
         per_class=_per_class(dataset, predictions),
-        skipped=loader.skipped.to_json(),
+        skipped={path: reason for share in shares for path, reason in sorted(share["skipped"].items())},
         predictions=tuple(predictions),
     )
 

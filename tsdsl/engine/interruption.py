@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.errors import RunError
 
 Item = TypeVar("Item")
@@ -35,44 +36,70 @@ class StopRequestedError(Exception):
 class Interruption:
     """Whether a signal asked the run to stop, and which."""
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Ranks = ALONE) -> None:
+        self.ranks = ranks
         self.signal_number: int | None = None
 
+    def agreed(self) -> bool:
+        """Whether a signal came, on any rank; together."""
+        numbers = [number for number in self.ranks.gather(self.signal_number) if number is not None]
+        if numbers:
+            self.signal_number = numbers[0]
+        return bool(numbers)
+
     def stoppable(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, until a stop is requested.
+        """The items, until a stop is requested of any rank; together: all ranks have as many items.
 
         Raises:
             StopRequestedError: it was, before or while the next item was made.
         """
+        for item in self._until_stopped(items):
+            if self.agreed() or item is None:
+                raise StopRequestedError
+            yield item
+
+    def stoppable_alone(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, until a stop is requested of this rank; ranks may have different numbers of items.
+
+        Raises:
+            StopRequestedError: it was, before or while the next item was made.
+        """
+        for item in self._until_stopped(items):
+            if self.signal_number is not None or item is None:
+                raise StopRequestedError
+            yield item
+
+    def _until_stopped(self, items: Iterable[Item]) -> Iterator[Item | None]:
+        """The items; None in place of one that a signal kept from being made."""
         iterator = iter(items)
         while True:
             try:
-                item = next(iterator)
+                item: Item | None = next(iterator)
             except StopIteration:
                 return
             except RuntimeError:
                 # Worker processes get the terminal's Ctrl-C too; their end is then no error of its own.
                 if self.signal_number is None:
                     raise
-                raise StopRequestedError from None
-            if self.signal_number is not None:
-                raise StopRequestedError
+                item = None
             yield item
 
 
 @contextmanager
-def interruption() -> Iterator[Interruption]:
+def interruption(ranks: Ranks = ALONE) -> Iterator[Interruption]:
     """Within it, the first SIGINT or SIGTERM is noted; a second one raises KeyboardInterrupt at once.
 
-    Outside the main thread signals cannot be handled, and are left as they are.
+    Of several ranks each only notes, however many come: torchrun passes on a signal that the terminal has
+    sent to all already, and ends what does not stop by itself. Outside the main thread signals cannot be
+    handled, and are left as they are.
     """
-    request = Interruption()
+    request = Interruption(ranks)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if request.signal_number is not None:
+        if request.signal_number is not None and ranks.size == 1:
             raise KeyboardInterrupt
         request.signal_number = number
 

@@ -25,6 +25,13 @@ class TrainSettings(BaseModel):
     batch_size: int = Field(
         default=64, ge=1, description="Clips an optimiser step. Own choice: what one large GPU holds."
     )
+    clips_per_forward: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most clips that a process takes through the network at once; None: all of its share. A larger "
+        "share is taken in equal parts whose gradients are summed, so that the step is one for `batch_size` clips; "
+        "BN statistics are then those of a part, over all processes. Own design.",
+    )
     learning_rate: float = Field(
         default=0.4,
         gt=0,
@@ -53,6 +60,19 @@ class TrainSettings(BaseModel):
     nesterov: bool = Field(default=True, description="Nesterov's form of momentum. SlowFast and X3D.")
     weight_decay: float = Field(
         default=5e-5, ge=0, description="L2 penalty on weights; none on BN parameters and biases. X3D."
+    )
+    gradient_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest L2 norm of the gradient of all weights together; a longer one is scaled down to it. "
+        "SlowFast and X3D: none.",
+    )
+    average_decay: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay of an exponential moving average of the weights, which is then what is validated and saved; "
+        "0: none. SlowFast and X3D: none; 0.9999 is usual.",
     )
     label_smoothing: float = Field(
         default=0.0,

@@ -2,17 +2,22 @@
 
 Iteration n depends on the settings and n alone: its clips, its augmentation, its dropout and its learning
 rate. A run killed and resumed therefore ends with the weights of one that was not; on the CPU, to the bit.
+Several ranks share each batch, with BN statistics over all of it; dropout apart, they give what one gives, up to
+rounding.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from tsdsl.analysis.network import Blueprint
+from tsdsl.engine.averaging import AveragedWeights
 from tsdsl.engine.checkpoint import CheckpointStore
 from tsdsl.engine.device import environment
 from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
@@ -26,9 +31,12 @@ from tsdsl.engine.optimiser import (
 )
 from tsdsl.engine.progress import Progress, Task
 from tsdsl.engine.randomness import derived_seed, seed_torch
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.engine.schedule import learning_rate
+from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint
+from tsdsl.engine.synchronised_norm import synchronise_norms
 from tsdsl.engine.training_data import TrainingData, check_classes
 from tsdsl.engine.training_record import KIND, TrainRecord, TrainResult, read_train_result
 from tsdsl.engine.training_step import EpochTotals, statistics_clips, train_step
@@ -52,10 +60,13 @@ def train(
     progress: Progress | None = None,
     checkpoints: CheckpointPolicy | None = None,
     begin_with: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train an architecture, or go on where the run in the folder stopped; a finished one returns at once.
 
     `begin_with` is a weights file of the same network to start from, its classifier only if it has as many classes.
+    Several ranks, from `tsdsl.engine.ranks.joined`, make the same call, each with data of its share; only rank 0
+    writes.
 
     Raises:
         UsageError: the folder holds another run, another process writes it, or the data do not fit.
@@ -77,15 +88,24 @@ def train(
         iterations_per_epoch=data.training.iterations_per_epoch,
         began_with=None if begin_with is None else file_hash(begin_with),
     )
-    with run.locked():
+
+    def begin() -> dict[str, Any] | None:
         run.record_settings(KIND, record)
         if run.result.exists() and run.weights.exists():
-            return read_train_result(run)
+            return read_train_result(run).model_dump(mode="json")
         write_json(run.architecture, architecture.model_dump(mode="json"))
+        return None
+
+    with ranks.locked(run):
+        finished = ranks.first(begin)
+        if finished is not None:
+            return TrainResult.model_validate(finished)
         model = Model(network, seed=derived_seed(settings.seed, "weights"))
         if begin_with is not None:
             load_weights(begin_with, model, besides=CLASSIFIER)
         model.to(device)
+        if ranks.size > 1:
+            synchronise_norms(model, ranks)
         training = _Training(
             model,
             architecture,
@@ -94,9 +114,10 @@ def train(
             run,
             progress or Progress(quiet=True),
             checkpoints or CheckpointPolicy(),
+            ranks,
         )
         forked = [device] if torch.device(device).type == "cuda" else []
-        with interruption() as request, torch.random.fork_rng(forked):
+        with interruption(ranks) as request, torch.random.fork_rng(forked):
             return training.finish(request)
 
 
@@ -112,11 +133,13 @@ class _Training:
         run: RunDirectory,
         progress: Progress,
         policy: CheckpointPolicy,
+        ranks: Ranks,
     ) -> None:
         self.model, self.architecture, self.data, self.settings = model, architecture, data, settings
-        self.run, self.progress, self.policy = run, progress, policy
+        self.run, self.progress, self.policy, self.ranks = run, progress, policy, ranks
         self.device = next(model.parameters()).device
         self.optimiser = make_optimiser(model, settings)
+        self.averaged = AveragedWeights(model, settings.average_decay)
         self.store = CheckpointStore(run.checkpoints, policy.keep)
         self.iterations_per_epoch = data.training.iterations_per_epoch
         self.epoch, self.iteration = 0, 0
@@ -135,7 +158,7 @@ class _Training:
         """Do what is left of the run, and write its result."""
         resume_after = self.restore()
         with (
-            MetricsLog(self.run.path, resume_after) as log,
+            MetricsLog(self.run.path, resume_after) if self.ranks.is_first else nullcontext() as log,
             self.progress.task("train", self.total_iterations, self.iteration) as task,
         ):
             try:
@@ -151,12 +174,13 @@ class _Training:
 
     def restore(self) -> int | None:
         """Take up the newest valid checkpoint; return the last iteration whose metrics stay."""
-        checkpoint = self.store.latest(self.device)
+        checkpoint = latest_checkpoint(self.store, self.ranks, self.device)
         if checkpoint is None:
             return None
         for reason in checkpoint.rejected:
             self.progress.note(f"passed over a broken checkpoint: {reason}")
         restore_training_tensors(self.model, self.optimiser, checkpoint.tensors)
+        self.averaged.restore(checkpoint.tensors)
         state = checkpoint.state
         self.iteration, self.epoch = checkpoint.iteration, state["epoch"]
         self.totals = EpochTotals(**state["totals"])
@@ -169,7 +193,7 @@ class _Training:
 
     def save(self) -> None:
         """Write a checkpoint of where the run stands, unless its weights are beyond use."""
-        tensors = training_tensors(self.model, self.optimiser)
+        tensors = training_tensors(self.model, self.optimiser) | self.averaged.tensors()
         damaged = not_finite(tensors)
         if damaged is not None:
             raise RunError(
@@ -185,7 +209,7 @@ class _Training:
             "skipped": self.skipped(),
             "seconds": self.seconds(),
         }
-        self.store.save(tensors, state, self.iteration)
+        save_checkpoint(self.store, self.ranks, tensors, state, self.iteration)
         self.saved_at_s = time.monotonic()
 
     def run_epoch(self, request: Interruption, task: Task) -> None:
@@ -196,9 +220,11 @@ class _Training:
         batches = self.data.training.batches(self.epoch, done) if self.iteration < end else iter(())
         for batch in request.stoppable(batches):
             set_learning_rate(self.optimiser, self.rate_at(self.iteration))
-            seed_torch(self.settings.seed, "iteration", self.iteration)
+            # Every rank drops out its own; rank 0 as a run of one rank does.
+            seed_torch(self.settings.seed, "iteration", self.iteration, *([self.ranks.rank] if self.ranks.rank else []))
             place = f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
-            step = train_step(self.model, self.optimiser, batch, self.settings, self.data.training, place)
+            step = train_step(self.model, self.optimiser, batch, self.settings, self.data.training, place, self.ranks)
+            self.averaged.follow()
             self.totals = self.totals + step
             self.iteration += 1
             task.advance(
@@ -207,7 +233,7 @@ class _Training:
                 loss=self.totals.loss,
                 accuracy=self.totals.top1,
             )
-            if self.iteration < end and self.save_is_due():
+            if self.iteration < end and self.ranks.first(self.save_is_due):
                 self.save()
 
     def rate_at(self, iteration: int) -> float:
@@ -226,7 +252,7 @@ class _Training:
         is_due_by_count = every is not None and self.iteration % every == 0
         return is_due_by_count or time.monotonic() - self.saved_at_s >= self.policy.every_s
 
-    def close_epoch(self, request: Interruption, log: MetricsLog) -> None:
+    def close_epoch(self, request: Interruption, log: MetricsLog | None) -> None:
         """Validate if it is time, write the epoch's metrics, and save."""
         number = self.epoch + 1
         values: dict[str, float | int | str] = {
@@ -238,29 +264,31 @@ class _Training:
         }
         is_last = number == self.settings.epochs
         if self.data.validation is not None and (is_last or number % self.settings.evaluate_every_epochs == 0):
-            evaluation = validate(
-                self.model,
-                self.data.validation,
-                self.statistics(request),
-                self.settings,
-                self.progress,
-                request,
-            )
+            with self.averaged.in_place():
+                evaluation = validate(
+                    self.model,
+                    self.data.validation,
+                    self.statistics(request),
+                    self.settings,
+                    self.progress,
+                    request,
+                )
             self.validated = {"val_top1": evaluation.top1, "val_top5": evaluation.top5}
             values |= {
                 "val/top1": evaluation.top1,
                 "val/top5": evaluation.top5,
                 "val/videos": evaluation.num_videos,
             }
-        log.write(self.iteration, values)
+        if log is not None:
+            log.write(self.iteration, values)
         self.epoch, self.last_epoch, self.totals = number, self.totals, EpochTotals()
         self.save()
 
     def write_result(self, request: Interruption) -> TrainResult:
         """Save the final weights with averaged BN statistics, then the result, which ends the run."""
         cost = self.model.cost
-        with with_precise_norms(self.model, self.statistics(request), self.settings):
-            save_model(self.run.weights, self.model, self.architecture)
+        with self.averaged.in_place(), with_precise_norms(self.model, self.statistics(request), self.settings):
+            self.ranks.first(lambda: save_model(self.run.weights, self.model, self.architecture))
         result = TrainResult(
             space=self.architecture.space,
             epochs=self.settings.epochs,
@@ -275,19 +303,24 @@ class _Training:
             skipped=self.skipped(),
             environment=environment(self.device),
         )
-        write_json(self.run.result, result.model_dump(mode="json"))
-        return result
+
+        def write() -> dict[str, Any]:
+            write_json(self.run.result, result.model_dump(mode="json"))
+            return result.model_dump(mode="json")
+
+        return TrainResult.model_validate(self.ranks.first(write))
 
     def statistics(self, request: Interruption) -> Iterator[torch.Tensor]:
         """The clips over which BN statistics are averaged: the same at every validation and in the end."""
         return request.stoppable(statistics_clips(self.data.training, self.settings, self.device))
 
     def skipped(self) -> dict[str, str]:
-        """The bad clips met in all processes of the run."""
+        """The bad clips met in all processes of the run; together."""
         met = self.data.training.skipped.to_json()
         if self.data.validation is not None:
             met |= self.data.validation.skipped.to_json()
-        return dict(sorted((self.skipped_before | met).items()))
+        everywhere = {path: reason for share in self.ranks.gather(met) for path, reason in share.items()}
+        return dict(sorted((self.skipped_before | everywhere).items()))
 
     def seconds(self) -> float:
         """Seconds of all processes of the run together, without what a kill undid."""

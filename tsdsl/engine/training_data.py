@@ -20,8 +20,11 @@ from tsdsl.data import (
     choose_classes,
     open_dataset,
 )
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.errors import UsageError
+
+NUM_NAMED_CLIPS = 3
 
 
 class TrainingClips(Protocol):
@@ -114,6 +117,14 @@ def with_views(settings: ClipSettings, views: str) -> ClipSettings:
     return settings.replace(test_clips=clips, test_crops=crops)
 
 
+def named_clips(batch: Batch, dataset: VideoDataset) -> str:
+    """The first clips of a batch by path, and how many more there are, for a message."""
+    indices = batch.indices_B.tolist()
+    names = ", ".join(str(dataset.records[index].path) for index in indices[:NUM_NAMED_CLIPS])
+    more = len(indices) - NUM_NAMED_CLIPS
+    return f"{names} and {more} more" if more > 0 else names
+
+
 def check_classes(dataset: VideoDataset, network: Network) -> None:
     """UsageError unless the data set has as many classes as the network scores."""
     if dataset.num_classes != network.classes:
@@ -134,10 +145,11 @@ def open_training_data(
     kind: str | None = None,
     num_workers: int = 0,
     cache: bool = False,
+    ranks: Ranks = ALONE,
 ) -> TrainingData:
     """The clips of the data set in a folder as a network takes them, validated on `val` where it has one.
 
-    `num_classes` takes that many classes, chosen by the settings' seed.
+    `num_classes` takes that many classes, chosen by the settings' seed. Each rank reads its share.
 
     Raises:
         UsageError: the data do not fit the network.
@@ -159,10 +171,24 @@ def open_training_data(
         seed=settings.seed,
         num_workers=num_workers,
         cache=cache,
+        rank=ranks.rank,
+        world_size=ranks.size,
+    )
+    watched = (
+        None
+        if validation is None
+        else ViewLoader(
+            validation,
+            views,
+            num_workers=num_workers,
+            cache=cache,
+            rank=ranks.rank,
+            world_size=ranks.size,
+        )
     )
     return TrainingData(
         loader,
-        ViewLoader(validation, views, num_workers=num_workers, cache=cache) if validation else None,
+        watched,
         {
             "root": str(root.absolute()),
             "kind": training.kind,

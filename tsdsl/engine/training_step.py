@@ -15,12 +15,11 @@ from torch import Tensor
 
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import TrainSettings
-from tsdsl.engine.training_data import TrainingClips
-from tsdsl.errors import RunError
+from tsdsl.engine.training_data import TrainingClips, named_clips
+from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
-
-NUM_NAMED_CLIPS = 3
 
 
 @dataclass(frozen=True)
@@ -60,31 +59,65 @@ def train_step(
     settings: TrainSettings,
     source: TrainingClips,
     place: str,
+    ranks: Ranks = ALONE,
 ) -> EpochTotals:
-    """One forward and backward pass and one step of SGD; `place` says where in which run, for an error.
+    """One step of SGD on the batch of which each rank gives its share; together.
+
+    Gradients are of the mean loss over the whole batch, and the totals are over it. `place` says where in which
+    run, for an error.
 
     Raises:
         RunError: the loss is not a finite number; no weight was changed by this batch.
     """
     device = next(model.parameters()).device
     on_device = batch.to(device)
-    with autocast(device, settings.mixed_precision):
-        scores_BK: Tensor = model(normalise(on_device.clips_BCTHW))
-    scores_BK = scores_BK.float()
-    loss = F.cross_entropy(scores_BK, on_device.labels_B, label_smoothing=settings.label_smoothing)
-    value = loss.item()
-    if not math.isfinite(value):
+    counts = ranks.gather(len(batch.labels_B))
+    num_parts = _num_parts(counts, settings)
+    optimiser.zero_grad(set_to_none=True)
+    own = EpochTotals()
+    parts = zip(on_device.clips_BCTHW.tensor_split(num_parts), on_device.labels_B.tensor_split(num_parts), strict=True)
+    for clips_BCTHW, labels_B in parts:
+        with autocast(device, settings.mixed_precision):
+            scores_BK: Tensor = model(normalise(clips_BCTHW))
+        scores_BK = scores_BK.float()
+        loss = F.cross_entropy(scores_BK, labels_B, label_smoothing=settings.label_smoothing, reduction="sum")
+        # Without regard to its value: the other ranks need this one in the backward pass of BN.
+        (loss / sum(counts)).backward()
+        num_right = int((scores_BK.argmax(1) == labels_B).sum())
+        own = own + EpochTotals(loss.item(), num_right, len(labels_B))
+    shares = [EpochTotals(**share) for share in ranks.gather(own.to_json())]
+    totals = sum(shares, EpochTotals())
+    if not math.isfinite(totals.loss_sum):
+        bad = not math.isfinite(own.loss_sum)
+        named = [names for names in ranks.gather(named_clips(batch, source.dataset) if bad else None) if names]
         raise RunError(
-            f"{place}: the loss of {model.network.space} is {value}; its clips: {_named(batch, source)}",
+            f"{place}: the loss of {model.network.space} is {totals.loss}; its clips: {'; '.join(named)}",
             help="start a new run with a lower learning_rate or a longer warm-up; weights up to the last "
             "checkpoint are kept",
         )
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    ranks.sum(gradients)
+    if settings.gradient_norm is not None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
     optimiser.step()
-    num_clips = len(batch.labels_B)
-    num_right = int((scores_BK.argmax(1) == on_device.labels_B).sum())
-    return EpochTotals(value * num_clips, num_right, num_clips)
+    return totals
+
+
+def _num_parts(counts: list[int], settings: TrainSettings) -> int:
+    """How many parts every rank takes its share in.
+
+    Raises:
+        UsageError: some rank has fewer clips than there are parts.
+    """
+    if settings.clips_per_forward is None:
+        return 1
+    num_parts = math.ceil(max(counts) / settings.clips_per_forward)
+    if num_parts > min(counts):
+        raise UsageError(
+            f"clips_per_forward = {settings.clips_per_forward} would cut {min(counts)} clips into {num_parts} parts",
+            help="give a larger clips_per_forward, or a batch_size that is a multiple of the number of processes",
+        )
+    return num_parts
 
 
 def statistics_clips(source: TrainingClips, settings: TrainSettings, device: torch.device) -> Iterator[Tensor]:
@@ -97,10 +130,3 @@ def statistics_clips(source: TrainingClips, settings: TrainSettings, device: tor
             if left == 0:
                 return
         epoch += 1
-
-
-def _named(batch: Batch, source: TrainingClips) -> str:
-    indices = batch.indices_B.tolist()
-    names = ", ".join(str(source.dataset.records[index].path) for index in indices[:NUM_NAMED_CLIPS])
-    more = len(indices) - NUM_NAMED_CLIPS
-    return f"{names} and {more} more" if more > 0 else names

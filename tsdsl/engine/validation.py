@@ -48,5 +48,10 @@ def validate(
     """
     with with_precise_norms(model, clips, settings):
         return evaluate_views(
-            model, views, mixed_precision=settings.mixed_precision, progress=progress, watch=request.stoppable
+            model,
+            views,
+            mixed_precision=settings.mixed_precision,
+            progress=progress,
+            ranks=request.ranks,
+            request=request,
         )

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from tsdsl.lowering.slices import add
 from tsdsl.lowering.supernet import Leaves, Supernet
+
+
+@dataclass
+class PartialSums:
+    """Gradients of some samples, each times exp(score - largest), summed by name; `total` sums the factors."""
+
+    largest: float = -math.inf
+    total: float = 0.0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    def rescale(self, largest: float) -> None:
+        """Take another largest score, at least as large as the one so far."""
+        if largest == self.largest:
+            return
+        factor = math.exp(self.largest - largest)
+        self.largest = largest
+        self.total *= factor
+        for name in self.sums:
+            self.sums[name].mul_(factor)
 
 
 class WeightedGradients:
@@ -21,9 +42,7 @@ class WeightedGradients:
 
     def __init__(self, supernet: Supernet) -> None:
         self.supernet = supernet
-        self._largest = -math.inf
-        self._total = 0.0
-        self._sums: dict[str, Tensor] = {}
+        self._partial = PartialSums()
         self._scores: list[float] = []
 
     @torch.no_grad()
@@ -35,41 +54,41 @@ class WeightedGradients:
         """
         if math.isnan(score) or score == math.inf:
             raise ValueError(f"a score must be a finite number or -inf, not {score}")
-        if score > self._largest:
-            self._rescale(math.exp(self._largest - score))
-            self._largest = score
-        weight = 1.0 if score == self._largest else math.exp(score - self._largest)
-        self._total += weight
+        partial = self._partial
+        partial.rescale(max(score, partial.largest))
+        weight = _factor(score, partial.largest)
+        partial.total += weight
         self._scores.append(score)
         for name, leaf in leaves.items():
             if leaf.grad is None:
                 continue
-            if name not in self._sums:
-                self._sums[name] = torch.zeros_like(self.supernet.placed[name])
-            add(self._sums[name], leaves.layout.regions[name], leaf.grad, weight)
+            if name not in partial.sums:
+                partial.sums[name] = torch.zeros_like(self.supernet.placed[name])
+            add(partial.sums[name], leaves.layout.regions[name], leaf.grad, weight)
 
     @torch.no_grad()
-    def finish(self) -> tuple[float, ...]:
+    def finish(self, combine: Callable[[PartialSums], None] | None = None) -> tuple[float, ...]:
         """Add the weighted sum to the supernet's `grad`, and return the weights in the order of `add`.
 
-        The accumulator is empty again afterwards.
+        `combine` may add to the sums what other processes have, for weights over all their samples. The
+        accumulator is empty again afterwards.
 
         Raises:
-            ValueError: nothing was added.
+            ValueError: nothing was added, here or there.
         """
-        if not self._scores:
+        partial = self._partial
+        if combine is not None:
+            combine(partial)
+        if partial.total == 0.0:
             raise ValueError("no sample was added")
-        weights = tuple(
-            (1.0 if score == self._largest else math.exp(score - self._largest)) / self._total for score in self._scores
-        )
-        for name, total in self._sums.items():
+        weights = tuple(_factor(score, partial.largest) / partial.total for score in self._scores)
+        for name, total in partial.sums.items():
             shared = self.supernet.placed[name]
-            total.div_(self._total)
+            total.div_(partial.total)
             shared.grad = total if shared.grad is None else shared.grad.add_(total)
-        self._largest, self._total, self._sums, self._scores = -math.inf, 0.0, {}, []
+        self._partial, self._scores = PartialSums(), []
         return weights
 
-    def _rescale(self, factor: float) -> None:
-        self._total *= factor
-        for name in self._sums:
-            self._sums[name].mul_(factor)
+
+def _factor(score: float, largest: float) -> float:
+    return 1.0 if score == largest else math.exp(score - largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from torch import Tensor
@@ -21,7 +22,9 @@ from tsdsl.data import (
     open_dataset,
     split_for_search,
 )
+from tsdsl.engine.interruption import Interruption
 from tsdsl.engine.randomness import derived_seed
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import EvaluationViews, TrainingClips, fitted_clip_settings, with_views
 from tsdsl.errors import UsageError
 from tsdsl.search.settings import DataSettings
@@ -68,10 +71,12 @@ def split_clips(
     seed: int,
     batch_size: int,
     views: str,
+    ranks: Ranks = ALONE,
 ) -> SearchClips:
     """The halves of a data set as the networks of a step take them.
 
-    The halves depend on `seed` alone, so that every step of a run has the same.
+    The halves depend on `seed` alone, so that every step of a run has the same. Each rank reads its share of
+    every batch; `Ranks.whole` puts them together.
 
     Raises:
         UsageError: there are too few clips, or they do not fit.
@@ -96,6 +101,8 @@ def split_clips(
             num_workers=settings.num_workers,
             cache=settings.cache,
             skipped=skipped,
+            rank=ranks.rank,
+            world_size=ranks.size,
         )
 
     return SearchClips(
@@ -107,6 +114,8 @@ def split_clips(
             num_workers=settings.num_workers,
             cache=settings.cache,
             skipped=skipped,
+            rank=ranks.rank,
+            world_size=ranks.size,
         ),
         clip=clip,
         num_training_clips=len(training),
@@ -122,9 +131,11 @@ def endless(clips: TrainingClips, start: int) -> Iterator[Batch]:
         epoch, offset = epoch + 1, 0
 
 
-def first_clips(clips: TrainingClips, count: int) -> Iterator[Tensor]:
-    """The normalised clips of the first `count` batches, for BN statistics."""
-    for number, batch in enumerate(endless(clips, 0), start=1):
-        yield normalise(batch.clips_BCTHW)
-        if number == count:
-            return
+def first_clips(clips: TrainingClips, count: int, request: Interruption) -> Iterator[Tensor]:
+    """The normalised clips of the first `count` batches, for BN statistics; whole on every rank, together.
+
+    Raises:
+        StopRequestedError: a stop was requested.
+    """
+    for share in request.stoppable(islice(endless(clips, 0), count)):
+        yield normalise(request.ranks.whole(share).clips_BCTHW)

@@ -21,6 +21,7 @@ from tsdsl.analysis.parameters import network_parameters
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
 from tsdsl.engine.randomness import derived_seed, generator, seed_torch
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
@@ -40,7 +41,34 @@ from tsdsl.search.importance import (
     softmax_weights,
 )
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
+from tsdsl.search.shared_samples import Outcome, combiner, own_share, put_together
 from tsdsl.space.model import Value
+
+
+class NotFiniteError(RunError):
+    """A loss that is NaN or infinite; the message names the place, the architecture and, where given, the clips."""
+
+    def __init__(
+        self,
+        step: int | None,
+        iteration: int,
+        value: float,
+        architecture: Mapping[str, Value],
+        weight_lr: float,
+        clips: str | None = None,
+    ) -> None:
+        self._facts = (step, iteration, value, architecture, weight_lr)
+        chosen = ", ".join(f"{path}={choice}" for path, choice in architecture.items())
+        super().__init__(
+            f"step {step or 'joint'}, iteration {iteration}: the loss is {value}"
+            + ("" if clips is None else f" on {clips}")
+            + f" for the architecture {chosen}",
+            help=f"lower weight_lr (now {weight_lr}); the last checkpoint is intact",
+        )
+
+    def on(self, clips: str) -> NotFiniteError:
+        """The same error with the clips named."""
+        return NotFiniteError(*self._facts, clips)
 
 
 @dataclass(frozen=True)
@@ -56,7 +84,8 @@ class Scored:
 class StepLearner:
     """The supernet's weights with SGD, and alpha with Adam, for one step.
 
-    All that an iteration draws follows from the seed, the step and the iteration's number.
+    All that an iteration draws follows from the seed, the step and the iteration's number. Several ranks
+    share the samples, each on the whole batch; all of them hold the same weights and the same alpha.
     """
 
     def __init__(
@@ -68,8 +97,9 @@ class StepLearner:
         target_macs: int | None,
         settings: SearchSettings,
         device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.step, self.settings, self.device = step, settings, device
+        self.step, self.settings, self.device, self.ranks = step, settings, device, ranks
         self.flops, self.target_macs = flops, target_macs
         self.distribution = distribution
         self.candidates = WithinTarget(flops, target_macs)
@@ -125,58 +155,61 @@ class StepLearner:
         """One SGD step on a training batch; `progress` is the fraction of all iterations done.
 
         Raises:
-            RunError: the loss is not a finite number.
+            NotFiniteError: the loss is not a finite number; no weight was changed by this batch.
         """
         clips_BCTHW, labels_B = self._on_device(batch)
         samples = self._samples("training", iteration)
-        seed_torch(self.settings.seed, "dropout", str(self.step), iteration)
         self.supernet.train()
         gradients = WeightedGradients(self.supernet)
-        losses, accuracies = [], []
-        for sample in samples:
+        own: list[Outcome] = []
+        for number, sample in own_share(samples, self.ranks):
+            # By the sample's number, so that its dropout is the same on whichever rank.
+            seed_torch(self.settings.seed, "dropout", str(self.step), iteration, number)
             leaves = self.supernet.leaves(sample, self.step)
             with autocast(self.device, self.settings.mixed_precision):
                 scores_BN = self.supernet.run(clips_BCTHW, leaves)
             loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
             # The mean over the batch, so that the learning rate means the same at every batch size.
             loss = loss_B.mean()
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise RunError(
-                    f"step {self.step or 'joint'}, iteration {iteration}: the loss is {value}",
-                    help=f"lower weight_lr (now {self.settings.weight_lr}); the last checkpoint is intact",
-                )
-            loss.backward()  # type: ignore[no-untyped-call]
-            score = likelihood_score(-loss_B, self.settings.reduction)
-            gradients.add(leaves, score / self.settings.likelihood_temperature)
-            losses.append(value)
-            accuracies.append(_accuracy(scores_BN, labels_B))
-        weights = gradients.finish()
+            outcome = self._outcome(loss_B, scores_BN, labels_B)
+            own.append(outcome)
+            if math.isfinite(outcome.loss):
+                loss.backward()  # type: ignore[no-untyped-call]
+                gradients.add(leaves, outcome.score / self.settings.likelihood_temperature)
+        outcomes = put_together(own, self.ranks)
+        self._require_finite(outcomes, samples, iteration)
+        gradients.finish(combiner(self.supernet.placed, self.ranks))
         for group in self.sgd.param_groups:
             group["lr"] = learning_rate(self.base_lr, progress)
         self.sgd.step()
         self.sgd.zero_grad(set_to_none=True)
-        return self._scored(samples, losses, accuracies, torch.tensor(weights, dtype=torch.float64))
+        weights_K = softmax_weights(_scores(outcomes), self.settings.likelihood_temperature)
+        return self._scored(samples, outcomes, weights_K)
 
     @torch.no_grad()
     def update_alpha(self, batch: Batch, iteration: int) -> Scored:
-        """One Adam step on a validation batch. BN takes the batch's statistics; dropout is off."""
+        """One Adam step on a validation batch. BN takes the batch's statistics; dropout is off.
+
+        Raises:
+            NotFiniteError: the loss is not a finite number; alpha was not changed by this batch.
+        """
         clips_BCTHW, labels_B = self._on_device(batch)
         samples = self._samples("validation", iteration)
         self.supernet.eval()
-        scores, losses, accuracies = [], [], []
-        for sample in samples:
+        own: list[Outcome] = []
+        for _, sample in own_share(samples, self.ranks):
             with autocast(self.device, self.settings.mixed_precision):
                 scores_BN = self.supernet(clips_BCTHW, sample, self.step)
             loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
-            scores.append(likelihood_score(-loss_B, self.settings.reduction))
-            losses.append(float(loss_B.mean()))
-            accuracies.append(_accuracy(scores_BN, labels_B))
-        weights_K = self._alpha_weights(scores, accuracies)
-        self.distribution.logits.grad = self._alpha_gradient(samples, weights_K)
+            own.append(self._outcome(loss_B, scores_BN, labels_B))
+        outcomes = put_together(own, self.ranks)
+        self._require_finite(outcomes, samples, iteration)
+        weights_K = self._alpha_weights(outcomes)
+        gradient = {"alpha": self._alpha_gradient(samples, weights_K)} if self.ranks.is_first else None
+        self.distribution.logits.grad = self.ranks.from_first(gradient)["alpha"]
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
-        return self._scored(samples, losses, accuracies, weights_K)
+        return self._scored(samples, outcomes, weights_K)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that is learned, by name, for a checkpoint."""
@@ -226,6 +259,11 @@ class StepLearner:
             tensor.copy_(weights[name])
 
     def _samples(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
+        """The K architectures of one batch, as rank 0 draws them."""
+        drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration))
+        return drawn
+
+    def _drawn(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
         if not self.learns_alpha:
             return drawn(self.candidates, self.num_samples(), derived_seed(self.settings.seed, *names))
@@ -248,27 +286,37 @@ class StepLearner:
         )
         return alpha_gradient(self.distribution, samples, weights_K, excess_K, self.settings.hinge)
 
-    def _alpha_weights(self, scores: list[float], accuracies: list[float]) -> Tensor:
+    def _alpha_weights(self, outcomes: list[Outcome]) -> Tensor:
         settings = self.settings
         if settings.score == "likelihood":
-            return softmax_weights(torch.tensor(scores, dtype=torch.float64), settings.likelihood_temperature)
+            return softmax_weights(_scores(outcomes), settings.likelihood_temperature)
         return accuracy_weights(
-            torch.tensor(accuracies, dtype=torch.float64),
+            torch.tensor([outcome.accuracy for outcome in outcomes], dtype=torch.float64),
             settings.accuracy_weights,
             settings.accuracy_temperature,
         )
+
+    def _outcome(self, loss_B: Tensor, scores_BN: Tensor, labels_B: Tensor) -> Outcome:
+        return Outcome(
+            score=likelihood_score(-loss_B, self.settings.reduction),
+            loss=float(loss_B.detach().mean()),
+            accuracy=float((scores_BN.argmax(1) == labels_B).double().mean()),
+        )
+
+    def _require_finite(self, outcomes: list[Outcome], samples: list[dict[str, Value]], iteration: int) -> None:
+        for outcome, sample in zip(outcomes, samples, strict=True):
+            if not math.isfinite(outcome.loss):
+                raise NotFiniteError(self.step, iteration, outcome.loss, sample, self.settings.weight_lr)
 
     def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
         moved = batch.to(self.device)
         return normalise(moved.clips_BCTHW), moved.labels_B
 
-    def _scored(
-        self, samples: list[dict[str, Value]], losses: list[float], accuracies: list[float], weights_K: Tensor
-    ) -> Scored:
+    def _scored(self, samples: list[dict[str, Value]], outcomes: list[Outcome], weights_K: Tensor) -> Scored:
         within = [self.target_macs is None or self.flops.macs(sample) <= self.target_macs for sample in samples]
         return Scored(
-            loss=sum(losses) / len(losses),
-            accuracy=sum(accuracies) / len(accuracies),
+            loss=sum(outcome.loss for outcome in outcomes) / len(outcomes),
+            accuracy=sum(outcome.accuracy for outcome in outcomes) / len(outcomes),
             weights_K=weights_K,
             share_within_target=sum(within) / len(within),
         )
@@ -295,8 +343,8 @@ def metrics(training: Scored, validation: Scored | None, learner: StepLearner, p
     return values
 
 
-def _accuracy(scores_BN: Tensor, labels_B: Tensor) -> float:
-    return float((scores_BN.argmax(1) == labels_B).double().mean())
+def _scores(outcomes: list[Outcome]) -> Tensor:
+    return torch.tensor([outcome.score for outcome in outcomes], dtype=torch.float64)
 
 
 def _foreign(place: str, name: str) -> FileError:

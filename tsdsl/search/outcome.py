@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,12 +76,13 @@ def finish(
     progress: Progress,
     request: Interruption,
 ) -> SearchResult:
-    """Pick the architecture, measure it, and write everything; `result.json` comes last.
+    """Pick the architecture, measure it, and write everything; `result.json` comes last. All ranks together.
 
     Raises:
         UsageError: no architecture is within the target.
         InterruptedRunError: a signal asked to stop meanwhile; the same command does this part again.
     """
+    ranks = request.ranks
     found = select(learner, clips, settings, tally, folder, progress, request)
     entropy = learner.distribution.entropy()
     name: int | str = "joint" if step is None else step
@@ -100,8 +102,7 @@ def finish(
         versions=environment(learner.device),
     )
     accuracy, views = _measured(learner, found, step, clips, settings, folder, progress, request)
-    save_model(folder.weights, learner.supernet)
-    write_json(folder.architecture, architecture.model_dump(mode="json"))
+    skipped = {path: reason for met in ranks.gather(clips.training.skipped.to_json()) for path, reason in met.items()}
     result = SearchResult(
         step=name,
         method=settings.method,
@@ -116,12 +117,18 @@ def finish(
         log_probability=found.log_probability,
         selection=found.road,
         gap_nats=found.gap_nats,
-        skipped_clips=len(clips.training.skipped),
-        skipped=clips.training.skipped.to_json(),
+        skipped_clips=len(skipped),
+        skipped=dict(sorted(skipped.items())),
     )
-    # A path inside the run would be wrong once the run is moved.
-    write_json(folder.result, result.model_dump(mode="json", exclude={"architecture"}))
-    return result
+
+    def write() -> dict[str, Any]:
+        save_model(folder.weights, learner.supernet)
+        write_json(folder.architecture, architecture.model_dump(mode="json"))
+        # A path inside the run would be wrong once the run is moved.
+        write_json(folder.result, result.model_dump(mode="json", exclude={"architecture"}))
+        return result.model_dump(mode="json")
+
+    return SearchResult.model_validate(ranks.first(write))
 
 
 def read_result(folder: RunDirectory) -> SearchResult | None:
@@ -159,13 +166,14 @@ def _measured(
     model = extract(learner.supernet, found.decisions, step)
     try:
         with torch.no_grad():
-            recalibrate(model, request.stoppable(first_clips(clips.training, settings.recalibration_batches)))
+            recalibrate(model, first_clips(clips.training, settings.recalibration_batches, request))
         evaluation = evaluate_views(
             model,
             clips.evaluation,
             mixed_precision=settings.mixed_precision,
             progress=progress,
-            watch=request.stoppable,
+            ranks=request.ranks,
+            request=request,
         )
     except StopRequestedError:
         total = settings.step_epochs * clips.training.iterations_per_epoch

@@ -15,6 +15,7 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import choose_device
 from tsdsl.engine.interruption import InterruptedRunError, interruption
 from tsdsl.engine.progress import Progress
+from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.errors import UsageError
 from tsdsl.lowering.weights import read_tensors
@@ -36,10 +37,11 @@ from tsdsl.search.run_record import (
     step_directory,
 )
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings, StepSettings
+from tsdsl.search.shared_samples import require_work
 from tsdsl.search.step import run_step
 from tsdsl.search.within_target import unreachable
 from tsdsl.space.architecture import Architecture, problems, read_architecture
-from tsdsl.space.model import Space
+from tsdsl.space.model import Frozen, Space
 
 Which: TypeAlias = int | Literal["all", "joint"]
 
@@ -55,12 +57,14 @@ def search(
     cadence: Cadence | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    ranks: Ranks = ALONE,
 ) -> SearchResult:
     """Search one step, all of them in turn, or the whole space at once; return the last step's result.
 
     The same call goes on with an interrupted search, and returns at once where all is done. `data`,
     `settings` and `data_settings` may be left out where the run records them: a step takes its own, else
-    those of the step before it, `epochs` excepted.
+    those of the step before it, `epochs` excepted. Several ranks, from `tsdsl.engine.ranks.joined`, make the same
+    call; they share the samples, and only rank 0 writes.
 
     Raises:
         UsageError: step, settings, data and run do not fit together; the help says what to do.
@@ -69,20 +73,25 @@ def search(
     """
     directory = RunDirectory(run)
     steps = _steps(space, step)
-    for number in steps:
-        given = settings or recorded_settings(run, space, number) or SearchSettings()
-        if given.samples != "adaptive" and given.method == "parsec":
-            require_samples(given.samples)
-        if given.budget == "condition" and given.method == "parsec":
-            require_target(number, _target(space, number))
+
+    def check() -> None:
+        for number in steps:
+            given = settings or recorded_settings(run, space, number) or SearchSettings()
+            if given.samples != "adaptive" and given.method == "parsec":
+                require_samples(given.samples)
+            require_work(given, ranks)
+            if given.budget == "condition" and given.method == "parsec":
+                require_target(number, _target(space, number))
+
+    ranks.first(check)
     place = choose_device(device)
     display = progress or Progress(quiet=True)
-    with directory.locked():
-        root = settle_data(directory, space, data)
+    with ranks.locked(directory):
+        root = Path(ranks.first(lambda: str(settle_data(directory, space, data))))
         result: SearchResult | None = None
         for number in steps:
             result = _search_step(
-                space, number, root, run, settings, data_settings, cadence or Cadence(), place, display
+                space, number, root, run, settings, data_settings, cadence or Cadence(), place, display, ranks
             )
     assert result is not None
     return result
@@ -113,17 +122,17 @@ def _search_step(
     cadence: Cadence,
     device: torch.device,
     progress: Progress,
+    ranks: Ranks,
 ) -> SearchResult:
     folder = step_directory(run, step)
     title = "joint search" if step is None else f"step {step}: {space.step(step).title}"
-    result = read_result(folder)
-    if result is not None:
-        refuse_changes(folder, settings, _target(space, step))
+    plan = _Plan.model_validate(
+        ranks.first(lambda: _plan(space, step, root, run, settings, data_settings).model_dump(mode="json"))
+    )
+    if plan.result is not None:
         progress.note(f"{title} is finished: {folder.architecture}")
-        return result
-    settings = settings or recorded_settings(run, space, step) or SearchSettings()
-    data_settings = data_settings or recorded_data_settings(run, space, step) or DataSettings()
-    before = _foundstep_before(space, step, run, root)
+        return plan.result
+    settings, data_settings, before = plan.settings, plan.data_settings, plan.before
     variables = step_variables(space, step, {} if before is None else before.decisions)
     flops = step_flops(Blueprint(space), step, variables)
     target_macs = _target(space, step)
@@ -139,31 +148,65 @@ def _search_step(
         seed=settings.seed,
         batch_size=settings.batch_size,
         views=settings.validation_views,
+        ranks=ranks,
     )
     recorded = _step_settings(space, step, settings, data_settings, clips, target_macs)
-    if not folder.checkpoints.exists():
-        # Nothing has been learned yet, as after running out of memory: other settings may be tried.
-        folder.settings.unlink(missing_ok=True)
-        (folder.path / EVALUATIONS_NAME).unlink(missing_ok=True)
-    folder.record_settings(STEP_KIND, recorded)
+
+    def record() -> None:
+        if not folder.checkpoints.exists():
+            # Nothing has been learned yet, as after running out of memory: other settings may be tried.
+            folder.settings.unlink(missing_ok=True)
+            (folder.path / EVALUATIONS_NAME).unlink(missing_ok=True)
+        folder.record_settings(STEP_KIND, recorded)
+
+    ranks.first(record)
     distribution = Distribution.uniform(variables)
-    learner = StepLearner(blueprint, step, distribution, flops, target_macs, settings, device)
+    learner = StepLearner(blueprint, step, distribution, flops, target_macs, settings, device, ranks)
     if before is not None:
         weights = step_directory(run, before.step).weights
-        learner.inherit(read_tensors(weights), str(weights))
-    with interruption() as request:
+        learner.inherit(ranks.from_first(read_tensors(weights) if ranks.is_first else None), str(weights))
+    with interruption(ranks) as request:
         tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request)
         lineage = () if before is None else before.lineage
         result = finish(learner, space, step, clips, recorded, tally, lineage, folder, progress, request)
-    if request.signal_number is not None:
+    if request.agreed():
         # It came when nothing was left to interrupt; the step after this one must not begin.
         total = recorded.step_epochs * clips.training.iterations_per_epoch
-        raise InterruptedRunError(folder.path, total, request.signal_number)
+        raise InterruptedRunError(folder.path, total, request.signal_number or 2)
     progress.note(f"{title}: found {folder.architecture}, {result.flops / 1e9:.3f} GFLOPs")
     return result
 
 
-def _foundstep_before(space: Space, step: int | None, run: Path, root: Path) -> Architecture | None:
+class _Plan(Frozen):
+    """What the run's folder says of a step: its result, or with what to begin it."""
+
+    settings: SearchSettings
+    data_settings: DataSettings
+    before: Architecture | None
+    result: SearchResult | None
+
+
+def _plan(
+    space: Space,
+    step: int | None,
+    root: Path,
+    run: Path,
+    settings: SearchSettings | None,
+    data_settings: DataSettings | None,
+) -> _Plan:
+    folder = step_directory(run, step)
+    result = read_result(folder)
+    if result is not None:
+        refuse_changes(folder, settings, _target(space, step))
+    return _Plan(
+        settings=settings or recorded_settings(run, space, step) or SearchSettings(),
+        data_settings=data_settings or recorded_data_settings(run, space, step) or DataSettings(),
+        before=None if result is not None else _found_before(space, step, run, root),
+        result=result,
+    )
+
+
+def _found_before(space: Space, step: int | None, run: Path, root: Path) -> Architecture | None:
     """What the step before found; None for a first step and for the joint search."""
     number = None if step is None else step_before(space, step)
     if number is None:

@@ -16,8 +16,9 @@ from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
 from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.progress import Progress
+from tsdsl.engine.ranks import Ranks
 from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.search.baselines import best_seen, explore, strategy_of
+from tsdsl.search.baselines import Evaluation, best_seen, explore, strategy_of
 from tsdsl.search.clips import SearchClips
 from tsdsl.search.distribution import Decisions
 from tsdsl.search.evaluation_log import EvaluationLog, Measured
@@ -42,11 +43,15 @@ def select(
         UsageError: no architecture is within the target.
         InterruptedRunError: a signal asked to stop; what was measured is kept.
     """
+    ranks = request.ranks
     if learner.learns_alpha:
-        return most_probable_within(learner.distribution, learner.flops, settings.target_macs)
+        return Found(
+            **ranks.first(lambda: vars(most_probable_within(learner.distribution, learner.flops, settings.target_macs)))
+        )
     candidates = learner.candidates
-    log = EvaluationLog(folder.path)
-    history = [entry.evaluation for entry in log.entries]
+    log = EvaluationLog(folder.path) if ranks.is_first else None
+    entries = _told(log, ranks)
+    history = [entry.evaluation for entry in entries]
 
     def measure(decisions: Decisions) -> float:
         return shared_accuracy(learner, decisions, request.stoppable(_scoring(clips, settings)))
@@ -58,32 +63,54 @@ def select(
             for evaluation in explore(
                 strategy_of(settings, candidates), candidates, measure, settings.evaluations, history
             ):
-                log.append(Measured(evaluation, time.monotonic() - started_s))
+                entries.append(Measured(evaluation, time.monotonic() - started_s))
+                if log is not None:
+                    log.append(entries[-1])
                 started_s = time.monotonic()
-                best = best_seen([entry.evaluation for entry in log.entries])
+                best = best_seen([entry.evaluation for entry in entries])
                 task.advance(accuracy=evaluation.accuracy, best=best.accuracy)
         except StopRequestedError:
             total = settings.step_epochs * clips.training.iterations_per_epoch
             raise InterruptedRunError(folder.path, total, request.signal_number or 2) from None
-    tally.samples += len(log.entries)
-    tally.seconds += sum(entry.seconds for entry in log.entries)
-    best = best_seen([entry.evaluation for entry in log.entries])
+    tally.samples += len(entries)
+    tally.seconds += sum(entry.seconds for entry in entries)
+    best = best_seen([entry.evaluation for entry in entries])
     decisions = dict(best.decisions)
     return Found(decisions, learner.flops.macs(decisions), learner.distribution.log_probability(decisions), "best seen")
 
 
 @torch.no_grad()
 def shared_accuracy(learner: StepLearner, decisions: Decisions, batches: Iterator[Batch]) -> float:
-    """The share of clips that an architecture gets right with the shared weights, BN by batch statistics."""
+    """The share of clips that an architecture gets right with the shared weights, BN by batch statistics.
+
+    Ranks read each batch together and share the batches out; together.
+    """
+    ranks = learner.ranks
     learner.supernet.eval()
     right = total = 0
-    for batch in batches:
+    for number, share in enumerate(batches):
+        batch = ranks.whole(share)
+        if number % ranks.size != ranks.rank:
+            continue
         moved = batch.to(learner.device)
         with autocast(learner.device, learner.settings.mixed_precision):
             scores_BN = learner.supernet(normalise(moved.clips_BCTHW), decisions, learner.step)
         right += int((scores_BN.argmax(1) == moved.labels_B).sum())
         total += len(moved.labels_B)
-    return right / total
+    told = ranks.gather([right, total])
+    return float(sum(right for right, _ in told) / sum(total for _, total in told))
+
+
+def _told(log: EvaluationLog | None, ranks: Ranks) -> list[Measured]:
+    """What rank 0's log holds, on every rank; together."""
+    own = [] if log is None else log.entries
+    told = ranks.first(
+        lambda: [
+            [dict(entry.evaluation.decisions), entry.evaluation.accuracy, entry.evaluation.macs, entry.seconds]
+            for entry in own
+        ]
+    )
+    return [Measured(Evaluation(decisions, accuracy, macs), seconds) for decisions, accuracy, macs, seconds in told]
 
 
 def _scoring(clips: SearchClips, settings: StepSettings) -> Iterator[Batch]:

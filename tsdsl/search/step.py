@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from tsdsl.data import Batch, VideoDataset
 from tsdsl.engine.checkpoint import CheckpointStore
 from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.metrics import MetricsLog
 from tsdsl.engine.progress import Progress, Task
+from tsdsl.engine.ranks import Ranks
 from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint
+from tsdsl.engine.training_data import named_clips
 from tsdsl.errors import FileError
 from tsdsl.files import write_text
 from tsdsl.search.clips import SearchClips, endless
-from tsdsl.search.learner import Scored, StepLearner, metrics
+from tsdsl.search.learner import NotFiniteError, Scored, StepLearner, metrics
 from tsdsl.search.settings import Cadence, StepSettings
 
 ALPHA_NAME = "alpha.jsonl"
@@ -112,13 +118,16 @@ def run_step(
 ) -> Tally:
     """Learn weights and alpha up to the last iteration, from the last checkpoint on if there is one.
 
+    All ranks call it together; each reads its share of a batch and gets all of it. Rank 0 writes.
+
     Raises:
         InterruptedRunError: a signal asked to stop; the checkpoint is written.
         RunError: the loss is not finite, or no clip is usable.
         FileError: something cannot be written, or every checkpoint is broken.
     """
+    ranks = learner.ranks
     store = CheckpointStore(folder.checkpoints)
-    checkpoint = store.latest()
+    checkpoint = latest_checkpoint(store, ranks)
     begin = 0
     tally = Tally()
     if checkpoint is not None:
@@ -131,15 +140,15 @@ def run_step(
     per_epoch = clips.training.iterations_per_epoch
     total = settings.step_epochs * per_epoch
     warmup = settings.warmup_epochs * per_epoch
-    alpha_log = AlphaLog(folder.path, None if checkpoint is None else begin)
-    alpha_log.write(learner, 0, 0, learner.probability_within())
     devices = [learner.device] if learner.device.type == "cuda" else []
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
         torch.random.fork_rng(devices=devices),
-        MetricsLog(folder.path, None if checkpoint is None else begin) as log,
+        _logs(folder.path, None if checkpoint is None else begin, ranks) as logs,
         progress.task(title, total, begin) as task,
     ):
+        if logs is not None:
+            logs.alpha.write(learner, 0, 0, learner.probability_within())
         training = request.stoppable(endless(clips.training, begin))
         validation = request.stoppable(endless(clips.validation, max(0, begin - warmup)))
         last_saved = begin
@@ -147,31 +156,64 @@ def run_step(
             started_s = time.monotonic()
             fraction = iteration / total
             try:
-                batch = next(training)
-                scoring_batch = next(validation) if learner.learns_alpha and iteration >= warmup else None
+                batch = ranks.whole(next(training))
+                scores_now = learner.learns_alpha and iteration >= warmup
+                scoring_batch = ranks.whole(next(validation)) if scores_now else None
             except StopRequestedError:
                 # What an unfinished iteration learned must not be saved; its batches come again.
                 if iteration > last_saved:
-                    store.save(learner.tensors(), vars(tally), iteration)
+                    save_checkpoint(store, ranks, learner.tensors(), vars(tally), iteration)
                 raise InterruptedRunError(folder.path, iteration, request.signal_number or 2) from None
-            trained = learner.update_weights(batch, iteration, fraction)
-            scored = None if scoring_batch is None else learner.update_alpha(scoring_batch, iteration)
+            with _naming_clips(batch, clips.training.dataset):
+                trained = learner.update_weights(batch, iteration, fraction)
+            scored = None
+            if scoring_batch is not None:
+                with _naming_clips(scoring_batch, clips.validation.dataset):
+                    scored = learner.update_alpha(scoring_batch, iteration)
             done = iteration + 1
             tally.samples += len(trained.weights_K) + (0 if scored is None else len(scored.weights_K))
             tally.seconds += time.monotonic() - started_s
             ends_epoch = done % per_epoch == 0
-            if done % cadence.log_iterations == 0 or ends_epoch:
+            if logs is not None and (done % cadence.log_iterations == 0 or ends_epoch):
                 values = metrics(trained, scored, learner, fraction)
                 if ends_epoch:
                     within = learner.probability_within()
-                    alpha_log.write(learner, done // per_epoch, done, within)
+                    logs.alpha.write(learner, done // per_epoch, done, within)
                     values |= {} if within is None else {"probability_within": within}
-                log.write(done, values)
+                logs.metrics.write(done, values)
             if done % cadence.checkpoint_iterations == 0 or done == total:
-                store.save(learner.tensors(), vars(tally), done)
+                save_checkpoint(store, ranks, learner.tensors(), vars(tally), done)
                 last_saved = done
             _show(task, trained, scored, learner, len(batch.labels_B), done / per_epoch, settings.step_epochs)
     return tally
+
+
+@dataclass(frozen=True)
+class _Logs:
+    """What a step's rank 0 writes besides checkpoints."""
+
+    alpha: AlphaLog
+    metrics: MetricsLog
+
+
+@contextmanager
+def _logs(folder: Path, resume_after: int | None, ranks: Ranks) -> Iterator[_Logs | None]:
+    """The logs, on rank 0 alone."""
+    with ExitStack() as stack:
+        if not ranks.is_first:
+            yield None
+        else:
+            alpha = AlphaLog(folder, resume_after)
+            yield _Logs(alpha, stack.enter_context(MetricsLog(folder, resume_after)))
+
+
+@contextmanager
+def _naming_clips(batch: Batch, dataset: VideoDataset) -> Iterator[None]:
+    """Within it, a loss that is no number names the batch's clips."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise error.on(named_clips(batch, dataset)) from None
 
 
 def _show(
