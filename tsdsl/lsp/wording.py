@@ -48,7 +48,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "model": {
             "size": "side of the input in pixels",
-            "depth": "factor on the repeats of groups that repeat",
+            "frames": "frames of the stream that sees most; the others keep their share",
+            "depth": "factor on the repeats that are written",
             "width": "factor on the channels",
             "without": "selectors of parts that are left out",
         },
