@@ -95,7 +95,8 @@ def test_rotation_turns_the_right_way(tmp_path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         picture = np.zeros((48, 64, 3), np.uint8)
         picture[:24, :32] = 255
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     content = bytearray(path.read_bytes())
     matrix_at = content.index(b"tkhd") + 4 + 40

@@ -53,7 +53,8 @@ def test_a_rotated_video_is_stored_upright_in_its_colours(tmp_path: Path) -> Non
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         picture_HWC = np.zeros((48, 64, 3), np.uint8)
         picture_HWC[:24, :32] = (255, 0, 0)
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_HWC, format="rgb24")))
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_HWC, format="rgb24")))
         container.mux(stream.encode(None))
     content = bytearray(source.read_bytes())
     matrix_at = content.index(b"tkhd") + 4 + 40

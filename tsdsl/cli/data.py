@@ -183,6 +183,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
                 "clips": len(dataset.records),
                 "clips_per_class": list(dataset.clips_per_class),
                 "missing": list(dataset.missing),
+                "moved_from": dataset.moved_from,
             }
             for dataset in found.splits
         },
@@ -209,6 +210,12 @@ def _print_index(found: DatasetIndex) -> None:
     console = Console()
     console.print(table)
     for dataset in found.splits:
+        if dataset.moved_from is not None:
+            console.print(
+                f"the list of {dataset.split} names files below {dataset.moved_from}; read below {found.root} instead",
+                markup=False,
+                highlight=False,
+            )
         for name in dataset.missing[:10]:
             console.print(f"missing in {dataset.split}: {name}", markup=False, highlight=False)
         if len(dataset.missing) > 10:

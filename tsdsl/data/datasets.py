@@ -64,11 +64,12 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
     chosen = _checked_kind(kind) or detected
     description = read_description(root)
     missing: list[str] = []
+    moved_from: str | None = None
     records: list[ClipRecord]
     if chosen == "something-something-v2":
         records, class_names, missing = read_something(root, split)
     elif chosen == "kinetics-list":
-        records, class_names, missing = read_list(root, split)
+        records, class_names, missing, moved_from = read_list(root, split)
     elif chosen == "kinetics-csv":
         records, class_names, missing = read_official(root, split)
     else:
@@ -98,6 +99,7 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
         flip_allowed=flip_allowed,
         recommended=recommended,
         missing=tuple(missing),
+        moved_from=moved_from,
     )
 
 

@@ -152,6 +152,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise ClipError(path, "it has no video stream")
+            if all(video.disposition & av.stream.Disposition.attached_pic for video in container.streams.video):
+                raise ClipError(path, "it has no video stream, only a cover picture")
             stream = container.streams.video[0]
             # Data set workers are processes already; threads inside a decoder gain nothing beside them.
             stream.codec_context.thread_count = 1

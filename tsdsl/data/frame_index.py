@@ -81,6 +81,8 @@ def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
     times = listed or [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
     if not times:
         raise ClipError(path, "it has no video frames")
+    if len(times) == 1:
+        raise ClipError(path, "it is a still image: it has one frame")
     declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
     if container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES or None in times:
         if declared_fps <= 0:

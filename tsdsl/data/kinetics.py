@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.files import SPLIT_NAMES, read_text, split_spellings, videos_below
+from tsdsl.data.files import SPLIT_NAMES, FileListing, read_text, split_spellings, videos_below
+from tsdsl.data.moved_root import find_moved_root
 from tsdsl.data.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -16,7 +18,7 @@ LIST_SUFFIXES = (".csv", ".txt", ".list")
 CLASS_LIST_NAMES = ("classes.txt", "class_names.txt")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedClip:
     """A line of a `path label` list."""
 
@@ -82,31 +84,72 @@ def _parse_line(line: str, number: int) -> ListedClip | None:
     return None
 
 
-def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
-    """(records, class names, missing) of a `path label` list.
+def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
+    """(records, class names, missing, the root that the list's absolute paths had) of a `path label` list.
 
     Names come from `classes.txt` (one a line), else from the clips' folders where each label has one, else
-    they are the labels. FileError for a label that `classes.txt` lacks, and for a folder that two lists
-    label differently.
+    they are the labels. FileError for a label that `classes.txt` lacks, for a folder that two lists label
+    differently, and for a clip that has two labels. Absolute paths that lead nowhere are read below `root`
+    where they fit; see `moved_root.py`.
     """
     chosen = list_of_split(root, split)
     parsed = {path: parse_list(path) for path in find_lists(root).values() if not is_official(path)}
     num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
     class_names = _listed_class_names(root, parsed, num_classes)
-    folders = [root, root / "videos", *(root / name for name in split_spellings(split))]
+    listing = FileListing()
+    places = _Places(root, split, listing)
+    moved = find_moved_root(root, [clip.path for clip in parsed[chosen]], listing)
     records, missing = [], []
+    used_moved = False
     for clip in parsed[chosen]:
         if clip.label >= len(class_names):
             raise FileError(
                 f"{chosen}:{clip.line}: label {clip.label} is out of range of {len(class_names)} classes",
                 help="labels count from 0; add the class to classes.txt or correct the list",
             )
-        found = next((folder / clip.path for folder in folders if (folder / clip.path).is_file()), None)
+        found = places.found(clip.path)
+        if found is None and moved is not None:
+            found = moved.found(clip.path, listing)
+            used_moved = used_moved or found is not None
         if found is None:
             missing.append(clip.path)
         else:
-            records.append(ClipRecord(found, clip.label))
-    return records, class_names, missing
+            records.append(ClipRecord(Path(found), clip.label))
+    _refuse_two_labels(root, parsed, listing)
+    return records, class_names, missing, moved.old if moved is not None and used_moved else None
+
+
+class _Places:
+    """Where the paths of a split's list may lead: below the folder itself, its videos/ or the split's own folder."""
+
+    def __init__(self, root: Path, split: str, listing: FileListing) -> None:
+        self._listing = listing
+        # Strings: joining paths a million times by pathlib takes longer than everything else together.
+        self._folders = [os.path.join(root, folder, "") for folder in ("", "videos", *split_spellings(split))]  # noqa: PTH118
+
+    def found(self, path: str) -> str | None:
+        """The file that a path means; None where there is none."""
+        candidates = (path,) if path.startswith("/") else (folder + path for folder in self._folders)
+        return next((candidate for candidate in candidates if self._listing.has(candidate)), None)
+
+
+def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], listing: FileListing) -> None:
+    """Refuses a clip with two labels, in one list or in two that mean the same file."""
+    places = {path: _Places(root, split, listing) for split, path in find_lists(root).items()}
+    labels: dict[str, int] = {}
+    for path, clips in parsed.items():
+        for clip in clips:
+            if labels.setdefault(clip.path, clip.label) == clip.label:
+                continue
+            where, before = next((p, c) for p, found in parsed.items() for c in found if c.path == clip.path)
+            if where != path and places[where].found(clip.path) != places[path].found(clip.path):
+                # Two splits may each have a folder of their own with a file of this name.
+                continue
+            raise FileError(
+                f"{clip.path}: has label {before.label} in {where}:{before.line} "
+                f"and {clip.label} in {path}:{clip.line}",
+                help="correct one of the two lines",
+            )
 
 
 def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
@@ -119,8 +162,9 @@ def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_cl
     for path, clips in parsed.items():
         in_this_list: dict[str, set[int]] = defaultdict(set)
         for clip in clips:
-            in_this_list[Path(clip.path).parent.name].add(clip.label)
-            folders_of_label[clip.label].add(Path(clip.path).parent.name)
+            folder = clip.path.rpartition("/")[0].rpartition("/")[2]
+            in_this_list[folder].add(clip.label)
+            folders_of_label[clip.label].add(folder)
         if all(len(labels) == 1 for labels in in_this_list.values()):
             for folder, labels in in_this_list.items():
                 labels_of_folder[folder][next(iter(labels))] = path
@@ -154,6 +198,7 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
     """
     chosen = list_of_split(root, split)
     rows = {path: list(_rows(path)) for path in find_lists(root).values() if is_official(path)}
+    _refuse_two_classes(rows)
     class_names = sorted({row["label"] for found in rows.values() for row in found if row.get("label")})
     labels = {name: label for label, name in enumerate(class_names)}
     videos = {path.stem: path for path in videos_below(root)}
@@ -178,6 +223,21 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
         else:
             missing.append(cut_name)
     return records, class_names, missing
+
+
+def _refuse_two_classes(rows: Mapping[Path, Sequence[Mapping[str, str]]]) -> None:
+    first: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for path, found in rows.items():
+        for number, row in enumerate(found, start=2):
+            if not row.get("label"):
+                continue
+            clip = (row.get("youtube_id", ""), row.get("time_start", ""), row.get("time_end", ""))
+            label, where = first.setdefault(clip, (row["label"], f"{path}:{number}"))
+            if label != row["label"]:
+                raise FileError(
+                    f"{clip[0]}: is {label!r} in {where} and {row['label']!r} in {path}:{number}",
+                    help="correct one of the two lines",
+                )
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -14,7 +14,7 @@ from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClipRecord:
     """A video file, its class, and the part that shows it (None: from the beginning, to the end)."""
 
@@ -37,6 +37,8 @@ class VideoDataset:
     recommended: ClipSettings = field(default_factory=ClipSettings)
     missing: tuple[str, ...] = ()
     """Clips that the lists name and the folder lacks, as the list names them."""
+    moved_from: str | None = None
+    """The folder below which the list names its files, where they are read below `root` instead."""
 
     @property
     def num_classes(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tsdsl.data.files import is_video, read_json, split_spellings
+from tsdsl.data.files import SPLIT_NAMES, is_video, read_json, split_spellings
 from tsdsl.data.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -53,6 +53,7 @@ def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str],
     entries = read_json(list_path)
     if not isinstance(entries, list):
         raise FileError(f"{list_path}: is not a list of clips", help="download the file again")
+    _refuse_two_templates(root)
     records, missing = [], []
     for number, entry in enumerate(entries):
         identifier, template = _read_entry(list_path, number, entry)
@@ -66,6 +67,23 @@ def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str],
         else:
             missing.append(identifier)
     return records, class_names, missing
+
+
+def _refuse_two_templates(root: Path) -> None:
+    """Refuses a clip to which two entries, of one list or of two, give different templates."""
+    first: dict[str, tuple[str, Path]] = {}
+    for path in filter(None, (find_list(root, split) for split in SPLIT_NAMES)):
+        entries = read_json(path)
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict) or "id" not in entry or "template" not in entry:
+                continue
+            template = _without_brackets(str(entry["template"]))
+            before, where = first.setdefault(str(entry["id"]), (template, path))
+            if before != template:
+                raise FileError(
+                    f"clip {entry['id']}: is {before!r} in {where} and {template!r} in {path}",
+                    help="take all lists from the same release",
+                )
 
 
 def _read_labels(path: Path) -> dict[str, int]:
