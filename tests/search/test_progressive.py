@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -302,3 +303,19 @@ def test_one_sample_and_a_missing_data_set_are_refused(tiny: Space, clips: Path,
         searched(tiny, clips, tmp_path / "run", 1, SETTINGS.model_copy(update={"samples": 1}))
     with pytest.raises(UsageError, match="no data set is given"):
         search(tiny, step=1, run=tmp_path / "run", device="cpu")
+
+
+def test_a_search_goes_on_where_its_data_set_was_moved_to(tiny: Space, clips: Path, tmp_path: Path) -> None:
+    before, after, other = tmp_path / "before", tmp_path / "after", tmp_path / "other"
+    shutil.copytree(clips, before)
+    searched(tiny, before, tmp_path / "run", 1)
+    shutil.copytree(before, after)
+    with pytest.raises(UsageError, match=r"data is .*after, was .*before"):
+        searched(tiny, after, tmp_path / "run", 2)
+    shutil.rmtree(before)
+    shutil.copytree(after, other)
+    next((other / "train").rglob("*.mp4")).unlink()
+    with pytest.raises(UsageError, match="does not hold the training clips"):
+        searched(tiny, other, tmp_path / "run", 2)
+    searched(tiny, after, tmp_path / "run", 2)
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["settings"]["data"] == str(after)

@@ -79,7 +79,7 @@ class RunDirectory:
             UsageError: the folder's run is of another kind or has other settings; every one is named.
         """
         if not self.settings.exists():
-            write_json(self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")})
+            self.replace_settings(kind, settings)
             return False
         recorded = dict(_flattened(self._recorded(kind)))
         given = dict(_flattened(settings.model_dump(mode="json")))
@@ -94,6 +94,10 @@ class RunDirectory:
                 help="give the same settings to go on with it, or another run folder to start a new one",
             )
         return True
+
+    def replace_settings(self, kind: str, settings: BaseModel) -> None:
+        """Write the settings in place of those that are there."""
+        write_json(self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")})
 
     def read_settings(self, kind: str, settings_class: type[Settings]) -> Settings:
         """The settings of the run in the folder.

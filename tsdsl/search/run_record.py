@@ -8,6 +8,7 @@ RUN/joint/          the one-step search over the whole space
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from tsdsl.data import open_dataset
@@ -22,11 +23,15 @@ SPACE_NAME = "space.json"
 
 
 class RunRecord(Frozen):
-    """What all steps of a run have in common; `data` is the absolute path of the data set."""
+    """What all steps of a run have in common.
+
+    `data` is the absolute path of the data set; `clips` is a hash of its training clips' names below it and labels.
+    """
 
     space: str
     fingerprint: str
     data: str
+    clips: str
 
 
 def step_directory(run: Path, step: int | None) -> RunDirectory:
@@ -83,8 +88,9 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
                 help="give --data DIR; `tsdsl data demo DIR` writes a small one",
             )
         # Before it is recorded: a mistyped path must not stick to the run.
-        open_dataset(data, "train")
-        record = RunRecord(space=space.name, fingerprint=space.fingerprint, data=str(data.absolute()))
+        record = RunRecord(
+            space=space.name, fingerprint=space.fingerprint, data=str(data.absolute()), clips=_clips_hash(data)
+        )
         # First of all files, for it marks the folder as a run to the command that resumes.
         directory.record_settings(RUN_KIND, record)
         write_json(directory.path / SPACE_NAME, space.model_dump(mode="json"))
@@ -97,13 +103,37 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
             help="choose another --run folder, or restore the space",
         )
     if data is not None and str(data.absolute()) != record.data:
+        record = _moved(directory, record, data)
+    if not (directory.path / SPACE_NAME).exists():
+        write_json(directory.path / SPACE_NAME, space.model_dump(mode="json"))
+    return Path(record.data)
+
+
+def _moved(directory: RunDirectory, record: RunRecord, data: Path) -> RunRecord:
+    """The record with the folder to which its data set has moved."""
+    if Path(record.data).exists():
         raise UsageError(
             f"{directory.path}: data is {data.absolute()}, was {record.data}",
             help="leave --data out to go on with the recorded one, or choose another --run folder",
         )
-    if not (directory.path / SPACE_NAME).exists():
-        write_json(directory.path / SPACE_NAME, space.model_dump(mode="json"))
-    return Path(record.data)
+    if _clips_hash(data) != record.clips:
+        raise UsageError(
+            f"{directory.path}: {data.absolute()} does not hold the training clips that {record.data} held",
+            help="give the folder to which that data set was moved, or choose another --run folder",
+        )
+    moved = record.model_copy(update={"data": str(data.absolute())})
+    directory.replace_settings(RUN_KIND, moved)
+    return moved
+
+
+def _clips_hash(data: Path) -> str:
+    """A hash of the training clips: their paths below the data set's folder, parts and labels."""
+    root = str(data.absolute()) + "/"
+    digest = hashlib.sha256()
+    for clip in open_dataset(data, "train").records:
+        name = str(clip.path.absolute()).removeprefix(root)
+        digest.update(f"{name}\t{clip.start_s}\t{clip.end_s}\t{clip.label}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def refuse_changes(folder: RunDirectory, settings: SearchSettings | None, target_macs: int | None) -> None:
