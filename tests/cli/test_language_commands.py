@@ -185,6 +185,17 @@ def test_render_draws_spaces_and_architectures(folder: Path, suffix: str, capsys
     assert (folder / f"a.{suffix}").read_bytes().startswith(heads[suffix])
 
 
+def test_a_space_without_decisions_is_drawn_as_one_of_its_models(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["render", "std:x3d", "--model", "M"]) == 0
+    assert "x3d: 4.732 GFLOPs at 224 px" in (folder / "x3d-M.svg").read_text()
+    assert run(["render", "std:x3d", "--view", "figure", "--model", "XS", "-o", "x.svg"]) == 0
+    assert "4 frames" in (folder / "x.svg").read_text()
+    assert run(["render", TINY, "--model", "L"]) == 2
+    assert "give an architecture" in capsys.readouterr().err
+
+
 def test_render_refuses_what_it_cannot_write(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["render", TINY, "-o", "space.gif"]) == 2
     assert "png" in capsys.readouterr().err

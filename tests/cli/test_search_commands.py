@@ -301,5 +301,9 @@ def test_pictures_of_an_architecture_and_of_what_differs_from_another(
     capsys.readouterr()
     assert run(["render", "micro.tsspace", "--view", "figure"]) == 2
     assert "a figure shows one architecture" in capsys.readouterr().err
+    for detail in ("stage", "block"):
+        assert run(["render", "1.json", "--in", "micro.tsspace", "--detail", detail, "-o", f"{detail}.svg"]) == 0
+    assert "1 group, 1 block" in (folder / "stage.svg").read_text()
+    assert "group 1, block 1" in (folder / "block.svg").read_text()
     assert run(["render", "1.json", "--in", "micro.tsspace", "--against", "2.json"]) == 2
     assert "--against has no effect" in capsys.readouterr().err

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import pytest
 
 import tsdsl
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.terms import CostTable
 from tsdsl.render.chart import Line, line_chart, line_figure, ticks
-from tsdsl.render.graph import architecture_dot, draw_architecture, draw_space, space_dot
+from tsdsl.render.graph import DARKEST, draw_architecture, draw_graph, draw_space, graph_lines, line_dot
+from tsdsl.render.graph_parts import Detail, architecture_graph, mega, space_graph
+from tsdsl.render.rasterise import svg_to_png
 from tsdsl.render.report import Section, bars, drawing, paragraph, report_html, table
+from tsdsl.render.theme import DARK, LIGHT, Theme, contrast, mixed
 
 HOSTILE = "<b>\"quoted\" & 'single' \\ é 漢字 " + "x" * 200
 
@@ -24,28 +30,103 @@ def test_the_picture_of_a_space_shows_every_group_slot_and_size(tiny: tsdsl.Spac
     assert sum(text.startswith(("conv3d", "mbconv3d")) for text in shown) == sum(
         len(stream.groups) for stream in tiny.streams
     )
-    assert sum("time-to-channel" in text for text in shown) == len(tiny.fusions)
+    assert shown.count("time-to-channel") == len(tiny.fusions)
+    assert shown.count("attention: none | glore") == len(tiny.attentions)
     assert any(f"{tiny.cardinality:,}" in text for text in shown)
 
 
 def test_the_picture_of_an_architecture_leaves_out_what_is_absent(tiny: tsdsl.Space) -> None:
     first = next(tiny.sample(seed=0, step=1))
-    dot = architecture_dot(tiny, first)
-    assert "dense" not in dot
-    assert "sparse.stage1.group1" in dot
+    graph = architecture_graph(tiny, first)
+    assert list(graph.frames) == ["sparse"]
+    assert {part.stream for part in graph.parts} == {"sparse"}
     whole = next(tiny.sample(seed=2))
     shown = texts(draw_architecture(tiny, whole))
     drawn = sum(text in ("conv", "sample", "time-to-channel") for text in shown)
     assert drawn == sum(value not in ("none",) for path, value in whole.decisions.items() if path.startswith("fusion"))
 
 
-def test_pictures_are_the_same_each_time(tiny: tsdsl.Space) -> None:
+def test_shares_of_the_cost_add_up(tiny: tsdsl.Space) -> None:
+    for graph in (space_graph(tiny, Detail.stage), architecture_graph(tiny, next(tiny.sample()), detail=Detail.stage)):
+        # What is missing is head and fusion.
+        assert 0.95 < sum(part.share for part in graph.parts) < 1
+    blocks, groups = (space_graph(tiny, detail) for detail in (Detail.block, Detail.group))
+    assert sum(part.share for part in blocks.parts) == pytest.approx(sum(part.share for part in groups.parts))
+
+
+def test_the_range_of_a_stage_is_that_of_its_groups_together(auto_tsnet: tsdsl.Space) -> None:
+    table = CostTable(Blueprint(auto_tsnet))
+    nodes = [node for node in table.network.nodes if node.name.startswith("sparse.stage1.group")]
+    low, high = table.bounds_of(nodes)
+    least, most = zip(*(table.node_bounds(node) for node in nodes), strict=True)
+    assert sum(least) <= low < high <= sum(most)
+    (stage,) = [p for p in space_graph(auto_tsnet, Detail.stage).parts if p.name == "sparse.stage1"]
+    assert any(f"{mega(low)}..{mega(high)} M" in line for line in stage.lines)
+
+
+@pytest.mark.parametrize("detail", list(Detail))
+def test_every_detail_has_its_nodes(tiny: tsdsl.Space, detail: Detail) -> None:
+    found = next(tiny.sample(seed=2))
+    model_l = Blueprint(tiny, scale=next(model for model in tiny.models if model.name == "L"))
+    graph = architecture_graph(tiny, found, model_l, detail)
+    network = model_l.network(found.decisions)
+    groups = [node for node in network.nodes if node.kind == "group"]
+    expected = {
+        Detail.stage: len({node.name.rsplit(".", 1)[0] for node in groups}),
+        Detail.group: len(groups),
+        Detail.block: sum(len(node.blocks) for node in groups),
+    }
+    assert len(graph.parts) == expected[detail]
+    assert ElementTree.fromstring(draw_graph(graph, DARK)) is not None
+
+
+def test_a_fusion_leaves_the_source_and_arrives_at_the_next_group(tiny: tsdsl.Space) -> None:
+    graph = space_graph(tiny)
+    (line,) = graph_lines(graph)
+    dot = line_dot(graph, line)
+    assert '"fusion.stage1.group1" -> "dense.stage1.group1" [dir=back' in dot
+    assert '"fusion.stage1.group1" -> "sparse.stage2.group1"' in dot
+
+
+def test_a_long_space_goes_on_in_lines_that_say_so(auto_tsnet: tsdsl.Space) -> None:
+    graph = space_graph(auto_tsnet)
+    lines = graph_lines(graph)
+    assert [len(line.columns) for line in lines] == [10, 3]
+    assert [column for line in lines for column in line.columns] == sorted({part.column for part in graph.parts})
+    shown = texts(draw_graph(graph))
+    assert shown.count("continues") == shown.count("continued") == 2
+    assert shown.count("head") == 1
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_text_on_the_darkest_node_can_be_read(theme: Theme) -> None:
+    for number in range(4):
+        assert contrast(theme.text, mixed(theme.tint(number), theme.line(number), DARKEST)) >= 4.5
+
+
+def test_pictures_are_the_same_each_time_and_have_no_ids(tiny: tsdsl.Space) -> None:
     assert draw_space(tiny) == draw_space(tiny)
+    assert " id=" not in draw_space(tiny)
 
 
-def test_hostile_names_break_nothing(tiny: tsdsl.Space) -> None:
-    assert ElementTree.fromstring(draw_space(tiny.model_copy(update={"name": HOSTILE}))) is not None
-    assert space_dot(tiny.model_copy(update={"name": HOSTILE})).count("digraph") == 1
+def hostile_space(space: tsdsl.Space) -> tsdsl.Space:
+    """A space whose name, and whose stream's name wherever it stands, are hostile."""
+    text = space.model_dump_json(exclude={"name"})
+    renamed = json.loads(text.replace('"dense', json.dumps(HOSTILE)[:-1]))
+    return tsdsl.Space.model_validate({**renamed, "name": HOSTILE})
+
+
+@pytest.mark.parametrize("detail", list(Detail))
+def test_hostile_names_break_no_graph(tiny: tsdsl.Space, detail: Detail) -> None:
+    space = hostile_space(tiny)
+    svg = draw_space(space, detail)
+    assert sum(text.endswith("frames") for text in texts(svg)) == 2
+    assert not any("x" * 100 in text for text in texts(svg))
+    assert svg_to_png(svg).startswith(b"\x89PNG")
+    assert ElementTree.fromstring(draw_architecture(space, next(space.sample()), detail=detail)) is not None
+
+
+def test_hostile_names_break_no_chart() -> None:
     svg = line_chart(HOSTILE, [Line(HOSTILE, [(0, 1), (1, 2)]), Line("b", [(0, 2)])], HOSTILE, HOSTILE)
     assert ElementTree.fromstring(svg).get("aria-label", "").startswith(HOSTILE)
     assert all(len(text) < 80 for text in texts(svg))

@@ -36,6 +36,11 @@ class CostDistribution:
         """The largest cost of any architecture."""
         return self.edges[-1]
 
+    @property
+    def is_spread(self) -> bool:
+        """Whether architectures differ in cost."""
+        return self.least < self.most
+
 
 def cost_distribution(
     table: CostTable, intervals: int = INTERVALS, quantity: Quantity = "macs", bins: int = BINS

@@ -108,10 +108,14 @@ class CostTable:
         decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
         return Bound(int(best.value), canonical(space, decisions, self.step))
 
+    def bounds_of(self, nodes: Sequence[Node]) -> tuple[int, int]:
+        """The smallest and largest multiply-adds of some nodes together."""
+        factors = [at(f, self.standing) for f in merged([macs for node in nodes for macs in node_macs(node)])]
+        return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
+
     def node_bounds(self, node: Node) -> tuple[int, int]:
         """The smallest and largest multiply-adds of one node."""
-        factors = [at(f, self.standing) for f in merged(list(node_macs(node)))]
-        return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
+        return self.bounds_of([node])
 
 
 def merged(counts: Sequence[Count]) -> list[Varying]:

@@ -14,6 +14,7 @@ from tsdsl.errors import UsageError
 if TYPE_CHECKING:
     from tsdsl.cli.locate import LocatedSpace
     from tsdsl.render.found import FoundModel
+    from tsdsl.render.graph_parts import Detail
     from tsdsl.render.theme import Theme
 
 
@@ -33,6 +34,14 @@ class ThemeChoice(StrEnum):
     dark = "dark"
 
 
+class DetailChoice(StrEnum):
+    """What a node of a graph is."""
+
+    stage = "stage"
+    group = "group"
+    block = "block"
+
+
 def render(
     what: Annotated[
         str | None,
@@ -41,6 +50,10 @@ def render(
     view: Annotated[View, typer.Option("--view", help="What is drawn.")] = View.graph,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File ending in .svg, .png or .pdf.", show_default=False)
+    ] = None,
+    detail: Annotated[
+        DetailChoice | None,
+        typer.Option("--detail", help="graph: what a node is: stage, group or block.", show_default="group"),
     ] = None,
     theme: Annotated[ThemeChoice, typer.Option("--theme", help="Light or dark.")] = ThemeChoice.light,
     against: Annotated[
@@ -67,9 +80,11 @@ def render(
     epoch. landscape: accuracy against multiply-adds, before the distribution of cost over the whole space.
     """
     from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of
+    from tsdsl.render.graph_parts import Detail
     from tsdsl.render.theme import THEMES
 
     for option, value, own in (
+        ("--detail", detail, (View.graph,)),
         ("--against", against, (View.figure,)),
         ("--step", step, (View.alpha,)),
         ("--epoch", epoch, (View.alpha,)),
@@ -85,10 +100,18 @@ def render(
     elif view is View.landscape:
         draw_landscape_of(what, space, model, in_space, output, colours)
     else:
-        _graph(what, output, model, space, in_space)
+        _graph(what, output, colours, Detail(detail or Detail.group), model, space, in_space)
 
 
-def _graph(what: str | None, output: Path | None, model: str | None, space: str | None, in_space: str | None) -> None:
+def _graph(
+    what: str | None,
+    output: Path | None,
+    theme: Theme,
+    detail: Detail,
+    model: str | None,
+    space: str | None,
+    in_space: str | None,
+) -> None:
     from tsdsl.analysis.network import UNSCALED, Blueprint
     from tsdsl.cli.locate import BUILD, find_scale, find_space, is_architecture, only_architecture
     from tsdsl.cli.search import RUNS
@@ -96,7 +119,7 @@ def _graph(what: str | None, output: Path | None, model: str | None, space: str 
 
     if what is not None and is_architecture(Path(what)):
         path = Path(what)
-        _draw_architecture(path, output or _beside(path, ""), model, in_space)
+        _draw_architecture(path, output or _beside(path, ""), theme, detail, model, in_space)
         return
     found = find_space(what, space)
     name = found.space.name
@@ -104,26 +127,29 @@ def _graph(what: str | None, output: Path | None, model: str | None, space: str 
         architecture, _ = only_architecture(found)
         picture = output or Path(f"{name}-{model}.svg")
         scaled = Blueprint(found.space, scale=find_scale(found.space, model) or UNSCALED)
-        write_picture(draw_architecture(found.space, architecture, scaled), picture)
+        write_picture(draw_architecture(found.space, architecture, scaled, detail, theme), picture)
         note(f"wrote {picture}: {name} as model {model}")
         return
     is_compiled = what is None or (Path(what) / "report.json").is_file()
     picture = output or (BUILD / name / "space.svg" if is_compiled else Path(f"{name}.svg"))
-    write_picture(draw_space(found.space), picture)
+    write_picture(draw_space(found.space, detail, theme), picture)
     note(f"wrote {picture}: the space {name}")
     run = RUNS / name
     if what is None and output is None and any(run.glob("step*/architecture.json")):
-        _draw_architecture(run, run / "architecture.svg", None, in_space)
+        _draw_architecture(run, run / "architecture.svg", theme, detail, None, in_space)
 
 
-def _draw_architecture(path: Path, output: Path, model: str | None, in_space: str | None) -> None:
+def _draw_architecture(
+    path: Path, output: Path, theme: Theme, detail: Detail, model: str | None, in_space: str | None
+) -> None:
     from tsdsl.analysis.network import UNSCALED, Blueprint
     from tsdsl.cli.locate import find_architecture, find_scale
     from tsdsl.render import draw_architecture, write_picture
 
     architecture, located = find_architecture(path, in_space)
     scale = find_scale(located.space, model) or UNSCALED
-    write_picture(draw_architecture(located.space, architecture, Blueprint(located.space, scale=scale)), output)
+    blueprint = Blueprint(located.space, scale=scale)
+    write_picture(draw_architecture(located.space, architecture, blueprint, detail, theme), output)
     found_by = f"as step {architecture.step} left it" if architecture.step is not None else "complete"
     note(f"wrote {output}: an architecture of {located.space.name}, {found_by}")
 
@@ -168,10 +194,9 @@ def _found(
         UsageError: a space with decisions was given, or none of it was found yet.
     """
     from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale, find_space, is_architecture
+    from tsdsl.cli.locate import find_architecture, find_scale, find_space, is_architecture, only_architecture
     from tsdsl.cli.search import RUNS
     from tsdsl.render.found import found_model
-    from tsdsl.space.architecture import Architecture
 
     path = Path(what) if what is not None and is_architecture(Path(what)) else None
     if path is None:
@@ -187,8 +212,7 @@ def _found(
     if path is not None:
         architecture, located = find_architecture(path, in_space)
     else:
-        name, fingerprint = located.space.name, located.space.fingerprint
-        architecture = Architecture(space=name, fingerprint=fingerprint, decisions={})
+        architecture, _ = only_architecture(located)
     scale = find_scale(located.space, model) or UNSCALED
     return found_model(Blueprint(located.space, scale=scale), architecture), located, path
 

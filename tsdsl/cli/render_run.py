@@ -12,7 +12,7 @@ from tsdsl.errors import FileError, UsageError
 if TYPE_CHECKING:
     from tsdsl.render.landscape import CostMark, ModelPoint
     from tsdsl.render.theme import Theme
-    from tsdsl.space.model import Space
+    from tsdsl.space.model import Scale, Space
 
 QUICKSTART = "quickstart.json"
 PAPER_CLASSES = 400
@@ -92,6 +92,8 @@ def draw_landscape_of(
     if all(number == PAPER_CLASSES for number in (space.classes, *(point.num_classes for point in points))):
         points += PAPER_MODELS
     marks = [CostMark(f"step {s.index}", s.target_macs) for s in space.steps if s.target_macs is not None]
+    if not space.decisions:
+        models = [_one_model(space, scale) for scale in (space.models if model is None else ())] or models
     title = f"{space.name}: accuracy against cost" if points else f"{space.name}: its architectures by cost"
     distribution = cost_distribution(CostTable(blueprint))
     drawn = draw_landscape(title, distribution, points, [*marks, *models], theme)
@@ -115,6 +117,17 @@ def _unmeasured(path: Path, model: str | None, in_space: str | None) -> tuple[Sp
     scale = find_scale(located.space, model) or UNSCALED
     found = found_model(Blueprint(located.space, scale=scale), architecture)
     return located.space, [CostMark(path.stem, found.macs, is_target=False)]
+
+
+def _one_model(space: Space, scale: Scale) -> CostMark:
+    """The cost of a space's one architecture as one of its models."""
+    from tsdsl.analysis.network import Blueprint
+    from tsdsl.cli.locate import LocatedSpace, only_architecture
+    from tsdsl.render.found import found_model
+    from tsdsl.render.landscape import CostMark
+
+    only, _ = only_architecture(LocatedSpace(space, space.name))
+    return CostMark(f"{space.name} {scale.name}", found_model(Blueprint(space, scale=scale), only).macs, False)
 
 
 def measured(run: Path, space: Space) -> list[ModelPoint]:

@@ -186,7 +186,7 @@ def draw_box(box: Box, left: float, middle: float, width: float, height: float, 
     hint = f"<title>{svg.xml(spoken_box(box))}</title>"
     parts = [
         f"<g>{hint}",
-        svg.rect(left, top, width, height, fill_of(box.kernel), theme.text, radius=2),
+        svg.rect(left, top, width, height, fill_of(box.kernel, theme), theme.text, radius=2),
         texture(left, top, width, height, box.kernel[0] if box.kernel else 1),
         "</g>",
     ]
@@ -198,9 +198,9 @@ def draw_box(box: Box, left: float, middle: float, width: float, height: float, 
     return [part for part in parts if part]
 
 
-def fill_of(kernel: tuple[int, int, int] | None) -> str:
+def fill_of(kernel: tuple[int, int, int] | None, theme: Theme) -> str:
     """The colour of a spatial kernel."""
-    return KERNEL_FILLS.get(kernel[1] if kernel else 1, OTHER_KERNEL_FILL)
+    return KERNEL_FILLS.get(kernel[1], OTHER_KERNEL_FILL) if kernel else theme.neutral
 
 
 def texture(left: float, top: float, width: float, height: float, kernel_frames: int) -> str:
@@ -282,6 +282,8 @@ def draw_legend(models: Sequence[FoundModel], layout: Layout, theme: Theme) -> t
         entries.append(
             (svg.rect(0, -11, 22, 14, KERNEL_FILLS.get(k, OTHER_KERNEL_FILL), theme.text, radius=2), f"k {k} x {k}")
         )
+    if any(box.kernel is None for box in boxes):
+        entries.append((svg.rect(0, -11, 22, 14, theme.neutral, theme.text, radius=2), "no convolution"))
     for t in times:
         entries.append(
             (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tsdsl.analysis.cost import node_cost, plain
-from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.cost import node_cost, node_layers, plain
+from tsdsl.analysis.network import Blueprint, Node
 from tsdsl.analysis.reading import concrete_reading
+from tsdsl.operators.layers import Convolution
 from tsdsl.operators.registry import BLOCKS
-from tsdsl.operators.schema import Setting
 from tsdsl.operators.varying import fixed
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
@@ -93,7 +93,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
             group = groups[node.name]
             settings = reading.settings(BLOCKS[group.operator].attributes, group.attributes).values
             shape = (fixed(node.shape.channels), node.shape.frames, node.shape.height, node.shape.width)
-            expansion = settings.get("expansion", settings.get("ratio"))
+            expansion = settings.get("expansion")
             boxes.append(
                 Box(
                     path=node.name,
@@ -101,7 +101,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
                     place=(group.stage, group.index),
                     operator=group.operator,
                     num_blocks=len(node.blocks),
-                    kernel=kernel_of(settings),
+                    kernel=kernel_of(node),
                     expansion=float(expansion) if isinstance(expansion, int | float) else None,
                     shape=shape,
                     macs=costs[node.name][0],
@@ -124,14 +124,17 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
     )
 
 
-def kernel_of(settings: Mapping[str, Setting]) -> tuple[int, int, int] | None:
-    """The kernel of a group as (t, h, w), from `kernel` or from `t` and `k`; None where it has none."""
-    kernel = settings.get("kernel", (settings.get("t"), settings.get("k"), settings.get("k")))
-    if isinstance(kernel, tuple) and len(kernel) == 3:
-        t, h, w = kernel
-        if isinstance(t, int) and isinstance(h, int) and isinstance(w, int):
-            return t, h, w
-    return None
+def kernel_of(node: Node) -> tuple[int, int, int] | None:
+    """The largest kernel of a group's first block as (t, h, w), each side by itself; None without convolutions."""
+    kernels = [
+        tuple(fixed(size) for size in layer.kernel)
+        for layer, _, _, _ in node_layers(replace(node, blocks=node.blocks[:1]))
+        if isinstance(layer, Convolution)
+    ]
+    if not kernels:
+        return None
+    t, h, w = (max(sizes) for sizes in zip(*kernels, strict=True))
+    return t, h, w
 
 
 def _attention(space: Space, operators: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -1,213 +1,230 @@
 """The graph view: streams as rows, stages as clusters, groups as nodes, fusion between the rows.
 
-A space shows its choices, shapes and ranges of cost; an architecture shows what was chosen, and leaves out
-what is absent. Colours are from Okabe and Ito's palette, which colour-blind readers can tell apart; none of
-them is the only carrier of a fact.
+Graphviz lays out one line of columns at a time; long networks continue on the next line, so that they stay legible
+and take time in proportion to their length. A node is darker the larger its share of the cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsdsl.analysis.cost import node_cost, plain
-from tsdsl.analysis.lint import giga
-from tsdsl.analysis.network import Blueprint, Network, Node
-from tsdsl.analysis.report import PartRow, part_rows
+from tsdsl.analysis.network import Blueprint
+from tsdsl.render import svg
 from tsdsl.render.dot import BOLD_FONT_NAME, quote_label, render_dot
+from tsdsl.render.font import shortened
+from tsdsl.render.graph_parts import (
+    Column,
+    Detail,
+    Graph,
+    Link,
+    Part,
+    architecture_graph,
+    space_graph,
+)
+from tsdsl.render.theme import LIGHT, Theme, mixed
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Space, Stream, Value, group_path
+from tsdsl.space.model import Space
 
-STREAM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-STREAM_TINTS = ("#E6F1F8", "#FBEBE0", "#E3F4EE", "#F8EBF2")
-FUSION_TINT = "#FFF8DC"
-TEXT, EDGE = "#1a1a1a", "#5f6b76"
-SHORT = {
-    "time_strided_conv": "conv",
-    "time_strided_sample": "sample",
-    "time_to_channel": "time-to-channel",
-    "expansion": "e",
-    "channels": "c",
-}
-SHOWN = ("kernel", "t", "k", "expansion", "channels")
+COLUMNS_A_LINE = 10
+MARGIN, TITLE_HEIGHT, LINE_GAP, LEAST_WIDTH = 16.0, 54.0, 14.0, 420.0
+DARKEST = 0.34
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """The lines of text on each group, slot and head that is drawn, and a title."""
+class GraphLine:
+    """Consecutive columns of a graph that are laid out together."""
 
-    title: str
-    groups: Mapping[str, tuple[str, ...]]
-    fusions: Mapping[str, tuple[str, ...]]
-    attentions: Mapping[str, str]
-    head: tuple[str, ...]
+    columns: tuple[Column, ...]
+    is_first: bool
+    is_last: bool
 
 
-def draw_space(space: Space) -> str:
+def draw_space(space: Space, detail: Detail = Detail.group, theme: Theme = LIGHT) -> str:
     """The picture of a whole space as SVG text: every choice, shape and range of cost."""
-    return render_dot(space_dot(space))
+    return draw_graph(space_graph(space, detail), theme)
 
 
-def draw_architecture(space: Space, architecture: Architecture, blueprint: Blueprint | None = None) -> str:
+def draw_architecture(
+    space: Space,
+    architecture: Architecture,
+    blueprint: Blueprint | None = None,
+    detail: Detail = Detail.group,
+    theme: Theme = LIGHT,
+) -> str:
     """The picture of one architecture as SVG text; parts that it does not have are not drawn."""
-    return render_dot(architecture_dot(space, architecture, blueprint))
+    return draw_graph(architecture_graph(space, architecture, blueprint, detail), theme)
 
 
-def space_dot(space: Space) -> str:
-    """The DOT source of a whole space."""
-    rows = {row.name: row for row in part_rows(space)}
-    labels = Labels(
-        title=f"{space.name}: {space.cardinality:,} architectures at {space.size} px",
-        groups={g.path: _space_group(space, g, rows[g.path]) for s in space.streams for g in s.groups},
-        fusions={f.path: (_alternatives(f), _range(rows[f.path])) for f in space.fusions if f.path in rows},
-        attentions={a.path: _alternatives(a) for a in space.attentions},
-        head=("head", _range(rows["head"])),
-    )
-    return _dot(space, labels, [stream.name for stream in space.streams])
+def draw_graph(graph: Graph, theme: Theme = LIGHT) -> str:
+    """The picture of a graph: its lines one under the other, under a title."""
+    drawings = [_Drawing(render_dot(line_dot(graph, line, theme))) for line in graph_lines(graph)]
+    width = max([LEAST_WIDTH, *(drawing.width + 2 * MARGIN for drawing in drawings)])
+    parts = [
+        svg.text(MARGIN, 26, graph.title, theme.text, 15, bold=True, width_px=width - 2 * MARGIN),
+        svg.text(MARGIN, 44, graph.caption, theme.muted, 11, width_px=width - 2 * MARGIN),
+    ]
+    y = TITLE_HEIGHT
+    for drawing in drawings:
+        parts.append(drawing.placed(MARGIN, y))
+        y += drawing.height + LINE_GAP
+    return svg.document(width, y, f"{graph.title}. {_spoken(graph)}", parts, theme)
 
 
-def architecture_dot(space: Space, architecture: Architecture, blueprint: Blueprint | None = None) -> str:
-    """The DOT source of one architecture."""
-    network = (blueprint or Blueprint(space)).network(architecture.decisions, architecture.step)
-    macs = {node.name: plain(node_cost(node))[0] for node in network.nodes}
-    total = sum(macs.values())
-    decisions = architecture.decisions
-    groups = {group.path: group for stream in space.streams for group in stream.groups}
-    fusions: dict[str, tuple[str, ...]] = {}
-    attentions: dict[str, str] = {}
-    for node in network.nodes:
-        if node.kind == "fusion":
-            operator = node.name.removeprefix(node.part + ".")
-            fusions[node.part] = (SHORT.get(operator, operator), _share(macs[node.name], total))
-        elif node.kind == "attention":
-            attentions[node.part] = ", ".join(block.name for block in node.blocks)
-    labels = Labels(
-        title=f"{space.name}: {giga(total)} at {network.size} px",
-        groups={
-            node.name: _found_group(groups[node.name], decisions, node, macs[node.name], total)
-            for node in network.nodes
-            if node.kind == "group"
-        },
-        fusions=fusions,
-        attentions=attentions,
-        head=("head", _share(sum(macs[n.name] for n in network.nodes if n.part == "head"), total)),
-    )
-    return _dot(space, labels, _streams(network))
+def graph_lines(graph: Graph) -> list[GraphLine]:
+    """The columns in lines of at most COLUMNS_A_LINE, broken between stages where that is possible."""
+    columns = sorted({part.column for part in graph.parts})
+    chunks: list[list[Column]] = []
+    for stage in dict.fromkeys(column[0] for column in columns):
+        own = [column for column in columns if column[0] == stage]
+        if chunks and len(chunks[-1]) + len(own) <= COLUMNS_A_LINE:
+            chunks[-1] += own
+        else:
+            chunks += [own[i : i + COLUMNS_A_LINE] for i in range(0, len(own), COLUMNS_A_LINE)]
+    last = len(chunks) - 1
+    return [GraphLine(tuple(chunk), number == 0, number == last) for number, chunk in enumerate(chunks)]
 
 
-def _streams(network: Network) -> list[str]:
-    return [node.part for node in network.nodes if node.kind == "input"]
-
-
-def _space_group(space: Space, group: Group, row: PartRow) -> tuple[str, ...]:
-    choices = dict(row.choices)
-    lines = [_operator(group, group.repeat)]
-    small = [f"{SHORT.get(name, name)} {_span(choices[name])}" for name in SHOWN if name in choices]
-    lines += ["   ".join(small[:2]), "   ".join(small[2:])]
-    c, t, h, w = row.shape
-    return (*[line for line in lines if line], f"{c} x {t} x {h} x {w}", _range(row))
-
-
-def _found_group(group: Group, decisions: Mapping[str, Value], node: Node, macs: int, total: int) -> tuple[str, ...]:
-    chosen = []
-    for name in SHOWN:
-        setting = group.attributes.get(name)
-        if setting is not None:
-            value = decisions[setting.decision] if not isinstance(setting, int | float | str) else setting
-            chosen.append(
-                f"{SHORT.get(name, name)} {value:g}" if isinstance(value, float) else f"{SHORT.get(name, name)} {value}"
-            )
-    return (_operator(group, len(node.blocks)), "   ".join(chosen), str(node.shape), _share(macs, total))
-
-
-def _operator(group: Group, repeat: int) -> str:
-    return group.operator + (f" x {repeat}" if repeat > 1 else "")
-
-
-def _span(values: str) -> str:
-    """`32, 40, 48` as `32..48`; one or two values as they are."""
-    items = values.split(", ")
-    return values if len(items) < 3 else f"{items[0]}..{items[-1]}"
-
-
-def _alternatives(slot: FusionSlot | AttentionSlot) -> str:
-    return " | ".join(SHORT.get(a.operator, a.operator) for a in slot.alternatives)
-
-
-def _range(row: PartRow) -> str:
-    low, high = _mega(row.least_macs), _mega(row.most_macs)
-    return f"{high} M" if low == high else f"{low}..{high} M"
-
-
-def _share(macs: int, total: int) -> str:
-    return f"{_mega(macs)} M ({macs / max(total, 1):.0%})"
-
-
-def _mega(macs: int) -> str:
-    """Millions with three digits, and never an exponent."""
-    return f"{macs / 1e6:.3g}" if macs < 999_500_000 else f"{macs / 1e6:.0f}"
-
-
-def _dot(space: Space, labels: Labels, streams: list[str]) -> str:
+def line_dot(graph: Graph, line: GraphLine, theme: Theme = LIGHT) -> str:
+    """The DOT source of one line."""
     lines = [
         "digraph space {",
-        f"  graph [rankdir=LR, newrank=true, ranksep=0.28, nodesep=0.22, labelloc=t, labeljust=l, fontsize=15, "
-        f'fontcolor="{TEXT}", label={quote_label(labels.title)}];',
-        f'  node [shape=box, style="rounded,filled", fontsize=10, fontcolor="{TEXT}", '
-        'margin="0.09,0.05", penwidth=1.1];',
-        f'  edge [color="{EDGE}", arrowsize=0.6, penwidth=1.1, fontsize=9];',
+        '  graph [rankdir=LR, newrank=true, ranksep=0.3, nodesep=0.2, bgcolor="transparent"];',
+        f'  node [shape=box, style="rounded,filled", fontsize=10, fontcolor="{theme.text}", '
+        'margin="0.08,0.05", penwidth=1.1];',
+        f'  edge [color="{theme.edge}", arrowsize=0.6, penwidth=1.1];',
     ]
-    shown = [stream for stream in space.streams if stream.name in streams]
-    for index, stream in enumerate(shown):
-        lines += _stream(space, stream, labels, STREAM_COLOURS[index % 4], STREAM_TINTS[index % 4])
-    lines.append(
-        f'  "head" [label={quote_label(chr(10).join(labels.head))}, color="{TEXT}", fillcolor="#EEEEEE", '
-        f'fontname="{BOLD_FONT_NAME}"];'
-    )
-    for stream in shown:
-        lines.append(f'  {quote_label(stream.groups[-1].path)} -> "head";')
-    for slot in space.fusions:
-        if slot.path in labels.fusions and {slot.source, slot.target} <= set(streams):
-            lines += _fusion(space, slot, "\n".join(labels.fusions[slot.path]))
+    streams = list(graph.frames)
+    shown = [part for part in graph.parts if part.column in line.columns]
+    ends: dict[str, str] = {}
+    for number, stream in enumerate(streams):
+        own = [part for part in shown if part.stream == stream]
+        lines += _stream(graph, line, stream, own, theme, number)
+        ends[stream] = _quoted(own[-1].name) if own else _quoted(f"{stream} begins")
+    if line.is_last:
+        lines.append(
+            f'  "head" [label={_label(graph.head)}, color="{theme.text}", fillcolor="{theme.neutral}", '
+            f'fontname="{BOLD_FONT_NAME}"];'
+        )
+        lines += [f'  {end} -> "head";' for end in ends.values()]
+    else:
+        for number, (stream, end) in enumerate(ends.items()):
+            port, colour = _quoted(f"{stream} continues"), theme.line(number)
+            lines.append(f'  {port} [label="continues", shape=plaintext, style="", fontcolor="{theme.muted}"];')
+            lines.append(f'  {end} -> {port} [color="{colour}", weight=20];')
+    for link in graph.links:
+        if link.column in line.columns:
+            lines += _fusion(graph, line, link, shown, streams, theme)
+    lines += _columns(graph, line, shown, streams)
     return "\n".join([*lines, "}"])
 
 
-def _stream(space: Space, stream: Stream, labels: Labels, colour: str, tint: str) -> list[str]:
-    attentions = {(a.stage, a.group): a.path for a in space.attentions if a.stream == stream.name}
-    name = quote_label(f"{stream.name} frames")
-    text = quote_label(f"{stream.name}\n{stream.frames} frames")
+def _stream(graph: Graph, line: GraphLine, stream: str, own: Sequence[Part], theme: Theme, number: int) -> list[str]:
+    colour = theme.line(number)
+    begins = _quoted(f"{stream} begins")
+    words = (stream, f"{graph.frames[stream]} frames" if line.is_first else "continued")
     lines = [
-        f'  {name} [label={text}, shape=plaintext, style="", fontsize=12, fontcolor="{colour}", '
+        f'  {begins} [label={_label(words)}, shape=plaintext, style="", fontsize=12, fontcolor="{colour}", '
         f'fontname="{BOLD_FONT_NAME}"];'
     ]
-    for stage in stream.stages:
+    for stage in dict.fromkeys(part.column[0] for part in own):
+        nodes = [_node(part, theme, number) for part in own if part.column[0] == stage]
+        if len(own[0].column) == 1:
+            lines += nodes
+            continue
         lines += [
-            f"  subgraph {quote_label(f'cluster_{stream.name}_{stage.index}')} {{",
-            f'    label={quote_label(f"stage {stage.index}")}; style="rounded"; color="{colour}"; '
-            f'fontcolor="{colour}"; fontsize=10; margin=7; labeljust=l;',
+            f"  subgraph {_quoted(f'cluster_{stream}_{stage}')} {{",
+            f'    label={_label((f"stage {stage}",))}; style="rounded"; color="{colour}"; fontcolor="{colour}"; '
+            "fontsize=10; margin=7; labeljust=l;",
+            *nodes,
+            "  }",
         ]
-        for group in stage.groups:
-            text_lines = list(labels.groups[group.path])
-            attention = labels.attentions.get(attentions.get((group.stage, group.index), ""))
-            if attention is not None:
-                text_lines.append(f"* {attention}")
-            lines.append(
-                f"    {quote_label(group.path)} [label={quote_label(chr(10).join(text_lines))}, "
-                f'color="{colour}", fillcolor="{tint}"];'
-            )
-        lines.append("  }")
-    chain = [name, *(quote_label(group.path) for group in stream.groups)]
-    lines.append(f'  {" -> ".join(chain)} [color="{colour}", weight=20];')
+    chain = [begins, *(_quoted(part.name) for part in own)]
+    if len(chain) > 1:
+        lines.append(f'  {" -> ".join(chain)} [color="{colour}", weight=20];')
     return lines
 
 
-def _fusion(space: Space, slot: FusionSlot, text: str) -> list[str]:
-    target = space.stream_by_name[slot.target].groups
-    place = next(i for i, g in enumerate(target) if (g.stage, g.index) == (slot.stage, slot.group))
-    source = quote_label(group_path(slot.source, slot.stage, slot.group))
-    return [
-        f'  {quote_label(slot.path)} [label={quote_label(text)}, shape=box, style="filled", fontsize=9, '
-        f'color="#B8860B", fillcolor="{FUSION_TINT}"];',
-        f'  {source} -> {quote_label(slot.path)} [color="#B8860B"];',
-        f'  {quote_label(slot.path)} -> {quote_label(target[place + 1].path)} [color="#B8860B"];',
+def _node(part: Part, theme: Theme, number: int) -> str:
+    fill = mixed(theme.tint(number), theme.line(number), DARKEST * min(1.0, part.share * 4))
+    double = ", peripheries=2" if part.has_attention else ""
+    return (
+        f"    {_quoted(part.name)} [label={_label(part.lines)}, "
+        f'color="{theme.line(number)}", fillcolor="{fill}"{double}];'
+    )
+
+
+def _fusion(
+    graph: Graph, line: GraphLine, link: Link, shown: Sequence[Part], streams: Sequence[str], theme: Theme
+) -> list[str]:
+    """A box in its column between the rows, from the source's node to the next node of the target."""
+    box, source = _quoted(link.name), _quoted(link.source)
+    after = [part for part in shown if part.stream == link.target and part.column > link.column]
+    arrives = _quoted(after[0].name if after else f"{link.target} continues")
+    if len(link.column) == 1:
+        arrives = _quoted(next(p.name for p in shown if p.stream == link.target and p.column == link.column))
+    source_stream = next(part.stream for part in shown if part.name == link.source)
+    rises = streams.index(source_stream) > streams.index(link.target)
+    # An edge within a column orders it, so it runs downwards whichever way its arrow points.
+    leaves = f"{box} -> {source} [dir=back" if rises else f"{source} -> {box} [dir=forward"
+    lines = [
+        f'  {box} [label={_label(link.lines)}, shape=box, style="filled", fontsize=9, '
+        f'color="{theme.fusion}", fillcolor="{theme.fusion_tint}"];',
+        f'  {leaves}, color="{theme.fusion}"];',
     ]
+    if len(link.column) > 1:
+        lines.append(f'  {box} -> {arrives} [color="{theme.fusion}"];')
+    else:
+        enters = f"{arrives} -> {box} [dir=back" if rises else f"{box} -> {arrives} [dir=forward"
+        lines.append(f'  {enters}, color="{theme.fusion}"];')
+    return lines
+
+
+def _columns(graph: Graph, line: GraphLine, shown: Sequence[Part], streams: Sequence[str]) -> list[str]:
+    """Nodes of a column under each other, in the order of the streams."""
+    begins = [_quoted(f"{stream} begins") for stream in streams]
+    lines = [_same_rank(begins)]
+    for column in line.columns:
+        names = [
+            _quoted(part.name) for stream in streams for part in shown if (part.stream, part.column) == (stream, column)
+        ]
+        boxes = [_quoted(link.name) for link in graph.links if link.column == column]
+        lines.append(_same_rank(names, boxes))
+    if not line.is_last:
+        lines.append(_same_rank([_quoted(f"{stream} continues") for stream in streams]))
+    return lines
+
+
+def _same_rank(names: Sequence[str], others: Sequence[str] = ()) -> str:
+    order = f" {' -> '.join(names)} [style=invis];" if len(names) > 1 else ""
+    return f"  {{ rank=same; {'; '.join([*names, *others])};{order} }}"
+
+
+def _quoted(name: str) -> str:
+    return quote_label(name)
+
+
+def _label(lines: Sequence[str]) -> str:
+    return quote_label("\n".join(shortened(line, 200, 10) for line in lines))
+
+
+def _spoken(graph: Graph) -> str:
+    return "; ".join(f"{part.name}: {', '.join(part.lines)}" for part in graph.parts)
+
+
+class _Drawing:
+    """One line as Graphviz drew it: its size in pixels, and its content."""
+
+    def __init__(self, text: str) -> None:
+        root, self.content = text.rstrip().removesuffix("</svg>").split(">", 1)
+        self.width, self.height = (float(re.search(rf'\b{name}="([\d.]+)"', root)[1]) for name in ("width", "height"))  # type: ignore[index]
+        self.view_box = re.search(r'viewBox="([^"]*)"', root)[1]  # type: ignore[index]
+
+    def placed(self, x: float, y: float) -> str:
+        """The drawing as a part of another, without ids, which would occur once a line."""
+        content = re.sub(r'(<[a-z]+) id="[^"]*"', r"\1", self.content)
+        return (
+            f'<svg x="{svg.number(x)}" y="{svg.number(y)}" width="{svg.number(self.width)}" '
+            f'height="{svg.number(self.height)}" viewBox="{self.view_box}">{content}</svg>'
+        )

@@ -106,13 +106,15 @@ def draw_landscape(
     facts = (
         f"Multiply-adds of the whole space: {giga(distribution.least)} to {giga(distribution.most)}; "
         f"counted, not sampled, {exactness}"
+        if distribution.is_spread
+        else f"One architecture, {giga(distribution.least)}"
     )
-    legend, height = _legend(points, marks, theme)
+    legend, height = _legend(points, marks, distribution.is_spread, theme)
     parts = [
         svg.text(18, 28, title, theme.text, 15, bold=True, width_px=width),
         svg.text(18, 47, facts, theme.muted, 12, width_px=width),
-        *_area(axes, distribution, theme),
-        *_frame(axes, bool(points), theme),
+        *(_area(axes, distribution, theme) if distribution.is_spread else ()),
+        *_frame(axes, bool(points), distribution.is_spread, theme),
         *_cost_lines(axes, marks, theme),
         *_fronts(axes, points, theme),
         *_points(axes, points, marks, theme),
@@ -155,17 +157,33 @@ def _area(axes: _Axes, distribution: CostDistribution, theme: Theme) -> list[str
     return [svg.area(outline, theme.tint(0)), svg.line(outline, theme.line(0), 1, opacity=0.55)]
 
 
-def _frame(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
+def _frame(axes: _Axes, has_points: bool, has_shares: bool, theme: Theme) -> list[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
-    share_x = right + 6 if has_points else LEFT - 6
-    anchor: svg.Anchor = "start" if has_points else "end"
     if has_points:
         for percent in axes.accuracy:
             y = axes.y_accuracy(percent)
             parts.append(svg.line([(LEFT, y), (right, y)], theme.grid))
             parts.append(svg.text(LEFT - 6, y + 4, f"{percent:g}%", theme.text, 11, "end"))
         parts.append(svg.text(20, (TOP + bottom) / 2, "top-1 accuracy", theme.text, 12, "middle", turned=True))
+    if has_shares:
+        parts += _share_axis(axes, has_points, theme)
+    parts.append(svg.line([(LEFT, bottom), (right, bottom)], theme.edge))
+    for macs, words in _cost_marks(axes):
+        x = axes.x(macs)
+        parts.append(svg.line([(x, bottom), (x, bottom + 5)], theme.edge))
+        parts.append(svg.text(x, bottom + 18, words, theme.text, 11, "middle"))
+    middle = (LEFT + right) / 2
+    parts.append(svg.text(middle, bottom + 36, "multiply-adds of one view (logarithmic)", theme.text, 12, "middle"))
+    return parts
+
+
+def _share_axis(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
+    """At the right where accuracy has the left."""
+    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = []
+    share_x = right + 6 if has_points else LEFT - 6
+    anchor: svg.Anchor = "start" if has_points else "end"
     shares = [share for share in ticks(0.0, axes.share_top, 4) if share <= axes.share_top * 1.001]
     for share in shares:
         y = axes.y_share(share)
@@ -175,13 +193,6 @@ def _frame(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
     words = "share of the space's architectures in each interval"
     x = WIDTH - 14 if has_points else 20
     parts.append(svg.text(x, (TOP + bottom) / 2, words, theme.line(0), 12, "middle", turned=True))
-    parts.append(svg.line([(LEFT, bottom), (right, bottom)], theme.edge))
-    for macs, words in _cost_marks(axes):
-        x = axes.x(macs)
-        parts.append(svg.line([(x, bottom), (x, bottom + 5)], theme.edge))
-        parts.append(svg.text(x, bottom + 18, words, theme.text, 11, "middle"))
-    middle = (LEFT + right) / 2
-    parts.append(svg.text(middle, bottom + 36, "multiply-adds of one view (logarithmic)", theme.text, 12, "middle"))
     return parts
 
 
@@ -221,8 +232,9 @@ def _label(mark: CostMark) -> str:
 
 
 def _label_left(axes: _Axes, mark: CostMark, label: str) -> float:
-    """Where a mark's label begins: after its line, or where it still ends within the picture."""
-    return min(axes.x(mark.macs) + 4, WIDTH - RIGHT - text_width_px(label, 11) - 2)
+    """Where a mark's label begins: after its line, or before it where there is no room."""
+    x, wide = axes.x(mark.macs), text_width_px(label, 11)
+    return x + 4 if x + 4 + wide <= WIDTH - RIGHT else x - 4 - wide
 
 
 def _front_lines(axes: _Axes, points: Sequence[ModelPoint]) -> list[tuple[Kind, list[svg.Point]]]:
@@ -307,7 +319,9 @@ def _overlap(one: Rectangle, other: Rectangle) -> bool:
     return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
-def _legend(points: Sequence[ModelPoint], marks: Sequence[CostMark], theme: Theme) -> tuple[list[str], float]:
+def _legend(
+    points: Sequence[ModelPoint], marks: Sequence[CostMark], has_shares: bool, theme: Theme
+) -> tuple[list[str], float]:
     """The legend, and the height of the picture with it."""
     entries: list[tuple[str, str]] = []
     for kind in ("trained", "searched", "published"):
@@ -317,7 +331,8 @@ def _legend(points: Sequence[ModelPoint], marks: Sequence[CostMark], theme: Them
             entries.append((_mark(8, -4, kind, theme), LEGEND[kind] + on))
     if any(len(pareto_front([p for p in points if p.kind == kind])) > 1 for kind in LEGEND):
         entries.append((svg.line([(0, 2), (18, -10)], theme.muted, 1.8), "no other of its kind is cheaper and better"))
-    entries.append((svg.rect(0, -11, 18, 13, theme.tint(0), theme.line(0)), "architectures of the space, by cost"))
+    if has_shares:
+        entries.append((svg.rect(0, -11, 18, 13, theme.tint(0), theme.line(0)), "architectures of the space, by cost"))
     if any(mark.is_target for mark in marks):
         entries.append((svg.line([(9, -12), (9, 4)], theme.muted, 1.5, "4 3"), "target of a step"))
     if any(not mark.is_target for mark in marks):

@@ -1,0 +1,365 @@
+"""What a graph view shows, before it is laid out: nodes with their lines of text, and links between streams.
+
+A node stands for a stage, a group or a block, by the detail asked for. A space has its choices and ranges of cost
+on its nodes, an architecture what was chosen and what that costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+
+from tsdsl.analysis.cost import node_cost, node_macs, plain, shape_after
+from tsdsl.analysis.lint import giga
+from tsdsl.analysis.network import Blueprint, Node, Shape
+from tsdsl.analysis.terms import CostTable
+from tsdsl.operators.varying import Count, Varying, maximum, minimum
+from tsdsl.render.font import shortened
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import AttentionSlot, DecisionRef, FusionSlot, Group, Space, Value
+
+Column = tuple[int, ...]
+"""Where a node stands along its stream: stage; or stage and group; or stage, group and block."""
+
+
+class Detail(StrEnum):
+    """What a node of a graph stands for."""
+
+    stage = "stage"
+    group = "group"
+    block = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A node: its lines of text, its mean share of the cost, and whether attention may stand on it."""
+
+    name: str
+    stream: str
+    column: Column
+    lines: tuple[str, ...]
+    share: float
+    has_attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A fusion: what it may be or is, from the node `source` to the stream `target`, after a column."""
+
+    name: str
+    source: str
+    target: str
+    column: Column
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole graph view; `frames` has the streams from top to bottom."""
+
+    title: str
+    caption: str
+    frames: Mapping[str, int]
+    parts: tuple[Part, ...]
+    links: tuple[Link, ...]
+    head: tuple[str, ...]
+
+
+SHORT = {
+    "time_strided_conv": "conv",
+    "time_strided_sample": "sample",
+    "time_to_channel": "time-to-channel",
+    "expansion": "e",
+    "channels": "c",
+}
+SHOWN = ("kernel", "t", "k", "expansion", "channels")
+MOST_WIDTH_PX = 190.0
+DOUBLE_OUTLINE = "; double outline: attention"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Multiply-adds: least, most, and the mean over equally likely choices."""
+
+    least: int
+    most: int
+    mean: float
+
+
+_Costs: TypeAlias = Callable[[Sequence[Node]], _Cost]
+"""What some nodes cost together: the extremes of a sum are not the sums of extremes."""
+
+
+def space_graph(space: Space, detail: Detail = Detail.group) -> Graph:
+    """The graph of a whole space: every choice, shape and range of cost; of the one architecture, where it is one."""
+    if not space.decisions:
+        only = Architecture(space=space.name, fingerprint=space.fingerprint, decisions={})
+        return architecture_graph(space, only, detail=detail)
+    table = CostTable(Blueprint(space))
+
+    def cost(nodes: Sequence[Node]) -> _Cost:
+        return _Cost(*table.bounds_of(nodes), sum(_mean(node) for node in nodes))
+
+    total = sum(_mean(node) for node in table.network.nodes)
+    attention = DOUBLE_OUTLINE if space.attentions else ""
+    decisions = len(space.decisions)
+    count = f"{space.cardinality:,} architectures"
+    return _graph(
+        space,
+        table.network.nodes,
+        detail,
+        title=f"{space.name}: {_few_digits(count)} at {space.size} px",
+        caption=f"{decisions} decisions; M: millions of multiply-adds, least..most; "
+        f"%: mean share of the cost, larger is darker{attention}",
+        cost=cost,
+        total=total,
+        setting=lambda value: _choices(space, value),
+    )
+
+
+def architecture_graph(
+    space: Space, architecture: Architecture, blueprint: Blueprint | None = None, detail: Detail = Detail.group
+) -> Graph:
+    """The graph of one architecture; parts that it does not have are not there."""
+    network = (blueprint or Blueprint(space)).network(architecture.decisions, architecture.step)
+
+    def cost(nodes: Sequence[Node]) -> _Cost:
+        macs = sum(plain(node_cost(node))[0] for node in nodes)
+        return _Cost(macs, macs, macs)
+
+    total = cost(network.nodes).least
+
+    attention = DOUBLE_OUTLINE if any(node.kind == "attention" for node in network.nodes) else ""
+
+    def setting(value: Value | DecisionRef) -> str:
+        chosen = architecture.decisions[value.decision] if isinstance(value, DecisionRef) else value
+        return f"{chosen:g}" if isinstance(chosen, float) else str(chosen)
+
+    return _graph(
+        space,
+        network.nodes,
+        detail,
+        title=f"{space.name}: {giga(total)} at {network.size} px",
+        caption=f"M: millions of multiply-adds; %: share of the cost, larger is darker{attention}",
+        cost=cost,
+        total=float(total),
+        setting=setting,
+    )
+
+
+def _graph(
+    space: Space,
+    nodes: Sequence[Node],
+    detail: Detail,
+    title: str,
+    caption: str,
+    cost: _Costs,
+    total: float,
+    setting: Callable[[Value | DecisionRef], str],
+) -> Graph:
+    groups = {group.path: group for stream in space.streams for group in stream.groups}
+    attention = _attention_lines(space, nodes, cost, total)
+    parts: list[Part] = []
+    for node in nodes:
+        if node.kind != "group" or detail is Detail.stage:
+            continue
+        group = groups[node.name]
+        lines = _setting_lines(group, setting)
+        own = attention.get(node.name, ())
+        if detail is Detail.block:
+            parts += _block_parts(group, node, lines, own, cost, total)
+            continue
+        own_cost = cost([node])
+        repeat = f" x {len(node.blocks)}" if len(node.blocks) > 1 else ""
+        text = (group.operator + repeat, *lines, _shape(node.shape), _cost_line(own_cost, total))
+        text += own
+        share = own_cost.mean / total if total else 0.0
+        parts.append(Part(node.name, node.part, (group.stage, group.index), text, share, bool(own)))
+    links = _links(space, nodes, cost, total)
+    if detail is Detail.stage:
+        parts, links = _stages(space, nodes, groups, attention, cost, total), _stage_links(links)
+    elif detail is Detail.block:
+        links = [_to_last_block(link, parts) for link in links]
+    head = cost([node for node in nodes if node.part == "head"])
+    frames = {node.part: node.shape.frames for node in nodes if node.kind == "input"}
+    return Graph(title, caption, frames, tuple(parts), tuple(links), ("head", _cost_line(head, total)))
+
+
+def _block_parts(
+    group: Group, node: Node, lines: tuple[str, ...], attention: tuple[str, ...], cost: _Costs, total: float
+) -> Iterable[Part]:
+    shape = node.shape_in
+    for number, block in enumerate(node.blocks):
+        after = shape
+        for layer in block.layers:
+            after = shape_after(layer, after)
+        alone = replace(node, blocks=(block,), shape_in=shape, shape=after)
+        own_cost = cost([alone])
+        is_last = number == len(node.blocks) - 1
+        first = (group.operator, *lines) if number == 0 else ()
+        text = (f"group {group.index}, block {number + 1}", *first, _shape(after))
+        text += (_cost_line(own_cost, total),)
+        text += attention if is_last else ()
+        share = own_cost.mean / total if total else 0.0
+        column = (group.stage, group.index, number + 1)
+        yield Part(f"{node.name}.block{number}", node.part, column, text, share, bool(attention) and is_last)
+        shape = after
+
+
+def _stages(
+    space: Space,
+    nodes: Sequence[Node],
+    groups: Mapping[str, Group],
+    attention: Mapping[str, tuple[str, ...]],
+    cost: _Costs,
+    total: float,
+) -> list[Part]:
+    """A part for each stage of each stream: what its groups have in common, and their cost, attention included."""
+    found: dict[tuple[str, int], list[Node]] = {}
+    for node in nodes:
+        if node.kind == "group":
+            found.setdefault((node.part, groups[node.name].stage), []).append(node)
+    parts = []
+    for (stream, stage), own in found.items():
+        num_blocks = sum(len(node.blocks) for node in own)
+        operators = " | ".join(dict.fromkeys(groups[node.name].operator for node in own))
+        attending = [slot.path for slot in space.attentions if (slot.stream, slot.stage) == (stream, stage)]
+        of_stage = cost([*own, *(node for node in nodes if node.kind == "attention" and node.part in attending)])
+        prefix = f"{stream}.stage{stage}."
+        num_decisions = sum(decision.path.startswith(prefix) for decision in space.decisions)
+        num_attention = sum(node.name in attention for node in own)
+        lines = [f"stage {stage}", operators, f"{_counted(len(own), 'group')}, {_counted(num_blocks, 'block')}"]
+        lines += [_counted(num_decisions, "decision")] if num_decisions and of_stage.least != of_stage.most else []
+        lines += [_shape(own[-1].shape), _cost_line(of_stage, total)]
+        lines += [f"attention at {_counted(num_attention, 'place')}"] if num_attention else []
+        share = of_stage.mean / total if total else 0.0
+        parts.append(Part(f"{stream}.stage{stage}", stream, (stage,), tuple(lines), share, num_attention > 0))
+    return parts
+
+
+def _links(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> list[Link]:
+    slots = {slot.path: slot for slot in space.fusions}
+    costs: dict[str, list[_Cost]] = {}
+    operators: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.kind == "fusion":
+            costs.setdefault(node.part, []).append(cost([node]))
+            operators.setdefault(node.part, []).append(node.name.removeprefix(node.part + "."))
+    links = []
+    for path, own in costs.items():
+        slot = slots[path]
+        present = operators[path]
+        names = [a.operator for a in slot.alternatives if a.operator in present]
+        if len(present) == sum(a.operator != "none" for a in slot.alternatives) and slot.decision is not None:
+            names = [a.operator for a in slot.alternatives]
+        # One alternative is there at a time, so costs are not added.
+        least = 0 if "none" in names else min(one.least for one in own)
+        mean = sum(one.mean for one in own)
+        line = _cost_line(_Cost(least, max(one.most for one in own), mean), total)
+        lines = (*(SHORT.get(name, name) for name in names), line)
+        source = f"{slot.source}.stage{slot.stage}.group{slot.group}"
+        links.append(Link(path, source, slot.target, (slot.stage, slot.group), lines))
+    return links
+
+
+def _stage_links(links: Sequence[Link]) -> list[Link]:
+    """The fusions of a stage from one stream to another as one, with all their alternatives."""
+    found: dict[tuple[str, str, int], list[Link]] = {}
+    for link in links:
+        stream = link.source.split(".stage", 1)[0]
+        found.setdefault((stream, link.target, link.column[0]), []).append(link)
+    joined = []
+    for (stream, target, stage), own in found.items():
+        alternatives = dict.fromkeys(line for link in own for line in link.lines[:-1])
+        places = f"at {_counted(len(own), 'place')}"
+        name = f"fusion {stream} to {target} {stage}"
+        joined.append(Link(name, f"{stream}.stage{stage}", target, (stage,), (*alternatives, places)))
+    return joined
+
+
+def _to_last_block(link: Link, parts: Sequence[Part]) -> Link:
+    """A fusion that leaves the last block of its group, and arrives after the last block of the other's."""
+    last = max(part.column for part in parts if part.column[:2] == link.column)
+    own = [part for part in parts if part.name.rsplit(".block", 1)[0] == link.source]
+    return replace(link, source=own[-1].name, column=last)
+
+
+def _attention_lines(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> dict[str, tuple[str, ...]]:
+    """What may stand, or stands, at the end of a group and what that costs, by the group's path."""
+    slots = {slot.path: slot for slot in space.attentions}
+    found: dict[str, tuple[str, ...]] = {}
+    for node in nodes:
+        if node.kind == "attention":
+            slot = slots[node.part]
+            is_open = isinstance(node.condition, Varying)
+            words = _alternatives(slot) if is_open else ", ".join(block.name for block in node.blocks)
+            path = f"{slot.stream}.stage{slot.stage}.group{slot.group}"
+            found[path] = (f"attention: {words}", _cost_line(cost([node]), total))
+    return found
+
+
+def _alternatives(slot: FusionSlot | AttentionSlot) -> str:
+    return " | ".join(SHORT.get(a.operator, a.operator) for a in slot.alternatives)
+
+
+def _setting_lines(group: Group, setting: Callable[[Value | DecisionRef], str]) -> tuple[str, ...]:
+    """The attributes that are shown, two on a line."""
+    small = [f"{SHORT.get(name, name)} {setting(group.attributes[name])}" for name in SHOWN if name in group.attributes]
+    lines = [" · ".join(small[:2]), " · ".join(small[2:])]
+    return tuple(shortened(line, MOST_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
+
+
+def _choices(space: Space, value: Value | DecisionRef) -> str:
+    """`32..48` for many values, `3, 5` for two, or the one there is."""
+    if not isinstance(value, DecisionRef):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    values = space.decision_by_path[value.decision].values
+    items = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
+    numbers = [one for one in values if isinstance(one, int | float)]
+    is_range = len(items) > 2 and numbers == sorted(numbers) and len(numbers) == len(items)
+    return f"{items[0]}..{items[-1]}" if is_range else ", ".join(items)
+
+
+def _mean(node: Node) -> float:
+    """The mean multiply-adds of a node, every choice of each of its decisions equally likely."""
+    return sum(_mean_count(macs) for macs in node_macs(node))
+
+
+def _mean_count(count: Count) -> float:
+    return float(np.mean(count.table)) if isinstance(count, Varying) else float(count)
+
+
+def _shape(shape: Shape) -> str:
+    low, high = minimum(shape.channels), maximum(shape.channels)
+    channels = str(low) if low == high else f"{low}..{high}"
+    return f"{channels} x {shape.frames} x {shape.height} x {shape.width}"
+
+
+def _cost_line(cost: _Cost, total: float) -> str:
+    low, high = mega(cost.least), mega(cost.most)
+    span = f"{high} M" if low == high else f"{low}..{high} M"
+    return f"{span}, {_percent(cost.mean / total)}" if total else span
+
+
+def _percent(share: float) -> str:
+    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
+
+
+def mega(macs: int) -> str:
+    """Millions with three digits, and never an exponent."""
+    return f"{macs / 1e6:.3g}" if macs < 999_500_000 else f"{macs / 1e6:.0f}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _few_digits(count: str) -> str:
+    """A count that would fill a line as a power of ten."""
+    number, _, noun = count.partition(" ")
+    digits = number.replace(",", "")
+    return count if len(digits) <= 60 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1} {noun}"
