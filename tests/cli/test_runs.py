@@ -66,6 +66,20 @@ def test_runs_are_found_at_any_depth_and_other_folders_are_not(runs: Path, capsy
     assert found[0]["bytes"] > 1000
 
 
+def test_a_training_run_in_the_folder_of_its_search_is_a_run_of_its_own(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = listed(capsys, "list", str(runs))[1]["bytes"]
+    write_part(runs / "tiny/train", "train", 10, {"val_top1": 0.5, "flops": 9_000_000}, space="tiny", seed=0)
+    found = {Path(r["run"]).name: r for r in listed(capsys, "list", str(runs / "tiny"))}
+    assert set(found) == {"tiny", "train"}
+    assert found["tiny"]["bytes"] == size
+    assert run(["runs", "remove", str(runs / "tiny"), "--yes"]) == 0
+    assert "train" in capsys.readouterr().err
+    assert (runs / "tiny/train/weights.safetensors").exists()
+    assert {path.name for path in (runs / "tiny").iterdir()} == {"train"}
+
+
 def test_the_table_tells_how_far_a_run_is(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["runs", "list", str(runs)]) == 0
     text = " ".join(capsys.readouterr().out.split())

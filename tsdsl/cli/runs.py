@@ -98,7 +98,7 @@ def clean(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
 
 @app.command()
 def remove(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
-    """Remove whole runs: all that tsdsl wrote into their folders, and nothing else."""
+    """Remove whole runs: all that tsdsl wrote of them. Anything else in their folders stays, other runs too."""
     _remove_from(runs, yes, json, checkpoints_only=False)
 
 
@@ -113,7 +113,7 @@ def _remove_from(paths: Sequence[Path], yes: bool, as_json: bool, checkpoints_on
         what = "checkpoints of" if checkpoints_only else "all of"
         note(f"{what} {removal.run.path} ({removal.run.kind}, {_state(removal.run)}): {_size(removal.size_bytes)}")
         for kept in removal.kept:
-            note(f"  stays, because tsdsl did not write it: {kept}")
+            note(f"  stays, because it is no part of this run: {kept}")
     total = sum(removal.size_bytes for removal in removals)
     if removals and not yes:
         _ask(f"remove {_size(total)}?")

@@ -1,6 +1,7 @@
 """What runs there are in a folder, how far each is, and what may be removed of them; reads JSON only, no torch.
 
-A run is a folder whose settings.json a command of tsdsl wrote. A search is one run whose steps are its parts.
+A run is a folder whose settings.json a command of tsdsl wrote. A search is one run whose steps are its parts; a
+training run inside its folder is a run of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,7 @@ WRITTEN_FILES = frozenset(
         "architecture.json",
         "weights.safetensors",
         "result.json",
+        "report.html",
     }
 )
 WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})
@@ -52,8 +54,8 @@ class RunPart:
 class Run:
     """A run in its folder. `parts` are the steps of a search in order; a training run is its own one part.
 
-    `size_bytes` counts everything in the folder; `modified_s` is when the newest file was written, in seconds
-    since 1970.
+    `size_bytes` counts everything in the folder but other runs in it; `modified_s` is when the newest file was
+    written, in seconds since 1970.
     """
 
     path: Path
@@ -98,7 +100,8 @@ def read_run(path: Path) -> Run:
         folders = [path]
     parts = [_part(folder, folder.name, is_running) for folder in folders]
     settings = recorded["settings"]
-    files = [entry for entry in _files(path) if entry.name != LOCK_NAME]
+    others = {str(folder) for folder in _subfolders(path) if folder not in folders and _recorded(folder) is not None}
+    files = [entry for entry in _files(path, others) if entry.name != LOCK_NAME]
     states = {part.state for part in parts}
     return Run(
         path=path,
@@ -174,13 +177,13 @@ def remove(removal: Removal) -> None:
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
-    """Runs are not looked into, nor are links followed."""
+    """Runs, and those below; what tsdsl keeps in a run is not looked into, and links are not followed."""
     recorded = _recorded(folder)
     if recorded is not None and not _is_part(folder, recorded):
         yield folder
-        return
     for below in sorted(_subfolders(folder), key=_natural):
-        yield from _run_folders(below)
+        if recorded is None or below.name not in WRITTEN_FOLDERS:
+            yield from _run_folders(below)
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -254,10 +257,11 @@ def _is_written(entry: Path) -> bool:
     return entry.name in (*names, LOCK_NAME) or entry.name.startswith(tuple(f".{name}." for name in names))
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _files(folder: Path, left_out: Collection[str] = ()) -> Iterator[os.DirEntry[str]]:
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
+            if entry.path not in left_out:
+                yield from _files(Path(entry.path))
         else:
             yield entry
 
