@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tsdsl.diagnostics.codes import CODES, Severity
 from tsdsl.diagnostics.fix import Fix
@@ -39,6 +39,28 @@ class Diagnostic:
 
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By file and place, without repetitions."""
+    """By file and place, without repetitions; what quotes a text of thousands of characters is cut."""
     unique = {(d.source.name, d.span.start, d.span.end, d.code, d.message): d for d in diagnostics}
-    return [unique[key] for key in sorted(unique)]
+    return [_cut(unique[key]) for key in sorted(unique)]
+
+
+_LONGEST_TEXT = 400
+
+
+def _cut(diagnostic: Diagnostic) -> Diagnostic:
+    texts = (diagnostic.message, diagnostic.label, diagnostic.help or "", *diagnostic.notes)
+    texts += tuple(label.message for label in diagnostic.labels)
+    if max(map(len, texts)) <= _LONGEST_TEXT:
+        return diagnostic
+    return replace(
+        diagnostic,
+        message=_shortened(diagnostic.message),
+        label=_shortened(diagnostic.label),
+        labels=tuple(replace(label, message=_shortened(label.message)) for label in diagnostic.labels),
+        notes=tuple(map(_shortened, diagnostic.notes)),
+        help=None if diagnostic.help is None else _shortened(diagnostic.help),
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."

@@ -14,12 +14,12 @@ from typing import Any, cast
 from lark import Token, Tree
 from lark.exceptions import UnexpectedToken
 
-from tsdsl.diagnostics import Diagnostic
+from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
 from tsdsl.syntax.lexer import language, lex
-from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text
+from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text, virtual
 from tsdsl.syntax.words import expected_words, token_words
 
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
@@ -43,6 +43,7 @@ _ITEM_KEYWORDS = frozenset(
     ]
 )
 MOST_RECOVERIES = 100
+MOST_NESTED = 100
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
 
 
@@ -69,9 +70,8 @@ class _Driver:
         self.position = 0
         self.recoveries = 0
 
-    def give_up(self, token: Token) -> None:
-        """Stop reading: each recovery costs time in the length of what was read, and nobody reads so many."""
-        message = f"more than {MOST_RECOVERIES} mistakes: the rest of the file is not read"
+    def give_up(self, token: Token, message: str) -> None:
+        """Stop reading, and say so."""
         self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(_start(token), _end(token))))
         self.parser = language().parse_interactive("")
         self.parser.feed_token(_virtual("ERROR", "", _start(token)))
@@ -104,20 +104,39 @@ class _Driver:
         return kept
 
     def run(self) -> Parsed:
+        too_deep = self.too_deep()
         while self.position < len(self.tokens):
             token = self.tokens[self.position]
+            if self.position >= too_deep:
+                self.give_up(
+                    token, f"more than {MOST_NESTED} brackets in one another: the rest of the file is not read"
+                )
+                break
             try:
                 self.parser.feed_token(token)
                 self.position += 1
             except UnexpectedToken:
                 if self.recoveries == MOST_RECOVERIES:
-                    self.give_up(token)
+                    # Each recovery costs time in the length of what was read, and nobody reads so many.
+                    self.give_up(token, f"more than {MOST_RECOVERIES} mistakes: the rest of the file is not read")
                     break
                 self.recoveries += 1
                 self.recover(token)
         tree = self.finish()
         file = build_file(tree, len(self.source.text))
         return Parsed(file, tuple(self.diagnostics))
+
+    def too_deep(self) -> int:
+        """The number of the first token inside of more than MOST_NESTED brackets; that of the end if there is none."""
+        depth = 0
+        for number, token in enumerate(self.tokens):
+            if token.type in _CLOSERS.values():
+                depth += 1
+            elif token.type in _CLOSERS:
+                depth = max(0, depth - 1)
+            if depth > MOST_NESTED:
+                return number
+        return len(self.tokens)
 
     def finish(self) -> Tree[Token]:
         """Feed the end of the file, closing whatever is still open, which is one diagnostic."""
@@ -172,8 +191,8 @@ class _Driver:
     def recover(self, token: Token) -> None:
         """Report what is wrong at `token` and go on in the innermost context that can."""
         span = Span(_start(token), _end(token))
-        if not self.touches_unknown_text(span):
-            self.report_unexpected(token, span)
+        if not self.touches_unknown_text(span) and self.mended(token, self.report_unexpected(token, span)):
+            return
         contexts = self.contexts(span.start)
         depth = 0
         for position in range(self.position, len(self.tokens)):
@@ -197,14 +216,37 @@ class _Driver:
         start = _end(before) if before is not None else 0
         return any(d.code == "TS001" and start <= d.span.start < span.end for d in self.diagnostics)
 
-    def report_unexpected(self, token: Token, span: Span) -> None:
+    def mended(self, token: Token, fixes: Sequence[Fix]) -> bool:
+        """Go on as if a sure fix had been made; whether there is one that lets `token` stand."""
+        for fix in fixes:
+            inserted = virtual(fix)
+            trial = self.parser.copy()
+            try:
+                if inserted is not None:
+                    trial.feed_token(inserted)
+                    trial.feed_token(token)
+                elif fix.applicability != "safe" or fix.edits[0].text or fix.edits[0].span.end != _end(token):
+                    continue
+            except UnexpectedToken:
+                continue
+            self.parser = trial
+            self.position += 1
+            return True
+        return False
+
+    def report_unexpected(self, token: Token, span: Span) -> tuple[Fix, ...]:
+        """Report `token`, or the place before it where something is missing; what would mend it."""
         accepted = frozenset(self.parser.accepts())
         before = self.tokens[self.position - 1] if self.position else None
         help_text, fixes = unexpected(before, token, accepted, _ITEM_KEYWORDS)
         message = f"expected {expected_words(accepted)}, found {token_words(token)}"
-        self.diagnostics.append(
-            Diagnostic("TS002", message, self.source, span, "not expected here", help=help_text, fixes=fixes)
-        )
+        label = "not expected here"
+        if before is not None and "\n" in self.source.text[_end(before) : span.start] and _inserts(fixes):
+            # What is missing stands at the end of an earlier line, where its reader looks for it.
+            message = f"expected {expected_words(accepted)}, found the end of the line"
+            span, label = Span(max(0, _end(before) - 1), _end(before)), "something is missing after this"
+        self.diagnostics.append(Diagnostic("TS002", message, self.source, span, label, help=help_text, fixes=fixes))
+        return fixes
 
     def contexts(self, at: int) -> list[tuple[Any, set[str]]]:
         """The open contexts, inside out: copies of the parser after an ERROR, and what each accepts."""
@@ -256,6 +298,10 @@ def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
         )
     fixes = unknown_text(text, span)
     return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help=fixes[0].title, fixes=fixes)
+
+
+def _inserts(fixes: Sequence[Fix]) -> bool:
+    return any(virtual(fix) is not None for fix in fixes)
 
 
 def _virtual(kind: str, value: str, at: int) -> Token:

@@ -70,6 +70,21 @@ def unexpected(
     return None, ()
 
 
+def virtual(fix: Fix) -> Token | None:
+    """The token that a sure fix of one inserted mark adds, at its place; None for other fixes."""
+    if fix.applicability != "safe" or len(fix.edits) != 1:
+        return None
+    edit = fix.edits[0]
+    kind = _INSERTED.get(edit.text.strip())
+    if kind is None or edit.span.start != edit.span.end:
+        return None
+    at = edit.span.start
+    return Token(kind, edit.text.strip(), start_pos=at, end_pos=at, line=0, column=0, end_line=0, end_column=0)
+
+
+_INSERTED: Mapping[str, str] = MappingProxyType({")": "RPAR", "]": "RSQB", ",": "COMMA", "=": "EQUAL"})
+
+
 def unclosed(mark: str, at: int) -> tuple[Fix, ...]:
     """A fix of a bracket that the file never closes: close it at the end."""
     return (replacement(f"add `{mark}` at the end", Span(at, at), f"\n{mark}" if mark == "}" else mark),)

@@ -12,7 +12,7 @@ from tsdsl.space.model import Space
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.derive import Declaration, Flat, derive, first
 from tsdsl.space.resolve.imports import ImportProblem, Library, Read, file_key, project_root
-from tsdsl.space.resolve.mentions import mentions
+from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.space import as_seen_from, check_declarations, report_unused, resolve_space
 from tsdsl.syntax import ast
 from tsdsl.syntax.ast import in_source
@@ -191,7 +191,7 @@ def _base(
 
 def _unused(scope: _Scope) -> list[Diagnostic]:
     """Warnings of declarations and imports of this file that none of its spaces mentions."""
-    if not scope.spaces or scope.file.broken or any(space.broken for space in scope.spaces.values()):
+    if not scope.spaces or has_gaps(scope.file):
         return []
     used = mentions((scope.file.spaces, scope.file.declarations))
     used |= {space.base.text for space in scope.file.spaces if space.base is not None}

@@ -7,6 +7,20 @@ from dataclasses import fields, is_dataclass
 from tsdsl.syntax import ast
 
 
+def has_gaps(node: object) -> bool:
+    """Whether anything in it could not be read."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, tuple):
+            pending.extend(current)
+        elif is_dataclass(current) and not isinstance(current, type):
+            if getattr(current, "broken", False):
+                return True
+            pending.extend(getattr(current, field.name) for field in fields(current))
+    return False
+
+
 def mentions(node: object) -> set[str]:
     """Every bare name that stands as a value, and every name of an operator or block that is called."""
     found: set[str] = set()

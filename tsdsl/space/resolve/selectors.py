@@ -6,9 +6,11 @@ import re
 from functools import lru_cache
 from typing import TypeAlias
 
+from tsdsl.diagnostics import Edit, Fix
 from tsdsl.space.resolve.context import Context
 from tsdsl.syntax import ast
 
+MOST_INDEX = 99_999
 PathPart: TypeAlias = tuple[str, int | None]
 _INDEXED = re.compile(r"(stage|group)([0-9]+)")
 
@@ -68,5 +70,32 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
                 help="for instance `stage[1..3].group[*]`",
             )
             return None
+        if not all(_indices_are_right(context, segment) for segment in item.segments):
+            return None
         found.append(item)
     return found
+
+
+def _indices_are_right(context: Context, segment: ast.Segment) -> bool:
+    for low, high in segment.indices or ():
+        for number in (low, high):
+            if number.value != number.value.to_integral_value() or not 0 <= number.value <= MOST_INDEX:
+                context.report(
+                    "TS202",
+                    number.span,
+                    f"a {segment.word.text}'s number is an integer from 0 to {MOST_INDEX}",
+                    label="out of range",
+                )
+                return False
+        if high.value < low.value:
+            edits = (Edit(low.span, context.text(high.span)), Edit(high.span, context.text(low.span)))
+            context.report(
+                "TS203",
+                low.span.to(high.span),
+                f"{low.value} .. {high.value} is empty",
+                label="the end lies below the beginning",
+                help=f"write `{high.value}..{low.value}`",
+                fixes=[Fix("swap the ends", edits, "safe")],
+            )
+            return False
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
 from tsdsl.diagnostics import Edit, Fix, Label, replacement
@@ -49,7 +49,7 @@ def resolve_fusion(
     written = _written(
         context, fusion.attributes, fusion.source.span.to(fusion.target.span), where, fusion.broken, True
     )
-    fails = written is not None and _alternatives(context, written.op.value, FUSIONS, where) is None
+    fails = written is not None and not _alternatives_are_right(context, written.op.value, FUSIONS, where)
     if not known or written is None:
         context.incomplete.add("fusion")
         return []
@@ -131,7 +131,7 @@ def resolve_attention(
     where = f"attention {names}"
     span = attention.streams[0].span.to(attention.streams[-1].span)
     written = _written(context, attention.attributes, span, where, attention.broken, False)
-    fails = written is not None and _alternatives(context, written.op.value, ATTENTIONS, where) is None
+    fails = written is not None and not _alternatives_are_right(context, written.op.value, ATTENTIONS, where)
     if written is None or fails:
         context.incomplete.add("attention")
     slots = []
@@ -187,8 +187,9 @@ def _written(
                 help=did_you_mean(name or "", ["concat", "sum"]),
                 fixes=renames(name or "", value.span, ["concat", "sum"]),
             )
-            return None
-        merge = name
+            context.incomplete.add("fusion")
+        else:
+            merge = name
     return Written(given["after"], given["op"], cast("Literal['concat', 'sum']", merge))
 
 
@@ -208,7 +209,10 @@ def _places(
     kind = "attention" if source is None else "fusion"
     joined = {stream, source or stream}
     found: set[Place] = set()
-    for selector in selectors(context, after.value, "after") or ():
+    listed = selectors(context, after.value, "after")
+    if listed is None:
+        context.incomplete.add(kind)
+    for selector in listed or ():
         matched = {
             place
             for place in known
@@ -219,7 +223,8 @@ def _places(
             continue
         if not matched & allowed:
             context.incomplete.add(kind)
-        if not context.is_lossy and context.incomplete.isdisjoint(joined) and not matched:
+        told = any(d.code == "TS306" and d.span == selector.span for d in context.diagnostics)
+        if not matched and not told and not context.is_lossy and context.incomplete.isdisjoint(joined):
             context.report(
                 "TS306",
                 selector.span,
@@ -294,6 +299,20 @@ def _alternatives(
         else:
             found.append((name.text, _maker(context, operators[name.text], call, name.span)))
     return None if failed else found
+
+
+def _alternatives_are_right(
+    context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
+) -> bool:
+    """Whether the alternatives and their attributes are right, wherever they will stand; else diagnostics."""
+    alone = replace(
+        context, diagnostics=[], overrides=[], applied=set(), shared_uses={}, postponed=[], decisions=[], origins={}
+    )
+    alternatives = _alternatives(alone, op, operators, where)
+    for name, make in alternatives or ():
+        make(f"{where}.{name}", None)
+    context.diagnostics += alone.diagnostics
+    return not alone.has_errors
 
 
 def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Span) -> Made:

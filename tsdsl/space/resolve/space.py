@@ -10,9 +10,9 @@ from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.operators.head import HEADS, PROJECTED
 from tsdsl.source import Span
 from tsdsl.space.model import AttentionSlot, FusionSlot, Head, Slot, Space, Stream
-from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.context import Context, meant
 from tsdsl.space.resolve.derive import Declaration, Flat
-from tsdsl.space.resolve.mentions import mentions
+from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.overrides import report_idle
 from tsdsl.space.resolve.slots import check_sizes, resolve_attention, resolve_fusion
 from tsdsl.space.resolve.steps import MOST_PIXELS, resolve_models, resolve_steps
@@ -213,7 +213,7 @@ def _head(context: Context, flat: Flat) -> Head | None:
 
 def _report_unused(context: Context, flat: Flat) -> None:
     """Warn of names that this space declares, in its own text, and does not mention (TS103)."""
-    if flat.written.broken:
+    if has_gaps(flat.written):
         return
     used = mentions(flat.written) | mentions(tuple(entry.item for entry in flat.items))
     for entry in flat.items:
@@ -226,6 +226,10 @@ def report_unused(context: Context, item: ast.Domain | ast.Shared | ast.BlockAli
     """Warn of a declared name that is not among the used."""
     if item.name.text in used:
         return
+    if any(d.code == "TS101" for d in context.diagnostics) and any(
+        meant(word, [item.name.text]) == item.name.text for word in used
+    ):
+        return  # it is used where it is misspelt
     kind = _KINDS[type(item)]
     context.report(
         "TS103",

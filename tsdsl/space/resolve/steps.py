@@ -33,10 +33,13 @@ def resolve_steps(
     seen: dict[int, Span] = {}
     resolved = []
     used: dict[str, set[int]] = {}
+    is_whole = True
     for step, level in steps:
         index = whole(context, step.index, "a step's number", 1, 999)
         where = f"step {index}"
         given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
+        if index is None or index in seen:
+            is_whole = False
         if index is None:
             continue
         if index in seen:
@@ -44,16 +47,20 @@ def resolve_steps(
             continue
         seen[index] = step.index.span
         context.origins[f"step{index}"] = step.index.span
-        if step.broken or context.missing(["search"], given, step.index.span, where):
-            continue
         target = flops(context, given["target"].value, "`target`") if "target" in given else None
         if "target" in given:
             context.origins[f"step{index}.target"] = given["target"].value.span
         epochs = whole(context, given["epochs"].value, "`epochs`", 1, MOST_EPOCHS) if "epochs" in given else 1
+        if step.broken or context.missing(["search"], given, step.index.span, where):
+            is_whole = False
+            continue
         parts = [*streams, *(slot.path for slot in slots)]
         paths: list[str] = []
         names: set[str] = set()
-        for selector in selectors(context, given["search"].value, "search") or ():
+        listed = selectors(context, given["search"].value, "search")
+        if listed is None:
+            is_whole = False
+        for selector in listed or ():
             matched = [d.path for d in decisions if selects(selector, d.path)]
             named = [part for part in parts if selects(selector, part)]
             named += [s.name for s in streams.values() if any(selects(selector, g.path) for g in s.groups)]
@@ -93,7 +100,8 @@ def resolve_steps(
             )
         )
     ordered = tuple(sorted((_with_shared(step, used, made, decisions) for step in resolved), key=lambda s: s.index))
-    _check_order(context, ordered, slots)
+    if is_whole:
+        _check_order(context, ordered, slots)
     if steps and not context.has_errors and not any(step.broken for step, _ in steps):
         _warn_undecided(context, decisions, {*made, *used})
     return ordered
