@@ -16,6 +16,7 @@ from tsdsl.render import draw_space
 from tsdsl.render.alpha_table import alpha_table
 from tsdsl.render.chart import Line, line_figure
 from tsdsl.render.report import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
+from tsdsl.render.theme import DARK
 from tsdsl.search import read_alpha, read_result, step_directory
 from tsdsl.search.run_record import RUN_KIND, SPACE_NAME, STEP_KIND, RunRecord
 from tsdsl.search.settings import StepSettings
@@ -75,7 +76,8 @@ def space_section(space: Space, argument: str) -> Section:
     counted = table("Sizes and bounds in multiply-adds, all exact, and the share within the target", FACTS, rows)
     return Section(
         "The space",
-        counted + drawing(draw_space(space), f"The space {space.name} with all its choices"),
+        counted
+        + drawing(draw_space(space), f"The space {space.name} with all its choices", draw_space(space, theme=DARK)),
         made_by=f"tsdsl inspect {shlex.quote(argument)}",
     )
 
