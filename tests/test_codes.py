@@ -76,11 +76,11 @@ def test_explain_without_a_code_lists_all_with_severity_and_title(capsys: pytest
 
 
 def test_an_unknown_code_is_a_usage_error_that_names_similar_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["explain", "TS310"]) == 2
+    assert run(["explain", "TS399"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "there is no diagnostic code TS310" in captured.err
-    assert re.search(r"similar are TS3\d\d, TS3\d\d, TS3\d\d;", captured.err)
+    assert "there is no diagnostic code TS399" in captured.err
+    assert re.search(r"similar are TS\d{3}, TS\d{3}, TS\d{3};", captured.err)
 
 
 @pytest.mark.parametrize("code", ["nonsense", "", "../language"])

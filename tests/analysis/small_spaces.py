@@ -1,15 +1,23 @@
-"""Small random spaces, and all architectures of one by enumeration."""
+"""Small random spaces, and all architectures of one by enumeration.
+
+What a constraint means is written here a second time, from the costs of single architectures.
+"""
 
 from __future__ import annotations
 
 import itertools
 import random
+import re
+from fractions import Fraction
 from functools import cache
 
 import tsdsl
+from tsdsl.analysis.cost import node_cost, plain
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.terms import architecture_cost
 from tsdsl.source import SourceFile
 from tsdsl.space.architecture import canonical
-from tsdsl.space.model import Value
+from tsdsl.space.model import Alike, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 
 MOST_ARCHITECTURES = 1500
@@ -17,14 +25,110 @@ MOST_ARCHITECTURES = 1500
 
 @cache
 def random_space(seed: int) -> tsdsl.Space:
-    """A space of two streams with fusion, attention and nested decisions; at most MOST_ARCHITECTURES."""
+    """A space of two streams with fusion, attention, shared and nested decisions; at most MOST_ARCHITECTURES.
+
+    Every third seed has constraints, which leave something at every step.
+    """
     draw = random.Random(seed)
     while True:
-        resolved = resolve(SourceFile("random", _text(draw)))
-        assert not [d for d in resolved.diagnostics if d.severity == "error"], resolved.diagnostics
-        space = resolved.spaces[0].space
-        if 1 < space.cardinality <= MOST_ARCHITECTURES:
+        text = _text(draw)
+        space = _resolved(text)
+        if not 1 < space.cardinality <= MOST_ARCHITECTURES:
+            continue
+        if seed % 3 != 2:
             return space
+        constrained = _resolved(text.removesuffix("}\n") + _requires(draw, space) + "}\n")
+        if all(everything(constrained, step) for step in (1, 2, None)):
+            return constrained
+
+
+def _resolved(text: str) -> tsdsl.Space:
+    resolved = resolve(SourceFile("random", text))
+    assert not [d for d in resolved.diagnostics if d.severity == "error"], (text, resolved.diagnostics)
+    return resolved.spaces[0].space
+
+
+def _requires(draw: random.Random, space: tsdsl.Space) -> str:
+    """One to three constraints: on costs, on widths, on what slots hold."""
+    blueprint = Blueprint(space)
+    costs = [architecture_cost(blueprint, one)[:2] for one in everything(space)]
+    macs, params = draw.choice(costs)
+    widths = [d.path for d in space.decisions if d.path.endswith(".channels") or d.path == "shared.width"]
+    nodes = [d.path for d in space.decisions if d.path.endswith(".nodes")]
+    ops = [d.path for d in space.decisions if d.path.endswith(".op")]
+    written = [
+        f"flops <= {macs} FLOPs",
+        f"flops >= {macs / 1000} KFLOPs",
+        f"params < {params / 1000} Kparams + 0.5 * head.params",
+        f"sparse.flops <= {draw.choice([0.5, 0.7, 0.9])} * flops",
+        f"attention.params + 2 * fusion.params != {draw.randint(0, 9) / 10} Kparams",
+    ]
+    if len(widths) > 1:
+        one, other = draw.sample(widths, 2)
+        written.append(f"{_selector(one)} <= 1.5 * {_selector(other)} - 2")
+    if nodes:
+        written.append(f"{_selector(nodes[0])} * 2 < 15")
+    if len(ops) > 1:
+        one, other = draw.sample(ops, 2)
+        written += [f"{_selector(one)} {draw.choice(['==', '!='])} {_selector(other)}", f"{_selector(one)} != none"]
+    return "".join(f"  require {text}\n" for text in draw.sample(written, draw.randint(1, 3)))
+
+
+def _selector(path: str) -> str:
+    return re.sub(r"(stage|group)([0-9]+)", r"\1[\2]", path)
+
+
+def satisfies(space: tsdsl.Space, one: dict[str, Value], step: int | None) -> bool:
+    """Whether one architecture satisfies what the constraints say of the network after `step`."""
+    blueprint = Blueprint(space)
+    costs: dict[str, list[int]] = {}
+    for node in blueprint.network(one, step).nodes:
+        macs, params, _ = plain(node_cost(node))
+        part = node.part.split(".")[0]
+        for name in {part, ""}:
+            old = costs.get(name, [0, 0])
+            costs[name] = [old[0] + macs, old[1] + params]
+    present = space.present_after(step)
+    return all(_holds(space, requirement, one, costs, present) for requirement in space.requires)
+
+
+def _holds(
+    space: tsdsl.Space,
+    requirement: Requirement,
+    one: dict[str, Value],
+    costs: dict[str, list[int]],
+    present: frozenset[str],
+) -> bool:
+    if isinstance(requirement, Alike):
+        sides = [requirement.left, requirement.right]
+        paths = [side.decision for side in sides if isinstance(side, DecisionRef)]
+        if not all(path in one for path in paths):
+            return True
+        left, right = (one[side.decision] if isinstance(side, DecisionRef) else side for side in sides)
+        return (left == right) == requirement.is_equal
+    total = Fraction(0)
+    for term in requirement.terms:
+        if isinstance(term.of, DecisionRef):
+            path = term.of.decision
+            if not path.startswith("shared.") and space.part_of(path) not in present:
+                return True
+            total += term.factor * Fraction(str(one.get(path, 0)))
+            continue
+        whole = {None: set(space.parts), "head": {"sparse", "dense"}}
+        kinds = {"fusion": {s.path for s in space.fusions}, "attention": {s.path for s in space.attentions}}
+        if not (whole | kinds).get(term.of.part, {term.of.part}) <= present:
+            return True
+        amount = costs.get(term.of.part or "", [0, 0])[0 if term.of.quantity == "flops" else 1]
+        total += term.factor * amount
+    match requirement.relation:
+        case "<=":
+            return total <= requirement.bound
+        case "<":
+            return total < requirement.bound
+        case "==":
+            return total == requirement.bound
+        case _:
+            return total != requirement.bound
 
 
 def _choice(draw: random.Random, values: list[str], most: int = 2) -> str:
@@ -33,11 +137,16 @@ def _choice(draw: random.Random, values: list[str], most: int = 2) -> str:
 
 
 def _text(draw: random.Random) -> str:
+    shared = draw.choice([None, "{8, 16}", "{8, 12, 16}"])
+
+    def channels() -> str:
+        return "width" if shared and draw.random() < 0.5 else _choice(draw, ["8", "12", "16"])
+
     def block() -> str:
         convention = draw.choice(["", ", expand_from = output", ", shortcut = projection", ", se = alternate"])
         return (
             f"group mbconv3d(t = {_choice(draw, ['1', '3'])}, k = {_choice(draw, ['3', '5'])}, "
-            f"expansion = {_choice(draw, ['1.5', '2', '2.5'])}, channels = {_choice(draw, ['8', '12', '16'])}"
+            f"expansion = {_choice(draw, ['1.5', '2', '2.5'])}, channels = {channels()}"
             f"{convention}) * {draw.randint(1, 2)}"
         )
 
@@ -51,6 +160,7 @@ def _text(draw: random.Random) -> str:
 space random {{
   classes = 5
   size    = {draw.choice([13, 17])}
+  {f"shared width = {shared}" if shared else ""}
   stream sparse {{
     frames = 2
     stage 0 {{
@@ -93,4 +203,4 @@ def everything(space: tsdsl.Space, step: int | None = None) -> list[dict[str, Va
     for values in itertools.product(*(d.values if step is None or d.path in made else d.values[:1] for d in decisions)):
         one = canonical(space, dict(zip([d.path for d in decisions], values, strict=True)), step)
         found[tuple(one.items())] = one
-    return list(found.values())
+    return [one for one in found.values() if satisfies(space, one, step)] if space.requires else list(found.values())

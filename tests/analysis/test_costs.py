@@ -129,7 +129,7 @@ def test_the_report_keeps_the_contract(auto_tsnet: tsdsl.Space) -> None:
         assert within["binding"]
         assert 0 < int(within["at_least"]) <= int(within["at_most"]) < int(within["total"])
         assert int(within["at_least"]) <= within["share"] * int(within["total"]) <= int(within["at_most"])
-    assert set(report) == {"space", "fingerprint", "cardinality", "flops", "params", "steps"}
+    assert set(report) == {"space", "fingerprint", "cardinality", "satisfying", "flops", "params", "steps"}
 
 
 def test_rows_tell_shapes_and_cost_ranges(auto_tsnet: tsdsl.Space) -> None:

@@ -16,6 +16,7 @@ import tsdsl
 from tsdsl.analysis.arithmetic import Modular, Rounded, from_residues, moduli_beyond
 from tsdsl.analysis.batch_costs import BatchCosts
 from tsdsl.analysis.counting import Counts, counts
+from tsdsl.analysis.feasible import feasible
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.ranking import Ranking
@@ -129,7 +130,7 @@ def test_quantiles_enclose_those_of_enumeration(seed: int) -> None:
 def test_passes_over_the_trellis_agree_with_enumeration(seed: int) -> None:
     macs = all_macs(seed, None)
     free = free_space(seed, None)
-    trellis = build_trellis(free.costs(), free.pins)
+    trellis = feasible(free, free.pins).wider
     assert (trellis.least, trellis.most) == (macs[0], macs[-1])
     assert fold(trellis, COUNT) == len(macs)
 

@@ -62,7 +62,9 @@ def window(seed: int) -> tuple[int, int]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_moments_equal_enumeration(seed: int) -> None:
     _, macs, weights = enumerated(seed)
-    assert weights.sum() == pytest.approx(1.0)
+    if not random_space(seed).requires:
+        assert weights.sum() == pytest.approx(1.0)
+    weights = weights / weights.sum()  # of what constraints allow
     found = expected_macs(free_space(seed), random_probabilities(seed))
     mean = float(macs @ weights)
     assert found.mean == pytest.approx(mean, rel=1e-12)
@@ -81,7 +83,7 @@ def test_the_probability_of_a_window_equals_enumeration(seed: int) -> None:
         assert within <= high * (1 + 1e-12)
     assert high - low < 1e-8
     assert probability_within(free_space(seed), probabilities, most=int(macs.min()) - 1) == (0.0, 0.0)
-    assert probability_within(free_space(seed), probabilities) == (1.0, 1.0)
+    assert probability_within(free_space(seed), probabilities) == pytest.approx((weights.sum(),) * 2)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

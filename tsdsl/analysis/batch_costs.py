@@ -20,16 +20,17 @@ LARGEST_JOINT_TABLE = 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class BatchCosts:
-    """The multiply-adds or parameters of the architectures of a free space, by table lookup."""
+    """The multiply-adds or parameters, of everything or of a part, of architectures of a free space, by look-up."""
 
     free: FreeSpace
     quantity: Quantity = "macs"
+    part: str | None = None
 
     @cached_property
     def _tables(self) -> Sequence[tuple[Sequence[int], Sequence[int], Array]]:
         """(columns, strides, entries) of few tables, which cost fewer look-ups than many."""
         found = []
-        for factor in joined(self.free.costs(self.quantity)):
+        for factor in joined(self.free.costs(self.quantity, self.part)):
             sizes = [axis.size for axis in factor.scope]
             strides = [prod(sizes[position + 1 :]) for position in range(len(sizes))]
             columns = [self.free.columns[axis.path] for axis in factor.scope]

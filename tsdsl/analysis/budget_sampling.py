@@ -17,9 +17,10 @@ import numpy as np
 
 from tsdsl.analysis.arithmetic import Arithmetic, Real, Rounded
 from tsdsl.analysis.batch_costs import BatchCosts
+from tsdsl.analysis.feasible import Feasible, feasible, uniform
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.histogram import Lattice, Layer, bins_for, even_lattice, layers
-from tsdsl.analysis.trellis import Trellis, build_trellis
+from tsdsl.analysis.trellis import Trellis
 from tsdsl.errors import RunError, UsageError
 from tsdsl.operators.varying import Array
 
@@ -32,7 +33,10 @@ BATCHES_IN_VAIN = 400
 
 @dataclass(frozen=True, eq=False)
 class WindowSampler:
-    """Draws assignments of a trellis with `least` <= cost <= `most`, in proportion to their weights."""
+    """Draws assignments of a trellis with `least` <= cost <= `most`, in proportion to their weights.
+
+    Where the trellis holds more than the space's constraints allow, `is_exact` is false, and they are checked.
+    """
 
     free: FreeSpace
     trellis: Trellis
@@ -41,6 +45,7 @@ class WindowSampler:
     most: int
     arithmetic: Arithmetic
     bins: int | None = None
+    is_exact: bool = True
 
     @cached_property
     def lattice(self) -> Lattice:
@@ -99,6 +104,8 @@ class WindowSampler:
             drawn = self._walk(generator)
             costs = self.costs(drawn)
             kept = drawn[(costs >= self.least) & (costs <= self.most)]
+            if not self.is_exact:
+                kept = kept[self.free.rules.allow(self.free, kept)]
             in_vain = 0 if len(kept) else in_vain + 1
             if in_vain > BATCHES_IN_VAIN:
                 raise RunError(
@@ -177,10 +184,16 @@ class _Walk:
     edges: tuple[Array, ...] = ()
 
 
+def _clipped(found: Feasible, least: int, most: int) -> tuple[int, int]:
+    low, high = found.clipped(least, most)
+    return least if low is None else low, most if high is None else high
+
+
 def uniform_within(free: FreeSpace, least: int, most: int, bins: int | None = None) -> WindowSampler:
     """Draws architectures with least <= multiply-adds <= most, each with the same probability."""
-    trellis = build_trellis(free.costs(), free.pins)
-    return WindowSampler(free, trellis, BatchCosts(free), least, most, Rounded(up=True), bins)
+    found = uniform(free)
+    least, most = _clipped(found, least, most)
+    return WindowSampler(free, found.wider, BatchCosts(free), least, most, Rounded(up=True), bins, found.is_exact)
 
 
 def conditioned(
@@ -191,5 +204,6 @@ def conditioned(
     `probabilities` has for each free decision the probability of each value, given that it exists. The
     distribution is exact up to the rounding of 64-bit sums.
     """
-    trellis = build_trellis(free.costs(), free.probabilities(probabilities))
-    return WindowSampler(free, trellis, BatchCosts(free), least, most, Real(), bins)
+    found = feasible(free, free.probabilities(probabilities))
+    least, most = _clipped(found, least, most)
+    return WindowSampler(free, found.wider, BatchCosts(free), least, most, Real(), bins, found.is_exact)

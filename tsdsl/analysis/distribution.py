@@ -53,7 +53,7 @@ def cost_distribution(
     counted = counts(FreeSpace(table), quantity)
     edges = _edges(counted, intervals)
     brackets = counted.brackets(edges, bins)
-    total = counted.total
+    total = counted.totals.at_most
     # The first edge is the smallest cost itself, which belongs to the first interval.
     up_to = [Fraction(0), *(Fraction(bracket.at_least + bracket.at_most, 2 * total) for bracket in brackets[1:])]
     widest = max(Fraction(bracket.at_most - bracket.at_least, 2 * total) for bracket in brackets)

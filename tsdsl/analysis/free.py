@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from tsdsl.analysis.elimination import at
+from tsdsl.analysis.requirements import Rules, rules_of
 from tsdsl.analysis.terms import CostTable, Quantity
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
@@ -127,6 +128,11 @@ class FreeSpace:
             first[0] = 1
             tables.append(self.over_existence(decision, np.ones(size, dtype=np.int64), first))
         return tables
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The space's constraints on what is free."""
+        return rules_of(self) if self.table.blueprint.space.requires else Rules()
 
     def probabilities(self, given: Mapping[str, Array]) -> Sequence[Varying]:
         """A table for each free decision: the probability of its values where it exists, else of its first, one.

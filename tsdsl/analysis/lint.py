@@ -9,9 +9,12 @@ import numpy as np
 
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.lint_requires import lint_idle_decisions, lint_requires, too_wide
 from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.trellis import UNREACHABLE
 from tsdsl.diagnostics import Diagnostic, Label, replacement
+from tsdsl.errors import RunError
 from tsdsl.operators.layers import Block, NonLocal, Width, walk
 from tsdsl.operators.varying import Count, Varying, combine, differs, is_never
 from tsdsl.source import SourceFile, Span
@@ -32,7 +35,15 @@ def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
         if not found and model.width != 1:
             scaled = Blueprint(resolved.space, scale=model).whole
             found += _sums(resolved, scaled, source, f"with the rounded widths of model {model.name}, ")
-    return found or [*_budgets(resolved, blueprint, source)]
+    if found:
+        return found
+    try:
+        found = lint_requires(resolved, blueprint, source)
+        if not any(diagnostic.severity == "error" for diagnostic in found):
+            found += _budgets(resolved, blueprint, source)
+        return [*found, *lint_idle_decisions(resolved, blueprint, source)]
+    except RunError as error:
+        return [*found, too_wide(resolved, error, source)]
 
 
 def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile, when: str = "") -> Iterator[Diagnostic]:
@@ -127,8 +138,9 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
             continue
         table = CostTable(blueprint, step.index)
         low, high = table.extremes("macs")
+        is_exact = table.is_exact("macs")
         span = resolved.origins[f"step{step.index}.target"]
-        if low > step.target_macs:
+        if low > step.target_macs and is_exact:
             yield Diagnostic(
                 "TS404",
                 f"no architecture of step {step.index} has at most {giga(step.target_macs)}",
@@ -139,7 +151,7 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 help=f"raise the target to at least {giga(low)}, or widen the choices downwards",
                 fixes=(replacement(f"raise the target to {at_least(low)}", span, at_least(low)),),
             )
-        elif high <= step.target_macs:
+        elif high <= step.target_macs and is_exact:
             middle = at_least((low + high) // 2)
             yield Diagnostic(
                 "TS405",
@@ -158,7 +170,7 @@ def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: 
     target = step.target_macs or 0
     least = least_by_value(free)
     for path in step.decisions:
-        dead = [value for value, macs in least.get(path, {}).items() if macs > target]
+        dead = [value for value, macs in least.get(path, {}).items() if target < macs < UNREACHABLE]
         parent = resolved.space.decision_by_path[path].parent
         # What is nested under a dead alternative is dead with it; that one is told.
         if not dead or (parent is not None and least.get(parent.path, {}).get(parent.value, 0) > target):

@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 
 from tsdsl.analysis.arithmetic import Real
+from tsdsl.analysis.feasible import feasible, uniform
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.histogram import Lattice, bins_for, bundled, even_lattice, layers, mass_within
 from tsdsl.analysis.semiring import MOMENTS, fold
-from tsdsl.analysis.trellis import Stage, Trellis, build_trellis
+from tsdsl.analysis.trellis import Stage, Trellis
 from tsdsl.operators.varying import Array
 
 BINS = 4096
@@ -49,8 +50,11 @@ class Marginal:
 
 
 def expected_macs(free: FreeSpace, probabilities: Probabilities) -> Moments:
-    """The mean and variance of the multiply-adds, exact up to 64-bit rounding."""
-    trellis = build_trellis(free.costs(), free.probabilities(probabilities))
+    """The mean and variance of the multiply-adds of what is allowed, exact up to 64-bit rounding.
+
+    Where constraints on costs are too many, of what may be allowed.
+    """
+    trellis = feasible(free, free.probabilities(probabilities)).wider
     mean, variance = fold(trellis, MOMENTS)
     return Moments(trellis.constant + mean, variance)
 
@@ -62,16 +66,22 @@ def probability_within(
     most: int | None = None,
     bins: int | None = None,
 ) -> tuple[float, float]:
-    """Two bounds of the probability that least <= multiply-adds <= most; None leaves an end open."""
-    trellis = build_trellis(free.costs(), free.probabilities(probabilities))
-    window = trellis.window(least, most)
+    """Two bounds of the probability that least <= multiply-adds <= most and all constraints are satisfied.
+
+    None leaves an end open.
+    """
+    found = feasible(free, free.probabilities(probabilities))
+    window = found.wider.window(*found.clipped(least, most))
     if window is None:
         return 0.0, 0.0
     under, within = window
-    if under < 0 and within + trellis.constant >= trellis.most:
+    if under < 0 and within + found.wider.constant >= found.wider.most and not free.rules:
         return 1.0, 1.0
 
     def masses(rounding: Literal["down", "up"]) -> tuple[float, float]:
+        trellis = found.wider if rounding == "down" else found.narrower
+        if trellis is None:
+            return 0.0, 0.0
         lattice = even_lattice(trellis, within, bins or bins_for(trellis, BINS, WORK), rounding)
         layer = layers(lattice, Real(), within, len(trellis.stages) - 1)[-1]
         return mass_within(lattice, layer, under), mass_within(lattice, layer, within)
@@ -89,9 +99,8 @@ def marginals_within(
     bins: int | None = None,
 ) -> dict[str, Marginal]:
     """For each free decision the shares of its values among what is within the window; empty where nothing is."""
-    weights = free.pins if probabilities is None else free.probabilities(probabilities)
-    trellis = build_trellis(free.costs(), weights)
-    window = trellis.window(least, most)
+    left = uniform(free) if probabilities is None else feasible(free, free.probabilities(probabilities))
+    trellis, window = left.wider, left.wider.window(*left.clipped(least, most))
     if window is None:
         return {}
     high = _value_sums(free, trellis, window, "down", bins)

@@ -41,6 +41,7 @@ def space_report(space: Space) -> dict[str, Any]:
         "space": space.name,
         "fingerprint": space.fingerprint,
         "cardinality": str(space.cardinality),
+        "satisfying": _satisfying(whole),
         "flops": _bounds(whole, "macs"),
         "params": _bounds(whole, "params"),
         "steps": [step_report(blueprint, step.index) for step in space.steps],
@@ -112,18 +113,28 @@ def _shares(counted: Counts, found: Bracket) -> dict[str, Any]:
 
     Both ends of a bracket err by about the same factor, so the share is their geometric mean.
     """
-    share = math.sqrt(Fraction(found.at_least, counted.total)) * math.sqrt(Fraction(found.at_most, counted.total))
+    total = counted.totals.at_most
+    share = math.sqrt(Fraction(found.at_least, total)) * math.sqrt(Fraction(found.at_most, total))
     return {
         "at_least": str(found.at_least),
         "at_most": str(found.at_most),
-        "total": str(counted.total),
+        "total": str(total),
         "share": share,
     }
 
 
-def _bounds(table: CostTable, quantity: Any) -> dict[str, int]:
+def _satisfying(table: CostTable) -> dict[str, str]:
+    """How many architectures satisfy every constraint, as text; both ends are equal where that is exact."""
+    space = table.blueprint.space
+    found = counts(FreeSpace(table)).totals if space.requires else Bracket(space.cardinality, space.cardinality)
+    return {"at_least": str(found.at_least), "at_most": str(found.at_most)}
+
+
+def _bounds(table: CostTable, quantity: Any) -> dict[str, int | bool]:
+    """Both extremes; `exact` is told where constraints leave it open, and there they are of a sure architecture."""
     low, high = table.extremes(quantity)
-    return {"min": low, "max": high}
+    found: dict[str, int | bool] = {"min": low, "max": high}
+    return found if table.is_exact(quantity) else found | {"exact": False}
 
 
 _NO_CHOICES: tuple[tuple[str, str], ...] = ()

@@ -76,9 +76,10 @@ class UniformDraws:
         free = self.free
         low, high = int(optimum(free.costs(), "min").value), int(optimum(free.costs(), "max").value)
         most = high if self.most_macs is None else self.most_macs
-        if self.least_macs <= low and most >= high:
+        if self.least_macs <= low and most >= high and not free.rules:
             return Ranking(free)
         sampler = uniform_within(free, self.least_macs, most)
+        low, high = sampler.trellis.least, sampler.trellis.most
         if _is_empty(free, sampler):
             raise UsageError(
                 f"no architecture of {free.table.blueprint.space.name} has between {self.least_macs:,} and {most:,} "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -20,15 +20,22 @@ from tsdsl.operators.varying import Count, Varying
 from tsdsl.space.architecture import canonical
 from tsdsl.space.model import Value
 
+if TYPE_CHECKING:
+    from tsdsl.analysis.free import FreeSpace
+
 Quantity: TypeAlias = Literal["macs", "params"]
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An extreme of a cost, and an architecture that reaches it."""
+    """An extreme of a cost, and an architecture that reaches it.
+
+    Where it is not exact, constraints on costs are too many, and an architecture beyond it may be allowed.
+    """
 
     value: int
     witness: Mapping[str, Value]
+    is_exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,17 +103,34 @@ class CostTable:
         return total
 
     def extremes(self, quantity: Quantity) -> tuple[int, int]:
-        """The exact minimum and maximum over all architectures."""
+        """The minimum and maximum over all architectures, or over those that constraints allow."""
+        if self.blueprint.space.requires:
+            return self.bound(quantity, "min").value, self.bound(quantity, "max").value
         factors = self.factors(quantity)
         return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
 
+    def is_exact(self, quantity: Quantity) -> bool:
+        """Whether the extremes are exact; constraints on costs may leave them open."""
+        ends: tuple[Literal["min"], Literal["max"]] = ("min", "max")
+        return not self.blueprint.space.requires or all(self.bound(quantity, end).is_exact for end in ends)
+
     def bound(self, quantity: Quantity, sense: Literal["min", "max"]) -> Bound:
         """The exact minimum or maximum over all architectures, with one that reaches it."""
-        best = optimum(self.factors(quantity), sense)
         space = self.blueprint.space
+        if space.requires:
+            from tsdsl.analysis.extremes import extreme  # what is allowed is known to what is built on this
+
+            return extreme(self._allowed, sense, quantity)
+        best = optimum(self.factors(quantity), sense)
         chosen = {**self.standing, **best.assignment}
         decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
         return Bound(int(best.value), canonical(space, decisions, self.step))
+
+    @cached_property
+    def _allowed(self) -> FreeSpace:
+        from tsdsl.analysis.free import FreeSpace
+
+        return FreeSpace(self)
 
     def bounds_of(self, nodes: Sequence[Node]) -> tuple[int, int]:
         """The smallest and largest multiply-adds of some nodes together."""

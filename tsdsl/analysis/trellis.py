@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import gcd, prod
 
@@ -28,7 +28,8 @@ COSTS_OF_A_STATE = (64, 1024, 16_384)
 class Stage:
     """Edges from `num_sources` states to `num_targets`; the arrays have an entry for each edge.
 
-    `flat` is the position of an edge's values in the table over `scope`; `cost` is at least 0.
+    `flat` is the position of an edge's values in the table over `scope`; `cost` is at least 0. `sums` has a
+    row for each constrained sum: what an edge adds to it.
     """
 
     scope: tuple[Axis, ...]
@@ -39,6 +40,7 @@ class Stage:
     weight: Array
     num_sources: int
     num_targets: int
+    sums: Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
     def values(self, axis: Axis) -> Array:
         """For each edge the index of the value of one decision of the scope."""
@@ -114,16 +116,20 @@ class _Cut:
     after: frozenset[Axis]
 
 
-def build_trellis(costs: Sequence[Varying], weights: Sequence[Varying]) -> Trellis:
+def build_trellis(
+    costs: Sequence[Varying], weights: Sequence[Varying], sums: Sequence[Sequence[Varying]] = ()
+) -> Trellis:
     """The trellis of a sum of integer cost tables and a product of weight tables.
 
+    `sums` are further sums of integer tables whose parts the edges tell, such as those that are constrained.
     Every decision must occur in a weight table. Edges of weight 0 are left out.
 
     Raises:
         RunError: the tables are so entangled that a stage would exceed LARGEST_TABLE edges.
     """
-    scopes = [frozenset(table.scope) for table in (*costs, *weights)]
-    steps = [_divisor(table) for table in costs] + [0] * len(weights)
+    others = [table for tables in sums for table in tables]
+    scopes = [frozenset(table.scope) for table in (*costs, *weights, *others)]
+    steps = [_divisor(table) for table in costs] + [0] * (len(weights) + len(others))
     last, ends = _ends(scopes)
     tried = [_merged(_cuts(scopes, start, last, price)) for start in ends for price in COSTS_OF_A_STATE]
     cuts = min(tried, key=lambda cuts: _work(cuts, steps), default=[])
@@ -138,8 +144,9 @@ def build_trellis(costs: Sequence[Varying], weights: Sequence[Varying]) -> Trell
                 help="use fewer choices where these decisions meet",
             )
         own_costs = [costs[i] for i in cut.absorbed if i < len(costs)]
-        own_weights = [weights[i - len(costs)] for i in cut.absorbed if i >= len(costs)]
-        stage, least = _stage(cut, own_costs, own_weights)
+        own_weights = [weights[i - len(costs)] for i in cut.absorbed if 0 <= i - len(costs) < len(weights)]
+        own_others = {i - len(costs) - len(weights) for i in cut.absorbed}
+        stage, least = _stage(cut, own_costs, own_weights, _grouped(sums, own_others))
         stages.append(stage)
         constant += least
     if not stages:
@@ -148,7 +155,16 @@ def build_trellis(costs: Sequence[Varying], weights: Sequence[Varying]) -> Trell
     return Trellis(tuple(stages), constant)
 
 
-def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying]) -> tuple[Stage, int]:
+def _grouped(sums: Sequence[Sequence[Varying]], numbers: set[int]) -> list[list[Varying]]:
+    """For each sum its tables among those with these numbers, counted through all sums."""
+    found, begin = [], 0
+    for tables in sums:
+        found.append([table for position, table in enumerate(tables, begin) if position in numbers])
+        begin += len(tables)
+    return found
+
+
+def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying], sums: list[list[Varying]]) -> tuple[Stage, int]:
     """The edges of a cut, and the cost that all of them have in common."""
     scope = tuple(sorted(cut.scope))
     shape = tuple(axis.size for axis in scope)
@@ -157,8 +173,12 @@ def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying]) -> tuple[Sta
         weight = combine(np.multiply, weight, table)
     weight_by_edge = np.broadcast_to(_over(weight, scope), shape).ravel()
     flat = np.flatnonzero(weight_by_edge)
-    cost = np.broadcast_to(_over(add_all(costs), scope), shape).ravel()[flat].astype(np.int64)
-    least = int(cost.min())
+
+    def along(table: Varying) -> Array:
+        return np.broadcast_to(_over(table, scope), shape).ravel()[flat].astype(np.int64)
+
+    cost = along(add_all(costs))
+    least = int(cost.min()) if cost.size else 0
     index = np.unravel_index(flat, shape)
 
     def states(frontier: frozenset[Axis]) -> Array:
@@ -177,6 +197,7 @@ def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying]) -> tuple[Sta
         weight_by_edge[flat],
         _size(cut.before),
         _size(cut.after),
+        np.array([along(add_all(tables)) for tables in sums], dtype=np.int64).reshape(len(sums), flat.size),
     )
     return stage, least
 

@@ -117,7 +117,12 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
         console.print(steps)
     whole = int(report["cardinality"])
     console.print(f"architectures  {whole:,}")
-    console.print(f"multiply-adds  {giga(report['flops']['min'])} .. {giga(report['flops']['max'])} a clip")
+    if space.requires:
+        low, high = (int(report["satisfying"][end]) for end in ("at_least", "at_most"))
+        number = f"{low:,}" if low == high else f"{scientific(low)} to {scientific(high)}"
+        console.print(f"satisfying     {number} of them satisfy every `require`")
+    sure = "" if report["flops"].get("exact", True) else ", of those that are sure to satisfy them"
+    console.print(f"multiply-adds  {giga(report['flops']['min'])} .. {giga(report['flops']['max'])} a clip{sure}")
     console.print(f"parameters     {report['params']['min']:,} .. {report['params']['max']:,}")
     if "supernet_params" in report:
         console.print(f"supernet       {report['supernet_params']:,} parameters, shared by all")
@@ -131,6 +136,8 @@ def share(step: dict[str, Any]) -> str:
     if not within["binding"]:
         return "all"
     part: float = within["share"]
+    if part >= 0.1:
+        return f"{part:.0%}".replace("%", " %")
     return f"{part * 100:.2g} %" if part >= 1e-4 else f"{part:.1e}"
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.requirements import violated
+from tsdsl.analysis.terms import CostTable
 from tsdsl.api import load, pick
 from tsdsl.cli.console import note
 from tsdsl.errors import FileError, UsageError
@@ -113,6 +117,9 @@ def find_architecture(
     architecture = read_architecture(path)
     located = find_space(space_argument) if space_argument is not None else space_of(path, architecture)
     wrong = problems(located.space, architecture)
+    if located.space.requires and not wrong:
+        free = FreeSpace(CostTable(Blueprint(located.space), architecture.step))
+        wrong = [f"it does not satisfy `{text}`" for text in violated(free, architecture.decisions)]
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise FileError(

@@ -58,5 +58,9 @@ _ALL = (
     Code("TS404", "error", "a budget that no architecture of the step can meet"),
     Code("TS405", "warning", "a budget that every architecture of the step meets"),
     Code("TS406", "warning", "a choice that no architecture within the step's budget has"),
+    Code("TS407", "warning", "choices too entangled for exact facts"),
+    Code("TS408", "error", "constraints that no architecture satisfies"),
+    Code("TS409", "warning", "a constraint that every architecture satisfies"),
+    Code("TS410", "warning", "a decision that changes nothing"),
 )
 CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _ALL})

@@ -36,7 +36,7 @@ class Candidates(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class WithinTarget:
-    """The architectures of a step with at most `target_macs`; all of them where that is None."""
+    """The architectures of a step that its constraints allow, with at most `target_macs` (None: any number)."""
 
     flops: StepFlops
     target_macs: int | None
@@ -51,8 +51,9 @@ class WithinTarget:
         return self.flops.macs(architecture)
 
     def is_within(self, architecture: Decisions) -> bool:
-        """Whether the multiply-adds are at most the target."""
-        return self.target_macs is None or self.macs(architecture) <= self.target_macs
+        """Whether the multiply-adds are at most the target, and all constraints are satisfied."""
+        is_within = self.target_macs is None or self.macs(architecture) <= self.target_macs
+        return is_within and self.flops.allows(architecture)
 
     @cached_property
     def _uniform(self) -> UniformDraws:

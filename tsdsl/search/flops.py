@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from tsdsl.analysis.elimination import at, optimum
+from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import CostTable
@@ -63,7 +64,20 @@ class StepFlops:
         Raises:
             RunError: the decisions are too entangled for an exact answer.
         """
-        return int(optimum(self.factors, "min").value)
+        return extreme(self.free, "min").value
+
+    def most(self) -> int:
+        """The most multiply-adds that any choice of the step has, allowed or not.
+
+        Raises:
+            RunError: the decisions are too entangled for an exact answer.
+        """
+        return int(optimum(self.factors, "max").value)
+
+    def allows(self, architecture: Decisions) -> bool:
+        """Whether an architecture satisfies the space's constraints."""
+        rules = self.free.rules
+        return not rules or bool(rules.allow(self.free, np.array([self.free.row(architecture)]))[0])
 
 
 def step_flops(blueprint: Blueprint, step: int | None, variables: Variables) -> StepFlops:

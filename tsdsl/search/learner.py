@@ -38,6 +38,8 @@ from tsdsl.search.importance import (
     effective_sample_size,
     excess,
     likelihood_score,
+    loss_coefficients,
+    require_samples,
     softmax_weights,
 )
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
@@ -104,6 +106,8 @@ class StepLearner:
         self.distribution = distribution
         self.candidates = WithinTarget(flops, target_macs)
         self.within = None if target_macs is None else Conditioned(distribution, flops, target_macs)
+        # Under constraints nothing is drawn that they do not allow, whatever the budget does.
+        self.allowed = Conditioned(distribution, flops, flops.most()) if flops.free.rules else None
         if settings.budget == "condition" and self.learns_alpha:
             require_target(step, target_macs)
         self.supernet = Supernet(blueprint, seed=settings.seed).to(device)
@@ -274,16 +278,19 @@ class StepLearner:
     @property
     def _conditioned(self) -> Conditioned | None:
         """What architectures are drawn from instead of the distribution itself."""
-        return self.within if self.settings.budget == "condition" else None
+        return self.within if self.settings.budget == "condition" else self.allowed
 
     def _alpha_gradient(self, samples: list[dict[str, Value]], weights_K: Tensor) -> Tensor:
         """The gradient of the loss that alpha descends."""
         weights_K = alpha_weights(weights_K, self.settings.centred)
-        if self._conditioned is not None:
-            return self._conditioned.score_gradient(samples, -weights_K)
+        if self.settings.budget == "condition" and self.within is not None:
+            return self.within.score_gradient(samples, -weights_K)
         excess_K = torch.tensor(
             [excess(self.flops.macs(sample), self.target_macs) for sample in samples], dtype=torch.float64
         )
+        if self.allowed is not None:
+            require_samples(len(samples))
+            return self.allowed.score_gradient(samples, loss_coefficients(weights_K, excess_K, self.settings.hinge))
         return alpha_gradient(self.distribution, samples, weights_K, excess_K, self.settings.hinge)
 
     def _alpha_weights(self, outcomes: list[Outcome]) -> Tensor:

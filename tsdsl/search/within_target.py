@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from tsdsl.analysis.elimination import add_all, elimination_order
+from tsdsl.analysis.extremes import extreme
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
 from tsdsl.search.distribution import Distribution
@@ -120,7 +121,9 @@ class _Problem:
     logs: list[Varying] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "logs", log_probability_factors(self.distribution, self.flops.axes))
+        barred = [Varying(t.scope, np.where(t.table > 0, 0.0, BARRED)) for t in self.flops.free.rules.tables]
+        logs = log_probability_factors(self.distribution, self.flops.axes)
+        object.__setattr__(self, "logs", [*logs, *barred])
 
     @cached_property
     def order(self) -> list[Axis]:
@@ -146,7 +149,7 @@ class _Problem:
         return chosen
 
     def is_within(self, architecture: Mapping[str, Value]) -> bool:
-        return self.flops.macs(architecture) <= self.target_macs
+        return self.flops.macs(architecture) <= self.target_macs and self.flops.allows(architecture)
 
 
 def most_probable_within(
@@ -155,19 +158,22 @@ def most_probable_within(
     target_macs: int | None,
     node_limit: int = NODE_LIMIT,
 ) -> Found:
-    """The most probable architecture with at most `target_macs`; of all where that is None.
+    """The most probable architecture with at most `target_macs`, or of all, that the constraints allow.
 
     Raises:
         UsageError: no architecture is within the target; the message gives the true minimum.
         RunError: the decisions are too entangled for an exact answer.
     """
     best = distribution.most_probable()
-    if target_macs is None or flops.macs(best) <= target_macs:
+    if (target_macs is None or flops.macs(best) <= target_macs) and flops.allows(best):
         return Found(best, flops.macs(best), distribution.log_probability(best), "argmax")
-    problem = _Problem(distribution, flops, target_macs)
-    cheapest = problem.architecture(problem.least.decide())
+    problem = _Problem(distribution, flops, flops.most() if target_macs is None else target_macs)
+    if flops.free.rules:
+        cheapest = dict(extreme(flops.free, "min").witness)
+    else:
+        cheapest = problem.architecture(problem.least.decide())
     if not problem.is_within(cheapest):
-        raise unreachable(target_macs, flops.macs(cheapest))
+        raise unreachable(problem.target_macs, flops.macs(cheapest))
     bound, feasible = _tightest_bound(problem)
     start = max([cheapest, *feasible], key=distribution.log_probability)
     return _best_first(problem, bound, start, node_limit)

@@ -180,6 +180,41 @@ class Scale(Frozen):
     without: tuple[str, ...] = ()
 
 
+class Amount(Frozen):
+    """Multiply-adds or parameters: of everything, a stream, all `fusion`, all `attention` or the `head`."""
+
+    quantity: Literal["flops", "params"]
+    part: str | None = None
+
+
+class Term(Frozen):
+    """An integer times an amount or the value of a decision."""
+
+    factor: int
+    of: Amount | DecisionRef
+
+
+class Linear(Frozen):
+    """`sum of terms RELATION bound`, in integers; `text` is as it was written."""
+
+    text: str
+    terms: tuple[Term, ...]
+    relation: Literal["<=", "<", "==", "!="]
+    bound: int
+
+
+class Alike(Frozen):
+    """Two decisions have the same value, or one has this value; or not, where `is_equal` is false."""
+
+    text: str
+    left: DecisionRef
+    right: DecisionRef | Value
+    is_equal: bool
+
+
+Requirement: TypeAlias = Linear | Alike
+
+
 class Space(Frozen):
     """A whole search space."""
 
@@ -193,6 +228,7 @@ class Space(Frozen):
     decisions: tuple[Decision, ...] = ()
     steps: tuple[Step, ...] = ()
     models: tuple[Scale, ...] = ()
+    requires: tuple[Requirement, ...] = ()
 
     @cached_property
     def decision_by_path(self) -> Mapping[str, Decision]:
@@ -344,6 +380,9 @@ class Space(Frozen):
             {"index": step["index"], "decisions": sorted(step["decisions"]), "names": sorted(step["names"])}
             for step in data["steps"]
         ]
+        data["requires"] = sorted(json.dumps(r, sort_keys=True) for r in _without_text(data.pop("requires")))
+        if not data["requires"]:
+            del data["requires"]
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -378,6 +417,10 @@ class Space(Frozen):
             if place in follower:
                 graph.add_edge(attention.path, follower[place])
         return graph
+
+
+def _without_text(requirements: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{key: value for key, value in r.items() if key != "text"} for r in requirements]
 
 
 def group_path(stream: str, stage: int, group: int) -> str:

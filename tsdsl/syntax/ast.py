@@ -249,8 +249,39 @@ class Override:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """`0.85 * flops`, or one factor alone; `sign` is -1 where it is subtracted."""
+
+    sign: int
+    factors: tuple[Operand, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Products added up."""
+
+    products: tuple[Product, ...]
+    span: Span
+
+
+Operand: TypeAlias = Number | KernelSize | Quantity | Selector | Sum
+Relation: TypeAlias = Literal["<=", ">=", "==", "!=", "<", ">"]
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """`require SUM <= SUM`."""
+
+    left: Sum
+    relation: Relation
+    right: Sum
+    span: Span
+
+
 Item: TypeAlias = (
-    Attribute | Domain | Shared | BlockAlias | Stream | Fusion | Attention | Head | Step | Model | Override
+    Attribute | Domain | Shared | BlockAlias | Stream | Fusion | Attention | Head | Step | Model | Override | Require
 )
 
 

@@ -59,6 +59,24 @@ def _override(kind: Literal["fix", "free"]) -> Callable[[Node], ast.Override]:
     return build
 
 
+def _require(tree: Node) -> ast.Require:
+    left, relation, right = tree.children
+    return ast.Require(_sum(cast(Node, left)), cast(ast.Relation, str(relation)), _sum(cast(Node, right)), _span(tree))
+
+
+def _sum(tree: Node) -> ast.Sum:
+    products, sign = [], 1
+    for child in tree.children:
+        if not isinstance(child, Tree):
+            continue
+        if child.data == "sign":
+            sign = -1 if _tokens(child)[0].value == "-" else 1
+            continue
+        factors = tuple(_sum(f) if f.data == "sum" else _expression(f) for f in child.children if isinstance(f, Tree))
+        products.append(ast.Product(sign, cast("tuple[ast.Operand, ...]", factors), _span(child)))
+    return ast.Sum(tuple(products), _span(tree))
+
+
 def _block(tree: Node) -> ast.BlockAlias:
     name, call = tree.children
     return ast.BlockAlias(_name(cast(Token, name)), _call(cast(Node, call)), _span(tree))
@@ -128,6 +146,7 @@ _ITEMS: dict[str, Callable[[Node], Any]] = {
     "model": _model,
     "fix": _override("fix"),
     "free": _override("free"),
+    "require": _require,
 }
 
 

@@ -162,6 +162,8 @@ def _gap(previous: Token | None, token: Token, inside: str) -> str:
     if token.type == "COMMENT":
         return "  "
     before, after = previous.type, token.type
+    if after == "LPAR" and before != "NAME":
+        return "" if before == "LPAR" else " "
     if after in ("COMMA", "DOT", "LPAR", "LSQB", "RPAR", "RSQB") or before in ("DOT", "LPAR", "LSQB"):
         return ""
     if inside == "LSQB" and ".." in (previous.value, token.value):

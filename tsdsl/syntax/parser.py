@@ -40,6 +40,7 @@ _ITEM_KEYWORDS = frozenset(
         "MODEL",
         "FIX",
         "FREE",
+        "REQUIRE",
     ]
 )
 MOST_RECOVERIES = 100

@@ -30,10 +30,14 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "__ANON_1": "`..`",
         "BY": "`by`",
         "FROM": "`from`",
+        "COMPARISON": "a comparison such as `<=`",
+        "PLUS": "`+`",
+        "MINUS": "`-`",
         "$END": "the end of the file",
     }
 )
 _VALUE_STARTS = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING", "LBRACE"})
+_PARTS = frozenset({"STREAM", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL", "SHARED"})
 _HIDDEN = frozenset({"ERROR", "BAD", "WS", "COMMENT"})
 _MOST_NAMED = 4
 
@@ -57,6 +61,9 @@ def expected_words(accepted: Iterable[str]) -> str:
             "SHARED",
         }
         words.append("a value")
+    elif {"KERNEL", "NUMBER", "SIGNED"} <= names:
+        names -= {"KERNEL", "NUMBER", "SIGNED", "NAME", "STAGE", "GROUP", *_PARTS}
+        words.append("a number, a cost or a decision")
     keywords = sorted(name for name in names if name not in _WORDS)
     if {"STREAM", "DOMAIN"} <= names:
         words.append("an item of a space (an attribute, `stream`, `fusion`, `step`, ...)")

@@ -14,6 +14,7 @@ from tsdsl.space.resolve.context import Context, meant
 from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.overrides import report_idle
+from tsdsl.space.resolve.requires import resolve_requires
 from tsdsl.space.resolve.slots import check_sizes, resolve_attention, resolve_fusion
 from tsdsl.space.resolve.steps import MOST_PIXELS, resolve_models, resolve_steps
 from tsdsl.space.resolve.streams import (
@@ -61,6 +62,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     head = _head(context, flat)
     models = resolve_models(context, _placed(flat, ast.Model), streams, slots)
     steps = resolve_steps(context, _placed(flat, ast.Step), context.decisions, streams, slots)
+    requires = resolve_requires(context, _items(flat, ast.Require), streams, slots)
     report_idle(context, flat.level)
     _report_unused(context, flat)
     if context.has_errors or classes is None or size is None or head is None:
@@ -78,6 +80,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
         decisions=tuple(context.decisions),
         steps=steps,
         models=models,
+        requires=requires,
     )
 
 

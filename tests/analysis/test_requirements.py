@@ -1,0 +1,133 @@
+"""Constraints that are too wide for a table: exact, as a bracket, or as a window, beside enumeration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_spaces import everything, random_space
+
+import tsdsl
+from tsdsl.analysis import constrained, feasible, requirements
+from tsdsl.analysis.budget_sampling import uniform_within
+from tsdsl.analysis.check import check
+from tsdsl.analysis.counting import counts
+from tsdsl.analysis.extremes import extreme
+from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.probability import marginals_within
+from tsdsl.analysis.ranking import Ranking
+from tsdsl.analysis.requirements import violated
+from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.analysis.terms import CostTable
+from tsdsl.errors import UsageError
+from tsdsl.source import SourceFile
+
+CONSTRAINED = [2, 5, 8, 11, 14, 17]
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is small enough for a table of what is allowed."""
+    monkeypatch.setattr(requirements, "LARGEST_ALLOWED_TABLE", 0)
+    feasible.uniform.cache_clear()
+
+
+def free_space(seed: int, step: int | None = None) -> FreeSpace:
+    return FreeSpace(CostTable(Blueprint(random_space(seed)), step))
+
+
+def satisfying(text: str) -> tsdsl.Space:
+    checked = check(SourceFile("x", text))
+    assert [d.message for d in checked.diagnostics if d.severity == "error"] == []
+    return checked.spaces[0].space
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize("step", [1, 2, None])
+@pytest.mark.parametrize("seed", CONSTRAINED)
+def test_sums_along_a_trellis_leave_what_enumeration_leaves(seed: int, step: int | None) -> None:
+    free, listed = free_space(seed, step), everything(random_space(seed), step)
+    macs = sorted(free.table.macs(one) for one in listed)
+    params = sorted(free.table.params(one) for one in listed)
+    counted = counts(free)
+    middle = macs[len(macs) // 2]
+    assert counted.totals.at_least <= len(macs) <= counted.totals.at_most
+    assert counted.within() == len(macs)
+    assert counted.within(most=middle) == sum(one <= middle for one in macs)
+    assert counts(free, "params").within(most=params[0]) == sum(one == params[0] for one in params)
+    assert extreme(free, "min", "params").value == params[0]
+    for sense, end in (("min", macs[0]), ("max", macs[-1])):
+        bound = extreme(free, sense)  # type: ignore[arg-type]
+        assert not violated(free, bound.witness)
+        assert bound.value == free.table.macs(bound.witness)
+        assert bound.value == end or not bound.is_exact
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize("seed", CONSTRAINED)
+def test_brackets_hold_the_truth_and_samples_satisfy_every_constraint(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most_edges in (200, 2000):
+        monkeypatch.setattr(constrained, "MOST_EDGES", most_edges)
+        feasible.uniform.cache_clear()
+        free = free_space(seed)
+        listed = {tuple(one.items()) for one in everything(random_space(seed))}
+        macs = [free.table.macs(dict(one)) for one in listed]
+        found = counts(free).bracket(most=max(macs))
+        assert found.at_least <= len(listed) <= found.at_most
+        drawn = list(sample_architectures(random_space(seed), 40, seed=1))
+        assert {tuple(one.decisions.items()) for one in drawn} <= listed
+        bound = extreme(free, "max")
+        assert bound.value <= max(macs)
+        assert tuple(bound.witness.items()) in listed
+
+
+@pytest.mark.parametrize("seed", CONSTRAINED)
+def test_numbers_of_architectures_are_those_that_satisfy(seed: int) -> None:
+    free = free_space(seed)
+    ranking, listed = Ranking(free), everything(random_space(seed))
+    assert ranking.total == len(listed)
+    numbers = sorted(ranking.rank(one) for one in listed)
+    assert numbers == list(range(len(listed)))
+    assert all(ranking.unrank(ranking.rank(one)) == one for one in listed[:20])
+
+
+def test_a_bound_on_all_multiply_adds_is_counted_and_drawn_as_a_window() -> None:
+    text = 'tsspace 1\nimport "std:tiny"\nspace a from tiny {\n  require flops <= 20 MFLOPs\n}\n'
+    space, tiny = satisfying(text), tsdsl.load("std:tiny")
+    free, base = FreeSpace(CostTable(Blueprint(space))), FreeSpace(CostTable(Blueprint(tiny)))
+    within, of_base = counts(free).totals, counts(base).bracket(most=20_000_000)
+    assert (within.at_least, within.at_most) == (of_base.at_least, of_base.at_most)
+    costs = [free.table.macs(one.decisions) for one in sample_architectures(space, 200, seed=3)]
+    assert max(costs) <= 20_000_000
+    bound = extreme(free, "max")
+    assert 19_900_000 < bound.value <= 20_000_000
+    assert extreme(free, "min") == extreme(base, "min")
+    shares = marginals_within(free)
+    narrow = marginals_within(base, most=20_000_000)
+    assert all(np.array_equal(shares[path].share, narrow[path].share) for path in shares)
+    with pytest.raises(UsageError, match=r"satisfies|between"):
+        next(uniform_within(free, 21_000_000, 30_000_000).rows(np.random.default_rng(0)))
+
+
+def test_an_architecture_tells_which_constraints_it_does_not_satisfy() -> None:
+    text = """tsspace 1
+space a {
+  classes = 4
+  size    = 16
+  stream one {
+    frames = 2
+    stage 0 { group conv3d(kernel = {1x3x3, 3x3x3}, channels = {8, 16}) }
+  }
+  require one.stage[0].group[1].channels < 16
+  require one.stage[0].group[1].kernel != 3x3x3
+}
+"""
+    free = FreeSpace(CostTable(Blueprint(satisfying(text))))
+    both = {"one.stage0.group1.kernel": "3x3x3", "one.stage0.group1.channels": 16}
+    assert violated(free, both) == [
+        "require one.stage[0].group[1].channels < 16",
+        "require one.stage[0].group[1].kernel != 3x3x3",
+    ]
+    assert violated(free, {"one.stage0.group1.kernel": "1x3x3", "one.stage0.group1.channels": 8}) == []

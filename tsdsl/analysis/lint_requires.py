@@ -1,0 +1,162 @@
+"""What is wrong with the constraints of a resolved space, and with decisions that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from tsdsl.analysis.elimination import optimum
+from tsdsl.analysis.feasible import Unsatisfiable, feasible
+from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.requirements import form_of, named_in
+from tsdsl.analysis.terms import CostTable
+from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.errors import RunError
+from tsdsl.operators.varying import Varying
+from tsdsl.source import SourceFile, Span
+from tsdsl.space.model import Linear, Space
+from tsdsl.space.resolve import ResolvedSpace
+
+SENSES: tuple[Literal["min"], Literal["max"]] = ("min", "max")
+
+
+def too_wide(resolved: ResolvedSpace, error: RunError, source: SourceFile) -> Diagnostic:
+    """That an exact fact would need a table beyond what is affordable."""
+    return Diagnostic(
+        "TS407",
+        error.message,
+        source,
+        resolved.origins["space"],
+        "too entangled for exact facts",
+        help=error.help,
+    )
+
+
+def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> list[Diagnostic]:
+    """Constraints that nothing satisfies, that exclude nothing, or that are too many to be exact about."""
+    space = resolved.space
+    if not space.requires:
+        return []
+    try:
+        found = feasible(*_whole(blueprint, None))
+    except Unsatisfiable:
+        return [_nobody(resolved, blueprint, source, None)]
+    diagnostics = list(_idle(resolved, blueprint, source))
+    if not found.is_exact:
+        spans = [span for span, _ in _written(resolved)]
+        diagnostics.append(
+            Diagnostic(
+                "TS407",
+                "what the constraints leave is too fine to be counted: its numbers are brackets",
+                source,
+                spans[0],
+                "with the others" if len(spans) > 1 else "constrains too many decisions at once",
+                tuple(Label(span, "and this one") for span in spans[1:]),
+                help="constrain fewer costs, or decisions that stand close together",
+            )
+        )
+    for step in space.steps:
+        try:
+            feasible(*_whole(blueprint, step.index))
+        except Unsatisfiable:
+            diagnostics.append(_nobody(resolved, blueprint, source, step.index))
+            break
+    return diagnostics
+
+
+def _whole(blueprint: Blueprint, step: int | None) -> tuple[FreeSpace, Sequence[Varying]]:
+    free = FreeSpace(CostTable(blueprint, step))
+    return free, free.pins
+
+
+def _written(resolved: ResolvedSpace) -> list[tuple[Span, str]]:
+    return [(resolved.origins[f"require{n}"], r.text) for n, r in enumerate(resolved.space.requires)]
+
+
+def _only(space: Space, number: int) -> Space:
+    return space.model_copy(update={"requires": (space.requires[number],)})
+
+
+def _nobody(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile, step: int | None) -> Diagnostic:
+    """TS408 at the constraint that nothing satisfies alone, else at the first of those that clash."""
+    written = _written(resolved)
+    at = f" at step {step}" if step is not None else ""
+    notes = ("decisions that no step up to there makes stand at their first value",) if step is not None else ()
+    for number, (span, text) in enumerate(written):
+        alone = Blueprint(_only(resolved.space, number))
+        try:
+            feasible(*_whole(alone, step))
+        except Unsatisfiable:
+            return Diagnostic(
+                "TS408",
+                f"no architecture{at} satisfies `{text}`",
+                source,
+                span,
+                _range(alone, step),
+                notes=notes,
+                help="loosen it, or widen the choices",
+            )
+        except RunError:
+            continue
+    return Diagnostic(
+        "TS408",
+        f"no architecture{at} satisfies all constraints",
+        source,
+        written[0][0],
+        "with the others",
+        tuple(Label(span, "and this one") for span, _ in written[1:]),
+        notes,
+        help="loosen one, or widen the choices",
+    )
+
+
+def _range(blueprint: Blueprint, step: int | None) -> str:
+    """Between what the constrained sum lies; nothing where it is a matter of names."""
+    requirement = blueprint.space.requires[0]
+    if not isinstance(requirement, Linear) or len(requirement.terms) != 1:
+        return "never"
+    form = form_of(FreeSpace(CostTable(blueprint, step)), requirement)
+    factor = 1 if form.is_window else requirement.terms[0].factor
+    low, high = sorted(int(optimum(form.factors, sense).value) // factor for sense in SENSES)
+    return f"it is from {low:,} to {high:,}"
+
+
+def _idle(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
+    """TS409: constraints that every architecture satisfies."""
+    for number, (span, text) in enumerate(_written(resolved)):
+        rules = FreeSpace(CostTable(Blueprint(_only(resolved.space, number)))).rules
+        is_idle = all(table.table.all() for table in rules.tables)
+        for form in rules.forms:
+            low, high = (int(optimum(form.factors, sense).value) for sense in SENSES)
+            above = form.least is None or low >= form.least
+            below = form.most is None or high <= form.most
+            is_idle &= above and below if form.is_inside else False
+        if is_idle:
+            yield Diagnostic(
+                "TS409",
+                f"every architecture satisfies `{text}`",
+                source,
+                span,
+                "excludes nothing",
+                help="tighten it if it is meant to decide anything, or remove it",
+            )
+
+
+def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
+    """TS410: numbers whose choice changes neither multiply-adds nor parameters, and so no layer."""
+    table = CostTable(blueprint)
+    tables = (*table.factors("macs"), *table.factors("params"))
+    varied = {path for factor in tables for path in factor.paths}
+    constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
+    for decision in resolved.space.decisions:
+        is_number = all(isinstance(value, int | float) for value in decision.values)
+        if is_number and decision.path not in varied | constrained:
+            yield Diagnostic(
+                "TS410",
+                f"whatever `{decision.path}` is, the network is the same",
+                source,
+                resolved.origins[decision.path],
+                "changes nothing",
+                help="leave one value, or values that round to different widths",
+            )
