@@ -62,6 +62,7 @@ def learner(space: Space, target_macs: int | None = None, ranks: Ranks = ALONE, 
         {"accuracy_weights": "standardized"},
         {"accuracy_weights": "softmax", "accuracy_temperature": 0.1},
         {"score": "likelihood", "reduction": "sum"},
+        {"weight_updates": "sliced"},
     ],
 )
 def test_alpha_learns_which_kernel_the_data_need(order: Space, changes: dict[str, object]) -> None:
@@ -131,3 +132,24 @@ def test_weights_that_do_not_fit_are_refused_by_name(order: Space) -> None:
     weights["head.classifier.classifier.bias"] = torch.zeros(3)
     with pytest.raises(FileError, match=r"here: head\.classifier\.classifier\.bias"):
         step.inherit(weights, "here")
+
+
+def test_sliced_updates_leave_what_no_sample_used(order: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = {}
+    for updates in ("dense", "sliced"):
+        step = learner(order, weight_updates=updates, samples=2)
+        wide, narrow = (
+            {"sparse.stage1.group1.kernel": kernel, "sparse.stage1.group1.channels": channels}
+            for kernel, channels in (("3x1x1", 8), ("1x1x1", 4))
+        )
+        for iteration, sample in enumerate((wide, narrow)):
+            monkeypatch.setattr(step, "_samples", lambda *_, sample=sample: [sample, sample])
+            before = {name: tensor.detach().clone() for name, tensor in step.supernet.placed.items()}
+            step.update_weights(ramps(iteration), iteration, 0.0)
+        name = next(name for name, tensor in before.items() if tensor.dim() == 5 and tensor.shape[2] == 3)
+        change = (step.supernet.placed[name] - before[name]).abs()
+        assert change[:4, :, 1].min() >= 0
+        assert change[:4, :, 1].max() > 0
+        moved[updates] = change[4:].max() + change[:, :, ::2].max()
+    assert moved["sliced"] == 0
+    assert moved["dense"] > 0

@@ -28,6 +28,7 @@ def make_optimiser(model: Model, settings: TrainSettings) -> torch.optim.SGD:
         lr=settings.peak_learning_rate,
         momentum=settings.momentum,
         nesterov=settings.nesterov and settings.momentum > 0,
+        fused=True,
     )
 
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from tsdsl.lowering.slices import add
+from tsdsl.lowering.slices import Region, add, compact_sizes, covering, within
 from tsdsl.lowering.supernet import Leaves, Supernet
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A gradient of a part of a shared weight: where it lies, and a compact tensor."""
+
+    region: Region
+    gradient: Tensor
 
 
 @dataclass
 class PartialSums:
-    """Gradients of some samples, each times exp(score - largest), summed by name; `total` sums the factors."""
+    """Gradients of some samples, each times exp(score - largest), summed by name; `total` sums the factors.
+
+    Each is kept for the smallest product of ranges that holds what its samples use, not for the whole weight.
+    """
 
     largest: float = -math.inf
     total: float = 0.0
-    sums: dict[str, Tensor] = field(default_factory=dict)
+    sums: dict[str, Part] = field(default_factory=dict)
 
     def rescale(self, largest: float) -> None:
         """Take another largest score, at least as large as the one so far."""
@@ -28,8 +39,27 @@ class PartialSums:
         factor = math.exp(self.largest - largest)
         self.largest = largest
         self.total *= factor
-        for name in self.sums:
-            self.sums[name].mul_(factor)
+        if self.sums:
+            torch._foreach_mul_([part.gradient for part in self.sums.values()], factor)
+
+    def widen(self, name: str, region: Region, shared: Tensor) -> Part:
+        """The sum of a shared weight's gradients over a region that holds the one so far; zero where there is none."""
+        held = self.sums.get(name)
+        if held is None or held.region != region:
+            gradient = shared.new_zeros(compact_sizes(region))
+            if held is not None:
+                add(gradient, within(held.region, region), held.gradient)
+            held = self.sums[name] = Part(region, gradient)
+        return held
+
+    def add(self, name: str, part: Part, weight: float, shared: Tensor) -> None:
+        """Adds `weight` times a gradient, which may be taken over as the sum."""
+        held = self.sums.get(name)
+        if held is None:
+            self.sums[name] = part if weight == 1.0 else Part(part.region, part.gradient.mul_(weight))
+            return
+        held = self.widen(name, covering(held.region, part.region), shared)
+        add(held.gradient, within(part.region, held.region), part.gradient, weight)
 
 
 class WeightedGradients:
@@ -38,6 +68,9 @@ class WeightedGradients:
     Gradients are scaled by exp(score - largest score so far); when that grows, what has been summed is
     scaled down (the online softmax of Milakov and Gimelshein, 2018). A score of -inf weighs nothing
     beside a finite one; where all scores are -inf the weights are uniform.
+
+    What is kept has the size of what the samples use of the shared weights, not of all of them. The leaves'
+    gradients are taken over: they may change afterwards.
     """
 
     def __init__(self, supernet: Supernet) -> None:
@@ -60,11 +93,9 @@ class WeightedGradients:
         partial.total += weight
         self._scores.append(score)
         for name, leaf in leaves.items():
-            if leaf.grad is None:
-                continue
-            if name not in partial.sums:
-                partial.sums[name] = torch.zeros_like(self.supernet.placed[name])
-            add(partial.sums[name], leaves.layout.regions[name], leaf.grad, weight)
+            if leaf.grad is not None:
+                part = Part(leaves.layout.regions[name], leaf.grad)
+                partial.add(name, part, weight, self.supernet.placed[name])
 
     @torch.no_grad()
     def finish(self, combine: Callable[[PartialSums], None] | None = None) -> tuple[float, ...]:
@@ -76,18 +107,33 @@ class WeightedGradients:
         Raises:
             ValueError: nothing was added, here or there.
         """
+        weights, parts = self.finish_parts(combine)
+        for name, part in parts.items():
+            shared = self.supernet.placed[name]
+            if shared.grad is None:
+                shared.grad = torch.zeros_like(shared)
+            add(shared.grad, part.region, part.gradient)
+        return weights
+
+    @torch.no_grad()
+    def finish_parts(
+        self, combine: Callable[[PartialSums], None] | None = None
+    ) -> tuple[tuple[float, ...], Mapping[str, Part]]:
+        """As `finish`, but returns the weighted sum of what the samples used, for `sliced_step`.
+
+        Raises:
+            ValueError: nothing was added, here or there.
+        """
         partial = self._partial
         if combine is not None:
             combine(partial)
         if partial.total == 0.0:
             raise ValueError("no sample was added")
         weights = tuple(_factor(score, partial.largest) / partial.total for score in self._scores)
-        for name, total in partial.sums.items():
-            shared = self.supernet.placed[name]
-            total.div_(partial.total)
-            shared.grad = total if shared.grad is None else shared.grad.add_(total)
+        if partial.total != 1.0 and partial.sums:
+            torch._foreach_div_([part.gradient for part in partial.sums.values()], partial.total)
         self._partial, self._scores = PartialSums(), []
-        return weights
+        return weights, partial.sums
 
 
 def _factor(score: float, largest: float) -> float:

@@ -6,6 +6,7 @@ a prefix of channels, several ranges after a concatenation, or the centre of a k
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import TypeAlias
 
@@ -59,6 +60,12 @@ def take(shared: Tensor, region: Region) -> Tensor:
 
 def add(shared: Tensor, region: Region, values: Tensor, weight: float = 1.0) -> None:
     """Add `weight * values` to the region of `shared`, in place."""
+    for target, source in pieces(shared, region, values):
+        target.add_(source, alpha=weight)
+
+
+def pieces(shared: Tensor, region: Region, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Views of the shared tensor and of a compact one that belong together; one pair where nothing is split."""
     for corner in product(*(_with_position(parts) for parts in region)):
         target, source = shared, values
         for axis, (position, start, length) in enumerate(corner):
@@ -66,7 +73,38 @@ def add(shared: Tensor, region: Region, values: Tensor, weight: float = 1.0) -> 
                 target = target.narrow(axis, start, length)
             if length < values.shape[axis]:
                 source = source.narrow(axis, position, length)
-        target.add_(source, alpha=weight)
+        yield target, source
+
+
+def covering(one: Region, other: Region) -> Region:
+    """The smallest region, a product of ranges, that holds both."""
+    return tuple(_joined(a, b) for a, b in zip(one, other, strict=True))
+
+
+def within(inner: Region, outer: Region) -> Region:
+    """Where a region lies in the compact tensor of one that holds it."""
+    return tuple(
+        tuple(
+            next((position + start - begin, length) for position, begin, size in held if begin <= start < begin + size)
+            for start, length in parts
+        )
+        for parts, held in zip(inner, map(_with_position, outer), strict=True)
+    )
+
+
+def compact_sizes(region: Region) -> tuple[int, ...]:
+    """The sizes of the compact tensor of a region."""
+    return tuple(sum(length for _, length in parts) for parts in region)
+
+
+def _joined(one: tuple[Range, ...], other: tuple[Range, ...]) -> tuple[Range, ...]:
+    found: list[Range] = []
+    for start, length in sorted((*one, *other)):
+        if found and start <= found[-1][0] + found[-1][1]:
+            begin, size = found.pop()
+            start, length = begin, max(size, start + length - begin)
+        found.append((start, length))
+    return tuple(found)
 
 
 def _with_position(parts: tuple[Range, ...]) -> list[tuple[int, int, int]]:

@@ -25,6 +25,7 @@ from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
+from tsdsl.lowering.sliced_sgd import sliced_step
 from tsdsl.lowering.supernet import Supernet
 from tsdsl.search.candidates import WithinTarget, drawn
 from tsdsl.search.conditioned import Conditioned, require_target
@@ -124,7 +125,12 @@ class StepLearner:
             lr=self.base_lr,
             momentum=settings.momentum,
             nesterov=settings.momentum > 0,
+            fused=True,
         )
+        if settings.momentum:
+            # The fused step takes momentum from all weights or none, and a batch's samples use some.
+            for parameter in (*decayed, *others):
+                self.sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.adam = torch.optim.Adam([distribution.logits], lr=settings.alpha_lr, weight_decay=0.0)
 
     @property
@@ -182,13 +188,22 @@ class StepLearner:
                 gradients.add(leaves, outcome.score / self.settings.likelihood_temperature)
         outcomes = put_together(own, self.ranks)
         self._require_finite(outcomes, samples, iteration)
-        gradients.finish(combiner(self.supernet.placed, self.ranks))
         for group in self.sgd.param_groups:
             group["lr"] = learning_rate(self.base_lr, progress)
-        self.sgd.step()
-        self.sgd.zero_grad(set_to_none=True)
+        self._step(gradients)
         weights_K = softmax_weights(_scores(outcomes), self.settings.likelihood_temperature)
         return self._scored(samples, outcomes, weights_K)
+
+    def _step(self, gradients: WeightedGradients) -> None:
+        """A step of SGD on the weighted gradients of all ranks."""
+        combine = combiner(self.supernet.placed, self.ranks)
+        if self.settings.weight_updates == "sliced":
+            _, parts = gradients.finish_parts(combine)
+            sliced_step(self.sgd, self.supernet.placed, parts)
+            return
+        gradients.finish(combine)
+        self.sgd.step()
+        self.sgd.zero_grad(set_to_none=True)
 
     @torch.no_grad()
     def update_alpha(self, batch: Batch, iteration: int) -> Scored:

@@ -87,6 +87,11 @@ class SearchSettings(BaseModel):
     weight_decay: float = Field(default=5e-5, ge=0)
     """SGD's weight decay, on weights only, not on biases and BN. X3D's recipe; the paper does not say."""
 
+    weight_updates: Literal["dense", "sliced"] = "dense"
+    """`dense`: SGD moves every weight that a sample of the batch has a part of, the rest of it by momentum and
+    decay (PARSEC and others, as optimisers do it by themselves). `sliced`: only what the samples use; faster on
+    a CPU, above all with few samples (own choice, tests/benchmarks/supernet_step.py)."""
+
     batch_size: int = Field(default=64, ge=1)
     """Clips a batch, for training and for scoring. Own choice; the paper does not say."""
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
 from tsdsl.engine.ranks import Ranks
 from tsdsl.errors import UsageError
 from tsdsl.lowering.accumulator import PartialSums
+from tsdsl.lowering.slices import Region, covering
 from tsdsl.search.settings import SearchSettings
 
 Sample = TypeVar("Sample")
@@ -68,13 +68,21 @@ def combiner(shared: Mapping[str, Tensor], ranks: Ranks) -> Callable[[PartialSum
         return None
 
     def combine(partial: PartialSums) -> None:
-        told = ranks.gather([partial.largest, sorted(partial.sums)])
+        told = ranks.gather([partial.largest, {name: part.region for name, part in partial.sums.items()}])
         partial.rescale(max(largest for largest, _ in told))
-        names = sorted({name for _, used in told for name in used})
-        partial.sums = {
-            name: partial.sums[name] if name in partial.sums else torch.zeros_like(shared[name]) for name in names
-        }
-        ranks.sum(list(partial.sums.values()))
+        regions: dict[str, Region] = {}
+        for _, used in told:
+            for name, found in used.items():
+                part = as_region(found)
+                regions[name] = covering(regions[name], part) if name in regions else part
+        # The same names in the same order on every rank.
+        partial.sums = {name: partial.widen(name, regions[name], shared[name]) for name in sorted(regions)}
+        ranks.sum([part.gradient for part in partial.sums.values()])
         partial.total = math.fsum(ranks.gather(partial.total))
 
     return combine
+
+
+def as_region(ranges: Sequence[Sequence[Sequence[int]]]) -> Region:
+    """A region that went to another process and came back as lists."""
+    return tuple(tuple((start, length) for start, length in axis) for axis in ranges)
