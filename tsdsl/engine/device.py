@@ -11,6 +11,7 @@ import torch
 
 from tsdsl.engine.ranks import launched_ranks
 from tsdsl.errors import UsageError
+from tsdsl.lowering.ops.depthwise_gpu import depthwise_kernels
 
 RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
 
@@ -66,5 +67,7 @@ def environment(device: torch.device | None = None) -> dict[str, str]:
             record[package] = "not installed"
     if torch.version.cuda is not None:
         record["cuda"] = torch.version.cuda
-    record["device"] = device_name(device or choose_device("auto"))
+    used = device or choose_device("auto")
+    record["device"] = device_name(used)
+    record["depthwise_kernels"] = depthwise_kernels(used.type)
     return record
