@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from tsdsl.syntax.lexer import language
+from tsdsl.syntax.machine import table
 
 GRAMMARS = Path(__file__).parent.parent / "grammars"
 PLACES = (GRAMMARS / "tsspace.tmLanguage.json", GRAMMARS / "vscode" / "tsspace.tmLanguage.json")
@@ -23,17 +22,15 @@ SCOPES = {
     "NUMBER": "constant.numeric",
     "UNIT": "keyword.other.unit",
 }
+SIGNS = ("__ANON_0", "__ANON_1", "EQUAL", "STAR")
 NAMED = ("space", "stream", "domain", "shared", "block", "model")
 
 
 def textmate() -> dict[str, Any]:
     """Rules in the order in which they are tried: what terminals say first, then names by what stands beside them."""
-    terminals = {terminal.name: terminal for terminal in language().terminals}
-    name = terminals["NAME"].pattern.to_regexp()
-    texts = sorted(t.pattern.value for t in terminals.values() if t.pattern.type == "str")
-    words = [text for text in texts if re.fullmatch(name, text)]
-    signs = sorted((text for text in texts if text not in words and text not in "{}()[],."), key=len, reverse=True)
-    patterns = [_rule(scope, terminals[terminal].pattern.to_regexp()) for terminal, scope in SCOPES.items()]
+    terminals, words = dict(table().patterns), sorted(table().keywords)
+    name = terminals["NAME"]
+    patterns = [_rule(scope, terminals[terminal]) for terminal, scope in SCOPES.items()]
     declaring = "|".join(word for word in NAMED if word in words)
     patterns.append(
         {
@@ -48,7 +45,7 @@ def textmate() -> dict[str, Any]:
     patterns.append(_rule("variable.other.property", rf"{name}(?=\s*=)"))
     patterns.append(_rule("entity.name.function", rf"{name}(?=\s*\()"))
     patterns.append(_rule("variable.other", name))
-    patterns.append(_rule("keyword.operator", "|".join(re.escape(sign) for sign in signs)))
+    patterns.append(_rule("keyword.operator", "|".join(terminals[sign] for sign in SIGNS)))
     return {
         "$schema": "https://raw.githubusercontent.com/martinring/tmlanguage/master/tmlanguage.json",
         "name": "tsspace",

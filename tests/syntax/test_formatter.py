@@ -61,7 +61,7 @@ def test_formatting_is_idempotent_and_keeps_every_token(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     once = format_text(SourceFile("x", text))
     assert format_text(SourceFile("x", once)) == once
-    assert [t for t in lex(once) if t.type != "WS"] == [t for t in lex(text) if t.type != "WS"]
+    assert [t[:2] for t in lex(once) if t.type != "WS"] == [t[:2] for t in lex(text) if t.type != "WS"]
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.parent.name == "spaces"], ids=lambda path: path.stem)

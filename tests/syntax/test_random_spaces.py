@@ -59,7 +59,7 @@ def test_formatting_a_random_space_is_idempotent_and_keeps_its_meaning(draw: Ran
     text = printed(valid_space(draw))
     once = format_text(SourceFile("drawn.tsspace", text))
     assert format_text(SourceFile("drawn.tsspace", once)) == once
-    assert [t for t in lex(once) if t.type != "WS"] == [t for t in lex(text) if t.type != "WS"]
+    assert [t[:2] for t in lex(once) if t.type != "WS"] == [t[:2] for t in lex(text) if t.type != "WS"]
     before, after = (resolve(SourceFile("drawn.tsspace", one)).spaces[0].space for one in (text, once))
     assert before == after
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from lark import Token
-
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
@@ -20,6 +18,7 @@ from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import path_parts
 from tsdsl.space.resolve.values import checked_value, literals
 from tsdsl.syntax import ast
+from tsdsl.syntax.machine import Token
 
 SuggestionKind: TypeAlias = Literal["keyword", "operator", "attribute", "value", "unit", "domain", "block", "part"]
 FLOPS_UNITS = ("GFLOPs", "MFLOPs", "KFLOPs", "TFLOPs", "FLOPs")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lark import Token
-
 from tsdsl.source import Span
+from tsdsl.syntax.machine import Token
 
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from lark import Token
-
 from tsdsl.lsp.sites import stream_sites
 from tsdsl.source import Span
 from tsdsl.syntax import ast
+from tsdsl.syntax.machine import Token
 
 SymbolKind: TypeAlias = Literal["space", "stream", "stage", "group", "slot", "step", "model", "value"]
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from lark import Token
-
 from tsdsl.analysis.check import check
 from tsdsl.diagnostics import Diagnostic
 from tsdsl.lsp.facts import Facts
@@ -20,6 +18,7 @@ from tsdsl.space.model import Space
 from tsdsl.space.resolve import Read
 from tsdsl.syntax import ast
 from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.machine import Token
 from tsdsl.syntax.parser import parse
 
 

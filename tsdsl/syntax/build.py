@@ -1,4 +1,4 @@
-"""From Lark's tree to the syntax tree."""
+"""From the machine's nodes to the syntax tree."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar, cast
 
-from lark import Token, Tree
-
 from tsdsl.source import Span
 from tsdsl.syntax import ast
+from tsdsl.syntax.machine import Node, Token
 
 T = TypeVar("T")
-Node = Tree[Token]
 
 
 def build_file(tree: Node, length: int) -> ast.File:
@@ -31,7 +29,7 @@ def _import(tree: Node) -> ast.Import:
 
 
 def _space(tree: Node) -> ast.Space:
-    items = tuple(cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Tree) and t.data in _ITEMS)
+    items = tuple(cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Node) and t.data in _ITEMS)
     name, *base = _tokens(tree)
     return ast.Space(_name(name), _name(base[0]) if base else None, items, _is_broken(tree), _span(tree))
 
@@ -172,7 +170,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _range(tree: Node) -> ast.Range:
-    numbers = [_number(_tokens(t)[0]) for t in tree.children if isinstance(t, Tree)]
+    numbers = [_number(_tokens(t)[0]) for t in tree.children if isinstance(t, Node)]
     return ast.Range(numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None, _span(tree))
 
 
@@ -183,7 +181,7 @@ def _quantity(tree: Node) -> ast.Quantity:
 
 
 def _items(tree: Node) -> tuple[ast.Expression, ...]:
-    return tuple(_expression(child) for child in tree.children if isinstance(child, Tree))
+    return tuple(_expression(child) for child in tree.children if isinstance(child, Node))
 
 
 def _segment(tree: Node) -> ast.Segment:
@@ -226,7 +224,7 @@ def _attributes(tree: Node) -> tuple[ast.Attribute, ...]:
 
 
 def _trees(tree: Node, rule: str) -> list[Node]:
-    return [child for child in tree.children if isinstance(child, Tree) and child.data == rule]
+    return [child for child in tree.children if isinstance(child, Node) and child.data == rule]
 
 
 def _tokens(tree: Node) -> list[Token]:
@@ -242,13 +240,8 @@ def _is_broken(tree: Node) -> bool:
 
 
 def _span(tree: Node) -> Span:
-    # Lark's copies of tokens, made during recovery, have lost their end; so has then the tree's meta.
-    end = tree.meta.end_pos
-    if end is None:
-        end = max(_token_span(token).end for token in tree.scan_values(lambda value: isinstance(value, Token)))
-    return Span(tree.meta.start_pos, end)
+    return Span(tree.start_pos, tree.end_pos)
 
 
 def _token_span(token: Token) -> Span:
-    start = token.start_pos or 0
-    return Span(start, token.end_pos if token.end_pos is not None else start + len(token))
+    return Span(token.start_pos, token.end_pos)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lark import Token
-
 from tsdsl.source import SourceFile
 from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.machine import Token
 from tsdsl.syntax.parser import parse
 
 _OPEN = frozenset({"LBRACE", "LPAR", "LSQB"})

@@ -1,6 +1,6 @@
 """Parsing with recovery: any text gives a tree and a list of diagnostics, and nothing is raised.
 
-Lark's own error callback yields many errors for one mistake, so the parser is driven token by token.
+The machine is driven token by token.
 On an error the contexts that are open (call, group list, space body, file) are tried from the inside
 out: the innermost one that can go on at a later token takes an ERROR in place of what it could not read.
 """
@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-
-from lark import Token, Tree
-from lark.exceptions import UnexpectedToken
 
 from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
-from tsdsl.syntax.lexer import language, lex
+from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text, virtual
 from tsdsl.syntax.words import expected_words, token_words
 
@@ -65,17 +62,16 @@ class _Driver:
     def __init__(self, source: SourceFile) -> None:
         self.source = source
         self.diagnostics: list[Diagnostic] = []
-        # lark annotates only half of its InteractiveParser, hence Any.
-        self.parser: Any = language().parse_interactive("")
+        self.parser = Machine(table())
         self.tokens = self.meaningful()
         self.position = 0
         self.recoveries = 0
 
     def give_up(self, token: Token, message: str) -> None:
         """Stop reading, and say so."""
-        self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(_start(token), _end(token))))
-        self.parser = language().parse_interactive("")
-        self.parser.feed_token(_virtual("ERROR", "", _start(token)))
+        self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(token.start_pos, token.end_pos)))
+        self.parser = Machine(table())
+        self.parser.feed(_virtual("ERROR", "", token.start_pos))
 
     def meaningful(self) -> list[Token]:
         """All tokens but space and comments; unknown characters become diagnostics."""
@@ -83,24 +79,24 @@ class _Driver:
         bad: list[Token] = []
         comment_end = 0
         for token in lex(self.source.text):
-            if _start(token) < comment_end:
+            if token.start_pos < comment_end:
                 continue
             if token.type == "BAD":
-                if bad and token.value == "/" == bad[-1].value and _end(bad[-1]) == _start(token):
-                    comment_end = (self.source.text + "\n").index("\n", _end(token))
+                if bad and token.value == "/" == bad[-1].value and bad[-1].end_pos == token.start_pos:
+                    comment_end = (self.source.text + "\n").index("\n", token.end_pos)
                 bad.append(token)
                 if token.value.startswith('"'):
-                    kept.append(Token.new_borrow_pos("STRING", f'{token.value.rstrip()}"', token))
+                    kept.append(token._replace(type="STRING", value=f'{token.value.rstrip()}"'))
             elif token.type not in _SILENT:
                 kept.append(token)
         runs: list[list[Token]] = []
         for token in bad:
-            if runs and _start(token) == _end(runs[-1][-1]):
+            if runs and token.start_pos == runs[-1][-1].end_pos:
                 runs[-1].append(token)
             else:
                 runs.append([token])
         for run in runs:
-            span = Span(_start(run[0]), _end(run[-1]))
+            span = Span(run[0].start_pos, run[-1].end_pos)
             self.diagnostics.append(_unknown_text(self.source, span))
         return kept
 
@@ -114,9 +110,9 @@ class _Driver:
                 )
                 break
             try:
-                self.parser.feed_token(token)
+                self.parser.feed(token)
                 self.position += 1
-            except UnexpectedToken:
+            except Unexpected:
                 if self.recoveries == MOST_RECOVERIES:
                     # Each recovery costs time in the length of what was read, and nobody reads so many.
                     self.give_up(token, f"more than {MOST_RECOVERIES} mistakes: the rest of the file is not read")
@@ -139,23 +135,23 @@ class _Driver:
                 return number
         return len(self.tokens)
 
-    def finish(self) -> Tree[Token]:
+    def finish(self) -> Node:
         """Feed the end of the file, closing whatever is still open, which is one diagnostic."""
         end = len(self.source.text.rstrip())
         reported = False
         while True:
             try:
-                return cast("Tree[Token]", self.parser.feed_eof(_last_token(self.tokens)))
-            except UnexpectedToken:
+                return self.parser.finish()
+            except Unexpected:
                 accepted = self.parser.accepts()
                 if not reported:
                     reported = True
                     self.report_unclosed(end, accepted)
                 closer = next((name for name in ("RPAR", "RBRACE") if name in accepted), None)
                 if closer is not None:
-                    self.parser.feed_token(_virtual(closer, ")" if closer == "RPAR" else "}", end))
+                    self.parser.feed(_virtual(closer, ")" if closer == "RPAR" else "}", end))
                 elif not self.pop_to_error(end):
-                    self.parser = language().parse_interactive("")
+                    self.parser = Machine(table())
 
     def report_unclosed(self, end: int, accepted: set[str]) -> None:
         opener = self.unclosed()
@@ -171,7 +167,7 @@ class _Driver:
                 "TS003",
                 f"the file ends before this `{opener.value}` is closed",
                 self.source,
-                Span(_start(opener), _end(opener)),
+                Span(opener.start_pos, opener.end_pos),
                 "never closed",
                 help=f"add `{mark}` where it should end",
                 fixes=unclosed(mark, end),
@@ -191,7 +187,7 @@ class _Driver:
 
     def recover(self, token: Token) -> None:
         """Report what is wrong at `token` and go on in the innermost context that can."""
-        span = Span(_start(token), _end(token))
+        span = Span(token.start_pos, token.end_pos)
         if not self.touches_unknown_text(span) and self.mended(token, self.report_unexpected(token, span)):
             return
         contexts = self.contexts(span.start)
@@ -214,7 +210,7 @@ class _Driver:
     def touches_unknown_text(self, span: Span) -> bool:
         """Whether unknown characters stand directly before: then this error only follows from them."""
         before = self.tokens[self.position - 1] if self.position else None
-        start = _end(before) if before is not None else 0
+        start = before.end_pos if before is not None else 0
         return any(d.code == "TS001" and start <= d.span.start < span.end for d in self.diagnostics)
 
     def mended(self, token: Token, fixes: Sequence[Fix]) -> bool:
@@ -224,11 +220,11 @@ class _Driver:
             trial = self.parser.copy()
             try:
                 if inserted is not None:
-                    trial.feed_token(inserted)
-                    trial.feed_token(token)
-                elif fix.applicability != "safe" or fix.edits[0].text or fix.edits[0].span.end != _end(token):
+                    trial.feed(inserted)
+                    trial.feed(token)
+                elif fix.applicability != "safe" or fix.edits[0].text or fix.edits[0].span.end != token.end_pos:
                     continue
-            except UnexpectedToken:
+            except Unexpected:
                 continue
             self.parser = trial
             self.position += 1
@@ -242,28 +238,28 @@ class _Driver:
         help_text, fixes = unexpected(before, token, accepted, _ITEM_KEYWORDS)
         message = f"expected {expected_words(accepted)}, found {token_words(token)}"
         label = "not expected here"
-        if before is not None and "\n" in self.source.text[_end(before) : span.start] and _inserts(fixes):
+        if before is not None and "\n" in self.source.text[before.end_pos : span.start] and _inserts(fixes):
             # What is missing stands at the end of an earlier line, where its reader looks for it.
             message = f"expected {expected_words(accepted)}, found the end of the line"
-            span, label = Span(max(0, _end(before) - 1), _end(before)), "something is missing after this"
+            span, label = Span(max(0, before.end_pos - 1), before.end_pos), "something is missing after this"
         self.diagnostics.append(Diagnostic("TS002", message, self.source, span, label, help=help_text, fixes=fixes))
         return fixes
 
-    def contexts(self, at: int) -> list[tuple[Any, set[str]]]:
+    def contexts(self, at: int) -> list[tuple[Machine, set[str]]]:
         """The open contexts, inside out: copies of the parser after an ERROR, and what each accepts."""
-        found: list[tuple[Any, set[str]]] = []
+        found: list[tuple[Machine, set[str]]] = []
         parser = self.parser.copy()
-        while parser.parser_state.state_stack:
+        while parser.states:
             trial = parser.copy()
             try:
-                trial.feed_token(_virtual("ERROR", "", at))
+                trial.feed(_virtual("ERROR", "", at))
                 found.append((trial, set(trial.accepts())))
-            except UnexpectedToken:
+            except Unexpected:
                 pass
-            if len(parser.parser_state.state_stack) == 1:
+            if len(parser.states) == 1:
                 break
-            parser.parser_state.state_stack.pop()
-            parser.parser_state.value_stack.pop()
+            parser.states.pop()
+            parser.values.pop()
         return found
 
     def pop_to_error(self, at: int) -> bool:
@@ -306,16 +302,4 @@ def _inserts(fixes: Sequence[Fix]) -> bool:
 
 
 def _virtual(kind: str, value: str, at: int) -> Token:
-    return Token(kind, value, start_pos=at, end_pos=at, line=0, column=0, end_line=0, end_column=0)
-
-
-def _last_token(tokens: Sequence[Token]) -> Token | None:
-    return tokens[-1] if tokens else None
-
-
-def _start(token: Token) -> int:
-    return token.start_pos or 0
-
-
-def _end(token: Token) -> int:
-    return token.end_pos if token.end_pos is not None else _start(token) + len(token)
+    return Token(kind, value, at, at)

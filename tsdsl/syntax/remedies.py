@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lark import Token
-
 from tsdsl.diagnostics import Fix, replacement
 from tsdsl.source import Span
+from tsdsl.syntax.machine import Token
 
 _MEANT: Mapping[str, str] = MappingProxyType(
     {
@@ -48,13 +47,13 @@ def unexpected(
     """A help line and fixes where `token` stands after `previous` and only `accepted` may."""
     start = token.start_pos or 0
     end = start + len(token)
-    after = Span(_end(previous), _end(previous)) if previous is not None else Span(0, 0)
+    after = Span(previous.end_pos, previous.end_pos) if previous is not None else Span(0, 0)
     if accepted == {"EQUAL"} and token.type in _VALUES:
         return "attributes are written `name = value`", (replacement("insert `=`", after, " =", safe=True),)
     if accepted == {"EQUAL"}:
         return "attributes are written `name = value`", ()
     if token.type == "EQUAL" and previous is not None and previous.type == "EQUAL":
-        return "one `=` is enough", (replacement("remove the second `=`", Span(_end(previous), end), "", safe=True),)
+        return "one `=` is enough", (replacement("remove the second `=`", Span(previous.end_pos, end), "", safe=True),)
     if token.type == "COMMA" and previous is not None and previous.type == "COMMA":
         return "one comma is enough", (replacement("remove the second comma", Span(start, end), "", safe=True),)
     if token.type in _VALUES and {"COMMA", "RBRACE"} <= accepted and "NAME" not in accepted:
@@ -79,7 +78,7 @@ def virtual(fix: Fix) -> Token | None:
     if kind is None or edit.span.start != edit.span.end:
         return None
     at = edit.span.start
-    return Token(kind, edit.text.strip(), start_pos=at, end_pos=at, line=0, column=0, end_line=0, end_column=0)
+    return Token(kind, edit.text.strip(), at, at)
 
 
 _INSERTED: Mapping[str, str] = MappingProxyType({")": "RPAR", "]": "RSQB", ",": "COMMA", "=": "EQUAL"})
@@ -88,7 +87,3 @@ _INSERTED: Mapping[str, str] = MappingProxyType({")": "RPAR", "]": "RSQB", ",": 
 def unclosed(mark: str, at: int) -> tuple[Fix, ...]:
     """A fix of a bracket that the file never closes: close it at the end."""
     return (replacement(f"add `{mark}` at the end", Span(at, at), f"\n{mark}" if mark == "}" else mark),)
-
-
-def _end(token: Token) -> int:
-    return token.end_pos if token.end_pos is not None else (token.start_pos or 0) + len(token)

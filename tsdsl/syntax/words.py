@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from lark import Token
+from tsdsl.syntax.machine import Token
 
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
