@@ -58,19 +58,19 @@ def _override(kind: Literal["fix", "free"]) -> Callable[[Node], ast.Override]:
 
 
 def _require(tree: Node) -> ast.Require:
-    left, relation, right = tree.children
-    return ast.Require(_sum(cast(Node, left)), cast(ast.Relation, str(relation)), _sum(cast(Node, right)), _span(tree))
+    left, right = (_sum(side) for side in _trees(tree, "sum"))
+    return ast.Require(left, cast(ast.Relation, _tokens(tree)[0].value), right, _span(tree))
 
 
 def _sum(tree: Node) -> ast.Sum:
     products, sign = [], 1
     for child in tree.children:
-        if not isinstance(child, Tree):
+        if not isinstance(child, Node):
             continue
         if child.data == "sign":
             sign = -1 if _tokens(child)[0].value == "-" else 1
             continue
-        factors = tuple(_sum(f) if f.data == "sum" else _expression(f) for f in child.children if isinstance(f, Tree))
+        factors = tuple(_sum(f) if f.data == "sum" else _expression(f) for f in child.children if isinstance(f, Node))
         products.append(ast.Product(sign, cast("tuple[ast.Operand, ...]", factors), _span(child)))
     return ast.Sum(tuple(products), _span(tree))
 
