@@ -14,7 +14,7 @@ space tiny {
   size    = 32
   domain widths = 8 .. 24 by 8
   domain odd    = {1, 3}
-  block mb = mbconv3d(t = odd, k = 3, expansion = {1.5, 2})
+  block mb = mbconv3d(t = odd, k = 3, expansion = {1, 3})
   stream sparse {
     frames = 2
     stage 0 {
@@ -108,7 +108,7 @@ def test_hover_tells_a_decisions_path_values_share_and_the_cost_of_its_group(edi
 
 def test_hover_on_a_blocks_attribute_counts_the_decisions_that_take_it_over(editor: Editor) -> None:
     assert "2 decisions: `sparse.stage0.group2.expansion`, `dense.stage0.group2.expansion`" in hover(
-        editor, at("expan", "sion = {1.5")
+        editor, at("expan", "sion = {1")
     )
 
 
@@ -182,6 +182,9 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (SPACE.replace("group[1]\n", "group[1]\n    merge = |\n"), {"concat", "sum"}, {"sparse"}),
         (SPACE.replace("(channels = widths)", "(act = |)"), {"relu", "swish", "none"}, {"odd"}),
         (SPACE.replace("  model S", "  step |\n  model S"), {"3"}, {"1"}),
+        (SPACE.replace("  model S", "  require |\n  model S"), {"flops", "params", "sparse"}, {"widths"}),
+        (SPACE.replace("  model S", "  require sparse.|\n  model S"), {"stage", "group"}, {"sparse"}),
+        (SPACE.replace("  model S", "  require flops <= 2 |\n  model S"), {"GFLOPs", "Mparams"}, {"sparse"}),
     ],
 )
 def test_completion_knows_what_is_legal(editor: Editor, marked: str, legal: set[str], illegal: set[str]) -> None:
@@ -214,6 +217,7 @@ def test_completion_offers_nothing_in_a_comment_or_a_title(editor: Editor) -> No
         (at("after = sta", "ge[0].group[1]"), ["stage 0", "stage 0"]),
         (at("after = stage[0].gro", "up[1]"), ["group", "group"]),
         (at("search = dense, fus", "ion"), ["fusion"]),
+        (SPACE.replace("  model S", "  require 2 * (spa|rse.flops + 1 GFLOPs) <= 9 * flops\n  model S"), ["sparse"]),
     ],
 )
 def test_definition_leads_to_the_declaration(editor: Editor, marked: str, expected: list[str]) -> None:

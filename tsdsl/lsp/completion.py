@@ -22,9 +22,10 @@ from tsdsl.syntax.machine import Token
 
 SuggestionKind: TypeAlias = Literal["keyword", "operator", "attribute", "value", "unit", "domain", "block", "part"]
 FLOPS_UNITS = ("GFLOPs", "MFLOPs", "KFLOPs", "TFLOPs", "FLOPs")
+PARAMS_UNITS = ("Mparams", "Kparams", "Gparams")
 ITEMS: Mapping[str, tuple[str, ...]] = {
     "file": ("tsspace", "import", "domain", "block", "space"),
-    "space": ("domain", "shared", "block", "stream", "fusion", "attention", "head", "step", "model"),
+    "space": ("domain", "shared", "block", "stream", "fusion", "attention", "head", "step", "model", "require"),
     "stream": ("stage",),
     "stage": ("group",),
 }
@@ -116,6 +117,14 @@ class _Completer:
         if first == "IMPORT" and len(statement) == 1:
             yield from (self.make(f'"{STANDARD}{name}"', "value", "shipped") for name in shipped_names())
             return
+        if first == "REQUIRE" and last in ("REQUIRE", "COMPARISON", "SIGN", "STAR", "PLUS", "MINUS"):
+            yield self.make("flops", "value", "multiply-adds of a clip")
+            yield self.make("params", "value", "trainable parameters")
+            yield from self.first_words("require")
+            return
+        if first == "REQUIRE" and last == "NUMBER":
+            yield from (self.make(unit, "unit", "multiply-adds") for unit in FLOPS_UNITS)
+            yield from (self.make(unit, "unit", "parameters") for unit in PARAMS_UNITS)
         if first in ("FIX", "FREE") and len(statement) == 1:
             yield from self.first_words("fix")
             return

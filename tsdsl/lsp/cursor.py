@@ -11,7 +11,7 @@ from tsdsl.syntax.machine import Token
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})
 _DECLARES = frozenset({"DOMAIN", "SHARED", "BLOCK"})
-_STATEMENTS = _HEADS | _DECLARES | {"TSSPACE", "IMPORT", "GROUP", "FIX", "FREE"}
+_STATEMENTS = _HEADS | _DECLARES | {"TSSPACE", "IMPORT", "GROUP", "FIX", "FREE", "REQUIRE"}
 _OPENERS = {"LBRACE": "RBRACE", "LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSERS = frozenset(_OPENERS.values())
 
@@ -118,7 +118,7 @@ def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
         if not declares:
             frames[-1].given.add(name)
         frames[-1].attribute = name
-    elif token.type in _DECLARES | {"GROUP", "FIX", "FREE"} and (previous is None or previous.type != "DOT"):
+    elif token.type in _DECLARES | {"GROUP", "FIX", "FREE", "REQUIRE"} and (previous is None or previous.type != "DOT"):
         frames[-1].attribute = None
 
 

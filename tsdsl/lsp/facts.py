@@ -59,7 +59,7 @@ class Facts:
             return None
 
     def existence(self, decision: Decision) -> Fraction:
-        """The share of the space's architectures in which a decision exists; 1 unless it is nested."""
+        """The share of all architectures, constraints aside, in which a decision exists; 1 unless it is nested."""
         restricted: dict[str, Decision] = {}
         above = decision
         while above.parent is not None:
@@ -70,8 +70,8 @@ class Facts:
             return Fraction(1)
         decisions = tuple(restricted.get(d.path, d) for d in self.space.decisions)
         part = self.space.model_copy(update={"decisions": decisions})
-        count = part.count_architectures(tuple(d.path for d in decisions))
-        return Fraction(count, self.space.cardinality)
+        paths = tuple(decision.path for decision in decisions)
+        return Fraction(part.count_architectures(paths), self.space.count_architectures(paths))
 
 
 def macs_range(low: int, high: int) -> str:

@@ -135,7 +135,7 @@ class _Describe:
         each = float(exists / len(decision.values))
         lines.append(
             f"{len(decision.values)} values; exists in {where} {approximate(facts.space.cardinality)} architectures, "
-            f"each value in {100 * each:.3g} %"
+            f"each value in {100 * each:.3g} %{' (constraints aside)' if facts.space.requires else ''}"
         )
         steps = [step for step in facts.space.steps if decision.path in step.decisions]
         lines += [f'made in step {step.index} "{step.title}"' for step in steps]

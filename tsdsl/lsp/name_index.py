@@ -16,6 +16,7 @@ from tsdsl.source import Span
 from tsdsl.space.resolve.selectors import selects
 from tsdsl.syntax import ast
 
+COSTS = frozenset({"flops", "params"})
 SELECTING = frozenset({"after", "search", "without"})
 Declaring: TypeAlias = ast.Domain | ast.Shared | ast.BlockAlias | ast.Stream | ast.Model
 _DECLARING: Mapping[Kind, type[Declaring]] = MappingProxyType(
@@ -145,6 +146,9 @@ class _SpaceIndex:
         elif isinstance(item, ast.Domain | ast.Shared):
             yield self.declare("domain" if isinstance(item, ast.Domain) else "shared", item.name)
             yield from self.value(item.value)
+        elif isinstance(item, ast.Require):
+            yield from self.sum(item.left)
+            yield from self.sum(item.right)
         elif isinstance(item, ast.Override):
             yield from self.selector(item.selector)
             yield from self.alternatives(item.value, {**FUSIONS, **ATTENTIONS})
@@ -177,6 +181,17 @@ class _SpaceIndex:
             if item.base is not None:
                 yield self.use("model", item.base)
             yield from self.attributes(item.attributes, {})
+
+    def sum(self, written: ast.Sum) -> Iterator[Occurrence]:
+        """The costs and decisions that one side of a constraint names."""
+        for product in written.products:
+            for factor in product.factors:
+                if isinstance(factor, ast.Sum):
+                    yield from self.sum(factor)
+                elif isinstance(factor, ast.Selector) and factor.segments[0].word.text in COSTS:
+                    yield Occurrence(factor.segments[0].word.span, "attribute", ())
+                elif isinstance(factor, ast.Selector):
+                    yield from self.selector(factor)
 
     def keyword(self, kind: Kind, span: Span, name: str) -> Occurrence:
         return Occurrence(Span(span.start, span.start + len(kind), span.source), kind, (self.key(kind, name),), True)

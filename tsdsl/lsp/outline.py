@@ -59,6 +59,8 @@ def _item(item: ast.Item) -> Iterator[Symbol]:
     elif isinstance(item, ast.Override):
         words = ".".join(segment.word.text for segment in item.selector.segments)
         yield Symbol(f"{item.kind} {words}", "value", item.span, item.selector.span)
+    elif isinstance(item, ast.Require):
+        yield Symbol(f"require ... {item.relation} ...", "value", item.span, item.left.span)
     elif isinstance(item, ast.BlockAlias):
         yield Symbol(item.name.text, "value", item.span, item.name.span, f"block of {item.call.name.text}")
     elif isinstance(item, ast.Stream):

@@ -16,6 +16,7 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
         "shared": "one decision, used wherever its name stands",
         "fix": "gives decisions of the base one value",
         "free": "gives decisions of the base another domain",
+        "require": "what every architecture of the space must meet, such as `require flops <= 2.5 GFLOPs`",
         "block": "a name for an operator with some of its attributes given",
         "stream": "one pathway of the network, with its own frames",
         "stage": "groups under one number",
