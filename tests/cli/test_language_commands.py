@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -286,3 +287,32 @@ def test_fixes_are_told_in_json_and_sarif(folder: Path, capsys: pytest.CaptureFi
     change = result["fixes"][0]["artifactChanges"][0]["replacements"][0]
     assert change["insertedContent"] == {"text": "classes"}
     assert change["deletedRegion"] == result["locations"][0]["physicalLocation"]["region"]
+
+
+def test_fmt_takes_folders_and_standard_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path(TINY).read_text()
+    messy = text.replace("  classes = 48", "classes=48")
+    (folder / "inner").mkdir()
+    for place in ("a.tsspace", "inner/b.tsspace"):
+        (folder / place).write_text(messy)
+    (folder / "inner" / "wrong.tsspace").write_text("tsspace 1 space {")
+    assert run(["fmt", "."]) == 1  # one cannot be read; the others are formatted all the same
+    assert (folder / "a.tsspace").read_text() == (folder / "inner" / "b.tsspace").read_text() == text
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(messy.encode())))
+    capsys.readouterr()
+    assert run(["fmt", "-"]) == 0
+    assert capsys.readouterr().out == text
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(messy.encode())))
+    assert run(["fmt", "--check", "-"]) == 1
+
+
+def test_a_diff_counts_only_newlines_as_ends_of_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "odd.tsspace"
+    text = Path(TINY).read_text().replace("# Many frames", "# Many\x0cframes\u2028here")
+    path.write_text(text.replace("  classes = 48", "classes=48").rstrip("\n"), encoding="utf-8")
+    assert run(["fmt", "--diff", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "\\ No newline at end of file" in out
+    assert sum(line.startswith(("+", "-")) for line in out.split("\n")) == 6

@@ -10,16 +10,18 @@ import numpy as np
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.lint_requires import lint_idle_decisions, lint_requires, too_wide
-from tsdsl.analysis.network import Blueprint, Network
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.network import Blueprint, Network, Node
+from tsdsl.analysis.terms import Bound, CostTable
 from tsdsl.analysis.trellis import UNREACHABLE
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.errors import RunError
 from tsdsl.operators.layers import Block, NonLocal, Width, walk
-from tsdsl.operators.varying import Count, Varying, combine, differs, is_never
+from tsdsl.operators.varying import Count, Varying, combine, differs, is_never, maximum, minimum
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Step
 from tsdsl.space.resolve import ResolvedSpace
+
+MOST_CHOICES_SHOWN = 4
 
 
 def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
@@ -62,9 +64,25 @@ def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile, when: s
                 source,
                 resolved.origins[node.part],
                 "widths differ",
+                _width_labels(resolved, target, fused),
                 notes=_instance(resolved, wrong),
                 help="use `merge = concat`, or `time_strided_conv`, which yields the receiver's width",
             )
+
+
+def _width_labels(resolved: ResolvedSpace, target: Node, fused: Node) -> tuple[Label, ...]:
+    """How many channels both sides have, where they come from."""
+    ends = ((target.name, target, "the receiver has"), (fused.inputs[0], fused, f"`{fused.blocks[0].name}` makes"))
+    return tuple(
+        Label(resolved.origins[name], f"{words} {_range(node.shape.channels)} channels")
+        for name, node, words in ends
+        if name in resolved.origins
+    )
+
+
+def _range(count: Count) -> str:
+    low, high = minimum(count), maximum(count)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _pools(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iterator[Diagnostic]:
@@ -148,7 +166,8 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 span,
                 f"the smallest has {giga(low)}",
                 (Label(resolved.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
-                help=f"raise the target to at least {giga(low)}, or widen the choices downwards",
+                notes=_reached_by(table.bound("macs", "min"), "the smallest"),
+                help=f"raise the target to at least {at_least(low)}, or widen the choices downwards",
                 fixes=(replacement(f"raise the target to {at_least(low)}", span, at_least(low)),),
             )
         elif high <= step.target_macs and is_exact:
@@ -159,11 +178,22 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 source,
                 span,
                 f"the largest has {giga(high)}",
+                (Label(resolved.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
+                notes=_reached_by(table.bound("macs", "max"), "the largest"),
                 help="lower the target if it is meant to decide anything",
                 fixes=(replacement(f"lower the target to {middle}", span, middle),),
             )
         else:
             yield from _dead_choices(resolved, FreeSpace(table), step, source)
+
+
+def _reached_by(bound: Bound, which: str) -> tuple[str, ...]:
+    """A note with the architecture that reaches a bound, its first choices in full."""
+    chosen = [
+        f"{path} = {f'{value:g}' if isinstance(value, float) else value}" for path, value in bound.witness.items()
+    ]
+    more = f" and {len(chosen) - MOST_CHOICES_SHOWN} more choices" if len(chosen) > MOST_CHOICES_SHOWN else ""
+    return (f"{which} has {', '.join(chosen[:MOST_CHOICES_SHOWN])}{more}",) if chosen else ()
 
 
 def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: SourceFile) -> Iterator[Diagnostic]:

@@ -111,8 +111,14 @@ def unified(source: SourceFile, after: str) -> str:
     """The lines that differ from what a source holds, as `diff -u` writes them."""
     from difflib import unified_diff
 
-    lines = unified_diff(source.text.splitlines(True), after.splitlines(True), source.name, source.name)
+    lines = unified_diff(_lines(source.text), _lines(after), source.name, source.name)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text with their ends; only a newline ends one."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    return [*lines[:-1], *(line[:-1] for line in lines[-1:] if line != "\n")]
 
 
 def read_sources(argument: str) -> list[SourceFile]:

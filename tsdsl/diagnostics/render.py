@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -16,16 +17,17 @@ from tsdsl.source import SourceFile, Span
 _STYLES = {"error": "bold red", "warning": "bold yellow"}
 _TAB = "    "
 _LONGEST_LINE_SHOWN = 240
+_NARROWEST = 20
 
 
 def render_rich(diagnostics: Sequence[Diagnostic], console: Console) -> None:
-    """Print each with its source line underlined, in the manner of rustc."""
+    """Print each with its source line underlined, in the manner of rustc; notes fold at the width of a terminal."""
     for diagnostic in diagnostics:
-        console.print(rich_text(diagnostic), soft_wrap=True)
+        console.print(rich_text(diagnostic, console.width if console.is_terminal else None), soft_wrap=True)
 
 
-def rich_text(diagnostic: Diagnostic) -> Text:
-    """One diagnostic with its source lines underlined."""
+def rich_text(diagnostic: Diagnostic, columns: int | None = None) -> Text:
+    """One diagnostic with its source lines underlined, notes folded to so many columns."""
     style = _STYLES[diagnostic.severity]
     source = diagnostic.source
     start = source.position(diagnostic.span.start)
@@ -58,11 +60,11 @@ def rich_text(diagnostic: Diagnostic) -> Text:
     for note in diagnostic.notes:
         text.append(f"{' ' * gutter} = ", "blue")
         text.append("note: ", "bold")
-        text.append(f"{note}\n")
+        text.append(_folded(note, columns, gutter))
     if diagnostic.help:
         text.append(f"{' ' * gutter} = ", "blue")
         text.append("help: ", "bold green")
-        text.append(f"{diagnostic.help}\n")
+        text.append(_folded(diagnostic.help, columns, gutter))
     return text
 
 
@@ -83,6 +85,15 @@ def _append_elsewhere(text: Text, label: Label, gutter: int) -> None:
     before, width = _underline(source, label.span)
     text.append(f"{' ' * gutter} | ", "blue")
     text.append(f"{' ' * before}{'-' * width} {label.message}".rstrip() + "\n", "bold blue")
+
+
+def _folded(note: str, columns: int | None, gutter: int) -> str:
+    """A note as lines, those after the first under its beginning."""
+    indent = gutter + len(" = note: ")
+    if columns is None or columns < indent + _NARROWEST:
+        return f"{note}\n"
+    lines = wrap(note, columns - indent, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines) + "\n"
 
 
 def _shown(line: str) -> str:

@@ -9,6 +9,7 @@ to be its own canonical form.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from tsdsl.source import SourceFile
 from tsdsl.syntax.lexer import lex
@@ -51,6 +52,7 @@ def _significant(text: str) -> list[tuple[str, str]]:
 
 def _layout(text: str) -> str:
     lines = _lines(text)
+    columns = _equal_columns(lines)
     rendered: list[str] = []
     for position, line in enumerate(lines):
         if not line.tokens:
@@ -61,7 +63,7 @@ def _layout(text: str) -> str:
             if not opens and not closes:
                 rendered.append("")
             continue
-        rendered.append(_INDENT * line.depth + _line(line, _equal_column(lines, position)))
+        rendered.append(_INDENT * line.depth + _line(line, columns[position]))
     return "\n".join(rendered) + "\n" if rendered else ""
 
 
@@ -111,19 +113,13 @@ def _left_width(line: Line) -> int:
     return len(" ".join(token.value for token in line.tokens[:equal]))
 
 
-def _equal_column(lines: list[Line], position: int) -> int:
-    """The width to pad the left side to, so that a run of lines has its `=` in one column."""
-    line = lines[position]
-    key = _key(line)
-    if key is None:
-        return 0
-    widest = _left_width(line)
-    for direction in (-1, 1):
-        other = position + direction
-        while 0 <= other < len(lines) and _key(lines[other]) == key and lines[other].depth == line.depth:
-            widest = max(widest, _left_width(lines[other]))
-            other += direction
-    return widest
+def _equal_columns(lines: list[Line]) -> list[int]:
+    """For each line the width to pad its left side to, so that a run of lines has its `=` in one column."""
+    columns: list[int] = []
+    for (key, _), run in groupby(lines, key=lambda line: (_key(line), line.depth)):
+        alike = list(run)
+        columns += [0 if key is None else max(map(_left_width, alike))] * len(alike)
+    return columns
 
 
 def _line(line: Line, equal_column: int) -> str:

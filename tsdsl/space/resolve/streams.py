@@ -216,7 +216,7 @@ def _nearest_agreeing(near: int, others: Sequence[int]) -> list[int]:
 def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tuple[int, int]]:
     """(height, width) after each group, as far as known; a stride above the size or frames it meets is TS301."""
     sizes: dict[str, tuple[int, int]] = {}
-    side, frames = size, stream.frames
+    side, frames, before = size, stream.frames, ""
     frames_known = f"{stream.name}.frames" not in context.uncertain
     for group in stream.groups:
         if group.path in context.uncertain:
@@ -238,9 +238,10 @@ def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tupl
                 context.origins.get(f"{group.path}.stride", context.origins[group.path]),
                 f"a stride of {group.stride} on a map of {side} x {side}",
                 label="takes the size below 1",
+                labels=[Label(context.origins[before], f"{side} x {side} after this group")] if before else [],
                 help="remove a stride, or raise `size`",
             )
             break
-        side = -(-side // group.stride)
+        side, before = -(-side // group.stride), group.path
         sizes[group.path] = (side, side)
     return sizes
