@@ -98,6 +98,24 @@ def test_architectures_in_both_are_counted_as_by_listing_them(pairs: list[tuple[
 
 
 @pytest.mark.parametrize(
+    "pairs",
+    [
+        [("step 1", "require slow.stage[0].group[1].channels <= 8\n  step 1")],
+        [("step 1", "require flops <= 600 KFLOPs\n  step 1"), ("{8, 16}, stride", "{8, 12}, stride")],
+        [("step 1", "require params <= 66 Kparams\n  step 1"), ("taps = {1, 3}", "taps = {3, 5, 1}")],
+    ],
+)
+def test_architectures_that_satisfy_both_are_counted_as_by_listing_them(pairs: list[tuple[str, str]]) -> None:
+    old, new = space_of(BASE), changed(*pairs)
+    found = compare(old, new)
+    both = networks(old) & networks(new)
+    assert 0 < len(both) < old.cardinality
+    assert found.in_both == len(both)
+    assert found.new_count.at_least == found.new_count.at_most == len(networks(new))
+    assert "ARCHITECTURES" in found.breaks
+
+
+@pytest.mark.parametrize(
     ("pair", "path", "change"),
     [
         (("{8, 16}, stride", "{8, 16, 24}, stride"), "slow.stage0.group1.channels", "widened"),

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+from tsdsl.analysis.counting import Bracket, counts
+from tsdsl.analysis.feasible import Unsatisfiable
+from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.parameters import extents, network_parameters
 from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute
-from tsdsl.space.model import DecisionRef, FusionSlot, Parent, Setting, Space, Value
+from tsdsl.space.model import Decision, DecisionRef, FusionSlot, Parent, Setting, Space, Value
 
 Breaks: TypeAlias = Literal["SOURCE", "ARCHITECTURES", "WEIGHTS"]
 ALL_BREAKS: tuple[Breaks, ...] = ("SOURCE", "ARCHITECTURES", "WEIGHTS")
@@ -70,7 +73,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything that changed. `in_both` is None where it cannot be counted without listing architectures."""
+    """Everything that changed. `in_both` is None where it cannot be counted without listing architectures.
+
+    `old_count` and `new_count` are of the architectures that satisfy each space's constraints.
+    """
 
     old: Space
     new: Space
@@ -78,6 +84,8 @@ class Comparison:
     settings: tuple[Changed, ...]
     names: tuple[Changed, ...]
     in_both: int | None
+    old_count: Bracket
+    new_count: Bracket
     old_bounds: Bounds
     new_bounds: Bounds
     weights: Weights
@@ -89,9 +97,11 @@ class Comparison:
         return not (self.fixed or self.settings or self.names)
 
     @property
-    def size_ratio(self) -> Fraction:
-        """Architectures of the new space over those of the old one."""
-        return Fraction(self.new.cardinality, self.old.cardinality)
+    def size_ratio(self) -> Fraction | None:
+        """Architectures of the new space over those of the old one, where both are known exactly."""
+        if not (self.old_count.is_exact and self.new_count.is_exact):
+            return None
+        return Fraction(self.new_count.at_least, self.old_count.at_least)
 
 
 def compare(old: Space, new: Space) -> Comparison:
@@ -100,10 +110,25 @@ def compare(old: Space, new: Space) -> Comparison:
     fixed = tuple(_changes(fixed_properties(old), fixed_properties(new)))
     settings = tuple(_setting_changes(old_places, new_places))
     names = tuple(_changes(_names(old), _names(new)))
-    both = 0 if _differs(old, new, fixed) else _count_in_both(old_places, new_places)
+    old_count, new_count = count(old), count(new)
+    if _differs(old, new, fixed):
+        both: int | None = 0
+    elif old.requires or new.requires:
+        both = _count_satisfying_both(old, new, old_places, new_places)
+    else:
+        both = _count_in_both(old_places, new_places)
     weights = compare_weights(old, new)
-    breaks = _breaks(old, new, fixed, settings, names, both, weights)
-    return Comparison(old, new, fixed, settings, names, both, bounds(old), bounds(new), weights, breaks)
+    breaks = _breaks(old, new, fixed, settings, names, old_count, both, weights)
+    return Comparison(
+        old, new, fixed, settings, names, both, old_count, new_count, bounds(old), bounds(new), weights, breaks
+    )
+
+
+def count(space: Space) -> Bracket:
+    """How many architectures satisfy a space's constraints: exactly, or within a bracket where they are too many."""
+    if not space.requires:
+        return Bracket(space.cardinality, space.cardinality)
+    return counts(FreeSpace(CostTable(Blueprint(space)))).totals
 
 
 def setting_places(space: Space) -> dict[str, SettingPlace]:
@@ -160,6 +185,8 @@ def _names(space: Space) -> dict[str, Values]:
     found: dict[str, Values] = {f"space {space.name}": ("",)}
     for step in space.steps:
         found[f"step {step.index}"] = tuple(sorted(step.decisions + step.names))
+    for requirement in space.requires:
+        found[f"require {requirement.text}"] = ("",)
     for model in space.models:
         found[f"model {model.name}"] = (model.model_dump_json(),)
     return found
@@ -239,6 +266,55 @@ def _count_in_both(old: Mapping[str, SettingPlace], new: Mapping[str, SettingPla
     return result
 
 
+def _count_satisfying_both(
+    old: Space, new: Space, old_places: Mapping[str, SettingPlace], new_places: Mapping[str, SettingPlace]
+) -> int | None:
+    """How many architectures satisfy both spaces' constraints, counted in the space of what both have.
+
+    None where they make other decisions, or where the constraints are too many for an exact count.
+    """
+    if [(p.path, p.decision, p.parent) for p in old_places.values()] != [
+        (p.path, p.decision, p.parent) for p in new_places.values()
+    ]:
+        return None
+    decisions: list[Decision] = []
+    gone: set[tuple[str, Value]] = set()
+    for decision in new.decisions:
+        parent, before = decision.parent, old.decision_by_path[decision.path]
+        if parent is not None and (parent.path, parent.value) in gone:
+            continue
+        kept = tuple(value for value in decision.values if value in before.values)
+        gone |= {(decision.path, value) for value in decision.values if value not in kept}
+        if not kept and parent is not None:
+            return None
+        if not kept:
+            return 0
+        decisions.append(decision.model_copy(update={"values": kept}))
+    if any(place.decision is None and place.values != new_places[path].values for path, place in old_places.items()):
+        return None
+    slots = {
+        kind: tuple(
+            slot.model_copy(
+                update={"alternatives": tuple(a for a in slot.alternatives if (slot.decision, a.operator) not in gone)}
+            )
+            for slot in found
+        )
+        for kind, found in (("fusions", new.fusions), ("attentions", new.attentions))
+    }
+    requires = tuple(dict.fromkeys((*old.requires, *new.requires)))
+    common = new.model_copy(update={**slots, "decisions": tuple(decisions), "requires": requires, "steps": ()})
+    # model_copy takes over what was cached of the whole.
+    try:
+        found = count(Space.model_validate(common.model_dump()))
+    except Unsatisfiable:
+        return 0
+    return found.at_least if found.is_exact else None
+
+
+def _constrains(change: Changed) -> bool:
+    return change.path.startswith("require ") and change.change == "added"
+
+
 def _root(joined: dict[str, str], name: str) -> str:
     while joined.get(name, name) != name:
         name = joined[name]
@@ -252,14 +328,9 @@ def _join(joined: dict[str, str], one: str, other: str) -> None:
 
 
 def bounds(space: Space) -> Bounds:
-    """The exact bounds of a space's costs."""
+    """The bounds of a space's costs; exact, but where constraints leave them open, of sure architectures."""
     table = CostTable(Blueprint(space))
-    return Bounds(
-        table.bound("macs", "min").value,
-        table.bound("macs", "max").value,
-        table.bound("params", "min").value,
-        table.bound("params", "max").value,
-    )
+    return Bounds(*table.extremes("macs"), *table.extremes("params"))
 
 
 def compare_weights(old: Space, new: Space) -> Weights:
@@ -285,19 +356,27 @@ def _breaks(
     fixed: tuple[Changed, ...],
     settings: tuple[Changed, ...],
     names: tuple[Changed, ...],
+    old_count: Bracket,
     both: int | None,
     weights: Weights,
 ) -> dict[Breaks, tuple[str, ...]]:
     """For each kind of thing that stops working, why."""
     found: dict[Breaks, tuple[str, ...]] = {}
-    gone = [f"{change.path} is gone" for change in (*names, *settings) if change.change == "removed"]
+    gone = [
+        f"{change.path} is gone"
+        for change in (*names, *settings)
+        if change.change == "removed" and not change.path.startswith("require ")
+    ]
     if gone:
         found["SOURCE"] = tuple(gone)
     reasons = [f"{change.path} is not what it was" for change in fixed if _differs(old, new, (change,))]
-    if both is not None and both < old.cardinality and not reasons:
-        reasons.append(f"{old.cardinality - both} of {old.cardinality} architectures are in the new space no more")
+    if both is not None and both < old_count.at_least and not reasons:
+        lost_count = old_count.at_least - both
+        reasons.append(f"{lost_count} of {old_count.at_least} architectures are in the new space no more")
     elif both is None and any(change.change in ("narrowed", "changed") for change in settings):
-        reasons.append("choices of shared decisions are gone")
+        reasons.append("choices are gone")
+    if both is None:
+        reasons += [f"{change.path} may refuse some" for change in names if _constrains(change)]
     for decision in new.decisions:
         if decision.path not in old.decision_by_path and decision.parent is None:
             reasons.append(f"architectures lack the new decision {decision.path}")

@@ -12,6 +12,7 @@ from tsdsl.cli.console import print_json
 
 if TYPE_CHECKING:
     from tsdsl.analysis.compare import Bounds, Changed, Comparison, Values
+    from tsdsl.analysis.counting import Bracket
     from tsdsl.space.model import Space
 
 MOST_LINES = 20
@@ -54,17 +55,17 @@ def comparison_facts(found: Comparison) -> dict[str, Any]:
     both = found.in_both
     ratio = found.size_ratio
     return {
-        "old": _space_facts(found.old, found.old_bounds),
-        "new": _space_facts(found.new, found.new_bounds),
+        "old": _space_facts(found.old, found.old_count, found.old_bounds),
+        "new": _space_facts(found.new, found.new_count, found.new_bounds),
         "same": found.same_meaning,
         "settings": [_change_facts(change) for change in found.settings],
         "fixed": [_change_facts(change) for change in found.fixed],
         "names": [{"name": change.path, "change": change.change} for change in found.names],
-        "size_ratio": {"numerator": str(ratio.numerator), "denominator": str(ratio.denominator)},
+        "size_ratio": ratio and {"numerator": str(ratio.numerator), "denominator": str(ratio.denominator)},
         "architectures": {
             "both": None if both is None else str(both),
-            "only_old": None if both is None else str(found.old.cardinality - both),
-            "only_new": None if both is None else str(found.new.cardinality - both),
+            "only_old": _rest(found.old_count, both),
+            "only_new": _rest(found.new_count, both),
         },
         "weights": {
             "kept": found.weights.kept,
@@ -76,11 +77,16 @@ def comparison_facts(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _space_facts(space: Space, bounds: Bounds) -> dict[str, Any]:
+def _rest(count: Bracket, both: int | None) -> str | None:
+    return None if both is None or not count.is_exact else str(count.at_least - both)
+
+
+def _space_facts(space: Space, count: Bracket, bounds: Bounds) -> dict[str, Any]:
     return {
         "space": space.name,
         "fingerprint": space.fingerprint,
         "cardinality": str(space.cardinality),
+        "satisfying": {"at_least": str(count.at_least), "at_most": str(count.at_most)},
         "flops": {"min": bounds.least_macs, "max": bounds.most_macs},
         "params": {"min": bounds.least_params, "max": bounds.most_params},
     }
@@ -101,13 +107,15 @@ def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
     lines += [f"  {change.change:<8}  {change.path}" for change in found.names]
     if found.same_meaning:
         lines.append("  nothing changed in meaning")
-    was, now, both = found.old.cardinality, found.new.cardinality, found.in_both
-    lines.append(f"architectures  {_count(was)} -> {_count(now)}, {_ratio(found.size_ratio)}")
-    if both is None:
-        lines.append("               how many are in both depends on decisions that several settings share")
+    ratio = f", {_ratio(found.size_ratio)}" if found.size_ratio is not None else ""
+    lines.append(f"architectures  {_bracket(found.old_count)} -> {_bracket(found.new_count)}{ratio}")
+    both = found.in_both
+    only_old, only_new = _rest(found.old_count, both), _rest(found.new_count, both)
+    if both is None or only_old is None or only_new is None:
+        lines.append("               how many are in both is not known: constraints or shared decisions tie them")
     else:
-        lines.append(f"               {_count(both)} in both, {_count(was - both)} only in the old, ")
-        lines[-1] += f"{_count(now - both)} only in the new"
+        lines.append(f"               {_count(both)} in both, {_count(int(only_old))} only in the old, ")
+        lines[-1] += f"{_count(int(only_new))} only in the new"
     before, after = found.old_bounds, found.new_bounds
     spans = [(b.least_macs, b.most_macs) for b in (before, after)]
     lines.append("FLOPs          " + " -> ".join(f"{_si(low)} .. {_si(high)}" for low, high in spans))
@@ -135,6 +143,12 @@ def _change_line(change: Changed, width: int) -> str:
 
 def _values(values: Values) -> str:
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def _bracket(count: Bracket) -> str:
+    if count.is_exact:
+        return _count(count.at_least)
+    return f"{_count(count.at_least)} to {_count(count.at_most)}"
 
 
 def _count(number: int) -> str:
