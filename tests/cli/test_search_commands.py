@@ -241,7 +241,7 @@ def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) 
         (["search", "missing.tsspace", "--data", "CLIPS"], 3, "missing.tsspace"),
         (["train", "missing.json", "--data", "CLIPS"], 3, "missing.json"),
         (["train"], 2, "no architecture"),
-        (["eval", "micro.tsspace", "--weights", "w.safetensors"], 3, "micro.tsspace"),
+        (["eval", "micro.tsspace", "--weights", "w.safetensors"], 2, "decisions"),
         (["export", "missing.json"], 3, "missing.json"),
         (["verify", "missing.json"], 3, "missing.json"),
     ],

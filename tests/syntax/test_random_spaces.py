@@ -50,7 +50,9 @@ def test_a_printed_tree_parses_back_and_checks_clean(draw: Random) -> None:
     parsed = parse(source)
     assert parsed.diagnostics == ()
     assert without_places(parsed.file) == without_places(tree)
-    assert [concise(d) for d in check(source).diagnostics] == []
+    found = check(source).diagnostics
+    # Ratios drawn at random may round alike, which is worth a warning and no mistake.
+    assert [concise(d) for d in found if d.code != "TS410"] == []
 
 
 @FEW

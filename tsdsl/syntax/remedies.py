@@ -46,7 +46,7 @@ def unexpected(
 ) -> tuple[str | None, tuple[Fix, ...]]:
     """A help line and fixes where `token` stands after `previous` and only `accepted` may."""
     start = token.start_pos or 0
-    end = start + len(token)
+    end = start + len(token.value)
     after = Span(previous.end_pos, previous.end_pos) if previous is not None else Span(0, 0)
     if accepted == {"EQUAL"} and token.type in _VALUES:
         return "attributes are written `name = value`", (replacement("insert `=`", after, " =", safe=True),)
