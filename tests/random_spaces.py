@@ -113,7 +113,8 @@ class Written:
         arguments = [
             given("t", self.few(["1", "3"])),
             given("k", self.few(["3", "5"])),
-            given("expansion", self.few(["0.5", "1", "1.5", "2.25"])),
+            # Where nothing may be told of the space, the expansions must not round to the same width (TS410).
+            given("expansion", self.few(["0.5", "1", "1.5", "2.25"] if self.loose else ["1", "4", "8"])),
             given("channels", self.channels()),
             *strides,
         ]
@@ -127,10 +128,10 @@ class Written:
 
     def fusion_alternatives(self, merge: str) -> ast.Expression:
         """`none`, and others that fit the merge unless shapes may be wrong."""
+        # An added branch is as wide as what it is added to, so that a choice of ratios would matter to nobody (TS410).
+        ratios = numbers(self.draw, ["2"]) if merge != "concat" and not self.loose else self.few(["1", "4", "8"])
         options: list[ast.Expression] = [
-            call("time_strided_conv", given("ratio", self.few(["0.5", "1", "2"])))
-            if self.draw.random() < 0.4
-            else word("time_strided_conv")
+            call("time_strided_conv", given("ratio", ratios)) if self.draw.random() < 0.4 else word("time_strided_conv")
         ]
         if merge == "concat" or self.loose:
             options += [word("time_strided_sample"), word("time_to_channel")]
