@@ -73,7 +73,7 @@ class Editor:
     def open(self, marked: str, uri: str | None = None) -> Text:
         """Open a text without the mark in it, as a document of its own unless it is said which."""
         before, _, after = marked.partition(MARK)
-        uri = uri or f"file:///work/space{next(self.numbers)}.tsspace"
+        uri = uri or f"file:///project/space{next(self.numbers)}.tsspace"
         lines = before.split("\n")
         position = types.Position(len(lines) - 1, len(lines[-1].encode("utf-16-le")) // 2)
         item = types.TextDocumentItem(uri, "tsspace", 1, before + after)

@@ -15,8 +15,9 @@ from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.source import Span
 from tsdsl.source_files import STANDARD, shipped_names
 from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.literals import literals
 from tsdsl.space.resolve.selectors import path_parts
-from tsdsl.space.resolve.values import checked_value, literals
+from tsdsl.space.resolve.values import checked_value
 from tsdsl.syntax import ast
 from tsdsl.syntax.machine import Token
 

@@ -14,8 +14,8 @@ from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
 from tsdsl.space.resolve.context import Context, did_you_mean
+from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import selects
-from tsdsl.space.resolve.values import exact
 from tsdsl.syntax import ast
 
 Unit: TypeAlias = Literal["FLOPs", "parameters", "plain numbers"]

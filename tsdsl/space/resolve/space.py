@@ -12,6 +12,7 @@ from tsdsl.source import Span
 from tsdsl.space.model import AttentionSlot, FusionSlot, Head, Slot, Space, Stream
 from tsdsl.space.resolve.context import Context, meant
 from tsdsl.space.resolve.derive import Declaration, Flat
+from tsdsl.space.resolve.literals import domain_values
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.overrides import report_idle
 from tsdsl.space.resolve.requires import resolve_requires
@@ -24,7 +25,7 @@ from tsdsl.space.resolve.streams import (
     resolve_settings,
     resolve_stream,
 )
-from tsdsl.space.resolve.values import domain_values, whole
+from tsdsl.space.resolve.values import whole
 from tsdsl.syntax import ast
 
 MOST_CLASSES = 1_000_000

@@ -9,9 +9,10 @@ from tsdsl.diagnostics import Label
 from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context, renames
+from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import selectors, selects
 from tsdsl.space.resolve.streams import MOST_FRAMES
-from tsdsl.space.resolve.values import exact, flops, whole
+from tsdsl.space.resolve.values import flops, whole
 from tsdsl.syntax import ast
 
 MOST_EPOCHS = 1_000_000

@@ -1,55 +1,21 @@
-"""Values: literals, ranges and choices, checked against what an attribute accepts."""
+"""Values: literals and choices of them, checked against what an attribute accepts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeAlias
 
-from tsdsl.diagnostics import Edit, Fix, Label, replacement
+from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import DecisionRef, Parent, Setting, Value
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.literals import Kernel, Literal, Word, exact, literals, shown
 from tsdsl.space.resolve.overrides import Overridden, overridden
 from tsdsl.syntax import ast
 
-LARGEST_NUMBER = Decimal(10) ** 15
-SMALLEST_NUMBER = Decimal(10) ** -9
-MOST_VALUES = 4096
-_LONGEST_SHOWN = 40
 _MOST_FIXES = 4
 _MOST_PLAUSIBLE_GIGA = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A bare name as a value."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A kernel size as a value, normalised."""
-
-    text: str
-
-
-Literal: TypeAlias = Decimal | Word | Kernel
-Placed: TypeAlias = tuple[Literal, Span]
-
-
-def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> Decimal | None:
-    """The number, unless it is too large or too fine to mean anything (TS202)."""
-    value = number.value
-    magnitude = value.copy_abs()  # abs() would overflow
-    if magnitude > LARGEST_NUMBER or (value != 0 and magnitude < SMALLEST_NUMBER):
-        size = "large" if magnitude > 1 else "small"
-        context.report("TS202", number.span, f"this number is too {size}", help="use a number from 1e-9 to 1e15")
-        return None
-    return value
 
 
 def whole(context: Context, expression: ast.Expression, what: str, low: int, high: int) -> int | None:
@@ -219,115 +185,6 @@ def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values:
     return values
 
 
-def literals(context: Context, expression: ast.Expression, words_only: bool = False) -> list[Placed] | None:
-    """The values that an expression lists, domains looked up; None with a diagnostic if it lists none."""
-    if isinstance(expression, ast.Selector):
-        name = expression.bare_name
-        if name is not None and not words_only and name in context.domains:
-            return domain_values(context, context.domains[name])
-        if name is not None and not words_only and name in context.shared:
-            context.report(
-                "TS104",
-                expression.span,
-                f"`{name}` is a shared decision, which stands alone",
-                labels=[Label(context.shared[name].name.span, "shared here")],
-                help=f"write only `{name}`, or make it a `domain`",
-            )
-            return None
-        if name is not None:
-            return [(Word(name), expression.span)]
-    if isinstance(expression, ast.Number):
-        value = exact(context, expression)
-        return None if value is None else [(value, expression.span)]
-    if isinstance(expression, ast.KernelSize):
-        return [(Kernel(expression.text), expression.span)]
-    if isinstance(expression, ast.Range):
-        return range_values(context, expression)
-    if isinstance(expression, ast.Choice):
-        if not expression.items:
-            context.report("TS203", expression.span, "a choice needs at least one value", label="empty")
-            return None
-        lists = [literals(context, item) for item in expression.items]
-        return None if any(part is None for part in lists) else [p for part in lists if part is not None for p in part]
-    context.report(
-        "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
-    )
-    return None
-
-
-def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
-    """The values of a domain, which may be made of other domains, but not of itself (TS104)."""
-    name = domain.name.text
-    if name in context.open_domains:
-        span = domain.name.span
-        if not any(d.code == "TS104" and d.span == span for d in context.diagnostics):
-            context.report("TS104", span, f"domain `{name}` is made of itself", label="goes round in a circle")
-        return None
-    context.open_domains.append(name)
-    try:
-        return literals(context, domain.value)
-    finally:
-        context.open_domains.pop()
-
-
-def range_values(context: Context, expression: ast.Range) -> list[Placed] | None:
-    """The values of `low .. high by step`, both ends included."""
-    low, high = exact(context, expression.low), exact(context, expression.high)
-    step = exact(context, expression.step) if expression.step is not None else Decimal(1)
-    if low is None or high is None or step is None:
-        return None
-    if step <= 0:
-        span = expression.step.span if expression.step else expression.span
-        context.report("TS202", span, f"the step of a range is positive, not {shown(step)}", label="out of range")
-        return None
-    if high < low:
-        context.report(
-            "TS203",
-            expression.span,
-            f"{shown(low)} .. {shown(high)} is empty",
-            label="the end lies below the beginning",
-            help=f"write `{shown(high)} .. {shown(low)}`",
-            fixes=[
-                Fix(
-                    "swap the ends",
-                    (
-                        Edit(expression.low.span, context.text(expression.high.span)),
-                        Edit(expression.high.span, context.text(expression.low.span)),
-                    ),
-                    "safe",
-                )
-            ],
-        )
-        return None
-    count = (Fraction(high) - Fraction(low)) / Fraction(step)
-    if count.denominator != 1:
-        below = Fraction(low) + int(count) * Fraction(step)
-        above = below + Fraction(step)
-        nearest = [below, above] if Fraction(high) - below < above - Fraction(high) else [above, below]
-        context.report(
-            "TS204",
-            expression.high.span,
-            f"{high} is not on {low} .. {high} by {step}",
-            label="the steps do not meet this end",
-            help=f"nearest are {_plain(below)} and {_plain(above)}",
-            fixes=[
-                replacement(f"end at {_plain(end)}", expression.high.span, str(_plain(end)))
-                for end in nearest
-                if end != low
-            ],
-        )
-        return None
-    if count >= MOST_VALUES:
-        context.report("TS202", expression.span, f"{int(count) + 1} values are too many", help=f"at most {MOST_VALUES}")
-        return None
-    return [(_plain(Fraction(low) + i * Fraction(step)), expression.span) for i in range(int(count) + 1)]
-
-
-def _plain(fraction: Fraction) -> Decimal:
-    value = Decimal(fraction.numerator) / Decimal(fraction.denominator)
-    return Decimal(int(value)) if value == value.to_integral_value() else value.normalize()
-
-
 _KINDS = {
     "integer": "an integer",
     "number": "a number",
@@ -431,12 +288,6 @@ def _even(context: Context, attribute: Attribute, found: str, nearest: list[str]
         help=f"use {' or '.join(nearest)}",
         fixes=[replacement(f"change to {odd}", span, odd) for odd in nearest] if written_out(context, span) else [],
     )
-
-
-def shown(value: object) -> str:
-    """A value in a message: numbers without needless digits, long ones cut."""
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def written_out(context: Context, span: Span) -> bool:
