@@ -66,6 +66,28 @@ def test_labels_of_close_models_do_not_overlap(distribution: CostDistribution) -
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
+def test_labels_of_costs_stand_over_the_plot_and_off_the_lines_of_others(distribution: CostDistribution) -> None:
+    costs = (300_000_000, 310_000_000, 600_000_000, 2_000_000_000, 18_000_000_000, 27_000_000_000, 36_000_000_000)
+    marks = tuple(CostMark(f"a model of {macs}", macs, is_target=False) for macs in costs)
+    root = ElementTree.fromstring(draw_landscape("x3d", distribution, PAPER_MODELS, marks))
+    labels, places = [], []
+    for element in root.iter():
+        if element.tag.endswith("text") and "paint-order" in element.attrib:
+            x, y = float(element.attrib["x"]), float(element.attrib["y"])
+            box = (x, y - 8, x + text_width_px(element.text or "", 11, element.get("font-weight") == "bold"), y)
+            (labels if "a model of" in (element.text or "") else places).append(box)
+    lines = [
+        [tuple(map(float, point.split(","))) for point in element.attrib["points"].split()]
+        for element in root.iter()
+        if element.tag.endswith("polyline") and element.get("stroke-width") == "1.5"
+    ]
+    vertical = [line for line in lines if line[0][0] == line[1][0] and line[1][1] - line[0][1] > 100]
+    assert len(labels) == len(vertical) == len(marks)
+    for left, _, right, bottom in labels:
+        assert bottom < min(y for _, y, _, _ in places)
+        assert not any(left < line[0][0] < right and line[0][1] < bottom for line in vertical)
+
+
 def test_published_models_are_said_to_be_quoted(distribution: CostDistribution) -> None:
     svg = draw_landscape("quoted", distribution, PAPER_MODELS)
     assert any("not measured here" in text for text in texts(svg))

@@ -93,7 +93,8 @@ def draw_landscape_of(
         points += PAPER_MODELS
     marks = [CostMark(f"step {s.index}", s.target_macs) for s in space.steps if s.target_macs is not None]
     if not space.decisions:
-        models = [_one_model(space, scale) for scale in (space.models if model is None else ())] or models
+        scales = (UNSCALED, *space.models) if model is None else (find_scale(space, model) or UNSCALED,)
+        models = [_one_model(space, scale) for scale in scales]
     title = f"{space.name}: accuracy against cost" if points else f"{space.name}: its architectures by cost"
     distribution = cost_distribution(CostTable(blueprint))
     drawn = draw_landscape(title, distribution, points, [*marks, *models], theme)
@@ -127,7 +128,7 @@ def _one_model(space: Space, scale: Scale) -> CostMark:
     from tsdsl.render.landscape import CostMark
 
     only, _ = only_architecture(LocatedSpace(space, space.name))
-    return CostMark(f"{space.name} {scale.name}", found_model(Blueprint(space, scale=scale), only).macs, False)
+    return CostMark(f"{space.name} {scale.name}".strip(), found_model(Blueprint(space, scale=scale), only).macs, False)
 
 
 def measured(run: Path, space: Space) -> list[ModelPoint]:

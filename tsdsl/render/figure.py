@@ -8,7 +8,7 @@ stands in words. Long networks continue on the next line. Own design after the p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tsdsl.analysis.lint import giga
 from tsdsl.render import svg
@@ -18,9 +18,11 @@ from tsdsl.render.theme import KERNEL_FILLS, LIGHT, ON_FILL, OTHER_KERNEL_FILL, 
 
 MARGIN, LABEL_WIDTH, PITCH, BOX_WIDTH = 18.0, 100.0, 70.0, 44.0
 HEAD_WIDTH, LEAST_WIDTH = 74.0, 700.0
-LEAST_BOX, TALLEST_BOX = 16.0, 84.0
+LEAST_BOX, PLAIN_BOX, TALLEST_BOX = 16.0, 40.0, 84.0
+"""Heights of a box without expansion among others, where none has one, and with the largest expansion."""
+
 OVER_ROW, UNDER_ROW = 34.0, 50.0
-"""Above the tallest box there is room for a star and a count, under it for three lines of text."""
+"""Above the tallest box there is room for a star and a count over it, under it for three lines of text."""
 
 LINE_HEAD, LINE_GAP, TITLE_HEIGHT = 34.0, 18.0, 52.0
 COLUMNS_A_LINE = 14
@@ -52,22 +54,29 @@ class Layout:
     lines: tuple[Line, ...]
     width: float
     bottom: float
-    largest_expansion: float
+    largest_expansion: float | None
     pitch: float = PITCH
     under_row: float = UNDER_ROW
 
     @property
+    def tallest_box(self) -> float:
+        """The height of the box with the largest expansion, or of every box where none has one."""
+        return PLAIN_BOX if self.largest_expansion is None else TALLEST_BOX
+
+    @property
     def row_height(self) -> float:
         """From one stream's row to the next."""
-        return OVER_ROW + TALLEST_BOX + self.under_row
+        return OVER_ROW + self.tallest_box + self.under_row
 
     def middle(self, line: Line, stream: str) -> float:
         """The y on which a stream's boxes are centred."""
         row = self.streams.index(stream)
-        return line.top + LINE_HEAD + row * self.row_height + OVER_ROW + TALLEST_BOX / 2
+        return line.top + LINE_HEAD + row * self.row_height + OVER_ROW + self.tallest_box / 2
 
     def box_height(self, expansion: float | None) -> float:
-        """The height of a box; one without expansion is as low as boxes get."""
+        """The height of a box; among boxes with expansions, one without is as low as boxes get."""
+        if self.largest_expansion is None:
+            return PLAIN_BOX
         if expansion is None:
             return LEAST_BOX
         return max(LEAST_BOX, TALLEST_BOX * expansion / self.largest_expansion)
@@ -81,7 +90,7 @@ def draw_figure(model: FoundModel, title: str | None = None, theme: Theme = LIGH
     """The picture of one architecture as SVG text."""
     layout = lay_out([model])
     heading = title or f"{model.space}: one architecture"
-    facts = f"{giga(model.macs)} a clip at {model.size_px} px, {model.params / 1e6:.3g} M parameters"
+    facts = f"{giga(model.macs)} a clip at {model.size_px} px, {model.params_text}"
     parts = headings(layout, heading, facts, theme)
     for line in layout.lines:
         parts += ground(layout, line, model.frames, theme)
@@ -89,7 +98,7 @@ def draw_figure(model: FoundModel, title: str | None = None, theme: Theme = LIGH
             if box.place in line.lefts:
                 left, middle = line.lefts[box.place] + (PITCH - BOX_WIDTH) / 2, layout.middle(line, box.stream)
                 parts += draw_box(box, left, middle, BOX_WIDTH, layout.box_height(box.expansion), theme)
-                parts += under_box(box, line.lefts[box.place] + PITCH / 2, middle, theme)
+                parts += under_box(box, line.lefts[box.place] + PITCH / 2, middle + layout.tallest_box / 2, theme)
         for arrow in model.arrows:
             if arrow.place in line.lefts:
                 parts += draw_arrow(layout, line, arrow, theme)
@@ -98,22 +107,23 @@ def draw_figure(model: FoundModel, title: str | None = None, theme: Theme = LIGH
     return svg.document(layout.width, layout.bottom + height, spoken, [*parts, *legend], theme)
 
 
-def lay_out(models: Sequence[FoundModel], pitch: float = PITCH, under_row: float = UNDER_ROW) -> Layout:
+def lay_out(
+    models: Sequence[FoundModel], pitch: float = PITCH, under_row: float = UNDER_ROW, title_height: float = TITLE_HEIGHT
+) -> Layout:
     """One layout for all models, columns `pitch` apart: the same group stands at the same place."""
     streams = tuple(dict.fromkeys(name for model in models for name in model.frames))
     places = sorted({place for model in models for place in model.places})
     chunks = list(wrapped(places, COLUMNS_A_LINE))
-    height = LINE_HEAD + len(streams) * (OVER_ROW + TALLEST_BOX + under_row) + LINE_GAP
+    expansions = [box.expansion for model in models for box in model.boxes if box.expansion is not None]
+    layout = Layout(streams, (), LEAST_WIDTH, title_height, max(expansions, default=None), pitch, under_row)
+    height = LINE_HEAD + len(streams) * layout.row_height + LINE_GAP
     lines = []
     for number, chunk in enumerate(chunks):
         lefts = {place: MARGIN + LABEL_WIDTH + index * pitch for index, place in enumerate(chunk)}
-        lines.append(Line(chunk, lefts, TITLE_HEIGHT + number * height, number == len(chunks) - 1))
+        lines.append(Line(chunk, lefts, title_height + number * height, number == len(chunks) - 1))
     width = max((MARGIN * 2 + LABEL_WIDTH + len(chunk) * pitch + HEAD_WIDTH for chunk in chunks), default=0.0)
-    expansions = [box.expansion for model in models for box in model.boxes if box.expansion is not None]
-    bottom = TITLE_HEIGHT + len(chunks) * height
-    return Layout(
-        streams, tuple(lines), max(LEAST_WIDTH, width), bottom, max(expansions, default=1.0), pitch, under_row
-    )
+    bottom = title_height + len(chunks) * height
+    return replace(layout, lines=tuple(lines), width=max(LEAST_WIDTH, width), bottom=bottom)
 
 
 def wrapped(places: Sequence[Place], most: int) -> Iterable[tuple[Place, ...]]:
@@ -191,7 +201,10 @@ def draw_box(box: Box, left: float, middle: float, width: float, height: float, 
         "</g>",
     ]
     if box.num_blocks > 1:
-        parts.append(svg.text(left + width, top - 5, f"× {box.num_blocks}", theme.muted, 10, "end"))
+        count = f"× {box.num_blocks}"
+        stars = 8 + 14 * len(box.attention) if box.attention else 0
+        over_stars = 16 if stars + text_width_px(count, 10) > width else 0
+        parts.append(svg.text(left + width, top - 5 - over_stars, count, theme.muted, 10, "end"))
     for number, operator in enumerate(box.attention):
         x = left + 8 + 14 * number
         parts.append(svg.star(x, top - 9, 7.5, STAR_POINTS.get(operator, 8), STAR_FILL, ON_FILL))
@@ -215,9 +228,9 @@ def texture(left: float, top: float, width: float, height: float, kernel_frames:
     return svg.path(data, ON_FILL, 1, 0.55)
 
 
-def under_box(box: Box, centre: float, middle: float, theme: Theme) -> list[str]:
-    """Channels, kernel and expansion in words."""
-    y = middle + TALLEST_BOX / 2 + 15
+def under_box(box: Box, centre: float, bottom: float, theme: Theme) -> list[str]:
+    """Channels, kernel and expansion in words, under the lowest edge that a box of the row may have."""
+    y = bottom + 15
     parts = [svg.text(centre, y, str(box.channels), theme.text, 12, "middle", bold=True)]
     if box.kernel:
         parts.append(svg.text(centre, y + 13, kernel_text(box.kernel), theme.text, 10, "middle"))
@@ -293,7 +306,8 @@ def draw_legend(models: Sequence[FoundModel], layout: Layout, theme: Theme) -> t
         )
     if expansions:
         entries.append((_expansion_mark(theme), f"height: expansion {_span(expansions)}"))
-    entries.append((svg.text(0, 0, "40", theme.text, 12, bold=True), "channels"))
+    if boxes:
+        entries.append((svg.text(0, 0, str(boxes[0].channels), theme.text, 12, bold=True), "channels"))
     for operator in attentions:
         entries.append((svg.star(11, -4, 7.5, STAR_POINTS.get(operator, 8), STAR_FILL, ON_FILL), operator))
     for operator in kinds:

@@ -11,7 +11,6 @@ from tsdsl.render import svg
 from tsdsl.render.figure import (
     BOX_WIDTH,
     MARGIN,
-    TALLEST_BOX,
     Layout,
     Line,
     draw_arrow,
@@ -25,7 +24,7 @@ from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.found import Box, FoundModel, Place
 from tsdsl.render.theme import LIGHT, Theme
 
-PITCH, UNDER_ROW, PAIR_GAP = 92.0, 62.0, 6.0
+PITCH, UNDER_ROW, PAIR_GAP, TITLE_HEIGHT = 98.0, 62.0, 6.0, 70.0
 PALE = 0.3
 ABSENT = "–"
 LETTERS = ("A", "B")
@@ -39,7 +38,7 @@ def draw_difference(
     `names` say in the heading which is A and which is B.
     """
     models = (first, second)
-    layout = lay_out(models, PITCH, UNDER_ROW)
+    layout = lay_out(models, PITCH, UNDER_ROW, TITLE_HEIGHT)
     changes = changed_boxes(first, second)
     changed_arrows = _kinds(first) ^ _kinds(second)
     heading = (
@@ -84,13 +83,12 @@ def _headings(
     theme: Theme,
 ) -> list[str]:
     parts = [svg.text(MARGIN, 26, heading, theme.text, 15, bold=True, width_px=layout.width - 2 * MARGIN)]
-    each = (layout.width - 2 * MARGIN) / 2
     for number, (letter, name, model) in enumerate(zip(LETTERS, names, models, strict=True)):
-        facts = f": {giga(model.macs)}, {model.params / 1e6:.3g} M parameters"
-        short = shortened(name, each - 40 - text_width_px(facts, 12), 12)
-        x = MARGIN + number * each
-        parts.append(svg.text(x, 44, letter, theme.mark, 12, bold=True))
-        parts.append(svg.text(x + 14, 44, short + facts, theme.text, 12))
+        facts = f": {giga(model.macs)}, {model.params_text}"
+        short = shortened(name, layout.width - 2 * MARGIN - 20 - text_width_px(facts, 12), 12)
+        y = 45 + 17 * number
+        parts.append(svg.text(MARGIN, y, letter, theme.mark, 12, bold=True))
+        parts.append(svg.text(MARGIN + 14, y, short + facts, theme.text, 12))
     return parts
 
 
@@ -112,19 +110,19 @@ def _group(
         height = layout.box_height(box.expansion)
         ground_of_box = svg.rect(centre - BOX_WIDTH / 2, middle - height / 2, BOX_WIDTH, height, theme.band)
         pale = svg.faded(draw_box(box, centre - BOX_WIDTH / 2, middle, BOX_WIDTH, height, theme), PALE)
-        same = svg.text(centre, middle + TALLEST_BOX / 2 + 27, str(box.channels), theme.muted, 11, "middle")
+        same = svg.text(centre, middle + layout.tallest_box / 2 + 27, str(box.channels), theme.muted, 11, "middle")
         return [ground_of_box, pale, same]
     parts = []
     width = (BOX_WIDTH + 20 - PAIR_GAP) / 2
     for number, box in enumerate(pair):
         x = centre - width - PAIR_GAP / 2 + number * (width + PAIR_GAP)
-        letter_y = middle + TALLEST_BOX / 2 + 12
+        letter_y = middle + layout.tallest_box / 2 + 12
         parts.append(svg.text(x + width / 2, letter_y, LETTERS[number], theme.mark, 11, "middle", bold=True))
         if box is None:
             parts.append(svg.rect(x, middle - 8, width, 16, theme.background, theme.muted, radius=2, dash="3 3"))
         else:
             parts += draw_box(box, x, middle, width, layout.box_height(box.expansion), theme)
-    y = middle + TALLEST_BOX / 2 + 27
+    y = middle + layout.tallest_box / 2 + 27
     for words, differs in _lines(*pair):
         size = 12 if words.replace(" → ", "").isdigit() else 10
         colour = theme.text if differs else theme.muted

@@ -67,6 +67,12 @@ class FoundModel:
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
 
+    @property
+    def params_text(self) -> str:
+        """`94.8 K parameters`, `20.7 M parameters`."""
+        million = self.params >= 999_500
+        return f"{self.params / (1e6 if million else 1e3):.3g} {'M' if million else 'K'} parameters"
+
     @cached_property
     def box_at(self) -> Mapping[tuple[str, Place], Box]:
         """Every box by its stream and place."""

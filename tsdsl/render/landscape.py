@@ -7,7 +7,7 @@ of models that no other beats in both are marked. Published models are reference
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log10
 from typing import Literal
@@ -20,7 +20,10 @@ from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.theme import LIGHT, Theme
 
 WIDTH, HEIGHT = 900.0, 560.0
-LEFT, RIGHT, TOP, BOTTOM = 74.0, 74.0, 76.0, 110.0
+LEFT, RIGHT, TOP, BOTTOM = 74.0, 74.0, 68.0, 110.0
+MARK_ROW = 15.0
+"""Labels of costs stand in rows over the plot, so that they cover no model."""
+
 AREA_SHARE = 0.62
 """How much of the height the distribution takes at most where models stand before it."""
 
@@ -75,6 +78,7 @@ class _Axes:
     most: float
     accuracy: tuple[float, ...]
     share_top: float
+    top: float
 
     def x(self, macs: float) -> float:
         across = (log10(macs) - log10(self.least)) / (log10(self.most) - log10(self.least))
@@ -82,10 +86,10 @@ class _Axes:
 
     def y_accuracy(self, percent: float) -> float:
         up = (percent - self.accuracy[0]) / (self.accuracy[-1] - self.accuracy[0])
-        return HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+        return HEIGHT - BOTTOM - up * (HEIGHT - self.top - BOTTOM)
 
     def y_share(self, share: float) -> float:
-        return HEIGHT - BOTTOM - share / self.share_top * (HEIGHT - TOP - BOTTOM)
+        return HEIGHT - BOTTOM - share / self.share_top * (HEIGHT - self.top - BOTTOM)
 
 
 def draw_landscape(
@@ -97,6 +101,8 @@ def draw_landscape(
 ) -> str:
     """The picture as SVG text; without points it shows the distribution and the marks alone."""
     axes = _axes(distribution, points, marks)
+    labels = _mark_labels(axes, marks)
+    axes = replace(axes, top=TOP + MARK_ROW * len({label.row for label in labels}) + 4)
     width = WIDTH - 2 * 18
     exactness = (
         "exact"
@@ -115,7 +121,7 @@ def draw_landscape(
         svg.text(18, 47, facts, theme.muted, 12, width_px=width),
         *(_area(axes, distribution, theme) if distribution.is_spread else ()),
         *_frame(axes, bool(points), distribution.is_spread, theme),
-        *_cost_lines(axes, marks, theme),
+        *_cost_lines(axes, labels, theme),
         *_fronts(axes, points, theme),
         *_points(axes, points, marks, theme),
         *legend,
@@ -144,7 +150,7 @@ def _axes(distribution: CostDistribution, points: Sequence[ModelPoint], marks: S
     pad = max(1.0, (max(percents) - min(percents)) * 0.15)
     percent_ticks = ticks(max(0.0, min(percents) - pad), min(100.0, max(percents) + pad))
     top = max(distribution.shares) / (AREA_SHARE if points else 0.92)
-    return _Axes(least / 1.08, max(most, least * 1.5) * 1.08, tuple(percent_ticks), top)
+    return _Axes(least / 1.08, max(most, least * 1.5) * 1.08, tuple(percent_ticks), top, TOP)
 
 
 def _area(axes: _Axes, distribution: CostDistribution, theme: Theme) -> list[str]:
@@ -165,7 +171,7 @@ def _frame(axes: _Axes, has_points: bool, has_shares: bool, theme: Theme) -> lis
             y = axes.y_accuracy(percent)
             parts.append(svg.line([(LEFT, y), (right, y)], theme.grid))
             parts.append(svg.text(LEFT - 6, y + 4, f"{percent:g}%", theme.text, 11, "end"))
-        parts.append(svg.text(20, (TOP + bottom) / 2, "top-1 accuracy", theme.text, 12, "middle", turned=True))
+        parts.append(svg.text(20, (axes.top + bottom) / 2, "top-1 accuracy", theme.text, 12, "middle", turned=True))
     if has_shares:
         parts += _share_axis(axes, has_points, theme)
     parts.append(svg.line([(LEFT, bottom), (right, bottom)], theme.edge))
@@ -192,7 +198,7 @@ def _share_axis(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
         parts.append(svg.text(share_x, y + 4, f"{100 * share:g}%", theme.line(0), 11, anchor))
     words = "share of the space's architectures in each interval"
     x = WIDTH - 14 if has_points else 20
-    parts.append(svg.text(x, (TOP + bottom) / 2, words, theme.line(0), 12, "middle", turned=True))
+    parts.append(svg.text(x, (axes.top + bottom) / 2, words, theme.line(0), 12, "middle", turned=True))
     return parts
 
 
@@ -216,25 +222,53 @@ def _short(macs: int) -> str:
     return giga(macs).replace("FLOPs", "").strip()
 
 
-def _cost_lines(axes: _Axes, marks: Sequence[CostMark], theme: Theme) -> list[str]:
-    parts = []
-    for number, mark in enumerate(marks):
-        x, colour = axes.x(mark.macs), theme.line(number + 1)
-        label, y = _label(mark), TOP + 10 + 15 * number
-        parts.append(svg.line([(x, y + 4), (x, HEIGHT - BOTTOM)], colour, 1.5, "6 4" if mark.is_target else ""))
-        left = _label_left(axes, mark, label)
-        parts.append(svg.text(left, y + 4, label, colour, 11, halo=theme.background))
-    return parts
+@dataclass(frozen=True, slots=True)
+class _MarkLabel:
+    """The label of a cost: its words, left edge and row over the plot, counted from the top."""
+
+    mark: CostMark
+    words: str
+    left: float
+    row: int
 
 
-def _label(mark: CostMark) -> str:
-    return f"{shortened(mark.name, 180, 11)}: {_short(mark.macs)}"
+def _mark_labels(axes: _Axes, marks: Sequence[CostMark]) -> list[_MarkLabel]:
+    """Labels in as few rows as it takes for none to stand on another or on the line of another.
+
+    A label stands after its line, or before it where there is no room.
+    """
+    before: list[_MarkLabel] = []
+    after: list[_MarkLabel] = []
+    limit = WIDTH - RIGHT
+    for mark in sorted(marks, key=lambda mark: mark.macs, reverse=True):
+        x = axes.x(mark.macs)
+        words = f"{shortened(mark.name, 180, 11)}: {_short(mark.macs)}"
+        wide = text_width_px(words, 11)
+        if x + 4 + wide > limit:
+            # The lines of cheaper marks run under it, so it stands over all their labels.
+            before.append(_MarkLabel(mark, words, x - 4 - wide, len(before)))
+            limit = x
+        else:
+            after.append(_MarkLabel(mark, words, x + 4, 0))
+    ends: list[float] = []
+    placed = []
+    for label in reversed(after):
+        row = next((row for row in range(len(ends)) if max(ends[row:]) < label.left - 4), len(ends))
+        ends += [0.0] if row == len(ends) else []
+        ends[row] = label.left + text_width_px(label.words, 11) + 6
+        placed.append(replace(label, row=len(before) + row))
+    return before + placed
 
 
-def _label_left(axes: _Axes, mark: CostMark, label: str) -> float:
-    """Where a mark's label begins: after its line, or before it where there is no room."""
-    x, wide = axes.x(mark.macs), text_width_px(label, 11)
-    return x + 4 if x + 4 + wide <= WIDTH - RIGHT else x - 4 - wide
+def _cost_lines(axes: _Axes, labels: Sequence[_MarkLabel], theme: Theme) -> list[str]:
+    lines, words = [], []
+    for number, label in enumerate(sorted(labels, key=lambda label: label.mark.macs)):
+        x, colour = axes.x(label.mark.macs), theme.line(number + 1)
+        baseline = TOP + MARK_ROW * label.row + 10
+        dash = "6 4" if label.mark.is_target else ""
+        lines.append(svg.line([(x, baseline - 8), (x, HEIGHT - BOTTOM)], colour, 1.5, dash))
+        words.append(svg.text(label.left, baseline, label.words, colour, 11, halo=theme.background))
+    return lines + words
 
 
 def _front_lines(axes: _Axes, points: Sequence[ModelPoint]) -> list[tuple[Kind, list[svg.Point]]]:
@@ -270,11 +304,9 @@ def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark]
     places = [_place(axes, point) for point in points]
     taken: list[Rectangle] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
     crossed: list[Rectangle] = []
-    for number, mark in enumerate(marks):
-        label, x, y = _label(mark), axes.x(mark.macs), TOP + 15 * number
-        left = _label_left(axes, mark, label)
-        taken.append((left, y, left + text_width_px(label, 11), y + 16))
-        crossed.append((x, y, x, HEIGHT - BOTTOM))
+    for mark in marks:
+        x = axes.x(mark.macs)
+        crossed.append((x, axes.top, x, HEIGHT - BOTTOM))
     for _, path in _front_lines(axes, points):
         for (x1, y1), (x2, y2) in pairwise(path):
             steps = max(1, int(max(abs(x2 - x1), abs(y2 - y1)) / 6))
@@ -285,7 +317,7 @@ def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark]
         name = shortened(point.name, 200, 11, bold=True)
         words = f"{name}  {point.top1:.1%}"
         wide = text_width_px(words, 11, bold=True)
-        left, baseline = _free_place(x, y, wide, taken, crossed)
+        left, baseline = _free_place((x, y), wide, axes.top, taken, crossed)
         taken.append((left - 2, baseline - 10, left + wide + 2, baseline + 3))
         colour = _colour(point.kind, theme)
         labels.append(svg.text(left, baseline, words, colour, 11, bold=True, halo=theme.background))
@@ -293,9 +325,10 @@ def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark]
 
 
 def _free_place(
-    x: float, y: float, wide: float, taken: Sequence[Rectangle], crossed: Sequence[Rectangle]
+    place: svg.Point, wide: float, top: float, taken: Sequence[Rectangle], crossed: Sequence[Rectangle]
 ) -> tuple[float, float]:
     """(left, baseline) of a label near its mark: on nothing that is taken, and over few of the crossed lines."""
+    x, y = place
     best, found = float("inf"), (min(max(LEFT, x + 11), WIDTH - RIGHT - wide), y + 4)
     for far in range(0, 200, 7):
         for rise in dict.fromkeys((far, -far)):
@@ -306,7 +339,7 @@ def _free_place(
                 (x - wide / 2, y + 20),
             ):
                 box = (left - 2, baseline + rise - 10, left + wide + 2, baseline + rise + 3)
-                inside = box[0] >= LEFT and box[2] <= WIDTH - RIGHT and box[1] >= TOP and box[3] <= HEIGHT - BOTTOM
+                inside = box[0] >= LEFT and box[2] <= WIDTH - RIGHT and box[1] >= top and box[3] <= HEIGHT - BOTTOM
                 if not inside or any(_overlap(box, other) for other in taken):
                     continue
                 price = far + 4 * sum(_overlap(box, other) for other in crossed)
@@ -341,7 +374,7 @@ def _legend(
     for sign, words in entries:
         wide = 26 + text_width_px(words, 11) + 22
         if x > LEFT and x + wide > WIDTH:
-            x, y = LEFT, y + 18
+            x, y = LEFT, y + 20
         parts.append(f'<g transform="translate({svg.number(x)} {svg.number(y)})">{sign}</g>')
         parts.append(svg.text(x + 26, y, words, theme.text, 11))
         x += wide
