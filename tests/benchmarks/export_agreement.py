@@ -1,10 +1,11 @@
 """How well exports agree: sampled architectures of several spaces in every format, with batches of 1 and 3.
 
-    python tests/benchmarks/export_agreement.py [--architectures 10] [SPACE ...]
+    python tests/benchmarks/export_agreement.py [--architectures 10] [--first 1] [--models S,M] [SPACE ...]
 
 Each model is exported at the space's own size, after BN's statistics were set from random clips, so that scores are
 not vanishing. A line tells the largest difference of the scores in each format, Python and .pt2 in double precision,
-ONNX in float32; how far our own float32 scores are from double precision; and the largest score.
+ONNX in float32; how far our own float32 scores and those of the ONNX file are from double precision; and the largest
+score. `--first` goes on from a number, so that a long run may be done in parts.
 """
 
 from __future__ import annotations
@@ -31,30 +32,35 @@ def main() -> None:
     """Print a line for each architecture, and at the end the worst difference of each format."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("spaces", nargs="*", default=SPACES)
-    parser.add_argument("--architectures", type=int, default=10, help="of each space")
+    parser.add_argument("--architectures", type=int, default=10, help="the last one's number in each space")
+    parser.add_argument("--first", type=int, default=1, help="the first one's number in each space")
+    parser.add_argument("--models", default="", help="names of the space's models; default: as it is")
     arguments = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnx", "onnxscript", "onnxruntime"))
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, {packages}")
-    print(f"{'space':<16}{'number':>7}{'python':>12}{'pt2':>12}{'onnx':>12}{'our float32':>14}{'largest score':>16}")
+    print(f"{'space':<20}{'number':>7}{'python':>10}{'pt2':>10}{'onnx':>10}{'off: ours':>14}{'onnx':>10}{'score':>8}")
     worst: dict[str, float] = {}
     for name in arguments.spaces:
         space = load(name)
-        for index, architecture in enumerate(sample_architectures(space, arguments.architectures, seed=0)):
-            found = exported(space, architecture)
-            onnx = found["onnx"]
-            shown = "".join(f"{item.difference:>12.1e}" for item in found.values())
-            print(
-                f"{space.name:<16}{index + 1:>7}{shown}{onnx.rounding:>14.1e}{onnx.largest_score:>16.3g}",
-                flush=True,
-            )
-            for format, item in found.items():
-                worst[format] = max(worst.get(format, 0.0), item.difference)
+        scales = [scale for scale in space.models if scale.name in arguments.models.split(",")] or [Scale(name="")]
+        for index, architecture in enumerate(sample_architectures(space, arguments.architectures, seed=0), 1):
+            if index < arguments.first:
+                continue
+            for scale in scales:
+                found = exported(space, architecture, scale)
+                onnx = found["onnx"]
+                shown = "".join(f"{item.difference:>10.1e}" for item in found.values())
+                distances = f"{onnx.rounding:>14.1e}{onnx.exported_rounding:>10.1e}"
+                label = f"{space.name} {scale.name}".strip()
+                print(f"{label:<20}{index:>7}{shown}{distances}{onnx.largest_score:>8.3f}", flush=True)
+                assert all(item.holds for item in found.values()), label
+                for format, item in found.items():
+                    worst[format] = max(worst.get(format, 0.0), item.difference)
     print("worst:", ", ".join(f"{format} {difference:.1e}" for format, difference in worst.items()))
 
 
-def exported(space: Space, architecture: Architecture) -> dict[str, Agreement]:
+def exported(space: Space, architecture: Architecture, scale: Scale) -> dict[str, Agreement]:
     """The agreement of each format."""
-    scale = Scale(name="")
     network = Blueprint(space, scale=scale).network(architecture.decisions, architecture.step)
     model = Model(network, seed=0)
     generator = torch.Generator().manual_seed(0)

@@ -84,7 +84,8 @@ def test_agreement_of_vanishing_scores_shows_nothing():
     assert Agreement(difference=1e-13, largest_score=1e-9).holds
     assert Agreement(difference=1e-5, largest_score=0.1).holds
     assert Agreement(difference=5e-5, largest_score=10).holds
-    assert Agreement(difference=3e-5, largest_score=1, rounding=1e-5).holds
+    assert Agreement(difference=3e-5, largest_score=1, rounding=1e-5, exported_rounding=2e-5).holds
+    assert not Agreement(difference=6e-5, largest_score=1, rounding=1e-5, exported_rounding=5e-5).holds
     assert not Agreement(difference=3e-5, largest_score=1).holds
 
 

@@ -18,7 +18,7 @@ from tsdsl.lowering.model import Model
 BATCHES = (1, 3)
 TOLERANCE = 1e-5
 LARGEST_SHARE = 1e-3
-ROUNDINGS = 4
+ROUNDINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,14 @@ class Agreement:
     """The largest difference of two models' scores on random clips, and the largest score it is to be seen beside.
 
     `rounding` is how far the model's own scores are from its scores in double precision, where the comparison was
-    made in a lower one; a deep model with random weights loses 1e-5 of scores near 1 to float32 by itself.
+    made in a lower one, and `exported_rounding` how far the exported model's are from the same: a deep model with
+    random weights loses 1e-5 of scores near 1 to float32 by itself, in whichever order it sums.
     """
 
     difference: float
     largest_score: float
     rounding: float = 0.0
+    exported_rounding: float = 0.0
 
     @property
     def share(self) -> float:
@@ -40,12 +42,14 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether scores up to 1 differ by 1e-5 or a few roundings at most, and larger ones by as much in proportion.
+        """Whether scores up to 1 differ by 1e-5 at most, and larger ones by as much in proportion.
 
+        In float32 it also holds where the exported scores are about as near to those in double precision as ours.
         Vanishing scores are within that of anything, so that they may differ by a thousandth of themselves at most.
         """
-        allowed = max(TOLERANCE * max(1.0, self.largest_score), ROUNDINGS * self.rounding)
-        return self.difference <= allowed and self.share <= LARGEST_SHARE
+        is_near = self.difference <= TOLERANCE * max(1.0, self.largest_score)
+        is_as_exact = self.rounding > 0 and self.exported_rounding <= ROUNDINGS * self.rounding
+        return (is_near or is_as_exact) and self.share <= LARGEST_SHARE
 
 
 def agreement(
@@ -59,17 +63,20 @@ def agreement(
     exact = copy.deepcopy(model).cpu().double().eval()
     ours = exact if dtype == torch.float64 else copy.deepcopy(model).cpu().to(dtype).eval()
     generator = torch.Generator().manual_seed(seed)
-    difference, largest, rounding = 0.0, 0.0, 0.0
+    difference, largest, rounding, exported_rounding = 0.0, 0.0, 0.0, 0.0
     with torch.no_grad():
         for batch in BATCHES:
             sizes = (batch, 3, network.frames, network.size, network.size)
             clip_BCTHW = torch.randn(sizes, generator=generator, dtype=dtype)
             ours_BK = ours(clip_BCTHW)
-            difference = max(difference, _largest(exported(clip_BCTHW) - ours_BK))
+            exported_BK = exported(clip_BCTHW)
+            difference = max(difference, _largest(exported_BK - ours_BK))
             largest = max(largest, _largest(ours_BK))
             if ours is not exact:
-                rounding = max(rounding, _largest(ours_BK - exact(clip_BCTHW.double())))
-    return Agreement(difference, largest, rounding)
+                exact_BK = exact(clip_BCTHW.double())
+                rounding = max(rounding, _largest(ours_BK - exact_BK))
+                exported_rounding = max(exported_rounding, _largest(exported_BK - exact_BK))
+    return Agreement(difference, largest, rounding, exported_rounding)
 
 
 def _largest(values: Tensor) -> float:
