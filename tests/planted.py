@@ -36,7 +36,7 @@ KINDS: Sequence[Kind] = (
     Kind("text for a number", r"\b(classes +=) (\d+)", r'\1 "many"', "TS201"),
     Kind("choice of a stride", r"\bstride = \d", "stride = {1, 2}", "TS206"),
     Kind("unclosed title", r'(step \d+ "[^"]*)"', r"\1", "TS001"),
-    Kind("missing attribute", r"\bexpansion = (\{[^}]*\}|[0-9.]+), ", "", "TS106"),
+    Kind("missing attribute", r"^(.*\b(?:group|block) .*)\bexpansion = (\{[^}]*\}|[0-9.]+), ", r"\1", "TS106"),
     Kind("unknown domain", r"\bchannels = \d+(?=[,)])", "channels = widths_of_nothing", "TS101"),
     Kind("unknown keyword", r"\bact = swish", "act = swash", "TS201"),
     Kind("a fraction of a frame", r"\bframes( +=) \d+", r"frames\1 2.5", "TS201"),

@@ -1,18 +1,19 @@
 """What the language does with mistakes: that no text breaks it, that each mistake is told once, that shapes are right.
 
-    python tests/benchmarks/mistakes.py [mutations] [planted] [shapes] [--number N]
+    python tests/benchmarks/mistakes.py [mutations] [planted] [shapes] [--number N] [--first SEED] [--write]
 
 `mutations`: shipped and drawn spaces with 1 to 3 random token edits are parsed and checked; counts the exceptions
 (default: 20000 texts). `planted`: 1 to 5 independent mistakes are planted in shipped and drawn spaces; counts the
 texts with exactly as many diagnostics, each on its line with its code (2000). `shapes`: of random small
 spaces, those that `check` accepts against those of which every architecture fits by a reference written from the
 definition; every architecture of an accepted space is built with torch and run on the meta device (2000).
+Texts are drawn by consecutive seeds from SEED (default 0), so that a long run can be made in parts. `--write` keeps
+what is printed in `results/mistakes.txt`.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ import torch
 from planted import plant
 from printed import printed
 from random_spaces import loose_space, valid_space
+from recording import recorded
 from shape_reference import fits
 
 import tsdsl
@@ -42,7 +44,7 @@ SHIPPED = sorted((Path(tsdsl.__file__).parent.parent / "spaces").glob("*.tsspace
 MOST_ARCHITECTURES = 200
 
 
-def mutations(number: int) -> str:
+def mutations(number: int, first_seed: int) -> str:
     """Texts with random token edits: a tree and diagnostics for each, and no exception."""
     texts = [path.read_text(encoding="utf-8") for path in SHIPPED]
     texts += [printed(valid_space(Random(seed))) for seed in range(40)]
@@ -50,7 +52,7 @@ def mutations(number: int) -> str:
     vocabulary = sorted({word for text in words for word in text if not word.isspace()})
     raised: Counter[str] = Counter()
     wrong = 0
-    for seed in range(number):
+    for seed in range(first_seed, first_seed + number):
         draw = Random(seed)
         # Nine of ten are of drawn spaces, which are short.
         first = 0 if draw.random() < 0.1 else len(SHIPPED)
@@ -76,12 +78,12 @@ def mutations(number: int) -> str:
     return f"{number} mutated texts: {sum(raised.values())} exceptions {dict(raised)}, {wrong} with diagnostics"
 
 
-def planted(number: int) -> str:
+def planted(number: int, first_seed: int) -> str:
     """Independent mistakes: exactly one diagnostic for each, on its line and with its code."""
     shipped = [path.read_text(encoding="utf-8") for path in SHIPPED]
     exact = mistakes = 0
     spoiled: Counter[str] = Counter()
-    for seed in range(number):
+    for seed in range(first_seed, first_seed + number):
         draw = Random(seed)
         text = draw.choice(shipped) if seed % 10 == 0 else printed(valid_space(draw))
         assert not check(SourceFile("clean.tsspace", text)).diagnostics, text
@@ -97,10 +99,10 @@ def planted(number: int) -> str:
     return f"{number} texts with {mistakes} planted mistakes: {share}; kinds in the others: {spoiled.most_common(5)}"
 
 
-def shapes(number: int) -> str:
+def shapes(number: int, first_seed: int) -> str:
     """Random small spaces: accepted by check exactly where every architecture fits, builds and runs."""
     accepted = agree = architectures = 0
-    seed = spaces = 0
+    seed, spaces = first_seed, 0
     while spaces < number:
         file = loose_space(Random(seed))
         seed += 1
@@ -118,7 +120,7 @@ def shapes(number: int) -> str:
                 is_right = is_right and runs(space, decisions)
         agree += is_right
     built = f"{accepted} accepted, whose {architectures} architectures were built and run"
-    return f"{number} random spaces: {agree} judged rightly; {built}"
+    return f"{number} random spaces of seeds up to {seed - 1}: {agree} judged rightly; {built}"
 
 
 def every_architecture(space: Space) -> list[dict[str, Value]]:
@@ -145,7 +147,7 @@ def runs(space: Space, decisions: dict[str, Value]) -> bool:
         return model(clip_BCTHW).shape == (1, space.classes)
 
 
-BENCHMARKS: dict[str, tuple[Callable[[int], str], int]] = {
+BENCHMARKS: dict[str, tuple[Callable[[int, int], str], int]] = {
     "mutations": (mutations, 20_000),
     "planted": (planted, 2_000),
     "shapes": (shapes, 2_000),
@@ -157,13 +159,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("which", nargs="*", choices=[*BENCHMARKS, []], help="default: all")
     parser.add_argument("--number", type=int, help="how many texts, instead of each one's own number")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed (default: 0)")
+    parser.add_argument("--write", action="store_true", help="keep what is printed in results/mistakes.txt")
     arguments = parser.parse_args()
-    print(f"python {platform.python_version()}, {platform.machine()}, torch {torch.__version__}")
-    for name in arguments.which or BENCHMARKS:
-        function, usual = BENCHMARKS[name]
-        began = time.process_time()
-        result = function(arguments.number or usual)
-        print(f"{name}: {result}; {time.process_time() - began:.0f} s of CPU", flush=True)
+    with recorded("mistakes", arguments.write):
+        for name in arguments.which or BENCHMARKS:
+            function, usual = BENCHMARKS[name]
+            began = time.process_time()
+            result = function(arguments.number or usual, arguments.first)
+            print(f"{name}: {result}; {time.process_time() - began:.0f} s of CPU", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ class Context:
     `overrides` are `fix` and `free` with the level of derivation they are written at, `applied` the numbers of
     those that selected something; `level` is that of the item being
     resolved, `own_level` that of the space. `shared_uses` are the paths at
-    which each shared decision stands.
+    which each shared decision stands. `has_wrong_base`: what it takes over has errors, which are told there.
+    `block_uses` are the groups of each block by name, `lacking` those that lack a required attribute, and of which
+    operator it is.
     """
 
     source: SourceFile
@@ -44,6 +46,9 @@ class Context:
     incomplete: set[str] = field(default_factory=set)
     uncertain: set[str] = field(default_factory=set)
     is_lossy: bool = False
+    has_wrong_base: bool = False
+    block_uses: dict[str, list[Span]] = field(default_factory=dict)
+    lacking: dict[tuple[str, str], list[tuple[Span, str]]] = field(default_factory=dict)
     open_domains: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     origins: dict[str, Span] = field(default_factory=dict)

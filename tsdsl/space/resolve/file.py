@@ -13,7 +13,7 @@ from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.derive import Declaration, Flat, derive, first
 from tsdsl.space.resolve.imports import ImportProblem, Library, Read, file_key, project_root
 from tsdsl.space.resolve.mentions import has_gaps, mentions
-from tsdsl.space.resolve.space import as_seen_from, check_declarations, report_unused, resolve_space
+from tsdsl.space.resolve.space import as_seen_from, check_declarations, is_taken_over, report_unused, resolve_space
 from tsdsl.syntax import ast
 from tsdsl.syntax.ast import in_source
 from tsdsl.syntax.parser import parse
@@ -53,7 +53,7 @@ def resolve(source: SourceFile, read: Read = read_source) -> Resolved:
 
 @dataclass(frozen=True, slots=True)
 class _Resolution:
-    """What came of one space: its text with all it derives from, itself where it has no errors."""
+    """What came of one space: its text with all it derives from if that is known, itself where it has no errors."""
 
     flat: Flat | None
     resolved: ResolvedSpace | None
@@ -142,24 +142,30 @@ def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _
     else:
         base = _base(scope, context, space, space.base, open_names)
         flat = derive(context, base, space, declarations) if base is not None else None
-    resolved = resolve_space(context, flat) if flat is not None else None
-    if flat is not None:
-        context.diagnostics[:] = [as_seen_from(flat, diagnostic) for diagnostic in context.diagnostics]
-    if resolved is None or context.has_errors or flat is None:
+    if flat is None:
         return _Resolution(None, None, tuple(context.diagnostics))
+    resolved = resolve_space(context, flat)
+    if context.has_wrong_base:
+        own = (d for d in context.diagnostics if not is_taken_over(flat, d.span))
+        return _Resolution(flat, None, tuple(own))
+    context.diagnostics[:] = [as_seen_from(flat, diagnostic) for diagnostic in context.diagnostics]
+    if resolved is None or context.has_errors:
+        return _Resolution(flat, None, tuple(context.diagnostics))
     return _Resolution(flat, ResolvedSpace(resolved, flat, context.origins), tuple(context.diagnostics))
 
 
 def _base(
     scope: _Scope, context: Context, space: ast.Space, base: ast.Name, open_names: tuple[str, ...]
 ) -> Flat | None:
-    """The base of a space; None with a diagnostic, or without one where the base's own errors are told."""
+    """The base of a space, its errors told at it; None with a diagnostic."""
     chain = (*open_names, space.name.text)
     if base.text in scope.spaces:
         if base.text in chain:
             context.report("TS108", base.span, f"space `{space.name.text}` derives from itself", label="in a circle")
             return None
-        flat = _resolution(scope, base.text, chain).flat if len(chain) <= MOST_DERIVATIONS else None
+        own = _resolution(scope, base.text, chain) if len(chain) <= MOST_DERIVATIONS else None
+        flat = own.flat if own is not None else None
+        context.has_wrong_base = own is not None and own.resolved is None
         if len(chain) > MOST_DERIVATIONS or (flat is not None and flat.level >= MOST_DERIVATIONS):
             context.report("TS202", base.span, f"more than {MOST_DERIVATIONS} spaces derive from one another")
             return None
@@ -170,7 +176,8 @@ def _base(
         return None
     imported = scope.imported[base.text]
     result = _resolution(imported, base.text, ())
-    if result.flat is None:
+    if result.resolved is None:
+        context.has_wrong_base = True
         wrong = [*result.diagnostics, *imported.context.diagnostics]
         source = imported.context.source
         notes = []
@@ -185,7 +192,6 @@ def _base(
             notes=notes,
             help=f"run `tsdsl check {source.name}`",
         )
-        return None
     return result.flat
 
 

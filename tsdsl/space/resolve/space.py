@@ -22,6 +22,7 @@ from tsdsl.space.resolve.streams import (
     check_block_alias,
     check_frames,
     check_strides,
+    report_lacking,
     resolve_settings,
     resolve_stream,
 )
@@ -45,12 +46,13 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     context.own_level = flat.level
     context.origins["space"] = space.name.span
     given = context.attributes(_items(flat, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`")
-    if not space.broken:
+    if not space.broken and not context.has_wrong_base:
         context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
     classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
     size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
     _declare(context, flat)
     streams = _streams(context, flat)
+    report_lacking(context)
     order = {name: rank for rank, name in enumerate(["shared", *streams])}
     context.decisions.sort(key=lambda decision: order[decision.path.split(".", 1)[0]])
     sizes: dict[str, tuple[int, int]] = {}
@@ -90,13 +92,16 @@ def as_seen_from(flat: Flat, diagnostic: Diagnostic) -> Diagnostic:
 
     What is wrong with what it takes over is told at its name, and the place in the base becomes a label.
     """
-    span, own = diagnostic.span, flat.written.span
-    is_taken_over = span.source != own.source or any(_is_within(span, base.span) for base in flat.bases)
-    if not is_taken_over:
+    if not is_taken_over(flat, diagnostic.span):
         return diagnostic
-    there = Label(span, diagnostic.label or "what it takes over")
+    there = Label(diagnostic.span, diagnostic.label or "what it takes over")
     label = f"in what `{flat.written.name.text}` takes over"
     return replace(diagnostic, span=flat.written.name.span, label=label, labels=(there, *diagnostic.labels), fixes=())
+
+
+def is_taken_over(flat: Flat, span: Span) -> bool:
+    """Whether a place is in what a space takes over, not in its own text."""
+    return span.source != flat.written.span.source or any(_is_within(span, base.span) for base in flat.bases)
 
 
 def _is_within(span: Span, outer: Span) -> bool:
@@ -164,7 +169,7 @@ def _check_known(context: Context, names: Collection[str]) -> None:
 def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
     """The streams by name, with what is known of those in which something is wrong."""
     space, written = flat.written, _placed(flat, ast.Stream)
-    if not written and not space.broken:
+    if not written and not space.broken and not context.has_wrong_base:
         context.report(
             "TS307",
             space.name.span,
@@ -172,7 +177,7 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
             help="add `stream NAME { ... }`",
         )
     streams: dict[str, Stream] = {}
-    context.is_lossy = space.broken or not written
+    context.is_lossy = not written or any(one.broken for one in (space, *flat.bases))
     spans: dict[str, Span] = {}
     for item, level in written:
         context.level = level

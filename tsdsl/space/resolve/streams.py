@@ -90,8 +90,8 @@ def _resolved_group(context: Context, path: str, stream: str, stage: int, index:
     repeat = whole(context, group.repeat, "a repeat", 1, MOST_REPEATS) if group.repeat is not None else 1
     call, operator_name, broken = group.call, group.call.name, group.call.broken
     inherited: tuple[ast.Attribute, ...] = ()
-    if call.name.text in context.blocks:
-        alias = context.blocks[call.name.text]
+    alias = context.blocks.get(call.name.text)
+    if alias is not None:
         inherited, broken = alias.call.arguments, broken or alias.call.broken
         operator_name = alias.call.name
         if operator_name.text not in BLOCKS:
@@ -105,6 +105,8 @@ def _resolved_group(context: Context, path: str, stream: str, stage: int, index:
     attributes = resolve_settings(
         context, operator.name, operator.attributes, call, path, broken=broken, inherited=inherited
     )
+    if alias is not None:
+        context.block_uses.setdefault(alias.name.text, []).append(call.name.span)
     if attributes is None or repeat is None:
         return None
     return Group(
@@ -139,9 +141,12 @@ def resolve_settings(
     own = context.attributes(arguments, known, where)
     given = {meant(a.name.text, known): a for a in inherited} | own
     given = {name: attribute for name, attribute in given.items() if name in known}
-    if not broken:
-        at = call.name.span if call is not None else span or Span(0, 0)
-        context.missing(required(schema), given, at, where)
+    lacks = [name for name in required(schema) if name not in given] if not broken else []
+    if lacks and call is not None and call.name.text in context.blocks:
+        for name in lacks:
+            context.lacking.setdefault((call.name.text, name), []).append((call.name.span, where))
+    elif lacks:
+        context.missing(lacks, given, call.name.span if call is not None else span or Span(0, 0), where)
     result: dict[str, Setting] = {}
     for attribute in schema:
         own_path = f"{path}.{attribute.name}"
@@ -152,8 +157,27 @@ def resolve_settings(
         value = setting(context, attribute, written, own_path, parent)
         if value is not None:
             result[attribute.name] = value
-    failed = len(context.diagnostics) > before or len(result) < len(given)
+    failed = lacks or len(context.diagnostics) > before or len(result) < len(given)
     return None if failed or broken else result
+
+
+def report_lacking(context: Context) -> None:
+    """Report required attributes that neither a block nor groups of it give: once at the block where no group does."""
+    for (block, name), lacking in context.lacking.items():
+        alias = context.blocks[block]
+        if len(lacking) > 1 and len(lacking) == len(context.block_uses[block]):
+            first, where = lacking[0]
+            context.report(
+                "TS106",
+                alias.call.name.span,
+                f"{where} needs `{name}`, which neither block `{block}` nor any of its {len(lacking)} groups gives",
+                label=f"`{name}` is missing",
+                labels=[Label(first, "the first of its groups")],
+                help=f"add `{name} = ...` here, or to each group",
+            )
+        else:
+            for span, where in lacking:
+                context.missing([name], {}, span, where)
 
 
 def required(attributes: tuple[Attribute, ...]) -> list[str]:
