@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from device_reads import DeviceReads
 from memory_clips import MemoryClips, tiny_blueprint
 from pydantic import ValidationError
 
@@ -52,6 +53,22 @@ def test_a_restored_optimiser_takes_the_same_step() -> None:
         train_step(trained, its_optimiser, next(batches), SETTINGS, source, "here")
     ours, theirs = model.state_dict(), other.state_dict()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def test_a_step_in_parts_reads_no_value_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SETTINGS.model_copy(update={"clips_per_forward": 1})
+    source, model = MemoryClips(), tiny_model()
+    optimiser = make_optimiser(model, settings)
+    batch = next(source.batches(0))
+    read: list[int] = []
+    with DeviceReads(batch.clips_BCTHW, batch.labels_B) as step:
+        tolist = torch.Tensor.tolist
+        monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: (read.append(tensor.numel()), tolist(tensor))[1])
+        totals = train_step(model, optimiser, batch, settings, source, "here")
+    assert len(batch.labels_B) > 1
+    assert totals.num_clips == len(batch.labels_B)
+    assert step.reads == step.transfers == []
+    assert read == [2 * len(batch.labels_B)]
 
 
 def test_the_first_tensor_that_is_not_finite_is_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from conftest import load_text
+from device_reads import DeviceReads
 
 from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch, normalise
@@ -153,3 +154,24 @@ def test_sliced_updates_leave_what_no_sample_used(order: Space, monkeypatch: pyt
         moved[updates] = change[4:].max() + change[:, :, ::2].max()
     assert moved["sliced"] == 0
     assert moved["dense"] > 0
+
+
+@pytest.mark.parametrize("updates", ["dense", "sliced"])
+def test_a_step_reads_from_the_device_once_a_sample(order: Space, updates: str) -> None:
+    step = learner(order, weight_updates=updates)
+    batch = ramps(0)
+    with DeviceReads(batch.clips_BCTHW, batch.labels_B) as training:
+        step.update_weights(batch, 0, 0.0)
+    with DeviceReads(batch.clips_BCTHW, batch.labels_B) as scoring:
+        step.update_alpha(batch, 0)
+    assert training.reads == scoring.reads == []
+    assert len(training.transfers) == len(scoring.transfers) == step.num_samples()
+
+
+def test_waiting_for_no_outcome_before_the_next_sample_changes_no_number(order: Space) -> None:
+    prompt, late = learner(order), learner(order)
+    late.num_ahead = 1
+    for iteration in range(2):
+        one, other = (step.update_weights(ramps(iteration), iteration, 0.0) for step in (prompt, late))
+        assert (one.loss, one.accuracy, one.weights_K.tolist()) == (other.loss, other.accuracy, other.weights_K.tolist())
+    assert all(torch.equal(tensor, late.tensors()[name]) for name, tensor in prompt.tensors().items())

@@ -26,8 +26,9 @@ class AveragedWeights:
     @torch.no_grad()
     def follow(self) -> None:
         """Take the weights as they are now into the average."""
-        for name, average in self._average.items():
-            average.lerp_(self.model.get_parameter(name), 1.0 - self.decay)
+        if self._average:
+            weights: list[Tensor] = [self.model.get_parameter(name) for name in self._average]
+            torch._foreach_lerp_(list(self._average.values()), weights, 1.0 - self.decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

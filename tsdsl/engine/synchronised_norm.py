@@ -33,7 +33,7 @@ class SynchronisedNorm(nn.BatchNorm3d):
         if not self.training:
             return super().forward(x_BCTHW)
         mean_C, variance_C, count = _statistics(x_BCTHW, self._ranks)
-        self._move(mean_C, variance_C * (count / max(count - 1, 1)))
+        self._move(mean_C, variance_C * (count / (count - 1).clamp(min=1)))
         y_BCTHW: Tensor = _Normalise.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
             x_BCTHW, self.weight, self.bias, mean_C, variance_C, count, self.eps, self._ranks
         )
@@ -60,17 +60,20 @@ def synchronise_norms(model: nn.Module, ranks: Ranks) -> None:
 
 
 @torch.no_grad()
-def _statistics(x_BCTHW: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, int]:
-    """(mean, biased variance, count) over all ranks, from each one's own (Chan, Golub and LeVeque, 1979)."""
+def _statistics(x_BCTHW: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, Tensor]:
+    """(mean, biased variance, count) over all ranks, from each one's own (Chan, Golub and LeVeque, 1979).
+
+    The count stays on the device, as reading it would wait for the device at every layer.
+    """
     variance_C, mean_C = torch.var_mean(x_BCTHW.float(), (0, 2, 3, 4), correction=0)
-    count = torch.tensor([x_BCTHW.numel() // x_BCTHW.shape[1]], device=mean_C.device)
-    told = ranks.stack(torch.cat([mean_C.double(), variance_C.double(), count.double()]))
+    count = mean_C.new_full((1,), x_BCTHW.numel() // x_BCTHW.shape[1], dtype=torch.float64)
+    told = ranks.stack(torch.cat([mean_C.double(), variance_C.double(), count]))
     means, variances = told[:, : len(mean_C)], told[:, len(mean_C) : -1]
     counts = told[:, -1:]
     total = counts.sum()
     mean_all = (counts * means).sum(0) / total
     variance_all = (counts * (variances + (means - mean_all) ** 2)).sum(0) / total
-    return mean_all.float(), variance_all.float(), int(total)
+    return mean_all.float(), variance_all.float(), total
 
 
 class _Normalise(torch.autograd.Function):
@@ -84,18 +87,18 @@ class _Normalise(torch.autograd.Function):
         bias_C: Tensor,
         mean_C: Tensor,
         variance_C: Tensor,
-        count: int,
+        count: Tensor,
         eps: float,
         ranks: Ranks,
     ) -> Tensor:
-        ctx.save_for_backward(x_BCTHW, weight_C, mean_C, torch.rsqrt(variance_C + eps))
-        ctx.count, ctx.ranks = count, ranks  # type: ignore[attr-defined]  # torch's way to keep what is no tensor
+        ctx.save_for_backward(x_BCTHW, weight_C, mean_C, torch.rsqrt(variance_C + eps), count)
+        ctx.ranks = ranks  # type: ignore[attr-defined]  # torch's way to keep what is no tensor
         return F.batch_norm(x_BCTHW, mean_C, variance_C, weight_C, bias_C, training=False, eps=eps)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient_BCTHW: Tensor) -> tuple[Tensor | None, ...]:
-        x_BCTHW, weight_C, mean_C, inverse_C = ctx.saved_tensors
+        x_BCTHW, weight_C, mean_C, inverse_C, count = ctx.saved_tensors
         sizes = (1, -1, 1, 1, 1)
         gradient = gradient_BCTHW.float()
         normal = (x_BCTHW.float() - mean_C.view(sizes)) * inverse_C.view(sizes)
@@ -103,7 +106,7 @@ class _Normalise(torch.autograd.Function):
         weight_gradient_C = (gradient * normal).sum((0, 2, 3, 4))
         sums = torch.stack([bias_gradient_C, weight_gradient_C])
         ctx.ranks.sum([sums])
-        first_C, second_C = (sums / ctx.count).unbind()
+        first_C, second_C = (sums / count).unbind()
         x_gradient = (gradient - first_C.view(sizes) - normal * second_C.view(sizes)) * (weight_C * inverse_C).view(
             sizes
         )

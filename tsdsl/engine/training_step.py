@@ -74,7 +74,7 @@ def train_step(
     counts = ranks.gather(len(batch.labels_B))
     num_parts = _num_parts(counts, settings)
     optimiser.zero_grad(set_to_none=True)
-    own = EpochTotals()
+    told: list[Tensor] = []
     parts = zip(on_device.clips_BCTHW.tensor_split(num_parts), on_device.labels_B.tensor_split(num_parts), strict=True)
     for clips_BCTHW, labels_B in parts:
         with autocast(device, settings.mixed_precision):
@@ -83,8 +83,11 @@ def train_step(
         loss = F.cross_entropy(scores_BK, labels_B, label_smoothing=settings.label_smoothing, reduction="sum")
         # Without regard to its value: the other ranks need this one in the backward pass of BN.
         (loss / sum(counts)).backward()
-        num_right = int((scores_BK.argmax(1) == labels_B).sum())
-        own = own + EpochTotals(loss.item(), num_right, len(labels_B))
+        num_right = (scores_BK.argmax(1) == labels_B).sum()
+        told.append(torch.stack([loss.detach(), num_right.to(loss.dtype)]))
+    # Read once, and only when the device has all of the step's work but the update.
+    read = torch.stack(told).tolist()
+    own = EpochTotals(sum(loss for loss, _ in read), round(sum(right for _, right in read)), len(batch.labels_B))
     shares = [EpochTotals(**share) for share in ranks.gather(own.to_json())]
     totals = sum(shares, EpochTotals())
     if not math.isfinite(totals.loss_sum):

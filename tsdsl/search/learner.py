@@ -9,6 +9,7 @@ Shapes: B clips, C channels, T frames, H rows, W columns, K samples, N classes.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ from tsdsl.engine.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
 from tsdsl.lowering.sliced_sgd import sliced_step
-from tsdsl.lowering.supernet import Supernet
+from tsdsl.lowering.supernet import Leaves, Supernet
 from tsdsl.search.candidates import WithinTarget, drawn
 from tsdsl.search.conditioned import Conditioned, require_target
 from tsdsl.search.distribution import Distribution
@@ -38,13 +39,13 @@ from tsdsl.search.importance import (
     alpha_weights,
     effective_sample_size,
     excess,
-    likelihood_score,
     loss_coefficients,
     require_samples,
     softmax_weights,
 )
+from tsdsl.search.sample_outcome import Outcome, OutcomeOnItsWay
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
-from tsdsl.search.shared_samples import Outcome, combiner, own_share, put_together
+from tsdsl.search.shared_samples import combiner, own_share, put_together
 from tsdsl.space.model import Value
 
 
@@ -111,6 +112,8 @@ class StepLearner:
         self.allowed = Conditioned(distribution, flops, flops.most()) if flops.free.rules else None
         if settings.budget == "condition" and self.learns_alpha:
             require_target(step, target_macs)
+        # Samples whose outcome is not waited for: a device computes the next one meanwhile.
+        self.num_ahead = 0 if device.type == "cpu" else 1
         self.supernet = Supernet(blueprint, seed=settings.seed).to(device)
         self.base_lr = settings.weight_lr * settings.batch_size / LR_BATCH_SIZE
         kinds = self.supernet.parameter_kinds()
@@ -172,6 +175,7 @@ class StepLearner:
         self.supernet.train()
         gradients = WeightedGradients(self.supernet)
         own: list[Outcome] = []
+        unread: deque[tuple[Leaves, OutcomeOnItsWay]] = deque()
         for number, sample in own_share(samples, self.ranks):
             # By the sample's number, so that its dropout is the same on whichever rank.
             seed_torch(self.settings.seed, "dropout", str(self.step), iteration, number)
@@ -180,12 +184,11 @@ class StepLearner:
                 scores_BN = self.supernet.run(clips_BCTHW, leaves)
             loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
             # The mean over the batch, so that the learning rate means the same at every batch size.
-            loss = loss_B.mean()
-            outcome = self._outcome(loss_B, scores_BN, labels_B)
-            own.append(outcome)
-            if math.isfinite(outcome.loss):
-                loss.backward()  # type: ignore[no-untyped-call]
-                gradients.add(leaves, outcome.score / self.settings.likelihood_temperature)
+            loss_B.mean().backward()  # type: ignore[no-untyped-call]
+            unread.append((leaves, OutcomeOnItsWay(loss_B, scores_BN, labels_B)))
+            if len(unread) > self.num_ahead:
+                own.append(self._add(gradients, *unread.popleft()))
+        own.extend(self._add(gradients, *waiting) for waiting in unread)
         outcomes = put_together(own, self.ranks)
         self._require_finite(outcomes, samples, iteration)
         for group in self.sgd.param_groups:
@@ -193,6 +196,13 @@ class StepLearner:
         self._step(gradients)
         weights_K = softmax_weights(_scores(outcomes), self.settings.likelihood_temperature)
         return self._scored(samples, outcomes, weights_K)
+
+    def _add(self, gradients: WeightedGradients, leaves: Leaves, outcome: OutcomeOnItsWay) -> Outcome:
+        """One sample's outcome, its gradients added; without them where its loss is no number."""
+        read = outcome.read(self.settings.reduction)
+        if math.isfinite(read.loss):
+            gradients.add(leaves, read.score / self.settings.likelihood_temperature)
+        return read
 
     def _step(self, gradients: WeightedGradients) -> None:
         """A step of SGD on the weighted gradients of all ranks."""
@@ -215,13 +225,13 @@ class StepLearner:
         clips_BCTHW, labels_B = self._on_device(batch)
         samples = self._samples("validation", iteration)
         self.supernet.eval()
-        own: list[Outcome] = []
+        unread: list[OutcomeOnItsWay] = []
         for _, sample in own_share(samples, self.ranks):
             with autocast(self.device, self.settings.mixed_precision):
                 scores_BN = self.supernet(clips_BCTHW, sample, self.step)
             loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
-            own.append(self._outcome(loss_B, scores_BN, labels_B))
-        outcomes = put_together(own, self.ranks)
+            unread.append(OutcomeOnItsWay(loss_B, scores_BN, labels_B))
+        outcomes = put_together([outcome.read(self.settings.reduction) for outcome in unread], self.ranks)
         self._require_finite(outcomes, samples, iteration)
         weights_K = self._alpha_weights(outcomes)
         gradient = {"alpha": self._alpha_gradient(samples, weights_K)} if self.ranks.is_first else None
@@ -316,13 +326,6 @@ class StepLearner:
             torch.tensor([outcome.accuracy for outcome in outcomes], dtype=torch.float64),
             settings.accuracy_weights,
             settings.accuracy_temperature,
-        )
-
-    def _outcome(self, loss_B: Tensor, scores_BN: Tensor, labels_B: Tensor) -> Outcome:
-        return Outcome(
-            score=likelihood_score(-loss_B, self.settings.reduction),
-            loss=float(loss_B.detach().mean()),
-            accuracy=float((scores_BN.argmax(1) == labels_B).double().mean()),
         )
 
     def _require_finite(self, outcomes: list[Outcome], samples: list[dict[str, Value]], iteration: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import TypeVar
 
 from torch import Tensor
@@ -18,18 +18,10 @@ from tsdsl.engine.ranks import Ranks
 from tsdsl.errors import UsageError
 from tsdsl.lowering.accumulator import PartialSums
 from tsdsl.lowering.slices import Region, covering
+from tsdsl.search.sample_outcome import Outcome
 from tsdsl.search.settings import SearchSettings
 
 Sample = TypeVar("Sample")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one sample did on a batch: its score for the weights, its mean loss and its accuracy."""
-
-    score: float
-    loss: float
-    accuracy: float
 
 
 def require_work(settings: SearchSettings, ranks: Ranks) -> None:
