@@ -173,5 +173,6 @@ def test_waiting_for_no_outcome_before_the_next_sample_changes_no_number(order: 
     late.num_ahead = 1
     for iteration in range(2):
         one, other = (step.update_weights(ramps(iteration), iteration, 0.0) for step in (prompt, late))
-        assert (one.loss, one.accuracy, one.weights_K.tolist()) == (other.loss, other.accuracy, other.weights_K.tolist())
+        assert (one.loss, one.accuracy) == (other.loss, other.accuracy)
+        assert torch.equal(one.weights_K, other.weights_K)
     assert all(torch.equal(tensor, late.tensors()[name]) for name, tensor in prompt.tensors().items())
