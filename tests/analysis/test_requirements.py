@@ -13,6 +13,7 @@ from tsdsl.analysis.check import check
 from tsdsl.analysis.counting import counts
 from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.lint import giga
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.probability import marginals_within
 from tsdsl.analysis.ranking import Ranking
@@ -131,3 +132,10 @@ space a {
         "require one.stage[0].group[1].kernel != 3x3x3",
     ]
     assert violated(free, {"one.stage0.group1.kernel": "1x3x3", "one.stage0.group1.channels": 8}) == []
+
+
+def test_a_target_missed_because_of_constraints_says_what_would_be_reached_without() -> None:
+    text = 'tsspace 1\nimport "std:tiny"\nspace large from tiny { require sparse.flops >= 9 MFLOPs }\n'
+    (missed,) = [d for d in check(SourceFile("s.tsspace", text)).diagnostics if d.code == "TS404"]
+    smallest = CostTable(Blueprint(tsdsl.load("std:tiny")), 1).extremes("macs")[0]
+    assert missed.notes[-1] == f"but for what is required, the smallest would have {giga(smallest)}"

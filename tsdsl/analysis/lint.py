@@ -166,7 +166,7 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 span,
                 f"the smallest has {giga(low)}",
                 (Label(resolved.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
-                notes=_reached_by(table.bound("macs", "min"), "the smallest"),
+                notes=(*_reached_by(table.bound("macs", "min"), "the smallest"), *_unconstrained(blueprint, step, low)),
                 help=f"raise the target to at least {at_least(low)}, or widen the choices downwards",
                 fixes=(replacement(f"raise the target to {at_least(low)}", span, at_least(low)),),
             )
@@ -194,6 +194,15 @@ def _reached_by(bound: Bound, which: str) -> tuple[str, ...]:
     ]
     more = f" and {len(chosen) - MOST_CHOICES_SHOWN} more choices" if len(chosen) > MOST_CHOICES_SHOWN else ""
     return (f"{which} has {', '.join(chosen[:MOST_CHOICES_SHOWN])}{more}",) if chosen else ()
+
+
+def _unconstrained(blueprint: Blueprint, step: Step, low: int) -> Iterator[str]:
+    """A note where it is the constraints that make the smallest architecture as large as it is."""
+    if blueprint.space.requires:
+        without = CostTable(Blueprint(blueprint.space.model_copy(update={"requires": ()})), step.index)
+        smallest, _ = without.extremes("macs")
+        if smallest < low:
+            yield f"but for what is required, the smallest would have {giga(smallest)}"
 
 
 def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: SourceFile) -> Iterator[Diagnostic]:

@@ -13,12 +13,11 @@ from tsdsl.source import Span
 from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.overrides import overridden
-from tsdsl.space.resolve.selectors import selectors, selects
+from tsdsl.space.resolve.places import Place, selected_places
 from tsdsl.space.resolve.streams import resolve_settings
 from tsdsl.space.resolve.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
 
-Place: TypeAlias = tuple[int, int]
 Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
 
@@ -56,7 +55,7 @@ def resolve_fusion(
     source, target = streams[fusion.source.text], streams[fusion.target.text]
     with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
     in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}
-    places = _places(context, written.after, target.name, sorted(in_both), with_successor, (), source.name)
+    places = selected_places(context, written.after, target.name, sorted(in_both), with_successor, (), source.name)
     if not _check_fused_frames(context, fusion, source, target, places) or fails:
         context.incomplete.add("fusion")
         return []
@@ -146,7 +145,7 @@ def resolve_attention(
             continue
         all_places = [(g.stage, g.index) for g in stream.groups]
         others = [other.text for other in attention.streams if other.text != stream.name]
-        for stage, index in _places(context, written.after, stream.name, all_places, set(all_places), others):
+        for stage, index in selected_places(context, written.after, stream.name, all_places, set(all_places), others):
             path = f"attention.{group_path(stream.name, stage, index)}"
             if fails or not _is_free(context, path, written.after.value.span, taken):
                 continue
@@ -191,57 +190,6 @@ def _written(
         else:
             merge = name
     return Written(given["after"], given["op"], cast("Literal['concat', 'sum']", merge))
-
-
-def _places(
-    context: Context,
-    after: ast.Attribute,
-    stream: str,
-    known: Sequence[Place],
-    allowed: set[Place],
-    others: Sequence[str] = (),
-    source: str | None = None,
-) -> list[Place]:
-    """The places that the selectors match, in order; each selector must match one that is allowed.
-
-    A selector that begins with one of the `others`, streams of the same statement, is left to them.
-    """
-    kind = "attention" if source is None else "fusion"
-    joined = {stream, source or stream}
-    found: set[Place] = set()
-    listed = selectors(context, after.value, "after")
-    if listed is None:
-        context.incomplete.add(kind)
-    for selector in listed or ():
-        matched = {
-            place
-            for place in known
-            if selects(selector, group_path(stream, *place))
-            and selector.segments[-1].word.text in ("stage", "group", stream)
-        }
-        if selector.segments[0].word.text in others:
-            continue
-        if not matched & allowed:
-            context.incomplete.add(kind)
-        told = any(d.code == "TS306" and d.span == selector.span for d in context.diagnostics)
-        if not matched and not told and not context.is_lossy and context.incomplete.isdisjoint(joined):
-            context.report(
-                "TS306",
-                selector.span,
-                f"this selects no group of `{stream}`",
-                label="matches nothing",
-                help="groups are named like `stage[2].group[1, 2]`",
-            )
-        elif matched and not matched & allowed and context.incomplete.isdisjoint(joined):
-            context.report(
-                "TS305",
-                selector.span,
-                f"no group of `{stream}` follows here to receive what is fused",
-                label="nothing comes after this place",
-                help="fuse at the end of an earlier group",
-            )
-        found |= matched & allowed
-    return [place for place in known if place in found]
 
 
 Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
