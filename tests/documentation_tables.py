@@ -14,13 +14,13 @@ from published_networks import MANUAL, NETWORKS, rows
 from pydantic import BaseModel
 
 import tsdsl
-from tsdsl.data.settings import ClipSettings
+from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.diagnostics import CODES
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Attribute, Operator
-from tsdsl.search.settings import DataSettings, SearchSettings
+from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 
 DOCS = Path(tsdsl.__file__).parent / "docs"
 PLACE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -79,7 +79,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     ),
     "search": lambda: settings(SearchSettings),
     "search_data": lambda: settings(DataSettings),
+    "cadence": lambda: settings(Cadence),
     "train": lambda: settings(TrainSettings),
+    "reading": lambda: settings(ReadingSettings),
     "clip": lambda: settings(ClipSettings),
     "networks": lambda: table((*NETWORK_HEADER, "where"), rows(NETWORKS, with_source=True)),
     "manual": lambda: table(NETWORK_HEADER, rows(MANUAL, with_source=False)),

@@ -204,6 +204,26 @@ def test_a_search_may_draw_only_within_its_target(
     assert "budget is 'hinge', was 'condition'" in capsys.readouterr().err
 
 
+def test_a_settings_file_steers_a_search_and_training(
+    folder: Path, clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "s.toml").write_text("samples = 3\nbatch_size = 4\nclasses = 4\nlog_iterations = 1\n[clip]\nrate = 3.0\n")
+    flags = ["--step", "1", "--epochs", "1", "--samples", "2", "--set", "recalibration_batches=1"]
+    assert run(["search", "micro.tsspace", "--data", str(clips), "--settings", "s.toml", *flags]) == 0
+    assert "samples = 2 (--samples), batch_size = 4 (s.toml:2)" in capsys.readouterr().err.replace("\n", " ")
+    recorded = json.loads(Path("runs/micro/step1/settings.json").read_text())["settings"]
+    assert (recorded["samples"], recorded["batch_size"], recorded["clip"]["rate"]) == (2, 4, 3.0)
+    assert recorded["clip"]["flip"] is False, "as the demo clips recommend"
+    assert len(recorded["class_names"]) == recorded["num_classes"] == 4
+    assert len(Path("runs/micro/step1/metrics.jsonl").read_text().splitlines()) == 2
+    (folder / "t.toml").write_text("epochs = 1\nbatch_size = 4\n[clip]\nrate = 3.0\n")
+    command = ["train", "runs/micro/step1/architecture.json", "--in", "micro.tsspace", "--data", str(clips), "-q"]
+    assert run([*command, "--settings", "t.toml"]) == 0
+    trained = json.loads(Path("runs/micro/step1/train/settings.json").read_text())["settings"]
+    assert (trained["settings"]["epochs"], trained["data"]["clip"]["rate"]) == (1, 3.0)
+    assert trained["data"]["clip"]["flip"] is False
+
+
 def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) -> None:
     arguments = ["search", "micro.tsspace", "--step", "1", "--data", str(clips), "--epochs", "200", *FAST]
     command = [sys.executable, "-m", "tsdsl", *arguments, "--checkpoint-every", "5"]
@@ -237,7 +257,7 @@ def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) 
         (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--device", "tpu"], 2, "tpu"),
         (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--set", "alpha=1"], 2, "alpha"),
         (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--set", "alpha_lr"], 2, "NAME=VALUE"),
-        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--budget", "soft"], 2, "budget: Input"),
+        (["search", "micro.tsspace", "--step", "1", "--data", "CLIPS", "--budget", "soft"], 2, "budget: input"),
         (["search", "missing.tsspace", "--data", "CLIPS"], 3, "missing.tsspace"),
         (["train", "missing.json", "--data", "CLIPS"], 3, "missing.json"),
         (["train"], 2, "no architecture"),

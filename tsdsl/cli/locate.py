@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -196,6 +197,14 @@ def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
         f"{path}: its space {architecture.space} is neither beside it, nor compiled under {BUILD}/, nor shipped",
         help="name the space with --in FILE",
     )
+
+
+def recommended_clip(data: Path | None, run: Path) -> dict[str, Any] | None:
+    """The clip settings that a data set recommends, by name; of a run without `data` given, its data set's."""
+    from tsdsl.data import open_dataset
+
+    root = data or searched_data(run)
+    return None if root is None else open_dataset(root, "train").recommended.model_dump(mode="json")
 
 
 def searched_data(architecture: Path) -> Path | None:

@@ -9,11 +9,11 @@ import typer
 
 from tsdsl.cli.console import facts, note, print_json, report_skipped
 from tsdsl.cli.report import write_report
-from tsdsl.cli.settings_flags import parsed_settings
+from tsdsl.cli.settings_given import Given, fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.search import SearchResult, SearchSettings
+    from tsdsl.search import Cadence, DataSettings, SearchResult, SearchSettings
     from tsdsl.space.model import Space
 
 RUNS = Path("runs")
@@ -45,17 +45,24 @@ def search(
         str | None, typer.Option("--budget", help="hinge, or condition: draw only within the target.")
     ] = None,
     settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings; flags override it.")
+    ] = None,
+    changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
     ] = None,
     classes: Annotated[int | None, typer.Option("--classes", help="Random classes of the data; default all.")] = None,
     validation_fraction: Annotated[
         float | None, typer.Option("--validation-fraction", min=0.01, max=0.99, help="Clips for alpha; default half.")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
-    cache: Annotated[bool, typer.Option("--cache", help="Keep decoded videos in memory.")] = False,
-    checkpoint_every: Annotated[int, typer.Option("--checkpoint-every", min=1, help="Iterations.")] = 200,
+    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")] = None,
+    cache: Annotated[bool | None, typer.Option("--cache", help="Keep decoded videos in memory.")] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option("--checkpoint-every", min=1, help="Iterations from one checkpoint to the next.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    show_settings: Annotated[bool, typer.Option("--show-settings", help="List the settings and end.")] = False,
+    show_settings: Annotated[
+        bool, typer.Option("--show-settings", help="Print all settings as a file for --settings, and end.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -64,31 +71,45 @@ def search(
     Started with `torchrun --nproc-per-node W -m tsdsl search ...`, W processes share the samples.
     """
     from tsdsl.cli.locate import find_space
-    from tsdsl.cli.settings_flags import describe_settings
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
     from tsdsl.engine.ranks import joined
-    from tsdsl.search import Cadence, SearchSettings
+    from tsdsl.search import SearchOptions
     from tsdsl.search import search as search_space
 
+    flags = {
+        "method": ("--method", method),
+        "evaluations": ("--evaluations", evaluations),
+        "epochs": ("--epochs", epochs),
+        "samples": ("--samples", samples),
+        "batch_size": ("--batch-size", batch_size),
+        "seed": ("--seed", seed),
+        "budget": ("--budget", budget),
+        "classes": ("--classes", classes),
+        "validation_fraction": ("--validation-fraction", validation_fraction),
+        "num_workers": ("--workers", workers),
+        "cache": ("--cache", cache),
+        "checkpoint_iterations": ("--checkpoint-every", checkpoint_every),
+    }
+    given = given_settings(settings, flags, changes or [])
     if show_settings:
-        describe_settings(SearchSettings)
+        print(settings_text("search", fitted(SearchOptions, given), given), end="")
         return
     which = parsed_step(step)
     found = find_space(space, name).space
     folder = run or RUNS / found.name
-    given = {"method": method, "evaluations": evaluations, "epochs": epochs, "samples": samples}
-    given |= {"batch_size": batch_size, "seed": seed, "budget": budget}
-    chosen = {key: value for key, value in given.items() if value is not None} | parsed_settings(settings or [])
+    chosen, data_settings, cadence = _settings(folder, found, which, given, data)
     with joined(choose_device(device)) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
+        if given.values and not quiet and ranks.is_first:
+            note(f"settings: {given.described()}; the rest as recorded or by default, all in {folder}/*/settings.json")
         result = search_space(
             found,
             step=which,  # type: ignore[arg-type]  # parsed_step has checked it
             data=data,
             run=folder,
-            settings=_settings(folder, found, which, chosen),
-            data_settings=_data_settings(folder, found, which, classes, validation_fraction, workers, cache),
-            cadence=Cadence(checkpoint_iterations=checkpoint_every),
+            settings=chosen,
+            data_settings=data_settings,
+            cadence=cadence,
             device=device,
             progress=progress,
             ranks=ranks,
@@ -121,34 +142,23 @@ def _first(space: Space, which: int | str) -> int | None:
     return None if which == "joint" else min((s.index for s in space.steps), default=None)
 
 
-def _settings(run: Path, space: Space, which: int | str, chosen: dict[str, Any]) -> SearchSettings | None:
-    """The settings given, over those that the run records; None where none are given."""
-    from tsdsl.search import recorded_settings, search_settings
+def _settings(
+    run: Path, space: Space, which: int | str, given: Given, data: Path | None
+) -> tuple[SearchSettings | None, DataSettings, Cadence]:
+    """What was given, over what the run records; the first is None where nothing of it is given."""
+    from tsdsl.cli.locate import recommended_clip
+    from tsdsl.search import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
 
-    if not chosen:
-        return None
-    recorded = recorded_settings(run, space, _first(space, which))
-    return search_settings((recorded.model_dump() if recorded is not None else {}) | chosen)
-
-
-def _data_settings(
-    run: Path,
-    space: Space,
-    which: int | str,
-    classes: int | None,
-    validation_fraction: float | None,
-    workers: int,
-    cache: bool,
-) -> Any:
-    from tsdsl.search import DataSettings, recorded_data_settings
-
-    recorded = recorded_data_settings(run, space, _first(space, which)) or DataSettings()
-    changes: dict[str, Any] = {"num_workers": workers, "cache": cache}
-    if classes is not None:
-        changes["classes"] = classes
-    if validation_fraction is not None:
-        changes["validation_fraction"] = validation_fraction
-    return recorded.model_copy(update=changes)
+    step = _first(space, which)
+    recorded = recorded_settings(run, space, step)
+    recorded_data = recorded_data_settings(run, space, step)
+    beneath: dict[str, Any] = recorded.model_dump(mode="json") if recorded is not None else {}
+    beneath |= (recorded_data or DataSettings()).model_dump(mode="json")
+    if beneath["clip"] is None and any(name.startswith("clip.") for name in given.values):
+        beneath["clip"] = recommended_clip(data, run)
+    options = fitted(SearchOptions, given, beneath)
+    chosen = options.search_settings() if given.of(SearchSettings) else None
+    return chosen, options.data_settings(), options.cadence()
 
 
 def _report(result: SearchResult, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from tsdsl.cli.console import facts, note, print_json, report_skipped
 from tsdsl.cli.report import write_report
-from tsdsl.cli.settings_flags import describe_settings, parsed_settings
+from tsdsl.cli.settings_given import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,16 +35,21 @@ def train(
     batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips a batch.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
     settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings; flags override it.")
+    ] = None,
+    changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
-    cache: Annotated[bool, typer.Option("--cache", help="Keep decoded videos in memory.")] = False,
+    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")] = None,
+    cache: Annotated[bool | None, typer.Option("--cache", help="Keep decoded videos in memory.")] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Begin with these instead of random ones.", show_default=False)
     ] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
-    show_settings: Annotated[bool, typer.Option("--show-settings", help="List the settings and end.")] = False,
+    show_settings: Annotated[
+        bool, typer.Option("--show-settings", help="Print all settings as a file for --settings, and end.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -53,17 +58,32 @@ def train(
     Started with `torchrun --nproc-per-node W -m tsdsl train ...`, W processes share each batch.
     """
     from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, is_space, searched_data
+    from tsdsl.cli.locate import (
+        SPACE_FILE,
+        find_architecture,
+        find_scale,
+        is_space,
+        recommended_clip,
+        searched_data,
+    )
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.progress import Progress
     from tsdsl.engine.ranks import joined
-    from tsdsl.engine.recipe import TrainSettings
+    from tsdsl.engine.recipe import TrainOptions
     from tsdsl.engine.run_directory import RunDirectory
     from tsdsl.engine.train import train as train_architecture
-    from tsdsl.engine.training_data import open_training_data
+    from tsdsl.engine.training_data import fitted_clip_settings, open_training_data
 
+    flags = {
+        "epochs": ("--epochs", epochs),
+        "batch_size": ("--batch-size", batch_size),
+        "seed": ("--seed", seed),
+        "num_workers": ("--workers", workers),
+        "cache": ("--cache", cache),
+    }
+    given = given_settings(settings, flags, changes or [])
     if show_settings:
-        describe_settings(TrainSettings)
+        print(settings_text("train", fitted(TrainOptions, given), given), end="")
         return
     if architecture is None:
         raise UsageError("no architecture is given", help="give an architecture file, or the folder of a search run")
@@ -75,16 +95,26 @@ def train(
         raise UsageError(
             "no data set is given, and ARCH lies in no search run that records one", help="give --data DIR"
         )
-    given = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    chosen = {key: value for key, value in given.items() if value is not None} | parsed_settings(settings or [])
-    recipe = train_settings(chosen)
+    has_clip = any(name.startswith("clip.") for name in given.values)
+    options = fitted(TrainOptions, given, {"clip": recommended_clip(root, architecture)} if has_clip else {})
+    recipe = options.train_settings()
     from tsdsl.data import open_dataset
 
     blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
     folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
     with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
-        opened = open_training_data(root, network, recipe, num_workers=workers, cache=cache, ranks=ranks)
+        if given.values and not quiet and ranks.is_first:
+            note(f"settings: {given.described()}; the rest by default, all in {folder}/settings.json")
+        opened = open_training_data(
+            root,
+            network,
+            recipe,
+            clip_settings=None if options.clip is None else fitted_clip_settings(options.clip, network),
+            num_workers=options.num_workers,
+            cache=options.cache,
+            ranks=ranks,
+        )
         result = train_architecture(
             blueprint,
             found,

@@ -15,7 +15,7 @@ from tsdsl.data.frame_index import ClipError
 from tsdsl.data.loader import Batch, ClipLoader
 from tsdsl.data.prepare import PrepareReport, prepare_dataset
 from tsdsl.data.records import ClipRecord, VideoDataset, choose_classes, split_for_search
-from tsdsl.data.settings import ClipSettings, clip_settings
+from tsdsl.data.settings import ClipSettings, ReadingSettings, clip_settings
 from tsdsl.data.skipped import SkippedClips
 from tsdsl.data.transcode import TranscodeSettings
 from tsdsl.data.verify import DatasetIndex, VerifyReport, index_dataset, verify_dataset
@@ -32,6 +32,7 @@ __all__ = [
     "DemoReport",
     "DemoSettings",
     "PrepareReport",
+    "ReadingSettings",
     "SkippedClips",
     "TranscodeSettings",
     "VerifyReport",

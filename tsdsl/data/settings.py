@@ -18,7 +18,7 @@ class ClipSettings(BaseModel):
     Sizes are in pixels, times in frames of a 30 fps video. Unknown keys are refused.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     num_frames: int = Field(default=32, ge=1)
     """Frames of the dense stream, the master list of times. Paper section 5.2: 32."""
@@ -93,6 +93,22 @@ class ClipSettings(BaseModel):
     def replace(self, **changes: Any) -> ClipSettings:
         """These settings with some changed, checked again; UsageError names what does not fit."""
         return clip_settings(self.model_dump() | changes)
+
+
+class ReadingSettings(BaseModel):
+    """How the clips of a data set are read: what search and training have in common. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    clip: ClipSettings | None = None
+    """How clips are cut; None for what the data set recommends. Frames and size are fitted to the
+    space's. Own choice."""
+
+    num_workers: int = Field(default=0, ge=0)
+    """Processes that decode clips; changes no result. Own choice."""
+
+    cache: bool = False
+    """Keep decoded videos in memory; changes no result. Own choice."""
 
 
 def clip_settings(values: dict[str, Any]) -> ClipSettings:

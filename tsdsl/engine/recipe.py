@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tsdsl.data.settings import ReadingSettings
+
 
 @dataclass(frozen=True)
 class CheckpointPolicy:
@@ -19,7 +21,7 @@ class CheckpointPolicy:
 class TrainSettings(BaseModel):
     """The settings of a training run; they are stored with it, and a resumed run must have the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: int = Field(default=300, ge=1, description="Passes over the training clips. X3D's recipe for Kinetics.")
     batch_size: int = Field(
@@ -99,9 +101,17 @@ class TrainSettings(BaseModel):
         default=True,
         description="bfloat16 arithmetic on CUDA; elsewhere arithmetic is always float32. Own choice.",
     )
-    seed: int = Field(default=0, description="Seed of weights, order, augmentation and dropout.")
+    seed: int = Field(default=0, description="Seed of weights, order, augmentation and dropout. Own choice.")
 
     @property
     def peak_learning_rate(self) -> float:
         """The learning rate for the batch actually used: scaled linearly with it."""
         return self.learning_rate * self.batch_size / self.reference_batch_size
+
+
+class TrainOptions(TrainSettings, ReadingSettings):
+    """All that a settings file of `tsdsl train` may hold."""
+
+    def train_settings(self) -> TrainSettings:
+        """What decides the outcome, clips apart."""
+        return TrainSettings.model_validate({name: getattr(self, name) for name in TrainSettings.model_fields})

@@ -15,7 +15,7 @@ from tsdsl.search.flops import StepFlops, step_flops
 from tsdsl.search.outcome import SearchResult, read_result
 from tsdsl.search.progressive import search
 from tsdsl.search.run_record import recorded_data_settings, recorded_settings, step_directory
-from tsdsl.search.settings import Cadence, DataSettings, SearchSettings, search_settings
+from tsdsl.search.settings import Cadence, DataSettings, SearchOptions, SearchSettings, search_settings
 from tsdsl.search.step import read_alpha
 from tsdsl.search.within_target import Found, most_probable_within
 
@@ -24,6 +24,7 @@ __all__ = [
     "DataSettings",
     "Distribution",
     "Found",
+    "SearchOptions",
     "SearchResult",
     "SearchSettings",
     "StepFlops",

@@ -51,7 +51,7 @@ class SearchClips:
         return self.training.dataset.num_classes
 
 
-def open_search_dataset(root: Path, settings: DataSettings, seed: int) -> VideoDataset:
+def open_search_dataset(root: Path, settings: DataSettings) -> VideoDataset:
     """The training clips of the data set in a folder, of the classes that the settings ask for.
 
     Raises:
@@ -59,7 +59,7 @@ def open_search_dataset(root: Path, settings: DataSettings, seed: int) -> VideoD
         UsageError: it has fewer classes.
     """
     dataset = open_dataset(root, "train")
-    return dataset if settings.classes is None else choose_classes(dataset, settings.classes, seed)
+    return dataset if settings.classes is None else choose_classes(dataset, settings.classes, settings.class_seed)
 
 
 def split_clips(

@@ -138,7 +138,7 @@ def _search_step(
     target_macs = _target(space, step)
     if target_macs is not None and flops.least() > target_macs:
         raise unreachable(target_macs, flops.least())
-    dataset = open_search_dataset(root, data_settings, settings.seed)
+    dataset = open_search_dataset(root, data_settings)
     blueprint = Blueprint(space, classes=dataset.num_classes)
     clips = split_clips(
         dataset,
@@ -252,6 +252,8 @@ def _step_settings(
         step_epochs=settings.epochs or own,
         target_macs=target_macs,
         classes=data_settings.classes,
+        class_seed=data_settings.class_seed,
+        class_names=None if data_settings.classes is None else clips.training.dataset.class_names,
         validation_fraction=data_settings.validation_fraction,
         clip=clips.clip,
         num_classes=clips.num_classes,

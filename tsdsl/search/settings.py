@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tsdsl.data.settings import ClipSettings
+from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.errors import UsageError
 from tsdsl.search.importance import AccuracyWeights, Reduction
 
@@ -22,7 +22,7 @@ LR_BATCH_SIZE = 256
 class SearchSettings(BaseModel):
     """How a step is searched: whatever changes what it finds. Unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     seed: int = Field(default=0, ge=0)
     """All randomness derives from it. Own choice."""
@@ -122,37 +122,46 @@ class SearchSettings(BaseModel):
     is measured. AttentiveNAS's practice."""
 
 
-class DataSettings(BaseModel):
+class DataSettings(ReadingSettings):
     """Which clips a search sees and how they are read. Unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     classes: int | None = Field(default=None, ge=2)
     """Random classes of the data set, None for all. Paper: 100 of Kinetics-400 (MiniKinetics-100)."""
 
+    class_seed: int = Field(default=0, ge=0)
+    """Which classes `classes` takes; apart from `seed`, so that searches of several seeds see the same clips.
+    Own choice; the paper does not list its classes."""
+
     validation_fraction: float = Field(default=0.5, gt=0, lt=1)
     """The part of the clips that alpha learns from; the weights learn from the rest. PARSEC: half."""
-
-    clip: ClipSettings | None = None
-    """How clips are cut; None for what the data set recommends. Frames and size are the space's."""
-
-    num_workers: int = Field(default=0, ge=0)
-    """Processes that decode clips; changes no result."""
-
-    cache: bool = False
-    """Keep decoded videos in memory; changes no result."""
 
 
 class Cadence(BaseModel):
     """How often a search writes; changes no result."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     checkpoint_iterations: int = Field(default=200, ge=1)
-    """Iterations from one checkpoint to the next."""
+    """Iterations from one checkpoint to the next. Own choice."""
 
     log_iterations: int = Field(default=10, ge=1)
-    """Iterations from one line of metrics to the next."""
+    """Iterations from one line of metrics to the next. Own choice."""
+
+
+class SearchOptions(SearchSettings, DataSettings, Cadence):
+    """All that a settings file of `tsdsl search` may hold."""
+
+    def search_settings(self) -> SearchSettings:
+        """What changes what is found."""
+        return SearchSettings.model_validate({name: getattr(self, name) for name in SearchSettings.model_fields})
+
+    def data_settings(self) -> DataSettings:
+        """Which clips, and how they are read."""
+        return DataSettings.model_validate({name: getattr(self, name) for name in DataSettings.model_fields})
+
+    def cadence(self) -> Cadence:
+        """How often it writes."""
+        return Cadence.model_validate({name: getattr(self, name) for name in Cadence.model_fields})
 
 
 class StepSettings(SearchSettings):
@@ -165,6 +174,10 @@ class StepSettings(SearchSettings):
     """The step's FLOPs target in force, in multiply-adds."""
 
     classes: int | None
+    class_seed: int = 0
+    class_names: tuple[str, ...] | None = None
+    """The classes taken, in the order of their labels; None where all of the data set's are."""
+
     validation_fraction: float
     clip: ClipSettings
     num_classes: int
@@ -179,7 +192,12 @@ class StepSettings(SearchSettings):
 
     def data_settings(self) -> DataSettings:
         """The part about data that the user chose."""
-        return DataSettings(classes=self.classes, validation_fraction=self.validation_fraction, clip=self.clip)
+        return DataSettings(
+            classes=self.classes,
+            class_seed=self.class_seed,
+            validation_fraction=self.validation_fraction,
+            clip=self.clip,
+        )
 
 
 def search_settings(values: dict[str, Any]) -> SearchSettings:
