@@ -19,7 +19,7 @@ from tsdsl.search.outcome import SearchResult
 from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
 from tsdsl.search.settings import SearchSettings, StepSettings
 
-HOSTILE = "<script>alert(\"1\")</script> & 'single' \\ </style> é 漢字 🎬 " + "x" * 200
+HOSTILE = "<script>alert(\"1\")</script> & 'single' \\ </style> é 漢字 🎬 \u202enrut " + "x" * 200
 VOID = {"meta", "input", "wbr"}
 
 
@@ -141,7 +141,7 @@ def test_a_report_is_one_well_formed_file_that_fetches_nothing(text: str) -> Non
     assert page.kinds.count("script") == 2
     assert {"header", "nav", "main", "footer", "h1", "figure", "details", "caption"} <= set(page.kinds)
     assert '<html lang="en">' in text
-    assert any(HOSTILE in shown for shown in page.texts)
+    assert any(HOSTILE.replace("\u202e", "\ufffd") in shown for shown in page.texts)
     for svg in pictures(text):
         assert ElementTree.fromstring(svg) is not None
 
@@ -163,6 +163,35 @@ def test_without_a_script_the_last_epoch_is_shown_and_the_slider_has_all(text: s
     assert data["shares"][1][0] == [1000, 0]
     assert '<li style="--p:100.0" class=most>1 <b>100%</b></li>' in text
     assert '<div class="slider" hidden>' in text
+
+
+def test_the_film_of_probabilities_has_what_its_script_moves_in_both_themes(text: str) -> None:
+    data = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', text)[0])
+    films = [ElementTree.fromstring(svg) for svg in pictures(text) if 'class="decision"' in svg]
+    assert len(films) == 2
+    for film in films:
+        by_class = {name: film.findall(f".//*[@class='{name}']") for name in ("decision", "now", "curve", "facts")}
+        assert sorted(int(g.get("data-number", "-1")) for g in by_class["decision"]) == list(range(12))
+        for decision in by_class["decision"]:
+            cells = [child for child in decision if child.tag.endswith("}g")]
+            assert len(cells) == len(data["shares"][0][int(decision.get("data-number", ""))])
+        curve = by_class["curve"][0][0].get("points", "").split()
+        assert len(curve) == len(data["epochs"]) == len(data["facts"]) == len(data["told"])
+        assert by_class["facts"][0][0].text == data["facts"][-1]
+
+
+def test_what_was_measured_stands_in_a_landscape_with_its_numbers_behind_it(text: str) -> None:
+    landscapes = [svg for svg in pictures(text) if "accuracy against cost" in svg]
+    assert len(landscapes) == 2
+    assert all("step 1  25.0%" in svg for svg in landscapes)
+    section = text[text.index(">Accuracy against cost<") :]
+    assert "found, with the search&#x27;s shared weights" in section
+    assert "--view landscape</code>" in section
+
+
+def test_a_title_cannot_turn_the_page_around(text: str) -> None:
+    assert "\ufffdnrut" in text
+    assert "\u202e" not in text
 
 
 def test_long_curves_are_thinned_and_say_so(text: str) -> None:

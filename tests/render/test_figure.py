@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from picture_checks import HOSTILE, assert_nothing_is_cut, texts
 
 import tsdsl
 from tsdsl.analysis.network import Blueprint
-from tsdsl.render.figure import COLUMNS_A_LINE, draw_figure, wrapped
+from tsdsl.render.figure import COLUMNS_A_LINE, draw_box, draw_figure, wrapped
 from tsdsl.render.figure_difference import changed_boxes, draw_difference
 from tsdsl.render.font import advances, shortened, text_width_px
 from tsdsl.render.found import FoundModel, found_model
@@ -71,6 +72,22 @@ def test_a_long_network_goes_on_in_lines_broken_between_stages() -> None:
     assert COLUMNS_A_LINE >= 13
 
 
+def test_boxes_are_of_one_readable_height_where_none_has_an_expansion() -> None:
+    space = tsdsl.load("std:slowfast")
+    svg = draw_figure(found(space, seed=0))
+    boxes = [r for r in ElementTree.fromstring(svg).iter() if r.tag.endswith("rect") and r.get("width") == "44"]
+    assert len(boxes) == 12
+    assert {box.get("height") for box in boxes} == {"40"}
+    assert_nothing_is_cut(svg)
+
+
+def test_a_count_of_blocks_stands_over_stars_where_both_have_no_room(tiny: tsdsl.Space) -> None:
+    box = replace(found(tiny).boxes[0], num_blocks=4, attention=("glore", "se"))
+    narrow, wide = (ElementTree.fromstring(f"<g>{''.join(draw_box(box, 0, 50, w, 40, LIGHT))}</g>") for w in (29, 80))
+    heights = [next(float(e.get("y", "")) for e in svg.iter("text") if e.text == "× 4") for svg in (narrow, wide)]
+    assert heights == [9, 25]
+
+
 def test_equal_architectures_have_no_difference(tiny: tsdsl.Space) -> None:
     assert changed_boxes(found(tiny), found(tiny)) == []
     assert "tiny: two architectures differ in 0 groups and 0 fusion arrows" in texts(
@@ -116,6 +133,12 @@ def test_hostile_names_are_shortened_and_break_nothing(tiny: tsdsl.Space) -> Non
         assert_nothing_is_cut(svg)
         assert svg_to_png(svg).startswith(b"\x89PNG")
         assert svg_to_pdf(svg).startswith(b"%PDF")
+
+
+def test_a_number_stays_after_a_name_that_is_written_from_the_right(tiny: tsdsl.Space) -> None:
+    shown = texts(draw_difference(found(tiny), found(tiny), ("שלום", "\u202esecond")))
+    assert any(text.startswith("שלום\u200e: ") for text in shown)
+    assert any(text.startswith("\ufffdsecond: ") for text in shown)
 
 
 def test_a_figure_is_the_same_each_time_and_has_no_ids(auto_tsnet: tsdsl.Space) -> None:

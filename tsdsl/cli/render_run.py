@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from tsdsl.cli.console import note
 from tsdsl.errors import FileError, UsageError
 
 if TYPE_CHECKING:
+    from tsdsl.analysis.distribution import CostDistribution
     from tsdsl.render.landscape import CostMark, ModelPoint
     from tsdsl.render.theme import Theme
     from tsdsl.space.model import Scale, Space
@@ -66,13 +69,10 @@ def draw_landscape_of(
     theme: Theme,
 ) -> None:
     """Write accuracy against multiply-adds of what a run measured, before the distribution of its space."""
-    from tsdsl.analysis.distribution import cost_distribution
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.analysis.terms import CostTable
+    from tsdsl.analysis.network import UNSCALED
     from tsdsl.cli.locate import SPACE_FILE, find_scale, find_space, read_space
     from tsdsl.cli.search import RUNS
     from tsdsl.render import write_picture
-    from tsdsl.render.landscape import PAPER_MODELS, CostMark, draw_landscape
 
     path = Path(what) if what is not None else None
     run = _run_of(path) if path is not None and (_run_of(path) / "settings.json").is_file() else None
@@ -87,19 +87,57 @@ def draw_landscape_of(
         space = find_space(what, space_name).space
         run = RUNS / space.name if what is None else None
         picture = Path(f"{space.name}-landscape.svg")
-    blueprint = Blueprint(space, scale=find_scale(space, model) or UNSCALED)
+    scale = find_scale(space, model) or UNSCALED
     points = measured(run, space) if run is not None else []
-    if all(number == PAPER_CLASSES for number in (space.classes, *(point.num_classes for point in points))):
-        points += PAPER_MODELS
-    marks = [CostMark(f"step {s.index}", s.target_macs) for s in space.steps if s.target_macs is not None]
     if not space.decisions:
-        scales = (UNSCALED, *space.models) if model is None else (find_scale(space, model) or UNSCALED,)
-        models = [_one_model(space, scale) for scale in scales]
-    title = f"{space.name}: accuracy against cost" if points else f"{space.name}: its architectures by cost"
-    distribution = cost_distribution(CostTable(blueprint))
-    drawn = draw_landscape(title, distribution, points, [*marks, *models], theme)
-    write_picture(drawn, output or picture)
-    note(f"wrote {output or picture}: {len(points)} models before the space {space.name}")
+        models = [_one_model(space, one) for one in ((UNSCALED, *space.models) if model is None else (scale,))]
+    landscape = landscape_of(space, scale, points, models)
+    write_picture(landscape(theme), output or picture)
+    note(f"wrote {output or picture}: {_counted(landscape.points)} before the space {space.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Landscape:
+    """A landscape that is drawn by calling it with a theme."""
+
+    title: str
+    distribution: CostDistribution
+    points: Sequence[ModelPoint]
+    marks: Sequence[CostMark]
+
+    def __call__(self, theme: Theme) -> str:
+        """The picture as SVG text."""
+        from tsdsl.render.landscape import draw_landscape
+
+        return draw_landscape(self.title, self.distribution, self.points, self.marks, theme)
+
+
+def landscape_of(
+    space: Space, scale: Scale, points: Sequence[ModelPoint], models: Sequence[CostMark] = ()
+) -> Landscape:
+    """Points before the distribution of their space, with the targets of its steps, and with the paper's models where
+    all are on as many classes.
+
+    Raises:
+        RunError: the space's decisions are too entangled to count its architectures by cost.
+    """
+    from tsdsl.analysis.distribution import cost_distribution
+    from tsdsl.analysis.network import Blueprint
+    from tsdsl.analysis.terms import CostTable
+    from tsdsl.render.landscape import PAPER_MODELS, CostMark
+
+    is_comparable = all(number == PAPER_CLASSES for number in (space.classes, *(point.num_classes for point in points)))
+    marks = [CostMark(f"step {s.index}", s.target_macs) for s in space.steps if s.target_macs is not None]
+    shown = [*points, *(PAPER_MODELS if is_comparable else ())]
+    title = f"{space.name}: accuracy against cost" if shown else f"{space.name}: its architectures by cost"
+    distribution = cost_distribution(CostTable(Blueprint(space, scale=scale)))
+    return Landscape(title, distribution, shown, [*marks, *models])
+
+
+def _counted(points: Sequence[ModelPoint]) -> str:
+    own = sum(point.kind != "published" for point in points)
+    quoted = len(points) - own
+    return f"{own} measured and {quoted} published models" if quoted else f"{own} measured models"
 
 
 def _run_of(path: Path) -> Path:
@@ -152,13 +190,13 @@ def measured(run: Path, space: Space) -> list[ModelPoint]:
             points.append(ModelPoint(name, result.flops, result.accuracy, "searched", classes))
     parent = run.parent if (run.parent / QUICKSTART).is_file() else run
     for settings in sorted(parent.glob("*/settings.json")):
-        point = _trained(settings.parent)
+        point = trained_point(settings.parent)
         if point is not None:
             points.append(point)
     return points
 
 
-def _trained(folder: Path) -> ModelPoint | None:
+def trained_point(folder: Path) -> ModelPoint | None:
     """The point of a finished training run; None where the folder is none, or has no validation."""
     from tsdsl.engine.run_directory import RunDirectory
     from tsdsl.engine.training_record import KIND, TrainRecord, read_train_result

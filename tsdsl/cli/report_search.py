@@ -13,7 +13,7 @@ from tsdsl.cli.report_commands import search_command
 from tsdsl.engine.metrics import read_metrics
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.render import draw_space
-from tsdsl.render.alpha_table import alpha_table
+from tsdsl.render.alpha_film import alpha_film
 from tsdsl.render.chart import Line, line_figure
 from tsdsl.render.report import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
 from tsdsl.render.theme import DARK
@@ -115,7 +115,7 @@ def _course(run: Path, space: Space, step: int | None) -> str:
     return (
         subheading(name[:1].upper() + name[1:])
         + charts([figure for figure in drawn if figure])
-        + alpha_table(name, alpha, space)
+        + alpha_film(name, alpha, space)
         + made_by(step_command(run, step))
         + folded("Every setting of this step", commands(listed))
     )

@@ -10,18 +10,26 @@ from tsdsl.analysis.lint import giga
 from tsdsl.analysis.network import UNSCALED, Blueprint
 from tsdsl.cli.locate import SPACE_FILE, newest_architecture, read_space, space_of
 from tsdsl.cli.quickstart_report import MARKER, quickstart_command, quickstart_section
+from tsdsl.cli.render_run import landscape_of, measured, trained_point
 from tsdsl.cli.report_commands import train_command
 from tsdsl.cli.report_search import search_sections, searched_steps, space_section, step_command
 from tsdsl.cli.report_training import finished, training_folders, training_sections
 from tsdsl.cli.trained import training_record
 from tsdsl.engine.device import environment
-from tsdsl.errors import FileError
+from tsdsl.errors import FileError, RunError
 from tsdsl.render import draw_figure, found_model
 from tsdsl.render.found import FoundModel
-from tsdsl.render.report import Section, commands, drawing, folded, report_html, table
-from tsdsl.render.theme import DARK
+from tsdsl.render.landscape import PAPER
+from tsdsl.render.report import Section, commands, drawing, folded, paragraph, report_html, table
+from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.space.architecture import Architecture, read_architecture
-from tsdsl.space.model import Space
+from tsdsl.space.model import Scale, Space
+
+WAYS = {
+    "searched": "found, with the search's shared weights",
+    "trained": "trained from scratch",
+    "published": f"as printed in {PAPER}; not measured here",
+}
 
 
 def run_page(folder: Path, space: Space | None = None) -> str:
@@ -54,6 +62,7 @@ def run_page(folder: Path, space: Space | None = None) -> str:
     if searched is not None:
         sections += search_sections(searched, space)
     sections += training_sections(trained, show_commands=not is_quickstart)
+    sections += _landscape(folder, searched, trained, space, scale)
     label = str(searched / SPACE_FILE) if searched is not None else f"{trained[0] / 'architecture.json'}"
     sections.append(space_section(space, label))
     made = [quickstart_command(folder)] if is_quickstart else _commands(searched, space, trained)
@@ -87,6 +96,28 @@ def _model(model: FoundModel, found: Architecture) -> Section:
         draw_figure(model, title), "A box is a group; the legend tells how to read it", draw_figure(model, title, DARK)
     )
     return Section("The model that was found", picture + decisions)
+
+
+def _landscape(
+    folder: Path, searched: Path | None, trained: Sequence[Path], space: Space, scale: Scale
+) -> list[Section]:
+    """What was measured, by its cost; nothing where nothing was measured yet."""
+    if searched is not None:
+        points = measured(searched, space)
+    else:
+        points = [point for point in map(trained_point, trained) if point is not None]
+    if not points:
+        return []
+    title = "Accuracy against cost"
+    try:
+        landscape = landscape_of(space, scale, points)
+    except RunError as error:
+        return [Section(title, paragraph(f"The space's architectures cannot be counted by cost: {error.message}."))]
+    rows = [(p.name, p.macs, p.top1, WAYS[p.kind], p.num_classes) for p in landscape.points]
+    behind = folded("The numbers", table("Models by cost", ("model", "multiply-adds", "top-1", "how", "classes"), rows))
+    drawn = drawing(landscape(LIGHT), "Models before the cost of all architectures of the space", landscape(DARK))
+    made = f"tsdsl render {shlex.quote(str(folder))} --view landscape" if searched is not None else ""
+    return [Section(title, drawn + behind, made_by=made)]
 
 
 def _commands(searched: Path | None, space: Space, trained: Sequence[Path]) -> list[str]:

@@ -1,7 +1,8 @@
 """The alpha view: the probability of every choice after an epoch as a heat-map, and the entropy of each decision.
 
 A row is a group or a slot, a block of cells one of its decisions, a cell one choice with its value in words. The
-size of the picture depends on the decisions alone, so that the epochs of a step are frames of a film. Own design.
+size of the picture depends on the decisions alone, so that the epochs of a step are frames of a film. What differs
+between epochs has a class, and a decision its number, by which the script of a report finds them. Own design.
 """
 
 from __future__ import annotations
@@ -76,13 +77,10 @@ def draw_alpha(
     sections = _sections(space, shown)
     width = max([LEAST_WIDTH, *(section.width + 2 * MARGIN for section in sections)])
     heading = title or f"{space.name}: what the search has decided"
-    facts = (
-        f"epoch {shown.epoch} of {history[-1].epoch}: entropy {shown.entropy:.2f} nats, "
-        f"{history[0].entropy:.2f} at the beginning; expected cost {giga(round(shown.expected_macs))}"
-    )
+    facts = facts_of_epoch(history, shown)
     parts = [
         svg.text(MARGIN, 26, heading, theme.text, 15, bold=True, width_px=width - 2 * MARGIN),
-        svg.text(MARGIN, 44, facts, theme.muted, 12, width_px=width - 2 * MARGIN),
+        svg.classed("facts", [svg.text(MARGIN, 44, facts, theme.muted, 12, width_px=width - 2 * MARGIN)]),
         *_curve(history, shown, width, theme),
         *_legend(width, theme),
     ]
@@ -92,6 +90,14 @@ def draw_alpha(
         y += section.height
     spoken = f"{heading}. {facts}. " + "; ".join(_spoken(space, shown, path) for path in shown.probabilities)
     return svg.document(width, y + MARGIN, spoken, parts, theme)
+
+
+def facts_of_epoch(history: Sequence[AlphaEpoch], shown: AlphaEpoch) -> str:
+    """The line under the title."""
+    return (
+        f"epoch {shown.epoch} of {history[-1].epoch}: entropy {shown.entropy:.2f} nats, "
+        f"{history[0].entropy:.2f} at the beginning; expected cost {giga(round(shown.expected_macs))}"
+    )
 
 
 def entropy_nats(probabilities: Sequence[float]) -> float:
@@ -140,6 +146,7 @@ def _section(space: Space, heading: str, rows: Mapping[str, Mapping[str, str]]) 
 
 def _draw_section(space: Space, section: _Section, shown: AlphaEpoch, top: float, theme: Theme) -> list[str]:
     parts = [svg.text(MARGIN, top + 12, section.heading, theme.text, 13, bold=True, width_px=section.width)]
+    numbers = {path: number for number, path in enumerate(shown.probabilities)}
     lefts: dict[str, float] = {}
     x = MARGIN + ROW_LABEL
     for attribute, (count, cell) in section.cells.items():
@@ -153,9 +160,10 @@ def _draw_section(space: Space, section: _Section, shown: AlphaEpoch, top: float
         for attribute, path in row.decisions.items():
             count, cell = section.cells[attribute]
             values, probabilities = space.decision_by_path[path].values, shown.probabilities[path]
-            parts += _cells(values, probabilities, lefts[attribute], y, cell, theme)
-            entropy = f"{entropy_nats(probabilities):.2f}"
-            parts.append(svg.text(lefts[attribute] + count * cell + 6, y + 14, entropy, theme.muted, 10))
+            entropy = f"{abs(entropy_nats(probabilities)):.2f}"
+            words = svg.text(lefts[attribute] + count * cell + 6, y + 14, entropy, theme.muted, 10)
+            cells = _cells(values, probabilities, lefts[attribute], y, cell, theme)
+            parts.append(svg.classed("decision", [words, *cells], numbers[path]))
     return parts
 
 
@@ -198,9 +206,9 @@ def _curve(history: Sequence[AlphaEpoch], shown: AlphaEpoch, width: float, theme
         svg.text(left - 6, CURVE_TOP + 10, f"{highest:.3g}", theme.muted, 10, "end"),
         svg.text(left - 6, bottom + 3, "0", theme.muted, 10, "end"),
         svg.line([(left, bottom), (right, bottom)], theme.edge),
-        svg.line([(x, CURVE_TOP), (x, bottom)], theme.mark, 1.5, "3 3"),
-        svg.line([place(epoch) for epoch in history], theme.line(0), 2),
-        svg.circle(x, y, 4, theme.mark),
+        svg.classed("now", [svg.line([(x, CURVE_TOP), (x, bottom)], theme.mark, 1.5, "3 3")]),
+        svg.classed("curve", [svg.line([place(epoch) for epoch in history], theme.line(0), 2)]),
+        svg.classed("now", [svg.circle(x, y, 4, theme.mark)]),
         svg.text(left, bottom + 15, f"epoch {first}", theme.muted, 10),
         svg.text(right, bottom + 15, f"epoch {history[-1].epoch}", theme.muted, 10, "end"),
     ]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from tsdsl.errors import RunError
 from tsdsl.render.font import FONT_FAMILIES, FONT_NAME
-from tsdsl.render.svg import NOT_IN_XML
+from tsdsl.render.svg import NOT_SHOWN
 
 BOLD_FONT_NAME = "DejaVu Sans"
 """The `fontname` that DOT source gives to text to be drawn in bold Arimo.
@@ -37,13 +37,13 @@ class EngineMissingError(RenderError):
 def render_dot(dot_source: str) -> str:
     """Returns the picture of a graph as SVG text, without XML declaration, fit to embed in HTML.
 
-    Text without a `fontname` is set in Arimo. Characters that XML cannot hold are shown as U+FFFD.
+    Text without a `fontname` is set in Arimo. What cannot be shown is U+FFFD.
 
     Raises:
         RenderError: neither engine is installed or accepts the source, or it has an HTML-like label, which
             only some builds of Graphviz draw.
     """
-    source = _with_default_font(NOT_IN_XML.sub("\ufffd", dot_source))
+    source = _with_default_font(NOT_SHOWN.sub("\ufffd", dot_source))
     engines: tuple[Callable[[str], str], ...] = (layout_with_program, layout_in_process)
     failures: list[RenderError] = []
     for engine in engines:
@@ -115,7 +115,7 @@ def normalise_svg(svg: str) -> str:
     root = re.sub(r'\b(width|height)="([\d.]+)pt"', r'\1="\2"', " ".join(root.split()))
     rest = rest.replace(f'font-family="{FONT_NAME}"', f'font-family="{FONT_FAMILIES}"')
     rest = rest.replace(f'font-family="{BOLD_FONT_NAME}"', f'font-family="{FONT_FAMILIES}" font-weight="bold"')
-    return NOT_IN_XML.sub("\ufffd", f"{root}>{rest.rstrip()}\n").replace("\r", "")
+    return NOT_SHOWN.sub("\ufffd", f"{root}>{rest.rstrip()}\n").replace("\r", "")
 
 
 def quote_label(text: str) -> str:
@@ -125,7 +125,7 @@ def quote_label(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     escaped = lines.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + NOT_IN_XML.sub("\ufffd", escaped) + '"'
+    return '"' + NOT_SHOWN.sub("\ufffd", escaped) + '"'
 
 
 def _with_default_font(dot_source: str) -> str:

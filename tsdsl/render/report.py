@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from tsdsl.render.report_style import SCRIPT, STYLE
+from tsdsl.render.svg import NOT_SHOWN
 
 Cell = str | int | float
 LONG_NUMBER = 10**15
@@ -27,7 +29,7 @@ def report_html(title: str, introduction: str, sections: Sequence[Section]) -> s
     """The whole page."""
     links = "".join(f'<li><a href="#part{n}">{escape(s.title)}</a></li>' for n, s in enumerate(sections, 1))
     body = "\n".join(_section(number, section) for number, section in enumerate(sections, 1))
-    return (
+    page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -37,6 +39,7 @@ def report_html(title: str, introduction: str, sections: Sequence[Section]) -> s
         "<footer><p>Written by tsdsl. The file is complete: it loads nothing.</p></footer>\n"
         f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
+    return NOT_SHOWN.sub("\ufffd", page)
 
 
 def _section(number: int, section: Section) -> str:
@@ -92,7 +95,7 @@ def _cell(value: Cell) -> str:
 
 def _is_number(value: Cell) -> bool:
     """Whether a cell is read as a number; text that is one was rounded for its column."""
-    return not isinstance(value, str) or value.replace(".", "", 1).isdecimal()
+    return not isinstance(value, str) or re.fullmatch(r"[0-9.]+(e[+-]?[0-9]+)?", value) is not None
 
 
 def _right(is_number: bool) -> str:

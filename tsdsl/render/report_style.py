@@ -79,7 +79,57 @@ footer { margin-top: 3rem; color: var(--muted); font-size: .92rem; border-top: 1
 """
 )
 
-SCRIPT = """
+SCRIPT = (
+    f"""
+const THEMES = {{
+  'on-light': {{ heat: {list(LIGHT.heat)}, mark: '{LIGHT.mark}' }},
+  'on-dark': {{ heat: {list(DARK.heat)}, mark: '{DARK.mark}' }},
+}};
+"""
+    + """
+const channels = colour => [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16));
+const mixed = ([low, high], share) => channels(low).map((c, i) => Math.round(c + (channels(high)[i] - c) * share));
+const linear = c => c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+const luminance = rgb => 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
+const ink = rgb => luminance(rgb) > 0.179 ? '#000000' : '#FFFFFF';
+const percent = (share, digits) => (100 * share).toFixed(digits) + '%';
+const only = shares => {
+  const most = Math.max(...shares);
+  return shares.filter(share => share === most).length === 1 ? shares.indexOf(most) : -1;
+};
+const entropy = shares => Math.abs(shares.reduce((sum, s) => s > 0 ? sum - s * Math.log(s) : sum, 0)).toFixed(2);
+
+function draw(svg, theme, data, index) {
+  const shares = data.shares[index].map(own => own.map(share => share / 1000));
+  svg.querySelector('.facts text').textContent = data.facts[index];
+  svg.setAttribute('aria-label', data.title + '. ' + data.facts[index]);
+  const [x, y] = svg.querySelector('.curve polyline').getAttribute('points').split(' ')[index].split(',');
+  const line = svg.querySelector('.now polyline');
+  line.setAttribute('points', line.getAttribute('points').replace(/[^, ]+,/g, x + ','));
+  svg.querySelector('.now circle').setAttribute('cx', x);
+  svg.querySelector('.now circle').setAttribute('cy', y);
+  for (const decision of svg.querySelectorAll('.decision')) {
+    const own = shares[decision.dataset.number], most = only(own);
+    decision.querySelector('text').textContent = entropy(own);
+    decision.querySelector(':scope > rect')?.remove();
+    [...decision.querySelectorAll('g')].forEach((cell, k) => {
+      const rect = cell.querySelector('rect'), words = cell.querySelector('text'), fill = mixed(theme.heat, own[k]);
+      rect.setAttribute('fill', 'rgb(' + fill + ')');
+      words.setAttribute('fill', ink(fill));
+      const hint = cell.querySelector('title');
+      hint.textContent = hint.textContent.replace(/[^ ]+$/, percent(own[k], 1));
+      if (k !== most) return;
+      const outline = rect.cloneNode();
+      for (const [name, by] of [['x', 0.5], ['y', 0.5], ['width', -1], ['height', -1]])
+        outline.setAttribute(name, Number(rect.getAttribute(name)) + by);
+      outline.setAttribute('fill', 'none');
+      outline.setAttribute('stroke', theme.mark);
+      outline.setAttribute('stroke-width', 2);
+      decision.append(outline);
+    });
+  }
+}
+
 for (const box of document.querySelectorAll('.alpha')) {
   const data = JSON.parse(box.querySelector('script').textContent);
   const slider = box.querySelector('.slider'), input = slider.querySelector('input');
@@ -88,19 +138,18 @@ for (const box of document.querySelectorAll('.alpha')) {
   const show = index => {
     const epoch = data.epochs[index];
     for (const place of box.querySelectorAll('.epoch')) place.textContent = epoch;
-    box.querySelector('.facts').textContent = data.facts[index];
+    box.querySelector('.told').textContent = data.told[index];
     input.setAttribute('aria-valuetext', 'epoch ' + epoch);
+    for (const name of Object.keys(THEMES))
+      for (const svg of box.querySelectorAll('.' + name + ' svg')) draw(svg, THEMES[name], data, index);
     rows.forEach((row, number) => {
-      const shares = data.shares[index][number], most = Math.max(...shares);
-      let entropy = 0;
+      const shares = data.shares[index][number].map(share => share / 1000), most = only(shares);
       row.choices.forEach((choice, k) => {
-        const share = shares[k] / 1000;
-        if (share > 0) entropy -= share * Math.log(share);
-        choice.style.setProperty('--p', 100 * share);
-        choice.querySelector('b').textContent = Math.round(100 * share) + '%';
-        choice.classList.toggle('most', shares[k] === most && shares.filter(s => s === most).length === 1);
+        choice.style.setProperty('--p', 100 * shares[k]);
+        choice.querySelector('b').textContent = percent(shares[k], 0);
+        choice.classList.toggle('most', k === most);
       });
-      row.entropy.textContent = Math.abs(entropy).toFixed(2);
+      row.entropy.textContent = entropy(shares);
     });
   };
   input.addEventListener('input', () => show(Number(input.value)));
@@ -108,3 +157,4 @@ for (const box of document.querySelectorAll('.alpha')) {
   slider.hidden = false;
 }
 """
+)

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from math import cos, pi, sin
 from typing import Literal
+from unicodedata import bidirectional
 
 from tsdsl.render.font import FONT_FAMILIES, shortened
 from tsdsl.render.theme import Theme
 
-NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that XML cannot hold; pictures show U+FFFD for them."""
+NOT_SHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+"""Characters that XML cannot hold, and those that turn the text after them around; U+FFFD is shown for them."""
+
+LEFT_TO_RIGHT = "\u200e"
 
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
@@ -34,7 +37,7 @@ def document(width: float, height: float, spoken: str, parts: Iterable[str], the
 
 def xml(text: str) -> str:
     """The text as it stands in XML, in an attribute too."""
-    return escape(NOT_IN_XML.sub("\ufffd", text), quote=True)
+    return escape(NOT_SHOWN.sub("\ufffd", text), quote=True)
 
 
 def number(value: float) -> str:
@@ -60,6 +63,7 @@ def text(
     """
     shown = content if width_px is None else shortened(content, width_px, size, bold)
     hint = f"<title>{xml(content)}</title>" if shown != content else ""
+    shown = _in_order(shown)
     weight = ' font-weight="bold"' if bold else ""
     place = f' text-anchor="{anchor}"' if anchor != "start" else ""
     turn = f' transform="rotate(-90 {number(x)} {number(y)})"' if turned else ""
@@ -68,6 +72,12 @@ def text(
         f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{place} fill="{colour}"{weight}{turn}{glow}>'
         f"{xml(shown)}{hint}</text>"
     )
+
+
+def _in_order(shown: str) -> str:
+    """The text with a mark after a name that is written from the right, so that `: 12 M` stays after it in order."""
+    last = next((i for i in reversed(range(len(shown))) if bidirectional(shown[i]) in ("R", "AL")), len(shown))
+    return f"{shown[: last + 1]}{LEFT_TO_RIGHT}{shown[last + 1 :]}" if last + 1 < len(shown) else shown
 
 
 def rect(
@@ -171,6 +181,12 @@ def path(data: str, stroke: str, stroke_width: float = 1, opacity: float = 1) ->
 def faded(parts: Iterable[str], opacity: float) -> str:
     """Parts drawn paler together."""
     return f'<g opacity="{opacity:g}">' + "".join(parts) + "</g>"
+
+
+def classed(name: str, parts: Iterable[str], number: int | None = None) -> str:
+    """Parts that a script finds by a class, and by a number where there are several."""
+    numbered = "" if number is None else f' data-number="{number}"'
+    return f'<g class="{name}"{numbered}>' + "".join(parts) + "</g>"
 
 
 def _stroke(stroke: str | None, stroke_width: float, dash: str) -> str:

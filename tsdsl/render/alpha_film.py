@@ -1,4 +1,7 @@
-"""The probabilities of a step's choices after each epoch, as a table with a slider; without script, the last."""
+"""The alpha view as a film in a page: one picture with a slider over the epochs, and the same as a table behind it.
+
+Without script both show the last epoch.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from math import log
 from typing import Any
 
 from tsdsl.analysis.lint import giga
-from tsdsl.render.report import breakable, scrolling
+from tsdsl.render.alpha import alpha_epochs, draw_alpha, facts_of_epoch
+from tsdsl.render.report import breakable, drawing, folded, scrolling
+from tsdsl.render.theme import DARK
 from tsdsl.space.model import Space
 
 
-def alpha_table(name: str, entries: Sequence[Mapping[str, Any]], space: Space) -> str:
+def alpha_film(name: str, entries: Sequence[Mapping[str, Any]], space: Space) -> str:
     """The lines of a step's `alpha.jsonl` as HTML; nothing where there is none. `name` tells steps apart."""
     epochs = list({int(entry["epoch"]): entry for entry in entries}.values())
     if not epochs:
@@ -28,14 +33,21 @@ def alpha_table(name: str, entries: Sequence[Mapping[str, Any]], space: Space) -
         '<th scope="col">decision</th><th scope="col">H</th><th scope="col">choices</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
+    history, title = alpha_epochs(epochs), f"{space.name}: {name}"
+    picture = drawing(
+        draw_alpha(space, history, title=title),
+        f"What {name} has decided: a cell is a choice, with the more colour the more probable",
+        draw_alpha(space, history, title=title, theme=DARK),
+    )
+    behind = folded("The same as a table", scrolling(table, f"Probabilities of {name}"))
     return (
         f'<div class="alpha"><div class="slider" hidden><label>Epoch <output class="epoch">{number}</output>'
         f" of {number}</label>"
         f'<input type="range" min="0" max="{len(epochs) - 1}" value="{len(epochs) - 1}" step="1" aria-label="{label}" '
         f'aria-valuetext="epoch {number}"></div>'
-        f'<p class="facts" aria-live="polite">{escape(_facts(last))}</p>'
-        f"{scrolling(table, f'Probabilities of {name}')}"
-        f'<script type="application/json">{_data(epochs)}</script></div>'
+        f'<p class="told" aria-live="polite">{escape(_facts(last))}</p>'
+        f"{picture}{behind}"
+        f'<script type="application/json">{_data(title, epochs)}</script></div>'
     )
 
 
@@ -60,11 +72,14 @@ def _row(space: Space, path: str, shares: Sequence[float]) -> str:
     )
 
 
-def _data(epochs: Sequence[Mapping[str, Any]]) -> str:
+def _data(title: str, epochs: Sequence[Mapping[str, Any]]) -> str:
     """What the slider shows: shares in thousandths. `<` is written so that nothing can end the element."""
+    history = alpha_epochs(epochs)
     data = {
+        "title": title,
         "epochs": [int(entry["epoch"]) for entry in epochs],
-        "facts": [_facts(entry) for entry in epochs],
+        "told": [_facts(entry) for entry in epochs],
+        "facts": [facts_of_epoch(history, epoch) for epoch in history],
         "shares": [[[round(1000 * s) for s in shares] for shares in e["probabilities"].values()] for e in epochs],
     }
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
