@@ -129,7 +129,11 @@ def test_the_report_keeps_the_contract(auto_tsnet: tsdsl.Space) -> None:
         assert within["binding"]
         assert 0 < int(within["at_least"]) <= int(within["at_most"]) < int(within["total"])
         assert int(within["at_least"]) <= within["share"] * int(within["total"]) <= int(within["at_most"])
-    assert set(report) == {"space", "fingerprint", "cardinality", "satisfying", "flops", "params", "steps"}
+        assert step["params"]["min"] < step["params"]["max"]
+    peaks = [step["activation_bytes"] for step in report["steps"]]
+    assert peaks[0]["max"] < peaks[1]["max"] <= peaks[2]["max"] == report["activation_bytes"]["max"]
+    keys = {"space", "fingerprint", "cardinality", "satisfying", "flops", "params", "activation_bytes", "steps"}
+    assert set(report) == keys
 
 
 def test_rows_tell_shapes_and_cost_ranges(auto_tsnet: tsdsl.Space) -> None:

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from tsdsl.analysis.elimination import add_all
+from tsdsl.analysis.elimination import one_table
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.terms import Quantity
 from tsdsl.operators.varying import Array, Varying
@@ -69,5 +69,5 @@ def joined(factors: Sequence[Varying]) -> list[Varying]:
         if best is None:
             result.append(factor)
         else:
-            result[best[1]] = add_all([result[best[1]], factor])
+            result[best[1]] = one_table([result[best[1]], factor])
     return result

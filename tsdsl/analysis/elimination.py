@@ -1,8 +1,9 @@
-"""Variable elimination: exact optima of sums of small tables, with an assignment that reaches them.
+"""Variable elimination: exact optima of small tables joined, with an assignment that reaches them.
 
 A factor is a table over a few variables. Variables are eliminated one by one, cheapest first: the
-factors that mention one are summed, and it is reduced away. The cost is the size of the largest table
-met on the way, which for a chain of groups stays small however long the chain.
+factors that mention one are joined, and it is reduced away. Joining is adding, for a cost, or taking the
+larger, for a peak. The work is the size of the largest table met on the way, which for a chain of groups
+stays small however long the chain.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from typing import Literal
 
@@ -23,19 +25,21 @@ LARGEST_TABLE = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The optimal sum, and for each variable the index of the value that reaches it."""
+    """The optimal value, and for each variable the index of the value that reaches it."""
 
     value: int | float
     assignment: Mapping[str, int]
 
 
-def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum:
-    """The exact minimum or maximum of a sum of factors over all their variables.
+def optimum(factors: Iterable[Varying], sense: Literal["min", "max"], join: np.ufunc = np.add) -> Optimum:
+    """The exact minimum or maximum, over all their variables, of the factors' sum; or of their `join`.
+
+    `join` is np.add or np.maximum.
 
     Raises:
         RunError: the factors are so entangled that a table would exceed LARGEST_TABLE entries.
     """
-    reduce = np.min if sense == "min" else np.max
+    best_of = np.min if sense == "min" else np.max
     choose = np.argmin if sense == "min" else np.argmax
     tables = list(factors)
     asking: dict[Axis, set[int]] = {}
@@ -46,10 +50,10 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum
     traces: list[tuple[Axis, Varying]] = []
     for axis in elimination_order(tables):
         touched = sorted(asking.pop(axis))
-        total = add_all([tables[number] for number in touched])
+        total = one_table([tables[number] for number in touched], join)
         position = total.scope.index(axis)
         scope = total.scope[:position] + total.scope[position + 1 :]
-        reduced = Varying(scope, reduce(total.table, axis=position))
+        reduced = Varying(scope, best_of(total.table, axis=position))
         for other in scope:
             asking[other].difference_update(touched)
             asking[other].add(len(tables))
@@ -57,7 +61,7 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"]) -> Optimum
             constant.append(reduced)
         tables.append(reduced)
         traces.append((axis, Varying(scope, choose(total.table, axis=position))))
-    value = sum(table.table.item() for table in constant)
+    value = reduce(join, (table.table for table in constant), np.asarray(0)).item()
     assignment: dict[str, int] = {}
     for axis, best in reversed(traces):
         assignment[axis.path] = int(best.table[tuple(assignment[a.path] for a in best.scope)])
@@ -88,7 +92,7 @@ def least_tables(factors: Iterable[Varying], scopes: Iterable[frozenset[Axis]]) 
     totals: dict[Axis, Varying] = {}
     passed_on: dict[Axis, Varying] = {}
     for axis in order:
-        total = add_all(waiting.pop(axis))
+        total = one_table(waiting.pop(axis))
         position = total.scope.index(axis)
         rest = total.scope[:position] + total.scope[position + 1 :]
         totals[axis], passed_on[axis] = total, Varying(rest, np.min(total.table, axis=position))
@@ -114,8 +118,12 @@ def least_over(table: Varying, scope: tuple[Axis, ...]) -> Varying:
     return Varying(scope, np.min(table.table, axis=away))
 
 
-def add_all(factors: Sequence[Varying]) -> Varying:
-    """The sum of factors as one table over the union of their variables."""
+def one_table(factors: Sequence[Varying], join: np.ufunc = np.add) -> Varying:
+    """The sum of factors, or their `join` with 0, as one table over the union of their variables.
+
+    Raises:
+        RunError: it would exceed LARGEST_TABLE entries.
+    """
     axes = {axis for f in factors for axis in f.scope}
     entries = prod(axis.size for axis in axes)
     if entries > LARGEST_TABLE:
@@ -126,7 +134,7 @@ def add_all(factors: Sequence[Varying]) -> Varying:
         )
     total = Varying((), np.asarray(0))
     for factor in sorted(factors, key=lambda f: f.table.size):
-        total = combine(np.add, total, factor)
+        total = combine(join, total, factor)
     shape = [axis.size for axis in total.scope]
     return total if list(total.table.shape) == shape else Varying(total.scope, np.broadcast_to(total.table, shape))
 

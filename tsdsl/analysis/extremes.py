@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
 
@@ -56,14 +57,20 @@ def _path_extreme(free: FreeSpace, trellis: Trellis, sense: Literal["min", "max"
     """The extreme over the paths of a trellis."""
     sign = 1 if sense == "min" else -1
     to_go = least_to_go([(stage, sign * stage.cost) for stage in trellis.stages])
+    through = [sign * stage.cost + after[stage.target] for stage, after in zip(trellis.stages, to_go[1:], strict=True)]
+    return Bound(trellis.constant + sign * int(to_go[0][0]), free.architecture(best_path(free, trellis, through)))
+
+
+def best_path(free: FreeSpace, trellis: Trellis, through: Sequence[Array]) -> list[int]:
+    """The index row of the path whose edges are the least of those that leave each state, by stage."""
     state, row = 0, [0] * len(free.decisions)
-    for stage, after in zip(trellis.stages, to_go[1:], strict=True):
+    for stage, worth in zip(trellis.stages, through, strict=True):
         leaving = np.flatnonzero(stage.source == state)
-        edge = leaving[np.argmin(sign * stage.cost[leaving] + after[stage.target[leaving]])]
+        edge = leaving[np.argmin(worth[leaving])]
         for axis in stage.scope:
             row[free.columns[axis.path]] = int(stage.values(axis)[edge])
         state = int(stage.target[edge])
-    return Bound(trellis.constant + sign * int(to_go[0][0]), free.architecture(row))
+    return row
 
 
 def _drawn_extreme(free: FreeSpace, sense: Literal["min", "max"], quantity: Quantity, part: str | None) -> Bound:

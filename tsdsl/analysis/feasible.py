@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
+
 from tsdsl.analysis.constrained import BINS, Rounding, TooWide, constrained, is_empty
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.requirements import Form
@@ -64,11 +66,26 @@ def feasible(
         Unsatisfiable: there is none.
         RunError: the decisions are too entangled for an answer.
     """
+    return _feasible(free, weights, free.costs(quantity, part), np.add, is_all=quantity == "macs" and part is None)
+
+
+def feasible_by_peak(free: FreeSpace, peaks: Sequence[Varying]) -> Feasible:
+    """The architectures that the constraints allow, on paths that cost the largest entry of some tables.
+
+    Raises:
+        Unsatisfiable: there is none.
+        RunError: the decisions are too entangled for an answer.
+    """
+    return _feasible(free, free.pins, peaks, np.maximum, is_all=False)
+
+
+def _feasible(
+    free: FreeSpace, weights: Sequence[Varying], costs: Sequence[Varying], join: np.ufunc, *, is_all: bool
+) -> Feasible:
     rules = free.rules
-    is_all = quantity == "macs" and part is None
     windows = [form for form in rules.forms if form.is_window and is_all]
     forms = [form for form in rules.forms if form not in windows]
-    whole = build_trellis(free.costs(quantity, part), [*weights, *rules.tables], [form.factors for form in forms])
+    whole = build_trellis(costs, [*weights, *rules.tables], [form.factors for form in forms], join)
     if is_empty(whole):
         raise _unsatisfiable(free)
     least = max((form.least for form in windows if form.least is not None), default=None)

@@ -93,6 +93,11 @@ class FreeSpace:
         factors = self.table.factors(quantity) if part is None else self.table.factors_of(part, quantity)
         return [at(factor, self.pinned) for factor in factors]
 
+    @cached_property
+    def activations(self) -> Sequence[Varying]:
+        """The tables the largest entry of which is the peak of the bytes of activations."""
+        return [at(factor, self.pinned) for factor in self.table.activation_factors]
+
     def ancestors(self, decision: Decision) -> tuple[tuple[Axis, int], ...]:
         """The free decisions above a nested one, nearest first, each with the index that it must have."""
         found: list[tuple[Axis, int]] = []

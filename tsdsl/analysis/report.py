@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from tsdsl.analysis.activations import peak_activation_bytes
 from tsdsl.analysis.cost import node_cost, plain
 from tsdsl.analysis.counting import Bracket, Counts, counts
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint, Network, Node
+from tsdsl.analysis.peaks import SENSES, peak_extreme
 from tsdsl.analysis.probability import marginals_within
 from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.varying import maximum, minimum
@@ -44,6 +46,7 @@ def space_report(space: Space) -> dict[str, Any]:
         "satisfying": _satisfying(whole),
         "flops": _bounds(whole, "macs"),
         "params": _bounds(whole, "params"),
+        "activation_bytes": _peaks(whole),
         "steps": [step_report(blueprint, step.index) for step in space.steps],
     }
 
@@ -65,6 +68,8 @@ def step_report(blueprint: Blueprint, index: int) -> dict[str, Any]:
         "decisions": list(step.decisions),
         "target": step.target_macs,
         "flops": flops,
+        "params": _bounds(table, "params"),
+        "activation_bytes": _peaks(table),
         "within_target": within,
     }
 
@@ -135,6 +140,13 @@ def _bounds(table: CostTable, quantity: Any) -> dict[str, int | bool]:
     low, high = table.extremes(quantity)
     found: dict[str, int | bool] = {"min": low, "max": high}
     return found if table.is_exact(quantity) else found | {"exact": False}
+
+
+def _peaks(table: CostTable) -> dict[str, int | bool]:
+    """The least and the most bytes of activations that are alive at once, told as the extremes of a cost are."""
+    low, high = (peak_extreme(FreeSpace(table), sense) for sense in SENSES)
+    found: dict[str, int | bool] = {"min": low.value, "max": high.value}
+    return found if low.is_exact and high.is_exact else found | {"exact": False}
 
 
 _NO_CHOICES: tuple[tuple[str, str], ...] = ()
@@ -215,6 +227,7 @@ def network_report(network: Network) -> dict[str, Any]:
         "flops": total_macs,
         "params": total_params,
         "params_without_norm": total_params - total_norm,
+        "activation_bytes": peak_activation_bytes(network),
         "parts": list(parts.values()),
     }
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tsdsl.analysis.elimination import add_all
+from tsdsl.analysis.elimination import one_table
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Space, Value
 
@@ -65,16 +65,17 @@ class Rules:
         """Whether each index row (architectures x free decisions) satisfies every constraint."""
         allowed = np.ones(len(rows), dtype=bool)
         for table in self.tables:
-            allowed &= _looked_up(free, table, rows) > 0
+            allowed &= looked_up(free, table, rows) > 0
         for form in self.forms:
             total = np.zeros(len(rows), dtype=np.int64)
             for factor in form.factors:
-                total += _looked_up(free, factor, rows)
+                total += looked_up(free, factor, rows)
             allowed &= form.allows(total)
         return allowed
 
 
-def _looked_up(free: FreeSpace, table: Varying, rows: Array) -> Array:
+def looked_up(free: FreeSpace, table: Varying, rows: Array) -> Array:
+    """The entry of a table for each index row."""
     index = tuple(rows[:, free.columns[axis.path]] for axis in table.scope)
     return np.asarray(table.table[index]) if index else np.full(len(rows), table.table)
 
@@ -98,7 +99,7 @@ def _rules(free: FreeSpace, requirements: Sequence[Requirement]) -> Rules:
         form = form_of(free, requirement)
         scope = {axis for factor in form.factors for axis in factor.scope}
         if prod(axis.size for axis in scope) <= LARGEST_ALLOWED_TABLE:
-            total = add_all(form.factors)
+            total = one_table(form.factors)
             tables.append(Varying(total.scope, form.allows(total.table).astype(np.int64)))
         else:
             forms.append(form)

@@ -6,15 +6,16 @@ bounds over all architectures come from variable elimination; nothing is sampled
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from tsdsl.analysis.activations import activation_bytes
 from tsdsl.analysis.cost import Cost, network_cost, node_macs, node_params, plain
-from tsdsl.analysis.elimination import add_all, at, optimum
+from tsdsl.analysis.elimination import at, one_table, optimum
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.operators.varying import Count, Varying
 from tsdsl.space.architecture import canonical
@@ -72,6 +73,12 @@ class CostTable:
     @cached_property
     def _params(self) -> Sequence[Varying]:
         return [at(f, self.standing) for f in merged([p for n in self.network.nodes for p in node_params(n)])]
+
+    @cached_property
+    def activation_factors(self) -> Sequence[Varying]:
+        """The tables the largest entry of which is the peak of the bytes of activations, standing decisions put in."""
+        found = [at(f, self.standing) for f in merged(activation_bytes(self.network), np.maximum)]
+        return merged(found, np.maximum)
 
     def factors_of(self, part: str, quantity: Quantity) -> Sequence[Varying]:
         """The tables of one part alone: a stream's groups, a fusion or attention slot, or `head`."""
@@ -142,17 +149,17 @@ class CostTable:
         return self.bounds_of([node])
 
 
-def merged(counts: Sequence[Count]) -> list[Varying]:
-    """Counts as tables without idle axes; a table whose decisions another has is added to that one."""
+def merged(counts: Iterable[Count], join: np.ufunc = np.add) -> list[Varying]:
+    """Counts as tables without idle axes; a table whose decisions another has is joined with that one."""
     constant = 0
     tables: dict[tuple[str, ...], Varying] = {}
     for count in counts:
         if not isinstance(count, Varying):
-            constant += count
+            constant = int(join(constant, count))
             continue
         table = count.without_constant_axes()
         if table.paths in tables:
-            table = add_all([tables[table.paths], table])
+            table = one_table([tables[table.paths], table], join)
         tables[table.paths] = table
     result: list[Varying] = [Varying((), np.asarray(constant, dtype=np.int64))]
     having: dict[str, list[int]] = {}
@@ -160,7 +167,7 @@ def merged(counts: Sequence[Count]) -> list[Varying]:
         table = tables[paths]
         for position in having.get(paths[0], ()) if paths else ():
             if set(table.scope) <= set(result[position].scope):
-                result[position] = add_all([result[position], table])
+                result[position] = one_table([result[position], table], join)
                 break
         else:
             for path in paths:

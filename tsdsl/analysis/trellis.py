@@ -15,7 +15,7 @@ from math import gcd, prod
 
 import numpy as np
 
-from tsdsl.analysis.elimination import LARGEST_TABLE, add_all
+from tsdsl.analysis.elimination import LARGEST_TABLE, one_table
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 
@@ -117,12 +117,17 @@ class _Cut:
 
 
 def build_trellis(
-    costs: Sequence[Varying], weights: Sequence[Varying], sums: Sequence[Sequence[Varying]] = ()
+    costs: Sequence[Varying],
+    weights: Sequence[Varying],
+    sums: Sequence[Sequence[Varying]] = (),
+    join: np.ufunc = np.add,
 ) -> Trellis:
     """The trellis of a sum of integer cost tables and a product of weight tables.
 
-    `sums` are further sums of integer tables whose parts the edges tell, such as those that are constrained.
-    Every decision must occur in a weight table. Edges of weight 0 are left out.
+    With np.maximum for `join` a path costs the largest of the entries: that of its edges and the constant.
+    Passes that add costs up have no meaning then. `sums` are further sums of integer tables whose parts the
+    edges tell, such as those that are constrained. Every decision must occur in a weight table. Edges of
+    weight 0 are left out.
 
     Raises:
         RunError: the tables are so entangled that a stage would exceed LARGEST_TABLE edges.
@@ -133,7 +138,7 @@ def build_trellis(
     last, ends = _ends(scopes)
     tried = [_merged(_cuts(scopes, start, last, price)) for start in ends for price in COSTS_OF_A_STATE]
     cuts = min(tried, key=lambda cuts: _work(cuts, steps), default=[])
-    constant = sum(int(table.table) for table in costs if not table.scope)
+    constant = int(join.reduce([0, *(int(table.table) for table in costs if not table.scope)]))
     stages = []
     for cut in cuts:
         entries = _size(cut.scope)
@@ -146,9 +151,9 @@ def build_trellis(
         own_costs = [costs[i] for i in cut.absorbed if i < len(costs)]
         own_weights = [weights[i - len(costs)] for i in cut.absorbed if 0 <= i - len(costs) < len(weights)]
         own_others = {i - len(costs) - len(weights) for i in cut.absorbed}
-        stage, least = _stage(cut, own_costs, own_weights, _grouped(sums, own_others))
+        stage, least = _stage(cut, own_costs, own_weights, _grouped(sums, own_others), join)
         stages.append(stage)
-        constant += least
+        constant = int(join(constant, least))
     if not stages:
         one, none = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         stages.append(Stage((), none, none, none, none, one, 1, 1))
@@ -164,8 +169,10 @@ def _grouped(sums: Sequence[Sequence[Varying]], numbers: set[int]) -> list[list[
     return found
 
 
-def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying], sums: list[list[Varying]]) -> tuple[Stage, int]:
-    """The edges of a cut, and the cost that all of them have in common."""
+def _stage(
+    cut: _Cut, costs: list[Varying], weights: list[Varying], sums: list[list[Varying]], join: np.ufunc
+) -> tuple[Stage, int]:
+    """The edges of a cut, and the cost that is told of none of them, as all have it in common."""
     scope = tuple(sorted(cut.scope))
     shape = tuple(axis.size for axis in scope)
     weight = Varying((), np.asarray(1))
@@ -177,8 +184,8 @@ def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying], sums: list[l
     def along(table: Varying) -> Array:
         return np.broadcast_to(_over(table, scope), shape).ravel()[flat].astype(np.int64)
 
-    cost = along(add_all(costs))
-    least = int(cost.min()) if cost.size else 0
+    cost = along(one_table(costs, join))
+    least = int(cost.min()) if cost.size and join is np.add else 0
     index = np.unravel_index(flat, shape)
 
     def states(frontier: frozenset[Axis]) -> Array:
@@ -197,7 +204,7 @@ def _stage(cut: _Cut, costs: list[Varying], weights: list[Varying], sums: list[l
         weight_by_edge[flat],
         _size(cut.before),
         _size(cut.after),
-        np.array([along(add_all(tables)) for tables in sums], dtype=np.int64).reshape(len(sums), flat.size),
+        np.array([along(one_table(tables)) for tables in sums], dtype=np.int64).reshape(len(sums), flat.size),
     )
     return stage, least
 

@@ -73,7 +73,9 @@ def flops_quantity(text: str, where: str) -> int:
 
 
 def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:
+    from tsdsl.analysis.free import FreeSpace
     from tsdsl.analysis.network import Blueprint
+    from tsdsl.analysis.peaks import SENSES, peak_extreme
     from tsdsl.analysis.report import budget_report, space_report, step_report
     from tsdsl.analysis.terms import CostTable
     from tsdsl.cli.compile import print_table
@@ -86,8 +88,11 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
     if step is not None:
         report["steps"] = [step_report(blueprint, step)]
     table = CostTable(blueprint, step)
-    bounds = {sense: table.bound("macs", sense) for sense in ("min", "max")}
+    bounds = {sense: table.bound("macs", sense) for sense in SENSES}
     report["witnesses"] = {f"{sense}_flops": dict(bound.witness) for sense, bound in bounds.items()}
+    for sense in SENSES:
+        report["witnesses"][f"{sense}_params"] = dict(table.bound("params", sense).witness)
+        report["witnesses"][f"{sense}_activation_bytes"] = dict(peak_extreme(FreeSpace(table), sense).witness)
     if budget is not None:
         report["budget"] = budget_report(blueprint, step, budget, fast=fast)
     if as_json:
@@ -150,3 +155,4 @@ def _show_network(space: Any, decisions: Any, step: int | None, scale: Any, as_j
     table.add_row("total", f"{report['flops']:,}", f"{report['params']:,}", "")
     facts().print(table)
     facts().print(f"parameters without BN: {report['params_without_norm']:,}")
+    facts().print(f"activations: {report['activation_bytes']:,} bytes at most at once, scoring a clip in float32")

@@ -271,10 +271,14 @@ class Dropout:
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """`body(x) + shortcut(x)`; an empty `shortcut` is the identity."""
+    """`body(x) + shortcut(x)`; an empty `shortcut` is the identity.
+
+    While sizes are `Varying` the sum may be there only where `condition` is 1; elsewhere it is the body alone.
+    """
 
     body: tuple[Layer, ...]
     shortcut: tuple[Layer, ...] = ()
+    condition: Count = 1
 
     def parameters(self) -> tuple[Parameter, ...]:
         return ()

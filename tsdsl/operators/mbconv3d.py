@@ -24,7 +24,7 @@ from tsdsl.operators.layers import (
     when,
 )
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
-from tsdsl.operators.varying import Count, differs, rounded, scaled
+from tsdsl.operators.varying import Count, differs, is_never, rounded, scaled
 
 
 def inner_channels(settings: Settings, width_in: Width) -> Count:
@@ -73,7 +73,8 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
             *when(normed, BatchNorm("shortcut_norm", width)),
         )
         return Block((Residual(body, shortcut), Activation("relu")), width)
-    return Block((Residual(body),) if resized == 0 else body, width)
+    kept: Count = 1 - resized if isinstance(resized, int) else resized * -1 + 1
+    return Block(body if is_never(kept) else (Residual(body, condition=kept),), width)
 
 
 MBCONV3D = BlockOperator(

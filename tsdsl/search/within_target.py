@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from tsdsl.analysis.elimination import add_all, elimination_order
+from tsdsl.analysis.elimination import elimination_order, one_table
 from tsdsl.analysis.extremes import extreme
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
@@ -85,7 +85,7 @@ def eliminate(order: Sequence[Axis], factors: Sequence[Varying]) -> Eliminated:
     for axis in order:
         touched = [factor for factor in remaining if axis in factor.scope]
         remaining = [factor for factor in remaining if axis not in factor.scope]
-        total = add_all([Varying((axis,), np.zeros(axis.size, dtype=np.int64)), *touched])
+        total = one_table([Varying((axis,), np.zeros(axis.size, dtype=np.int64)), *touched])
         position = total.scope.index(axis)
         scope = total.scope[:position] + total.scope[position + 1 :]
         remaining.append(Varying(scope, np.asarray(total.table.max(axis=position))))
