@@ -36,6 +36,13 @@ def test_weights_and_architecture_survive_the_file(tmp_path, model, small_space,
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_same_model_gives_the_same_bytes(tmp_path, model, small_space, draw):
+    architecture = Architecture(space="small", fingerprint=small_space.fingerprint, decisions=draw(small_space, 0))
+    for number in range(8):
+        save_model(tmp_path / f"{number}.safetensors", model, architecture)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_a_file_without_architecture_says_so(tmp_path, model):
     save_model(tmp_path / "m.safetensors", model)
     assert read_weights_architecture(tmp_path / "m.safetensors") is None

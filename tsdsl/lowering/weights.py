@@ -24,7 +24,7 @@ CLASSIFIER = "head.classifier.classifier."
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture | None = None) -> None:
-    """Write the model's parameters and buffers, atomically.
+    """Write the model's parameters and buffers, atomically; the same model gives the same bytes.
 
     Raises:
         FileError: the file cannot be written.
@@ -33,7 +33,18 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture | None =
     metadata = {"format": "pt", "tsdsl": FORMAT}
     if architecture is not None:
         metadata["architecture"] = json.dumps(architecture.model_dump(mode="json"))
-    write_bytes(path, safetensors.torch.save(tensors, metadata))
+    write_bytes(path, _ordered(safetensors.torch.save(tensors, metadata)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata in alphabetical order, which safetensors writes in a random one."""
+    size_bytes = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size_bytes])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    # Tensors begin at a multiple of 8 bytes.
+    encoded += b" " * (-len(encoded) % 8)
+    return len(encoded).to_bytes(8, "little") + encoded + content[8 + size_bytes :]
 
 
 def load_weights(path: Path, model: nn.Module, besides: str | None = None) -> None:
