@@ -16,6 +16,8 @@ import torch
 from memory_clips import MemoryClips, MemoryViews, memory_data, tiny_architecture, tiny_blueprint
 from safetensors.torch import load_file
 
+import tsdsl
+from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.evaluate import evaluate_views
 from tsdsl.engine.interruption import InterruptedRunError
 from tsdsl.engine.metrics import read_metrics
@@ -209,6 +211,20 @@ def test_a_batch_with_a_loss_that_is_no_number_is_named(tmp_path: Path, monkeypa
     monkeypatch.setattr("tsdsl.engine.training_step.normalise", lambda clips: clips.float() * float("nan"))
     with pytest.raises(RunError, match=r"epoch 1, batch 0: the loss of tiny is nan; its clips: clip\d\d.* 1 more"):
         run_training(tmp_path)
+
+
+def test_an_architecture_with_a_loss_that_is_no_number_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s.tsspace").write_text(
+        "tsspace 1\nspace small { classes = 3  size = 12\n  stream sparse { frames = 4\n"
+        "    stage 1 { group conv3d(kernel = 1x3x3, channels = {4, 8}, stride = 4) } }\n  head { features = 8 } }\n"
+    )
+    space = tsdsl.load(tmp_path / "s.tsspace")
+    chosen = next(iter(space.sample(1)))
+    monkeypatch.setattr("tsdsl.engine.training_step.normalise", lambda clips: clips.float() * float("nan"))
+    with pytest.raises(RunError, match=r"the loss of small with sparse\.stage1\.group1\.channels=[48] is nan"):
+        train(Blueprint(space), chosen, memory_data(), SETTINGS, RunDirectory(tmp_path / "run"))
 
 
 def test_without_validation_videos_there_is_no_validation_accuracy(tmp_path: Path) -> None:

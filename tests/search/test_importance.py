@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from typing import get_args
 
 import pytest
 import torch
@@ -11,12 +12,14 @@ import torch
 from tsdsl.errors import UsageError
 from tsdsl.search.distribution import Distribution, Variables
 from tsdsl.search.importance import (
+    HingeForm,
     accuracy_weights,
     adaptive_samples,
     alpha_gradient,
     alpha_weights,
     effective_sample_size,
     excess,
+    hinge_coefficients,
     likelihood_score,
     loss_coefficients,
     require_samples,
@@ -102,23 +105,51 @@ def test_the_hinge_pushes_away_from_what_exceeds_the_target() -> None:
     weights = torch.full((2,), 0.5, dtype=torch.float64)
     macs = {3: 300, 1: 100}
     costs = torch.tensor([excess(macs[int(s["a"])], 150) for s in samples], dtype=torch.float64)
-    free = alpha_gradient(START, samples, weights, costs, beta=0.0)
-    hinged = alpha_gradient(START, samples, weights, costs, beta=1.0)
+    hinge = hinge_coefficients(costs, "normalized")
+    free = alpha_gradient(START, samples, weights, hinge, beta=0.0)
+    hinged = alpha_gradient(START, samples, weights, hinge, beta=1.0)
     # A loss's gradient: larger means that the descent lowers that value's logit more.
     assert hinged[2] > free[2]
     assert hinged[0] < free[0]
-    assert loss_coefficients(weights, costs, 1.0).tolist() == pytest.approx([0.5, -0.5])
+    assert loss_coefficients(weights, hinge, 1.0).tolist() == pytest.approx([0.5, -0.5])
 
 
 def test_the_hinge_shares_beta_in_proportion_to_the_excess() -> None:
     weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
     costs = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
-    assert loss_coefficients(weights, costs, 2.0).tolist() == pytest.approx([-0.2, 0.2, 1.0])
+    hinge = hinge_coefficients(costs, "normalized")
+    assert loss_coefficients(weights, hinge, 2.0).tolist() == pytest.approx([-0.2, 0.2, 1.0])
 
 
 def test_the_hinge_is_silent_where_all_samples_are_within_the_target() -> None:
     weights = torch.tensor([0.25, 0.75], dtype=torch.float64)
-    assert torch.equal(loss_coefficients(weights, torch.zeros(2, dtype=torch.float64), 5.0), -weights)
+    for form in get_args(HingeForm):
+        hinge = hinge_coefficients(torch.zeros(2), form)
+        assert torch.equal(loss_coefficients(weights, hinge, 5.0), -weights)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_the_additive_hinge_descends_the_expected_excess_without_bias(centred: bool) -> None:
+    costs = [excess(int(x["a"]) * 100 + int(x["b"]) * 30, 180) for x in ALL]
+    alpha = START.logits.clone().requires_grad_()
+    joint = torch.log_softmax(alpha[:3], 0)[:, None] + torch.log_softmax(alpha[3:], 0)[None]
+    (exact,) = torch.autograd.grad((joint.exp().flatten() * torch.tensor(costs)).sum(), alpha)
+    mean = torch.zeros(5, dtype=torch.float64)
+    for chosen in product(range(6), repeat=2):
+        samples = [ALL[index] for index in chosen]
+        hinge = hinge_coefficients(torch.tensor([costs[index] for index in chosen]), "additive", centred)
+        probability = math.exp(sum(START.log_probability(x) for x in samples))
+        mean += probability * START.score_gradient(samples, hinge)
+    torch.testing.assert_close(mean, exact)
+
+
+def test_the_additive_hinge_weighs_less_the_less_is_above_and_the_normalized_does_not() -> None:
+    costs = torch.tensor([0.0, 0.4, 0.8], dtype=torch.float64)
+    sizes = {
+        f: float(hinge_coefficients(costs, f).sum() / hinge_coefficients(costs / 10, f).sum())
+        for f in get_args(HingeForm)
+    }
+    assert sizes == {"normalized": pytest.approx(1), "additive": pytest.approx(10)}
 
 
 def test_excess_is_relative_to_the_target_and_never_negative() -> None:
@@ -136,7 +167,9 @@ def test_descending_the_estimate_finds_the_best_architecture_and_the_hinge_chang
             samples = distribution.sample(8, torch.Generator().manual_seed(iteration))
             weights = softmax_weights(torch.tensor([score(s) for s in samples], dtype=torch.float64), 1.0)
             costs = torch.tensor([excess(int(s["a"]) * 100, 200) for s in samples], dtype=torch.float64)
-            distribution.logits.grad = alpha_gradient(distribution, samples, weights, costs, beta)
+            distribution.logits.grad = alpha_gradient(
+                distribution, samples, weights, hinge_coefficients(costs, "normalized"), beta
+            )
             adam.step()
         return distribution.most_probable()
 

@@ -106,7 +106,7 @@ def test_a_step_begins_with_the_weights_of_the_one_before(
     searched(tiny, clips, tmp_path / "run", 1)
     begun: dict[str, torch.Tensor] = {}
 
-    def stop(learner: StepLearner, batch: Batch, iteration: int, progress: float) -> Scored:
+    def stop(learner: StepLearner, batch: Batch, iteration: int, progress: float, *, warms_up: bool) -> Scored:
         begun.update({name: t.detach().clone() for name, t in learner.supernet.placed.items()})
         raise KeyboardInterrupt
 
@@ -181,10 +181,10 @@ def test_a_signal_saves_a_checkpoint_and_says_how_to_go_on(
 ) -> None:
     update = StepLearner.update_weights
 
-    def signalled(learner: StepLearner, batch: Batch, iteration: int, progress: float) -> Scored:
+    def signalled(learner: StepLearner, batch: Batch, iteration: int, progress: float, *, warms_up: bool) -> Scored:
         if iteration == 4:
             os.kill(os.getpid(), number)
-        return update(learner, batch, iteration, progress)
+        return update(learner, batch, iteration, progress, warms_up=warms_up)
 
     with monkeypatch.context() as patch:
         patch.setattr(StepLearner, "update_weights", signalled)

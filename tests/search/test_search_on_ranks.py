@@ -22,6 +22,7 @@ from tsdsl.space.model import Space
 
 FOLDER = Path(__file__).parent
 CHANGES = {"samples": 5, "reduction": "sum", "likelihood_temperature": 2.0, "score": "likelihood", "seed": 3}
+CHANGES |= {"warmup_epochs": 1, "warmup_samples": "distilled", "clips_per_forward": 6, "gradient_norm": 0.5}
 LEARNER = """
 import json, sys, torch
 from pathlib import Path
@@ -34,7 +35,7 @@ folder = Path(sys.argv[1])
 with joined(torch.device("cpu")) as ranks:
     step = learner(tsdsl.load(folder / "order.tsspace"), ranks=ranks, **json.loads(sys.argv[2]))
     for iteration in range(3):
-        step.update_weights(ramps(2 * iteration), iteration, iteration / 3)
+        step.update_weights(ramps(2 * iteration), iteration, iteration / 3, warms_up=iteration == 0)
         step.update_alpha(ramps(2 * iteration + 1), iteration)
     ranks.require_same(step.tensors(), "the end")
     if ranks.is_first:
@@ -64,7 +65,7 @@ def test_ranks_with_a_part_of_the_samples_learn_what_one_rank_with_all_does(tmp_
     step = learner(load_text(tmp_path, ORDER.replace("dropout = 0.0", "dropout = 0.5")), **CHANGES)
     before = {name: tensor.clone() for name, tensor in step.tensors().items()}
     for iteration in range(3):
-        step.update_weights(ramps(2 * iteration), iteration, iteration / 3)
+        step.update_weights(ramps(2 * iteration), iteration, iteration / 3, warms_up=iteration == 0)
         step.update_alpha(ramps(2 * iteration + 1), iteration)
     shared = read_tensors(tmp_path / "learned.safetensors")
     alone = step.tensors()

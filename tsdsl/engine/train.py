@@ -223,7 +223,16 @@ class _Training:
             # Every rank drops out its own; rank 0 as a run of one rank does.
             seed_torch(self.settings.seed, "iteration", self.iteration, *([self.ranks.rank] if self.ranks.rank else []))
             place = f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
-            step = train_step(self.model, self.optimiser, batch, self.settings, self.data.training, place, self.ranks)
+            step = train_step(
+                self.model,
+                self.optimiser,
+                batch,
+                self.settings,
+                self.data.training,
+                place,
+                self.ranks,
+                what=_named(self.architecture),
+            )
             self.averaged.follow()
             self.totals = self.totals + step
             self.iteration += 1
@@ -325,3 +334,9 @@ class _Training:
     def seconds(self) -> float:
         """Seconds of all processes of the run together, without what a kill undid."""
         return self.seconds_before + time.monotonic() - self.started_s
+
+
+def _named(architecture: Architecture) -> str:
+    """An architecture for an error: its space, and what it decided."""
+    chosen = ", ".join(f"{path}={value}" for path, value in architecture.decisions.items())
+    return f"{architecture.space} with {chosen}" if chosen else architecture.space

@@ -60,11 +60,13 @@ def train_step(
     source: TrainingClips,
     place: str,
     ranks: Ranks = ALONE,
+    *,
+    what: str = "the network",
 ) -> EpochTotals:
     """One step of SGD on the batch of which each rank gives its share; together.
 
     Gradients are of the mean loss over the whole batch, and the totals are over it. `place` says where in which
-    run, for an error.
+    run, and `what` of which architecture, for an error.
 
     Raises:
         RunError: the loss is not a finite number; no weight was changed by this batch.
@@ -94,7 +96,7 @@ def train_step(
         bad = not math.isfinite(own.loss_sum)
         named = [names for names in ranks.gather(named_clips(batch, source.dataset) if bad else None) if names]
         raise RunError(
-            f"{place}: the loss of {model.network.space} is {totals.loss}; its clips: {'; '.join(named)}",
+            f"{place}: the loss of {what} is {totals.loss}; its clips: {'; '.join(named)}",
             help="start a new run with a lower learning_rate or a longer warm-up; weights up to the last "
             "checkpoint are kept",
         )

@@ -2,7 +2,7 @@
 
 K architectures are sampled; each gets a weight m_k from how well it does, and no gradient goes through
 m. Sources: PARSEC (Casale et al. 2019), equations 6 and 7; the hinge on FLOPs in the form of FP-NAS
-(Yan et al., CVPR 2021), where a sample's coefficient is -m_k + beta * C_k / sum_j C_j.
+(Yan et al., CVPR 2021), where a sample's coefficient is -m_k + beta * C_k / sum_j C_j, or added to the loss.
 
 Shapes: K samples, B clips.
 """
@@ -20,6 +20,7 @@ from tsdsl.search.distribution import Decisions, Distribution
 
 Reduction = Literal["sum", "mean"]
 AccuracyWeights = Literal["standardized", "softmax", "literal"]
+HingeForm = Literal["normalized", "additive"]
 
 MINIMUM_SAMPLES = 2
 
@@ -96,13 +97,23 @@ def excess(macs: int, target_macs: int | None) -> float:
     return 0.0 if target_macs is None else max(0.0, macs / target_macs - 1.0)
 
 
-def loss_coefficients(weights_K: Tensor, excess_K: Tensor, beta: float) -> Tensor:
-    """-m_k + beta * C_k / sum_j C_j: what grad log P(A_k|alpha) is multiplied with in the loss's gradient.
+def hinge_coefficients(excess_K: Tensor, form: HingeForm, centred: bool = False) -> Tensor:
+    """What the hinge multiplies grad log P(A_k|alpha) with, at beta = 1.
 
-    The hinge's part is 0 where all samples are within the target.
+    `normalized`: C_k / sum_j C_j, 0 where all C are 0, which estimates grad log E[C] (FP-NAS). `additive`: C_k / K,
+    which estimates grad E[C] without bias, and so weighs less the less is above the target. `centred` takes the
+    mean of the other samples' C from each C_k of `additive`: of expectation zero, as they are drawn independently.
     """
+    excess_K = excess_K.double()
+    if form == "additive":
+        num_samples = len(excess_K)
+        return (excess_K - excess_K.mean()) / (num_samples - 1) if centred else excess_K / num_samples
     total = float(excess_K.sum())
-    hinge_K = excess_K.double() / total if total > 0 else torch.zeros_like(weights_K)
+    return excess_K / total if total > 0 else torch.zeros_like(excess_K)
+
+
+def loss_coefficients(weights_K: Tensor, hinge_K: Tensor, beta: float) -> Tensor:
+    """-m_k + beta * (the hinge's part): what grad log P(A_k|alpha) is multiplied with in the loss's gradient."""
     return -weights_K.double() + beta * hinge_K
 
 
@@ -110,7 +121,7 @@ def alpha_gradient(
     distribution: Distribution,
     samples: Sequence[Decisions],
     weights_K: Tensor,
-    excess_K: Tensor,
+    hinge_K: Tensor,
     beta: float,
 ) -> Tensor:
     """The gradient of the loss that alpha descends, as a vector like alpha.
@@ -121,4 +132,4 @@ def alpha_gradient(
         UsageError: fewer than two samples.
     """
     require_samples(len(samples))
-    return distribution.score_gradient(samples, loss_coefficients(weights_K, excess_K, beta))
+    return distribution.score_gradient(samples, loss_coefficients(weights_K, hinge_K, beta))

@@ -12,15 +12,15 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.parameters import network_parameters
 from tsdsl.data import Batch, normalise
-from tsdsl.engine.device import autocast
 from tsdsl.engine.randomness import derived_seed, generator, seed_torch
 from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.schedule import learning_rate
@@ -39,11 +39,13 @@ from tsdsl.search.importance import (
     alpha_weights,
     effective_sample_size,
     excess,
+    hinge_coefficients,
     loss_coefficients,
     require_samples,
     softmax_weights,
 )
 from tsdsl.search.sample_outcome import Outcome, OutcomeOnItsWay
+from tsdsl.search.sample_training import learn, limit_norm, log_losses, scored
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
 from tsdsl.search.shared_samples import combiner, own_share, put_together
 from tsdsl.space.model import Value
@@ -164,44 +166,58 @@ class StepLearner:
                 raise
             return None
 
-    def update_weights(self, batch: Batch, iteration: int, progress: float) -> Scored:
+    def update_weights(self, batch: Batch, iteration: int, progress: float, *, warms_up: bool = False) -> Scored:
         """One SGD step on a training batch; `progress` is the fraction of all iterations done.
+
+        While it `warms_up`, the samples and their weights are those of `warmup_samples`.
 
         Raises:
             NotFiniteError: the loss is not a finite number; no weight was changed by this batch.
         """
         clips_BCTHW, labels_B = self._on_device(batch)
-        samples = self._samples("training", iteration)
+        rule = self.settings.warmup_samples if warms_up else "drawn"
+        samples = self._samples("training", iteration) if rule == "drawn" else self._sandwich(iteration)
         self.supernet.train()
         gradients = WeightedGradients(self.supernet)
         own: list[Outcome] = []
         unread: deque[tuple[Leaves, OutcomeOnItsWay]] = deque()
-        for number, sample in own_share(samples, self.ranks):
+        teacher_BN: Tensor | None = None
+        share = list(own_share(samples, self.ranks))
+        if rule == "distilled" and not self.ranks.is_first:
+            teacher_BN = self._taught(None)
+        for number, sample in share:
             # By the sample's number, so that its dropout is the same on whichever rank.
             seed_torch(self.settings.seed, "dropout", str(self.step), iteration, number)
             leaves = self.supernet.leaves(sample, self.step)
-            with autocast(self.device, self.settings.mixed_precision):
-                scores_BN = self.supernet.run(clips_BCTHW, leaves)
-            loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
-            # The mean over the batch, so that the learning rate means the same at every batch size.
-            loss_B.mean().backward()  # type: ignore[no-untyped-call]
-            unread.append((leaves, OutcomeOnItsWay(loss_B, scores_BN, labels_B)))
+            scores_BN = learn(self.supernet, leaves, clips_BCTHW, labels_B, self.settings, teacher_BN)
+            if rule == "distilled" and number == 0:
+                teacher_BN = self._taught(scores_BN)
+            unread.append((leaves, OutcomeOnItsWay(log_losses(scores_BN, labels_B), scores_BN, labels_B)))
             if len(unread) > self.num_ahead:
-                own.append(self._add(gradients, *unread.popleft()))
-        own.extend(self._add(gradients, *waiting) for waiting in unread)
+                own.append(self._add(gradients, *unread.popleft(), is_weighted=rule == "drawn"))
+        own.extend(self._add(gradients, *waiting, is_weighted=rule == "drawn") for waiting in unread)
         outcomes = put_together(own, self.ranks)
         self._require_finite(outcomes, samples, iteration)
         for group in self.sgd.param_groups:
             group["lr"] = learning_rate(self.base_lr, progress)
         self._step(gradients)
         weights_K = softmax_weights(_scores(outcomes), self.settings.likelihood_temperature)
-        return self._scored(samples, outcomes, weights_K)
+        return self._scored(
+            samples, outcomes, weights_K if rule == "drawn" else torch.full_like(weights_K, 1 / len(samples))
+        )
 
-    def _add(self, gradients: WeightedGradients, leaves: Leaves, outcome: OutcomeOnItsWay) -> Outcome:
+    def _taught(self, scores_BN: Tensor | None) -> Tensor:
+        """The largest architecture's scores, which rank 0 gives, on every rank; together."""
+        given = None if scores_BN is None else {"scores": scores_BN}
+        return self.ranks.from_first(given)["scores"].to(self.device)
+
+    def _add(
+        self, gradients: WeightedGradients, leaves: Leaves, outcome: OutcomeOnItsWay, *, is_weighted: bool
+    ) -> Outcome:
         """One sample's outcome, its gradients added; without them where its loss is no number."""
         read = outcome.read(self.settings.reduction)
         if math.isfinite(read.loss):
-            gradients.add(leaves, read.score / self.settings.likelihood_temperature)
+            gradients.add(leaves, read.score / self.settings.likelihood_temperature if is_weighted else 0.0)
         return read
 
     def _step(self, gradients: WeightedGradients) -> None:
@@ -209,9 +225,12 @@ class StepLearner:
         combine = combiner(self.supernet.placed, self.ranks)
         if self.settings.weight_updates == "sliced":
             _, parts = gradients.finish_parts(combine)
+            limit_norm([part.gradient for part in parts.values()], self.settings.gradient_norm)
             sliced_step(self.sgd, self.supernet.placed, parts)
             return
         gradients.finish(combine)
+        present = [grad for name in self.names if (grad := self.supernet.placed[name].grad) is not None]
+        limit_norm(present, self.settings.gradient_norm)
         self.sgd.step()
         self.sgd.zero_grad(set_to_none=True)
 
@@ -227,10 +246,8 @@ class StepLearner:
         self.supernet.eval()
         unread: list[OutcomeOnItsWay] = []
         for _, sample in own_share(samples, self.ranks):
-            with autocast(self.device, self.settings.mixed_precision):
-                scores_BN = self.supernet(clips_BCTHW, sample, self.step)
-            loss_B = F.cross_entropy(scores_BN.float(), labels_B, reduction="none")
-            unread.append(OutcomeOnItsWay(loss_B, scores_BN, labels_B))
+            scores_BN = scored(partial(self.supernet, architecture=sample, step=self.step), clips_BCTHW, self.settings)
+            unread.append(OutcomeOnItsWay(log_losses(scores_BN, labels_B), scores_BN, labels_B))
         outcomes = put_together([outcome.read(self.settings.reduction) for outcome in unread], self.ranks)
         self._require_finite(outcomes, samples, iteration)
         weights_K = self._alpha_weights(outcomes)
@@ -292,6 +309,15 @@ class StepLearner:
         drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration))
         return drawn
 
+    @cached_property
+    def _extremes(self) -> list[dict[str, Value]]:
+        """The largest and the smallest architecture of the step that its constraints allow."""
+        return [dict(extreme(self.flops.free, sense).witness) for sense in ("max", "min")]
+
+    def _sandwich(self, iteration: int) -> list[dict[str, Value]]:
+        """The largest, the smallest and K - 2 that are drawn."""
+        return [*self._extremes, *self._samples("training", iteration)[2:]]
+
     def _drawn(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
         if not self.learns_alpha:
@@ -313,10 +339,11 @@ class StepLearner:
         excess_K = torch.tensor(
             [excess(self.flops.macs(sample), self.target_macs) for sample in samples], dtype=torch.float64
         )
+        hinge_K = hinge_coefficients(excess_K, self.settings.hinge_form, self.settings.centred)
         if self.allowed is not None:
             require_samples(len(samples))
-            return self.allowed.score_gradient(samples, loss_coefficients(weights_K, excess_K, self.settings.hinge))
-        return alpha_gradient(self.distribution, samples, weights_K, excess_K, self.settings.hinge)
+            return self.allowed.score_gradient(samples, loss_coefficients(weights_K, hinge_K, self.settings.hinge))
+        return alpha_gradient(self.distribution, samples, weights_K, hinge_K, self.settings.hinge)
 
     def _alpha_weights(self, outcomes: list[Outcome]) -> Tensor:
         settings = self.settings

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 import torch
 
 from tsdsl.data import Batch, normalise
-from tsdsl.engine.device import autocast
 from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.progress import Progress
 from tsdsl.engine.ranks import Ranks
@@ -23,6 +23,7 @@ from tsdsl.search.clips import SearchClips
 from tsdsl.search.distribution import Decisions
 from tsdsl.search.evaluation_log import EvaluationLog, Measured
 from tsdsl.search.learner import StepLearner
+from tsdsl.search.sample_training import scored
 from tsdsl.search.settings import StepSettings
 from tsdsl.search.step import Tally
 from tsdsl.search.within_target import Found, most_probable_within
@@ -93,8 +94,8 @@ def shared_accuracy(learner: StepLearner, decisions: Decisions, batches: Iterato
         if number % ranks.size != ranks.rank:
             continue
         moved = batch.to(learner.device)
-        with autocast(learner.device, learner.settings.mixed_precision):
-            scores_BN = learner.supernet(normalise(moved.clips_BCTHW), decisions, learner.step)
+        run = partial(learner.supernet, architecture=decisions, step=learner.step)
+        scores_BN = scored(run, normalise(moved.clips_BCTHW), learner.settings)
         right += int((scores_BN.argmax(1) == moved.labels_B).sum())
         total += len(moved.labels_B)
     told = ranks.gather([right, total])

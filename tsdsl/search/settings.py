@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.errors import UsageError
-from tsdsl.search.importance import AccuracyWeights, Reduction
+from tsdsl.search.importance import AccuracyWeights, HingeForm, Reduction
 
 Method = Literal["parsec", "random", "evolution", "single_path"]
 
@@ -95,9 +95,25 @@ class SearchSettings(BaseModel):
     batch_size: int = Field(default=64, ge=1)
     """Clips a batch, for training and for scoring. Own choice; the paper does not say."""
 
+    clips_per_forward: int | None = Field(default=None, ge=1)
+    """Most clips that go through an architecture at once; None: the whole batch. A larger batch is taken in equal
+    parts whose gradients are summed; BN then takes the statistics of a part, also while scoring. Own design."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target spread over all classes in the weights' loss; scores are not smoothed. SlowFast and X3D:
+    none."""
+
+    gradient_norm: float | None = Field(default=None, gt=0)
+    """Largest L2 norm of the weights' gradient, all samples and weights together; a longer one is scaled down to
+    it. SlowFast and X3D: none."""
+
     hinge: float = Field(default=1.0, ge=0)
-    """Beta of the hinge on FLOPs above the step's target, in FP-NAS's form. The paper has the term and does
-    not give its weight."""
+    """Beta of the hinge on FLOPs above the step's target. The paper has the term and does not give its weight."""
+
+    hinge_form: HingeForm = "normalized"
+    """`normalized`: a sample's part is C_k / sum_j C_j, C = max(0, FLOPs / target - 1); it is of the same size
+    however little is above the target (FP-NAS; it descends log E[C]). `additive`: C_k / K; it descends E[C], as a
+    term added to the loss. The paper does not say which."""
 
     budget: Literal["hinge", "condition"] = "hinge"
     """How the step's target acts on the search. `hinge`: as a term of alpha's loss (paper, FP-NAS). `condition`:
@@ -110,6 +126,11 @@ class SearchSettings(BaseModel):
     warmup_epochs: int = Field(default=0, ge=0)
     """Epochs in which only the weights learn, before alpha moves. Paper: none."""
 
+    warmup_samples: Literal["drawn", "sandwich", "distilled"] = "drawn"
+    """What the weights learn from in the `warmup_epochs`. `drawn`: as afterwards (own choice). `sandwich`: the
+    largest architecture, the smallest and K - 2 drawn ones, all of the same weight (BigNAS's rule). `distilled`:
+    likewise, but all except the largest learn its scores instead of the labels (BigNAS's in-place distillation)."""
+
     validation_views: str = "1x1"
     """Views of each validation clip when the found architecture's accuracy is measured, clips x crops.
     Own choice, for speed; the paper tests with 10x1."""
@@ -120,6 +141,12 @@ class SearchSettings(BaseModel):
     recalibration_batches: int = Field(default=64, ge=1)
     """Training batches from which the found architecture's BN statistics are computed before its accuracy
     is measured. AttentiveNAS's practice."""
+
+    @model_validator(mode="after")
+    def _refuse_without_effect(self) -> SearchSettings:
+        if self.warmup_samples != "drawn" and not self.warmup_epochs:
+            raise ValueError(f"warmup_samples = {self.warmup_samples} has no effect without warmup_epochs")
+        return self
 
 
 class DataSettings(ReadingSettings):

@@ -20,12 +20,13 @@ from tsdsl.data import Batch, VideoDataset
 from tsdsl.engine.checkpoint import CheckpointStore
 from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.metrics import MetricsLog
+from tsdsl.engine.optimiser import not_finite
 from tsdsl.engine.progress import Progress, Task
 from tsdsl.engine.ranks import Ranks
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint
 from tsdsl.engine.training_data import named_clips
-from tsdsl.errors import FileError
+from tsdsl.errors import FileError, RunError
 from tsdsl.files import write_text
 from tsdsl.search.clips import SearchClips, endless
 from tsdsl.search.learner import NotFiniteError, Scored, StepLearner, metrics
@@ -162,10 +163,11 @@ def run_step(
             except StopRequestedError:
                 # What an unfinished iteration learned must not be saved; its batches come again.
                 if iteration > last_saved:
-                    save_checkpoint(store, ranks, learner.tensors(), vars(tally), iteration)
+                    _save(store, learner, tally, iteration)
                 raise InterruptedRunError(folder.path, iteration, request.signal_number or 2) from None
             with _naming_clips(batch, clips.training.dataset):
-                trained = learner.update_weights(batch, iteration, fraction)
+                warms_up = learner.learns_alpha and iteration < warmup
+                trained = learner.update_weights(batch, iteration, fraction, warms_up=warms_up)
             scored = None
             if scoring_batch is not None:
                 with _naming_clips(scoring_batch, clips.validation.dataset):
@@ -182,10 +184,27 @@ def run_step(
                     values |= {} if within is None else {"probability_within": within}
                 logs.metrics.write(done, values)
             if done % cadence.checkpoint_iterations == 0 or done == total:
-                save_checkpoint(store, ranks, learner.tensors(), vars(tally), done)
+                _save(store, learner, tally, done)
                 last_saved = done
             _show(task, trained, scored, learner, len(batch.labels_B), done / per_epoch, settings.step_epochs)
     return tally
+
+
+def _save(store: CheckpointStore, learner: StepLearner, tally: Tally, iteration: int) -> None:
+    """Write a checkpoint, unless what was learned is beyond use; all ranks together.
+
+    Raises:
+        RunError: a tensor holds NaN or infinity, as when the last update blew up; the checkpoint before is kept.
+    """
+    tensors = learner.tensors()
+    damaged = not_finite(tensors)
+    if damaged is not None:
+        raise RunError(
+            f"{store.folder.parent}: {damaged} is not finite after iteration {iteration}; the checkpoint before is "
+            "kept",
+            help=f"lower weight_lr (now {learner.settings.weight_lr}), or set gradient_norm",
+        )
+    save_checkpoint(store, learner.ranks, tensors, vars(tally), iteration)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from tsdsl.search.importance import (
     alpha_gradient,
     alpha_weights,
     excess,
+    hinge_coefficients,
     require_samples,
 )
 from tsdsl.search.settings import SearchSettings
@@ -81,7 +82,13 @@ def _parsec(candidates: TableCandidates, settings: SearchSettings, distribution:
         weights_K = alpha_weights(m_K, settings.centred)
         excess_K = torch.tensor([excess(e.macs or 0, candidates.target_macs) for e in looked_up], dtype=torch.float64)
         distribution.logits.grad = (
-            alpha_gradient(distribution, samples, weights_K, excess_K, settings.hinge)
+            alpha_gradient(
+                distribution,
+                samples,
+                weights_K,
+                hinge_coefficients(excess_K, settings.hinge_form, settings.centred),
+                settings.hinge,
+            )
             if within is None
             else within.score_gradient(samples, -weights_K)
         )
