@@ -8,12 +8,12 @@ from small_spaces import everything, random_space
 
 import tsdsl
 from tsdsl.analysis import constrained, feasible, requirements
+from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.budget_sampling import uniform_within
 from tsdsl.analysis.check import check
 from tsdsl.analysis.counting import counts
 from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.lint import giga
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.probability import marginals_within
 from tsdsl.analysis.ranking import Ranking

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 import numpy as np
 
+from tsdsl.analysis.amounts import at_least, giga
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.lint_requires import lint_idle_decisions, lint_requires, too_wide
@@ -225,20 +225,3 @@ def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: 
             (Label(resolved.origins[f"step{step.index}.target"], "the target"),),
             help="leave the choice out, or raise the target",
         )
-
-
-def at_least(macs: int) -> str:
-    """The least quantity of four digits that is not below `macs`."""
-    for unit, factor in (("GFLOPs", 10**9), ("MFLOPs", 10**6), ("KFLOPs", 10**3)):
-        if macs >= factor:
-            fine = 10 ** max(0, len(str(macs)) - 4)
-            return f"{Decimal(-(-macs // fine) * fine) / factor:f} {unit}"
-    return f"{macs} FLOPs"
-
-
-def giga(macs: int) -> str:
-    """Multiply-adds for a reader: `1.4 GFLOPs`, `350.2 MFLOPs`."""
-    for unit, factor in (("GFLOPs", 10**9), ("MFLOPs", 10**6), ("KFLOPs", 10**3)):
-        if macs >= factor:
-            return f"{macs / factor:.4g} {unit}"
-    return f"{macs} FLOPs"

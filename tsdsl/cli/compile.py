@@ -81,7 +81,7 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from tsdsl.analysis.lint import giga
+    from tsdsl.analysis.amounts import giga
     from tsdsl.analysis.report import part_rows
 
     console = facts()

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tsdsl.analysis.lint import giga
+from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.network import UNSCALED, Blueprint
 from tsdsl.cli.locate import SPACE_FILE, newest_architecture, read_space, space_of
 from tsdsl.cli.quickstart_report import MARKER, quickstart_command, quickstart_section

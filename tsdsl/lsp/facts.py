@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from tsdsl.analysis.lint import giga
+from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.network import Blueprint, Node
 from tsdsl.analysis.terms import CostTable
 from tsdsl.errors import RunError

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
-from tsdsl.analysis.lint import giga
+from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.theme import LIGHT, Theme, contrast, mixed

@@ -11,7 +11,7 @@ from html import escape
 from math import log
 from typing import Any
 
-from tsdsl.analysis.lint import giga
+from tsdsl.analysis.amounts import giga
 from tsdsl.render.alpha import alpha_epochs, draw_alpha, facts_of_epoch
 from tsdsl.render.report import breakable, drawing, folded, scrolling
 from tsdsl.render.theme import DARK

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tsdsl.analysis.lint import giga
+from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.font import text_width_px
 from tsdsl.render.found import Arrow, Box, FoundModel, Place

@@ -6,7 +6,7 @@ fusion or attention that only one of them has carries that one's letter or stand
 
 from __future__ import annotations
 
-from tsdsl.analysis.lint import giga
+from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.figure import (
     BOX_WIDTH,

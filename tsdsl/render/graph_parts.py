@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.cost import node_cost, node_macs, plain, shape_after
-from tsdsl.analysis.lint import giga
 from tsdsl.analysis.network import Blueprint, Node, Shape
 from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.varying import Count, Varying, maximum, minimum

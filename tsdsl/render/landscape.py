@@ -12,8 +12,8 @@ from itertools import pairwise
 from math import log10
 from typing import Literal
 
+from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.distribution import CostDistribution
-from tsdsl.analysis.lint import giga
 from tsdsl.render import svg
 from tsdsl.render.chart import ticks
 from tsdsl.render.font import shortened, text_width_px
