@@ -117,6 +117,11 @@ def _bracketed(free: FreeSpace, whole: Trellis, forms: Sequence[Form]) -> Feasib
 def _unsatisfiable(free: FreeSpace) -> Unsatisfiable:
     space = free.table.blueprint.space
     texts = "; ".join(requirement.text for requirement in space.requires)
+    if free.fixed:
+        return Unsatisfiable(
+            f"with what is fixed already, no architecture of {space.name} satisfies its constraints ({texts})",
+            help="fix other values; where an earlier step found them, search it again under a constraint of its own",
+        )
     return Unsatisfiable(
         f"no architecture of {space.name} satisfies its constraints ({texts})",
         help="loosen one, or widen the choices",

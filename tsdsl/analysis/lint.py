@@ -9,6 +9,7 @@ import numpy as np
 from tsdsl.analysis.amounts import at_least, giga
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.lint_dead_ends import lint_dead_ends
 from tsdsl.analysis.lint_requires import lint_idle_decisions, lint_requires, too_wide
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.analysis.terms import Bound, CostTable
@@ -43,6 +44,7 @@ def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
         found = lint_requires(resolved, blueprint, source)
         if not any(diagnostic.severity == "error" for diagnostic in found):
             found += _budgets(resolved, blueprint, source)
+            found += lint_dead_ends(resolved, source)
         return [*found, *lint_idle_decisions(resolved, blueprint, source)]
     except RunError as error:
         return [*found, too_wide(resolved, error, source)]

@@ -62,5 +62,6 @@ _ALL = (
     Code("TS408", "error", "constraints that no architecture satisfies"),
     Code("TS409", "warning", "a constraint that every architecture satisfies"),
     Code("TS410", "warning", "a decision that changes nothing"),
+    Code("TS411", "warning", "a constraint that an earlier step can make impossible"),
 )
 CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _ALL})
