@@ -98,6 +98,22 @@ def test_a_long_space_goes_on_in_lines_that_say_so(auto_tsnet: tsdsl.Space) -> N
     assert shown.count("head") == 1
 
 
+def test_a_stage_on_several_lines_says_which_groups_stand_on_each(auto_tsnet: tsdsl.Space) -> None:
+    shown = texts(draw_space(auto_tsnet, Detail.block))
+    assert shown.count("stage 3") == 2
+    assert shown.count("stage 3, group 4") == 2
+
+
+def test_the_text_alternative_of_a_large_graph_counts_instead_of_listing(auto_tsnet: tsdsl.Space) -> None:
+    groups, blocks = (
+        ElementTree.fromstring(draw_space(auto_tsnet, detail)).get("aria-label", "")
+        for detail in (Detail.group, Detail.block)
+    )
+    assert "sparse.stage3.group1: mbconv3d" in groups
+    assert "sparse stage 3: 11 nodes" in blocks
+    assert len(blocks) < 600
+
+
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_text_on_the_darkest_node_can_be_read(theme: Theme) -> None:
     for number in range(4):

@@ -7,6 +7,7 @@ and take time in proportion to their length. A node is darker the larger its sha
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from tsdsl.space.model import Space
 COLUMNS_A_LINE = 10
 MARGIN, TITLE_HEIGHT, LINE_GAP, LEAST_WIDTH = 16.0, 54.0, 14.0, 420.0
 DARKEST = 0.34
+MOST_SPOKEN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,9 @@ def _stream(graph: Graph, line: GraphLine, stream: str, own: Sequence[Part], the
     colour = theme.line(number)
     begins = _quoted(f"{stream} begins")
     words = (stream, f"{graph.frames[stream]} frames" if line.is_first else "continued")
+    # Labels of stages stand where no fusion passes, short where there is no such place.
+    is_lowest = 0 < number == len(graph.frames) - 1
+    has_room = number == 0 or is_lowest
     lines = [
         f'  {begins} [label={_label(words)}, shape=plaintext, style="", fontsize=12, fontcolor="{colour}", '
         f'fontname="{BOLD_FONT_NAME}"];'
@@ -133,10 +138,11 @@ def _stream(graph: Graph, line: GraphLine, stream: str, own: Sequence[Part], the
         if len(own[0].column) == 1:
             lines += nodes
             continue
+        label = _label((_stage_label(graph, line, stage) if has_room else f"stage {stage}",))
         lines += [
             f"  subgraph {_quoted(f'cluster_{stream}_{stage}')} {{",
-            f'    label={_label((f"stage {stage}",))}; style="rounded"; color="{colour}"; fontcolor="{colour}"; '
-            "fontsize=10; margin=7; labeljust=l;",
+            f'    label={label}; style="rounded"; color="{colour}"; fontcolor="{colour}"; '
+            f"fontsize=10; margin=7; labeljust=l; labelloc={'b' if is_lowest else 't'};",
             *nodes,
             "  }",
         ]
@@ -144,6 +150,16 @@ def _stream(graph: Graph, line: GraphLine, stream: str, own: Sequence[Part], the
     if len(chain) > 1:
         lines.append(f'  {" -> ".join(chain)} [color="{colour}", weight=20];')
     return lines
+
+
+def _stage_label(graph: Graph, line: GraphLine, stage: int) -> str:
+    """`stage 3`, with the numbers of its groups where some stand on another line."""
+    groups = sorted({column[1] for column in line.columns if column[0] == stage})
+    everywhere = {part.column[1] for part in graph.parts if part.column[0] == stage}
+    if set(groups) == everywhere:
+        return f"stage {stage}"
+    span = f"group {groups[0]}" if len(groups) == 1 else f"groups {groups[0]} to {groups[-1]}"
+    return f"stage {stage}, {span}"
 
 
 def _node(part: Part, theme: Theme, number: int) -> str:
@@ -210,6 +226,10 @@ def _label(lines: Sequence[str]) -> str:
 
 
 def _spoken(graph: Graph) -> str:
+    """Every node in words; of a graph with more than anyone would listen to, how many there are in each stage."""
+    if len(graph.parts) > MOST_SPOKEN:
+        counts = Counter(f"{part.stream} stage {part.column[0]}" for part in graph.parts)
+        return "; ".join(f"{place}: {count} nodes" for place, count in counts.items())
     return "; ".join(f"{part.name}: {', '.join(part.lines)}" for part in graph.parts)
 
 
@@ -218,13 +238,12 @@ class _Drawing:
 
     def __init__(self, text: str) -> None:
         root, self.content = text.rstrip().removesuffix("</svg>").split(">", 1)
-        self.width, self.height = (float(re.search(rf'\b{name}="([\d.]+)"', root)[1]) for name in ("width", "height"))  # type: ignore[index]
-        self.view_box = re.search(r'viewBox="([^"]*)"', root)[1]  # type: ignore[index]
+        self.left, self.top, self.width, self.height = map(float, re.search(r'viewBox="([^"]*)"', root)[1].split())  # type: ignore[index]
 
     def placed(self, x: float, y: float) -> str:
-        """The drawing as a part of another, without ids, which would occur once a line."""
+        """The drawing as a part of another, without ids, which would occur once a line.
+
+        It is no nested `svg` element, since that clips, for which resvg keeps a layer as large as the whole picture.
+        """
         content = re.sub(r'(<[a-z]+) id="[^"]*"', r"\1", self.content)
-        return (
-            f'<svg x="{svg.number(x)}" y="{svg.number(y)}" width="{svg.number(self.width)}" '
-            f'height="{svg.number(self.height)}" viewBox="{self.view_box}">{content}</svg>'
-        )
+        return f'<g transform="translate({svg.number(x - self.left)} {svg.number(y - self.top)})">{content}</g>'
