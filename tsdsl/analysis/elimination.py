@@ -39,6 +39,24 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"], join: np.u
     Raises:
         RunError: the factors are so entangled that a table would exceed LARGEST_TABLE entries.
     """
+    tables = list(factors)
+    return _optimum(tables, elimination_order(tables), sense, join)
+
+
+def optima(factors: Iterable[Varying]) -> tuple[Optimum, Optimum]:
+    """The exact minimum and maximum of the factors' sum, as `optimum` gives them.
+
+    Raises:
+        RunError: the factors are so entangled that a table would exceed LARGEST_TABLE entries.
+    """
+    tables = list(factors)
+    order = elimination_order(tables)
+    return _optimum(tables, order, "min", np.add), _optimum(tables, order, "max", np.add)
+
+
+def _optimum(
+    factors: Sequence[Varying], order: Sequence[Axis], sense: Literal["min", "max"], join: np.ufunc
+) -> Optimum:
     best_of = np.min if sense == "min" else np.max
     choose = np.argmin if sense == "min" else np.argmax
     tables = list(factors)
@@ -48,7 +66,7 @@ def optimum(factors: Iterable[Varying], sense: Literal["min", "max"], join: np.u
             asking.setdefault(axis, set()).add(number)
     constant = [table for table in tables if not table.scope]
     traces: list[tuple[Axis, Varying]] = []
-    for axis in elimination_order(tables):
+    for axis in order:
         touched = sorted(asking.pop(axis))
         total = one_table([tables[number] for number in touched], join)
         position = total.scope.index(axis)

@@ -9,6 +9,7 @@ import numpy as np
 from tsdsl.analysis.amounts import at_least, giga
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.group_costs import group_tables
 from tsdsl.analysis.lint_dead_ends import lint_dead_ends
 from tsdsl.analysis.lint_requires import lint_idle_decisions, lint_requires, too_wide
 from tsdsl.analysis.network import Blueprint, Network, Node
@@ -16,7 +17,7 @@ from tsdsl.analysis.terms import Bound, CostTable
 from tsdsl.analysis.trellis import UNREACHABLE
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.errors import RunError
-from tsdsl.operators.layers import Block, NonLocal, Width, walk
+from tsdsl.operators.layers import NonLocal, block_widths, walk
 from tsdsl.operators.varying import Count, Varying, combine, differs, is_never, maximum, minimum
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Step
@@ -89,6 +90,8 @@ def _range(count: Count) -> str:
 
 def _pools(resolved: ResolvedSpace, network: Network, source: SourceFile) -> Iterator[Diagnostic]:
     for node in network.nodes:
+        if node.kind != "attention":
+            continue
         for layer in walk(tuple(layer for block in node.blocks for layer in block.layers)):
             if isinstance(layer, NonLocal) and layer.pool > min(node.shape_in.height, node.shape_in.width):
                 yield Diagnostic(
@@ -105,8 +108,10 @@ def _widths(resolved: ResolvedSpace, network: Network, source: SourceFile) -> It
     """Every layer has at least one channel, whatever is chosen (TS308); one report a part."""
     reported: set[Span] = set()
     for node in network.nodes:
+        if node.layout is not None and group_tables(node, node.layout).least_width >= 1:
+            continue
         for block in node.blocks:
-            for width in _layer_widths(block):
+            for width in block_widths(block):
                 wrong = combine(np.less, width, 1)
                 if is_never(wrong):
                     continue
@@ -129,14 +134,6 @@ def _widths(resolved: ResolvedSpace, network: Network, source: SourceFile) -> It
 
 
 _RATIOS = ("expansion", "ratio")
-
-
-def _layer_widths(block: Block) -> Iterator[Count]:
-    for layer in walk(block.layers):
-        for parameter in layer.parameters():
-            for axis in parameter.axes:
-                if isinstance(axis, Width):
-                    yield axis.channels
 
 
 def _instance(resolved: ResolvedSpace, wrong: Count) -> tuple[str, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
-from tsdsl.analysis.elimination import optimum
+from tsdsl.analysis.elimination import optima
 from tsdsl.analysis.feasible import Unsatisfiable, feasible
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
@@ -17,8 +16,6 @@ from tsdsl.operators.varying import Varying
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Linear, Space
 from tsdsl.space.resolve import ResolvedSpace
-
-SENSES: tuple[Literal["min"], Literal["max"]] = ("min", "max")
 
 
 def too_wide(resolved: ResolvedSpace, error: RunError, source: SourceFile) -> Diagnostic:
@@ -118,7 +115,7 @@ def _range(blueprint: Blueprint, step: int | None) -> str:
         return "never"
     form = form_of(FreeSpace(CostTable(blueprint, step)), requirement)
     factor = 1 if form.is_window else requirement.terms[0].factor
-    low, high = sorted(int(optimum(form.factors, sense).value) // factor for sense in SENSES)
+    low, high = sorted(int(end.value) // factor for end in optima(form.factors))
     return f"it is from {low:,} to {high:,}"
 
 
@@ -128,7 +125,7 @@ def _idle(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> 
         rules = FreeSpace(CostTable(Blueprint(_only(resolved.space, number)))).rules
         is_idle = all(table.table.all() for table in rules.tables)
         for form in rules.forms:
-            low, high = (int(optimum(form.factors, sense).value) for sense in SENSES)
+            low, high = (int(end.value) for end in optima(form.factors))
             above = form.least is None or low >= form.least
             below = form.most is None or high <= form.most
             is_idle &= above and below if form.is_inside else False
@@ -148,10 +145,10 @@ def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: S
     table = CostTable(blueprint)
     tables = (*table.factors("macs"), *table.factors("params"))
     varied = {path for factor in tables for path in factor.paths}
-    constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
+    varied |= {path for requirement in resolved.space.requires for path in named_in(requirement)}
     for decision in resolved.space.decisions:
         is_number = all(isinstance(value, int | float) for value in decision.values)
-        if is_number and decision.path not in varied | constrained:
+        if is_number and decision.path not in varied:
             yield Diagnostic(
                 "TS410",
                 f"whatever `{decision.path}` is, the network is the same",

@@ -46,11 +46,33 @@ NodeKind = Literal["input", "group", "fusion", "merge", "attention", "head", "cl
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLayout:
+    """What the blocks of a group follow from; it stands after so many blocks of its stage."""
+
+    operator: str
+    settings: Settings
+    width_in: Width
+    repeat: int
+    blocks_before: int
+
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks, one after the other."""
+        operator, width = BLOCKS[self.operator], self.width_in
+        found = []
+        for index in range(self.repeat):
+            block = operator.layers(self.settings, width, BlockPlace(index, self.blocks_before + index))
+            found.append(replace(block, name=f"block{index}"))
+            width = block.width
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One value of the network: its inputs, how they are merged, and the blocks applied to them.
 
     `part` is the stream, slot or head that it belongs to; an input node takes `stride`-d frames of the
-    clip. `shape` is the shape of its value, `shape_in` that of its merged inputs.
+    clip. `shape` is the shape of its value, `shape_in` that of its merged inputs. A group has the `layout` that its
+    blocks follow from.
     """
 
     name: str
@@ -63,6 +85,7 @@ class Node:
     blocks: tuple[Block, ...] = ()
     condition: Count = 1
     frame_stride: int = 1
+    layout: GroupLayout | None = None
 
 
 @dataclass(frozen=True)
@@ -229,12 +252,9 @@ class _Layout:
             channels = rounded(settings.count("channels"), scale.width, 8)
             settings = Settings({**settings.values, "channels": channels})
         before = self.current[group.stream]
-        blocks: list[Block] = []
-        width = before.width
-        for index in range(self.blueprint.repeat(group)):
-            block = operator.layers(settings, width, BlockPlace(index, blocks_before + index))
-            blocks.append(replace(block, name=f"block{index}"))
-            width = block.width
+        layout = GroupLayout(group.operator, settings, before.width, self.blueprint.repeat(group), blocks_before)
+        blocks = layout.blocks()
+        width = blocks[-1].width
         shape = Shape(
             width.channels,
             -(-before.shape.frames // group.frame_stride),
@@ -242,7 +262,7 @@ class _Layout:
             -(-before.shape.width // group.stride),
         )
         self.nodes.append(
-            Node(group.path, "group", group.stream, (before.name,), before.shape, shape, blocks=tuple(blocks))
+            Node(group.path, "group", group.stream, (before.name,), before.shape, shape, blocks=blocks, layout=layout)
         )
         self.current[group.stream] = Flow(group.path, width, shape)
         return len(blocks)

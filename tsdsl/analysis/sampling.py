@@ -13,7 +13,7 @@ import numpy as np
 from tsdsl.analysis.batch_costs import BatchCosts
 from tsdsl.analysis.budget_sampling import WindowSampler, uniform_within
 from tsdsl.analysis.counting import counts
-from tsdsl.analysis.elimination import optimum
+from tsdsl.analysis.elimination import optima
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.ranking import Ranking
@@ -74,7 +74,7 @@ class UniformDraws:
     @cached_property
     def _source(self) -> Ranking | WindowSampler:
         free = self.free
-        low, high = int(optimum(free.costs(), "min").value), int(optimum(free.costs(), "max").value)
+        low, high = (int(end.value) for end in optima(free.costs()))
         most = high if self.most_macs is None else self.most_macs
         if self.least_macs <= low and most >= high and not free.rules:
             return Ranking(free)

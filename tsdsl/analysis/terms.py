@@ -6,7 +6,7 @@ bounds over all architectures come from variable elimination; nothing is sampled
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -15,7 +15,9 @@ import numpy as np
 
 from tsdsl.analysis.activations import activation_bytes
 from tsdsl.analysis.cost import Cost, network_cost, node_macs, node_params, plain
-from tsdsl.analysis.elimination import at, one_table, optimum
+from tsdsl.analysis.elimination import at, optima, optimum
+from tsdsl.analysis.group_costs import group_tables
+from tsdsl.analysis.merging import merged, without_idle_axes
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.operators.varying import Count, Varying
 from tsdsl.space.architecture import canonical
@@ -68,23 +70,22 @@ class CostTable:
 
     @cached_property
     def _macs(self) -> Sequence[Varying]:
-        return [at(f, self.standing) for f in merged([m for n in self.network.nodes for m in node_macs(n)])]
+        return [at(f, self.standing) for f in merged(node_counts(self.network.nodes, "macs"))]
 
     @cached_property
     def _params(self) -> Sequence[Varying]:
-        return [at(f, self.standing) for f in merged([p for n in self.network.nodes for p in node_params(n)])]
+        return [at(f, self.standing) for f in merged(node_counts(self.network.nodes, "params"))]
 
     @cached_property
     def activation_factors(self) -> Sequence[Varying]:
         """The tables the largest entry of which is the peak of the bytes of activations, standing decisions put in."""
-        found = [at(f, self.standing) for f in merged(activation_bytes(self.network), np.maximum)]
-        return merged(found, np.maximum)
+        found = [at(f, self.standing) for f in merged(without_idle_axes(activation_bytes(self.network)), np.maximum)]
+        return merged(without_idle_axes(found), np.maximum)
 
     def factors_of(self, part: str, quantity: Quantity) -> Sequence[Varying]:
         """The tables of one part alone: a stream's groups, a fusion or attention slot, or `head`."""
-        counts = node_macs if quantity == "macs" else node_params
-        found = [count for node in self.network.nodes if node.part == part for count in counts(node)]
-        return [at(f, self.standing) for f in merged(found)]
+        nodes = [node for node in self.network.nodes if node.part == part]
+        return [at(f, self.standing) for f in merged(node_counts(nodes, quantity))]
 
     @cached_property
     def _index(self) -> Mapping[str, Mapping[Value, int]]:
@@ -113,8 +114,8 @@ class CostTable:
         """The minimum and maximum over all architectures, or over those that constraints allow."""
         if self.blueprint.space.requires:
             return self.bound(quantity, "min").value, self.bound(quantity, "max").value
-        factors = self.factors(quantity)
-        return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
+        least, most = optima(self.factors(quantity))
+        return int(least.value), int(most.value)
 
     def is_exact(self, quantity: Quantity) -> bool:
         """Whether the extremes are exact; constraints on costs may leave them open."""
@@ -141,39 +142,23 @@ class CostTable:
 
     def bounds_of(self, nodes: Sequence[Node]) -> tuple[int, int]:
         """The smallest and largest multiply-adds of some nodes together."""
-        factors = [at(f, self.standing) for f in merged([macs for node in nodes for macs in node_macs(node)])]
-        return int(optimum(factors, "min").value), int(optimum(factors, "max").value)
+        factors = [at(f, self.standing) for f in merged(node_counts(nodes, "macs"))]
+        least, most = optima(factors)
+        return int(least.value), int(most.value)
 
     def node_bounds(self, node: Node) -> tuple[int, int]:
         """The smallest and largest multiply-adds of one node."""
         return self.bounds_of([node])
 
 
-def merged(counts: Iterable[Count], join: np.ufunc = np.add) -> list[Varying]:
-    """Counts as tables without idle axes; a table whose decisions another has is joined with that one."""
-    constant = 0
-    tables: dict[tuple[str, ...], Varying] = {}
-    for count in counts:
-        if not isinstance(count, Varying):
-            constant = int(join(constant, count))
-            continue
-        table = count.without_constant_axes()
-        if table.paths in tables:
-            table = one_table([tables[table.paths], table], join)
-        tables[table.paths] = table
-    result: list[Varying] = [Varying((), np.asarray(constant, dtype=np.int64))]
-    having: dict[str, list[int]] = {}
-    for paths in sorted(tables, key=len, reverse=True):
-        table = tables[paths]
-        for position in having.get(paths[0], ()) if paths else ():
-            if set(table.scope) <= set(result[position].scope):
-                result[position] = one_table([result[position], table], join)
-                break
+def node_counts(nodes: Iterable[Node], quantity: Quantity) -> Iterator[Count]:
+    """Counts without idle axes whose sum is the multiply-adds or parameters of some nodes."""
+    for node in nodes:
+        if node.layout is not None:
+            tables = group_tables(node, node.layout)
+            yield from tables.macs if quantity == "macs" else tables.params
         else:
-            for path in paths:
-                having.setdefault(path, []).append(len(result))
-            result.append(table)
-    return result
+            yield from without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))
 
 
 def architecture_cost(

@@ -341,3 +341,12 @@ def walk(layers: tuple[Layer, ...]) -> Iterator[Layer]:
     for layer in layers:
         yield layer
         yield from walk(children(layer))
+
+
+def block_widths(block: Block) -> Iterator[Count]:
+    """The channels along each axis of each parameter of a block's layers."""
+    for layer in walk(block.layers):
+        for parameter in layer.parameters():
+            for axis in parameter.axes:
+                if isinstance(axis, Width):
+                    yield axis.channels

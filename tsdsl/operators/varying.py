@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Axis:
-    """The axis of one decision: its rank in the space's order, its path and its number of values."""
+class Axis(NamedTuple):
+    """The axis of one decision: its rank in the space's order, its path and its number of values.
+
+    A tuple, as axes are hashed and compared millions of times.
+    """
 
     rank: int
     path: str
     size: int
-
-    def __hash__(self) -> int:
-        return hash(self.path)  # a text remembers its hash, and axes are hashed millions of times
 
 
 @dataclass(frozen=True, slots=True, eq=False)

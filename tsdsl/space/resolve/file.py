@@ -197,7 +197,8 @@ def _base(
 
 def _unused(scope: _Scope) -> list[Diagnostic]:
     """Warnings of declarations and imports of this file that none of its spaces mentions."""
-    if not scope.spaces or has_gaps(scope.file):
+    gives_names = scope.file.declarations or scope.file.imports
+    if not scope.spaces or not gives_names or has_gaps(scope.file):
         return []
     used = mentions((scope.file.spaces, scope.file.declarations))
     used |= {space.base.text for space in scope.file.spaces if space.base is not None}

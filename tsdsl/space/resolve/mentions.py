@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from tsdsl.syntax import ast
 
+_LEAVES = (ast.Name, ast.Number, ast.KernelSize, ast.Factor, ast.Text, ast.Quantity)
+_PARTS: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("span", "broken"))
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and is_dataclass(kind) and kind not in _LEAVES
+}
+
 
 def has_gaps(node: object) -> bool:
     """Whether anything in it could not be read."""
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, tuple):
-            pending.extend(current)
-        elif is_dataclass(current) and not isinstance(current, type):
-            if getattr(current, "broken", False):
-                return True
-            pending.extend(getattr(current, field.name) for field in fields(current))
-    return False
+    return any(getattr(part, "broken", False) for part in _nodes(node))
 
 
 def mentions(node: object) -> set[str]:
     """Every bare name that stands as a value, and every name of an operator or block that is called."""
     found: set[str] = set()
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, ast.Selector) and current.bare_name is not None:
-            found.add(current.bare_name)
-        elif isinstance(current, tuple):
-            pending.extend(current)
-        elif is_dataclass(current) and not isinstance(current, type):
-            if isinstance(current, ast.Call):
-                found.add(current.name.text)
-            pending.extend(getattr(current, field.name) for field in fields(current))
+    for part in _nodes(node):
+        if isinstance(part, ast.Selector):
+            if part.bare_name is not None:
+                found.add(part.bare_name)
+        elif isinstance(part, ast.Call):
+            found.add(part.name.text)
     return found
+
+
+def _nodes(root: object) -> Iterator[object]:
+    """A tree's nodes but for its leaves; nothing inside a bare name."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, tuple):
+            pending.extend(node)
+            continue
+        parts = _PARTS.get(type(node))
+        if parts is not None:
+            yield node
+            if not isinstance(node, ast.Selector):
+                pending.extend([getattr(node, name) for name in parts])

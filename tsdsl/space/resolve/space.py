@@ -222,13 +222,15 @@ def _head(context: Context, flat: Flat) -> Head | None:
 
 def _report_unused(context: Context, flat: Flat) -> None:
     """Warn of names that this space declares, in its own text, and does not mention (TS103)."""
-    if has_gaps(flat.written):
+    own = (entry.item for entry in flat.items if entry.level == flat.level)
+    declared = [item for item in own if isinstance(item, ast.Domain | ast.Shared | ast.BlockAlias)]
+    if not declared or has_gaps(flat.written):
         return
-    used = mentions(flat.written) | mentions(tuple(entry.item for entry in flat.items))
-    for entry in flat.items:
-        item = entry.item
-        if entry.level == flat.level and isinstance(item, ast.Domain | ast.Shared | ast.BlockAlias):
-            report_unused(context, item, used)
+    used = mentions(tuple(entry.item for entry in flat.items))
+    if flat.bases:
+        used |= mentions(flat.written)
+    for item in declared:
+        report_unused(context, item, used)
 
 
 def report_unused(context: Context, item: ast.Domain | ast.Shared | ast.BlockAlias, used: Collection[str]) -> None:

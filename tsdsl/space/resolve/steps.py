@@ -56,6 +56,7 @@ def resolve_steps(
             is_whole = False
             continue
         parts = [*streams, *(slot.path for slot in slots)]
+        order = {part: rank for rank, part in enumerate(parts)}
         paths: list[str] = []
         names: set[str] = set()
         listed = selectors(context, given["search"].value, "search")
@@ -84,11 +85,10 @@ def resolve_steps(
                 )
             names.update(named)
             for path in matched:
-                names.update(part for part in parts if path == part or path.startswith(part + "."))
+                names.update(_parts_around(path, order))
                 _claim(context, path, index, selector.span, made, paths)
         if not paths and not names and level < context.own_level:
             continue  # the space that derives has nothing left of it
-        order = {part: rank for rank, part in enumerate(parts)}
         own = set(paths)
         resolved.append(
             Step(
@@ -271,6 +271,12 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
         context.report("TS202", value.span, f"`{attribute.name.text}` is above 0x and at most 64x, not {number}x")
         return None
     return float(number)
+
+
+def _parts_around(path: str, parts: Collection[str]) -> list[str]:
+    """The parts that a path names, or names something of."""
+    words = path.split(".")
+    return [part for part in (".".join(words[:end]) for end in range(1, len(words) + 1)) if part in parts]
 
 
 def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], is_inherited: bool) -> tuple[str, ...]:
