@@ -109,7 +109,8 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert "searched there: 1, 2, 3" in capsys.readouterr().err
     assert run(["train", "runs/micro", "--epochs", "1", "--batch-size", "4", "-q"]) == 0
     capsys.readouterr()
-    assert run(["eval", "runs/micro/train", "--views", "2x3", "--json", "-q"]) == 0
+    written = ["--predictions", "p.csv", "--confusion", "c.csv"]
+    assert run(["eval", "runs/micro/train", "--views", "2x3", "--json", "-q", *written]) == 0
     printed = capsys.readouterr().out
     evaluation = json.loads(printed)
     assert run(["render", "runs/micro", "--view", "landscape"]) == 0
@@ -119,6 +120,13 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert f"train, 6 views  {evaluation['top1']:.1%}" in Path("l.svg").read_text()
     assert run(["verify", "runs/micro"]) == 0
     assert evaluation["num_videos"] == 16
+    assert sum(sum(row.values()) for row in evaluation["confusion"].values()) == 16
+    assert len(Path("p.csv").read_text().splitlines()) == 17
+    assert len(Path("c.csv").read_text().splitlines()) == 9
+    assert run(["eval", "runs/micro/train", "--predictions", "p.txt"]) == 2
+    capsys.readouterr()
+    assert run(["eval", "runs/micro/train", "--views", "1x1", "-q"]) == 0
+    assert "worst of 8 classes" in capsys.readouterr().out
     assert evaluation["flops_per_video"] == 6 * evaluation["flops_per_view"]
     check_weights(folder, capsys)
     assert run(["export", "runs/micro/train", "-o", "net.py"]) == 0

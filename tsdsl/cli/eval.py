@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.console import facts, print_json, report_skipped
+from tsdsl.cli.console import facts, note, print_json, report_skipped
 from tsdsl.errors import UsageError
-from tsdsl.files import write_json
+
+if TYPE_CHECKING:
+    from tsdsl.engine.evaluate import Evaluation
+
+NUM_SHOWN = 3
 
 
 def evaluate(
@@ -27,7 +31,12 @@ def evaluate(
     model: Annotated[str | None, typer.Option("--model", help="The model it was trained as, e.g. L.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
-    predictions: Annotated[Path | None, typer.Option("--predictions", help="Write them here, as JSON.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Write one for each video: .csv or .json.")
+    ] = None,
+    confusion: Annotated[
+        Path | None, typer.Option("--confusion", metavar="FILE", help="Write the confusion matrix: .csv or .json.")
+    ] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -41,9 +50,13 @@ def evaluate(
     from tsdsl.data import open_dataset
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluate import evaluate as evaluate_model
+    from tsdsl.engine.predictions import require_table_format, write_confusion, write_predictions
     from tsdsl.engine.progress import Progress
     from tsdsl.engine.ranks import joined
 
+    for path in (predictions, confusion):
+        if path is not None:
+            require_table_format(path)
     place = choose_device(device)
     trained = open_trained(architecture, weights, model, in_space, space)
     root = data or trained.data
@@ -58,7 +71,11 @@ def evaluate(
         return
     report_skipped(result.skipped)
     if predictions is not None:
-        write_json(predictions, [p.model_dump(mode="json") for p in result.predictions])
+        write_predictions(predictions, result.predictions, dataset.class_names)
+        note(f"wrote {predictions}")
+    if confusion is not None:
+        write_confusion(confusion, result.confusion, dataset.class_names)
+        note(f"wrote {confusion}")
     if json:
         print_json(result.model_dump(mode="json", exclude={"predictions"}))
         return
@@ -66,6 +83,21 @@ def evaluate(
     skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
     console.print(f"{result.num_videos} videos{skipped}, {views} views of {result.view_size_px} px")
     console.print(f"top-1 {result.top1:.2%}   top-5 {result.top5:.2%}")
+    _print_classes(result)
     console.print(
         f"{result.flops_per_view:,} multiply-adds a view, {result.flops_per_video:,} a video ({result.views} views)"
     )
+
+
+def _print_classes(result: Evaluation) -> None:
+    """The classes that go worst, and what is taken for what most often."""
+    from tsdsl.engine.predictions import most_confused
+
+    console = facts()
+    known = sorted((share, name) for name, share in result.per_class.items() if share is not None)
+    worst = ", ".join(f"{name} {share:.1%}" for share, name in known[:NUM_SHOWN])
+    console.print(f"worst of {len(known)} classes: {worst}", markup=False)
+    mistakes = most_confused(result.confusion, NUM_SHOWN)
+    if mistakes:
+        told = ", ".join(f"{own} for {other} ({count})" for own, other, count in mistakes)
+        console.print(f"most often taken: {told}", markup=False)

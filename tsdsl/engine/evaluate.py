@@ -15,6 +15,7 @@ from torch import Tensor
 from tsdsl.data import ClipSettings, VideoDataset, ViewBatch, ViewLoader, normalise
 from tsdsl.engine.device import autocast
 from tsdsl.engine.interruption import Interruption, StopRequestedError
+from tsdsl.engine.predictions import Confusion, Prediction, class_accuracies, confusion
 from tsdsl.engine.progress import Progress
 from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import EvaluationViews, check_classes, fitted_clip_settings, with_views
@@ -26,20 +27,12 @@ from tsdsl.space.model import Frozen
 NUM_RANKED = 5
 
 
-class Prediction(Frozen):
-    """What was predicted for one video: its best classes in order, and their mean scores."""
-
-    video: str
-    label: int
-    ranked: tuple[int, ...]
-    scores: tuple[float, ...]
-
-
 class Evaluation(Frozen):
     """The accuracy of a model on videos, as fractions from 0 to 1, and what a video costs.
 
     `top5` counts a video as right if its class is among the best five, or among all where there are fewer.
-    `per_class` is None for a class without videos. `flops_per_view` are multiply-adds of one view at the size
+    `per_class` is None for a class without videos. `confusion` counts the videos of each class by what they were
+    taken for, without zeros. `flops_per_view` are multiply-adds of one view at the size
     it was tested at. `skipped` are videos that could not be read: they count nowhere.
     """
 
@@ -51,6 +44,7 @@ class Evaluation(Frozen):
     flops_per_view: int
     flops_per_video: int
     per_class: Mapping[str, float | None]
+    confusion: Confusion
     skipped: Mapping[str, str]
     predictions: tuple[Prediction, ...]
 
@@ -128,7 +122,7 @@ def evaluate_views(
                 num_views, size_px = batch.clips_BVCTHW.shape[1], batch.clips_BVCTHW.shape[-1]
                 scores_BK = mean_scores(model, batch.clips_BVCTHW, clips_per_forward, mixed_precision)
                 found = _predictions(dataset, batch, scores_BK)
-                num_right += sum(prediction.ranked[0] == prediction.label for prediction in found)
+                num_right += sum(prediction.is_right for prediction in found)
                 own |= dict(zip(batch.indices_B.tolist(), found, strict=True))
                 task.advance(len(found), clips=len(found) * num_views, accuracy=num_right / len(own))
     except StopRequestedError:
@@ -149,7 +143,7 @@ def evaluate_views(
         ((index, content) for share in shares for index, content in share["predictions"]), key=lambda pair: pair[0]
     )
     predictions = [Prediction.model_validate(content) for _, content in ordered]
-    num_right = sum(prediction.ranked[0] == prediction.label for prediction in predictions)
+    num_right = sum(prediction.is_right for prediction in predictions)
     if not predictions:
         raise RunError(f"{dataset.root}: there is no video to evaluate", help="see `tsdsl data verify`")
     flops = view_macs(model.network, size_px)
@@ -161,7 +155,8 @@ def evaluate_views(
         view_size_px=size_px,
         flops_per_view=flops,
         flops_per_video=flops * num_views,
-        per_class=_per_class(dataset, predictions),
+        per_class=class_accuracies(predictions, dataset.class_names),
+        confusion=confusion(predictions, dataset.class_names),
         skipped={path: reason for share in shares for path, reason in sorted(share["skipped"].items())},
         predictions=tuple(predictions),
     )
@@ -204,13 +199,3 @@ def _predictions(dataset: VideoDataset, batch: ViewBatch, scores_BK: Tensor) -> 
             )
         )
     return result
-
-
-def _per_class(dataset: VideoDataset, predictions: list[Prediction]) -> dict[str, float | None]:
-    videos, right = [0] * dataset.num_classes, [0] * dataset.num_classes
-    for prediction in predictions:
-        videos[prediction.label] += 1
-        right[prediction.label] += prediction.ranked[0] == prediction.label
-    return {
-        name: right[label] / videos[label] if videos[label] else None for label, name in enumerate(dataset.class_names)
-    }

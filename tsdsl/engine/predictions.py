@@ -1,0 +1,123 @@
+"""What was predicted for each video, counted class by class, and written out as a table or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tsdsl.errors import UsageError
+from tsdsl.files import write_json, write_text
+from tsdsl.space.model import Frozen
+
+Confusion = Mapping[str, Mapping[str, int]]
+
+
+class Prediction(Frozen):
+    """What was predicted for one video: its best classes in order, and their mean scores."""
+
+    video: str
+    label: int
+    ranked: tuple[int, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the best class is the video's own."""
+        return self.ranked[0] == self.label
+
+
+def class_accuracies(predictions: Sequence[Prediction], class_names: Sequence[str]) -> dict[str, float | None]:
+    """The share of each class's videos that were predicted right; None where it has no video."""
+    videos, right = [0] * len(class_names), [0] * len(class_names)
+    for prediction in predictions:
+        videos[prediction.label] += 1
+        right[prediction.label] += prediction.is_right
+    return {name: right[label] / videos[label] if videos[label] else None for label, name in enumerate(class_names)}
+
+
+def confusion(predictions: Sequence[Prediction], class_names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many videos of each class were taken for which; what never happened is left out."""
+    counts: dict[str, dict[str, int]] = {}
+    for prediction in sorted(predictions, key=lambda p: (p.label, p.ranked[0])):
+        row = counts.setdefault(class_names[prediction.label], {})
+        taken_for = class_names[prediction.ranked[0]]
+        row[taken_for] = row.get(taken_for, 0) + 1
+    return counts
+
+
+def most_confused(counts: Confusion, number: int) -> list[tuple[str, str, int]]:
+    """The pairs (class, what it was taken for, videos) of the most frequent mistakes."""
+    mistakes = [(own, other, n) for own, row in counts.items() for other, n in row.items() if other != own]
+    return sorted(mistakes, key=lambda mistake: -mistake[2])[:number]
+
+
+def require_table_format(path: Path) -> None:
+    """Refuses a file that is neither a table nor JSON by its name.
+
+    Raises:
+        UsageError: it ends otherwise.
+    """
+    if path.suffix.lower() not in (".csv", ".json"):
+        raise UsageError(f"{path}: is neither .csv nor .json", help="give a name that ends in one of them")
+
+
+def write_predictions(path: Path, predictions: Sequence[Prediction], class_names: Sequence[str]) -> None:
+    """Write a line or an object for each video, in the order of the data set.
+
+    The columns are video, class, predicted, right (1 or 0), and class_N and score_N of the N-th best class.
+    JSON has class numbers besides.
+
+    Raises:
+        UsageError: the file's name ends in neither .csv nor .json.
+        FileError: it cannot be written.
+    """
+    require_table_format(path)
+    if path.suffix.lower() == ".json":
+        named = [
+            {
+                **prediction.model_dump(mode="json"),
+                "class": class_names[prediction.label],
+                "predicted": class_names[prediction.ranked[0]],
+            }
+            for prediction in predictions
+        ]
+        write_json(path, named)
+        return
+    places = range(1, 1 + max((len(prediction.ranked) for prediction in predictions), default=0))
+    rows = [["video", "class", "predicted", "right", *(f"{name}_{n}" for n in places for name in ("class", "score"))]]
+    for prediction in predictions:
+        best = zip(prediction.ranked, prediction.scores, strict=True)
+        rows.append(
+            [
+                prediction.video,
+                class_names[prediction.label],
+                class_names[prediction.ranked[0]],
+                str(int(prediction.is_right)),
+                *(text for label, score in best for text in (class_names[label], f"{score:.9g}")),
+            ]
+        )
+    write_text(path, _csv(rows))
+
+
+def write_confusion(path: Path, counts: Confusion, class_names: Sequence[str]) -> None:
+    """Write the confusion matrix: a row for each class, a column for what it was taken for; JSON leaves zeros out.
+
+    Raises:
+        UsageError: the file's name ends in neither .csv nor .json.
+        FileError: it cannot be written.
+    """
+    require_table_format(path)
+    if path.suffix.lower() == ".json":
+        write_json(path, {name: dict(row) for name, row in counts.items()})
+        return
+    rows = [["class", *class_names]]
+    rows += [[own, *(str(counts.get(own, {}).get(other, 0)) for other in class_names)] for own in class_names]
+    write_text(path, _csv(rows))
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
