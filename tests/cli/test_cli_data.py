@@ -34,6 +34,19 @@ def test_index_prints_a_table_and_json(demo_folder: Path) -> None:
     assert facts["splits"]["train"]["clips_per_class"] == [2, 2, 2, 2]
 
 
+def test_selected_classes_are_a_data_set_like_any_other(demo_folder: Path, tmp_path: Path) -> None:
+    command = ["select", str(demo_folder), str(tmp_path / "mini"), "--classes", "2", "--seed", "5"]
+    printed = CliRunner().invoke(app, command)
+    assert printed.exit_code == 0
+    assert "2 of 4 classes of" in printed.stdout
+    assert "4 train clips and 2 val clips" in printed.stdout
+    facts = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    index = json.loads(CliRunner().invoke(app, ["index", str(tmp_path / "mini"), "--json"]).stdout)
+    assert index["classes"] == facts["classes"]
+    assert (index["flip_allowed"], facts["clips"]) == (False, {"train": 4, "val": 2})
+    assert CliRunner().invoke(app, ["verify", str(tmp_path / "mini")]).exit_code == 0
+
+
 def test_verify_of_sound_clips_ends_with_0(demo_folder: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(demo_folder)])
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""`tsdsl data`: write the demo clips, show what a data set holds, find its bad files, make it decode fast."""
+"""`tsdsl data`: write demo clips, show what a data set holds, choose classes, find bad files, make it decode fast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tsdsl.data import DatasetIndex, PrepareReport, VerifyReport
 
 app = typer.Typer(
-    help="Write demo clips, index a data set, find its bad files, re-encode it to decode fast.", no_args_is_help=True
+    help="Write demo clips, index a data set, choose classes of it, find its bad files, re-encode it to decode fast.",
+    no_args_is_help=True,
 )
 
 KIND_HELP = "folder, kinetics-list, kinetics-csv or something-something-v2; found out if left away"
@@ -70,6 +71,30 @@ def index(
         typer.echo(json.dumps(_index_facts(found)))
     else:
         _print_index(found)
+
+
+@app.command()
+def select(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The data set's folder; it stays as it is.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the record of the chosen classes goes.")],
+    classes: Annotated[int, typer.Option(min=2, help="Random classes to choose; the paper's search: 100.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed chooses the same classes.")] = 0,
+    kind: Annotated[str | None, typer.Option(help=KIND_HELP)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+) -> None:
+    """Choose random classes of a data set (MiniKinetics-100), as a data set for search, train and eval."""
+    from tsdsl.data import select_classes
+
+    report = select_classes(source, folder, classes, seed, kind=kind)
+    clips = {dataset.split: len(dataset.records) for dataset in report.splits}
+    if as_json:
+        typer.echo(json.dumps({"root": str(report.root), **report.selection.model_dump(mode="json"), "clips": clips}))
+        return
+    counts = " and ".join(f"{count} {split} clips" for split, count in clips.items())
+    typer.echo(
+        f"{report.root}: {len(report.selection.classes)} of {report.selection.of_classes} classes of"
+        f" {report.selection.source}, seed {seed}; {counts}; dataset.json names them"
+    )
 
 
 @app.command()

@@ -2,8 +2,8 @@
 
 In processing order: `decode` (PyAV) and `sampling` (which times) give frames, `augment` cuts them to clips,
 `clips` joins the three for one record, `loader` and `views` make batches. `datasets` reads what lies in a
-folder, `records` takes parts of it, `verify` finds bad files, `prepare` re-encodes all of it to decode fast,
-`demo` writes clips to try everything on.
+folder, `records` takes parts of it, `selection` makes a data set of some of its classes, `verify` finds bad
+files, `prepare` re-encodes all of it to decode fast, `demo` writes clips to try everything on.
 """
 
 from tsdsl.data.augment import normalise
@@ -15,6 +15,7 @@ from tsdsl.data.frame_index import ClipError
 from tsdsl.data.loader import Batch, ClipLoader
 from tsdsl.data.prepare import PrepareReport, prepare_dataset
 from tsdsl.data.records import ClipRecord, VideoDataset, choose_classes, split_for_search
+from tsdsl.data.selection import SelectionReport, select_classes
 from tsdsl.data.settings import ClipSettings, ReadingSettings, clip_settings
 from tsdsl.data.skipped import SkippedClips
 from tsdsl.data.transcode import TranscodeSettings
@@ -33,6 +34,7 @@ __all__ = [
     "DemoSettings",
     "PrepareReport",
     "ReadingSettings",
+    "SelectionReport",
     "SkippedClips",
     "TranscodeSettings",
     "VerifyReport",
@@ -50,6 +52,7 @@ __all__ = [
     "open_dataset",
     "prepare_dataset",
     "probe",
+    "select_classes",
     "split_for_search",
     "verify_dataset",
     "write_demo",

@@ -2,7 +2,7 @@
 
 The kind is the first of these that fits, unless it is given:
 
-1. `dataset.json` says it (the demo clips have one);
+1. `dataset.json` says it (the demo clips have one), also where it names classes of another data set;
 2. a labels file and a json list: `something-something-v2`;
 3. a csv, txt or list file named after a split: `kinetics-csv` if its header names youtube_id, else
    `kinetics-list`;
@@ -11,14 +11,15 @@ The kind is the first of these that fits, unless it is given:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from tsdsl.data.description import DatasetKind, read_description
+from tsdsl.data.description import DESCRIPTION_NAME, ClassSelection, DatasetKind, read_description
 from tsdsl.data.files import SPLIT_NAMES, split_spellings
 from tsdsl.data.folder_layout import read_class_folders, split_folders
 from tsdsl.data.kinetics import find_lists, is_official, read_list, read_official
-from tsdsl.data.records import ClipRecord, VideoDataset
+from tsdsl.data.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.something import find_labels, find_list, read_something
 from tsdsl.errors import FileError, UsageError
@@ -45,6 +46,9 @@ def detect_kind(root: Path) -> DatasetKind:
 def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
     """The splits (train, val, test) a data set has."""
     detected = detect_kind(root)
+    source = _selected_from(root)
+    if source is not None:
+        return available_splits(source, kind=detected)
     kind = _checked_kind(kind) or detected
     if kind == "something-something-v2":
         return tuple(split for split in SPLIT_NAMES if find_list(root, split) is not None)
@@ -63,6 +67,8 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
     detected = detect_kind(root)
     chosen = _checked_kind(kind) or detected
     description = read_description(root)
+    if description is not None and description.selection is not None:
+        return _selected(root, split, description.selection, chosen)
     missing: list[str] = []
     moved_from: str | None = None
     records: list[ClipRecord]
@@ -101,6 +107,31 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
         missing=tuple(missing),
         moved_from=moved_from,
     )
+
+
+def _selected_from(root: Path) -> Path | None:
+    """The data set of which the one in a folder is some classes; None where it is one of its own."""
+    description = read_description(root)
+    return None if description is None or description.selection is None else root / description.selection.source
+
+
+def _selected(root: Path, split: str, selection: ClassSelection, kind: str) -> VideoDataset:
+    """A split of the data set that is some classes of another. FileError if that one is gone or lacks one."""
+    source = root / selection.source
+    if not source.is_dir():
+        raise FileError(
+            f"{root}: is {len(selection.classes)} classes of {source}, which is not there",
+            help=f"correct `source` in {root / DESCRIPTION_NAME}, or run `tsdsl data select` again",
+        )
+    whole = open_dataset(source, split, kind=kind)
+    labels = {name: label for label, name in enumerate(whole.class_names)}
+    lacking = [name for name in selection.classes if name not in labels]
+    if lacking:
+        raise FileError(
+            f"{root}: {source} has no class {lacking[0]!r}" + (f", nor {len(lacking) - 1} more" if lacking[1:] else ""),
+            help="run `tsdsl data select` again",
+        )
+    return replace(keep_classes(whole, [labels[name] for name in selection.classes]), root=root)
 
 
 def _checked_kind(kind: str | None) -> DatasetKind | None:

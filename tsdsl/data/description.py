@@ -16,6 +16,24 @@ DESCRIPTION_NAME = "dataset.json"
 DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2"]
 
 
+class ClassSelection(BaseModel):
+    """Some classes of another data set, which stays where it is; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    source: str
+    """The folder of the other data set; an absolute path, or one from the folder of this file."""
+
+    seed: int
+    """The seed that chose them."""
+
+    of_classes: int
+    """How many there were to choose from."""
+
+    classes: tuple[str, ...]
+    """The names of those chosen, in the order of their labels."""
+
+
 class DatasetDescription(BaseModel):
     """The contents of `dataset.json`; unknown keys are refused."""
 
@@ -29,6 +47,9 @@ class DatasetDescription(BaseModel):
 
     clip: ClipSettings | None = None
     """The settings the clips were made for; None for the kind's own."""
+
+    selection: ClassSelection | None = None
+    """Which classes of which other data set this one is, where it is one of `tsdsl data select`."""
 
     demo: dict[str, Any] | None = None
     """The parameters of `tsdsl data demo`, where it wrote the folder."""

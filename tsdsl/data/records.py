@@ -105,11 +105,15 @@ def choose_classes(dataset: VideoDataset, num_classes: int, seed: int) -> VideoD
         range(dataset.num_classes),
         key=lambda label: (derive_seed("classes", seed, dataset.class_names[label]), label),
     )
-    kept = sorted(ranking[:num_classes])
-    new_labels = {label: position for position, label in enumerate(kept)}
+    return keep_classes(dataset, sorted(ranking[:num_classes]))
+
+
+def keep_classes(dataset: VideoDataset, labels: Sequence[int]) -> VideoDataset:
+    """The clips of some classes, labelled 0, 1, ... in the order of `labels`."""
+    new_labels = {label: position for position, label in enumerate(labels)}
     return replace(
         dataset,
-        class_names=tuple(dataset.class_names[label] for label in kept),
+        class_names=tuple(dataset.class_names[label] for label in labels),
         records=tuple(
             replace(record, label=new_labels[record.label]) for record in dataset.records if record.label in new_labels
         ),
