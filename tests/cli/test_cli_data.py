@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tsdsl.cli.data import app
+from tsdsl.data import open_dataset
 from tsdsl.errors import FileError, UsageError
 
 
@@ -43,6 +44,8 @@ def test_selected_classes_are_a_data_set_like_any_other(demo_folder: Path, tmp_p
     facts = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     index = json.loads(CliRunner().invoke(app, ["index", str(tmp_path / "mini"), "--json"]).stdout)
     assert index["classes"] == facts["classes"]
+    recommended = [open_dataset(folder, "train").recommended for folder in (demo_folder, tmp_path / "mini")]
+    assert recommended[0] == recommended[1]
     assert (index["flip_allowed"], facts["clips"]) == (False, {"train": 4, "val": 2})
     assert CliRunner().invoke(app, ["verify", str(tmp_path / "mini")]).exit_code == 0
 

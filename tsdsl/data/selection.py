@@ -6,7 +6,6 @@ seed and the names of the classes decide, and the record names those chosen.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +44,9 @@ def select_classes(
     description = DatasetDescription(
         kind=training.kind, flip_allowed=training.flip_allowed, clip=training.recommended, selection=selection
     )
-    content = description.model_dump(mode="json", exclude_none=True)
+    content = description.model_dump(mode="json")
     if folder.exists() and any(folder.iterdir()):
-        present = read_description(folder)
-        if present is None or json.loads(present.model_dump_json(exclude_none=True)) != content:
+        if read_description(folder) != description:
             raise UsageError(f"{folder}: is not empty, and holds another data set", help="choose another folder")
     else:
         write_json(folder / DESCRIPTION_NAME, content)
