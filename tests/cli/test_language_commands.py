@@ -197,6 +197,24 @@ def test_a_space_without_decisions_is_drawn_as_one_of_its_models(
     assert "give an architecture" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["std:tiny", "--in", "std:x3d"], "--in"),
+        (["a.json", "--space", "tiny"], "--space"),
+        (["--view", "alpha", "--space", "tiny"], "--space"),
+        (["--view", "alpha", "--in", "std:tiny"], "--in"),
+        (["std:tiny", "--view", "landscape", "--detail", "block"], "--detail"),
+        (["std:tiny", "--epoch", "1"], "--epoch"),
+    ],
+)
+def test_render_refuses_an_option_without_effect(
+    arguments: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["render", *arguments]) == 2
+    assert f"{option} has no effect on" in capsys.readouterr().err
+
+
 def test_render_refuses_what_it_cannot_write(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["render", TINY, "-o", "space.gif"]) == 2
     assert "png" in capsys.readouterr().err

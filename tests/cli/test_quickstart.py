@@ -41,6 +41,10 @@ def test_the_quickstart_leaves_a_report_and_goes_on(short: Path, capsys: pytest.
     assert "Both streams are needed" in page
     assert "tsdsl quickstart quickstart" in page
     assert (folder / "architecture.png").read_bytes().startswith(b"\x89PNG")
+    for view in ("graph", "figure", "alpha", "landscape"):
+        assert run(["render", "quickstart", "--view", view, "-o", f"{view}.svg"]) == 0
+    assert run(["render", "quickstart", "--view", "figure", "--against", "quickstart/train", "-o", "d.svg"]) == 0
+    assert "differ in 0 groups" in Path("d.svg").read_text()
     weights = (folder / "train" / "weights.safetensors").read_bytes()
     assert run(["quickstart", "-q", "--compare", "1"]) == 0
     assert (folder / "train" / "weights.safetensors").read_bytes() == weights

@@ -183,7 +183,7 @@ def test_the_film_of_probabilities_has_what_its_script_moves_in_both_themes(text
 def test_what_was_measured_stands_in_a_landscape_with_its_numbers_behind_it(text: str) -> None:
     landscapes = [svg for svg in pictures(text) if "accuracy against cost" in svg]
     assert len(landscapes) == 2
-    assert all("step 1  25.0%" in svg for svg in landscapes)
+    assert all("step 1: 25.0%" in svg for svg in landscapes)
     section = text[text.index(">Accuracy against cost<") :]
     assert "found, with the search&#x27;s shared weights" in section
     assert "--view landscape</code>" in section

@@ -114,10 +114,12 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     printed = capsys.readouterr().out
     evaluation = json.loads(printed)
     assert run(["render", "runs/micro", "--view", "landscape"]) == 0
-    assert "train  " in Path("runs/micro/landscape.svg").read_text()
+    assert ">train: " in Path("runs/micro/landscape.svg").read_text()
+    assert run(["render", "runs/micro/train", "--view", "landscape"]) == 0
+    assert ">train: " in Path("runs/micro/train/landscape.svg").read_text()
     Path("runs/micro/train/eval-2x3.json").write_text(printed)
     assert run(["render", "--view", "landscape", "-o", "l.svg"]) == 0
-    assert f"train, 6 views  {evaluation['top1']:.1%}" in Path("l.svg").read_text()
+    assert f"train, 6 views: {evaluation['top1']:.1%}" in Path("l.svg").read_text()
     assert run(["verify", "runs/micro"]) == 0
     assert evaluation["num_videos"] == 16
     assert sum(sum(row.values()) for row in evaluation["confusion"].values()) == 16

@@ -50,7 +50,7 @@ def test_every_model_and_target_is_named_and_nothing_is_cut(distribution: CostDi
     svg = draw_landscape("tiny", distribution, POINTS, MARKS, theme)
     assert_nothing_is_cut(svg)
     for p in POINTS:
-        assert f"{p.name}  {p.top1:.1%}" in texts(svg)
+        assert f"{p.name}: {p.top1:.1%}" in texts(svg)
     assert "step 2: 20 M" in texts(svg)
 
 
@@ -91,7 +91,7 @@ def test_labels_of_costs_stand_over_the_plot_and_off_the_lines_of_others(distrib
 def test_published_models_are_said_to_be_quoted(distribution: CostDistribution) -> None:
     svg = draw_landscape("quoted", distribution, PAPER_MODELS)
     assert any("not measured here" in text for text in texts(svg))
-    assert "Auto-TSNet-L  78.9%" in texts(svg)
+    assert "Auto-TSNet-L: 78.9%" in texts(svg)
 
 
 def test_without_models_the_axis_is_the_share_of_the_space(distribution: CostDistribution) -> None:

@@ -79,7 +79,7 @@ def render(
     of the Auto-TSNet paper's Figure 3, or what differs between two. alpha: the probabilities in a search after an
     epoch. landscape: accuracy against multiply-adds, before the distribution of cost over the whole space.
     """
-    from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of
+    from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of, run_of
     from tsdsl.render.graph_parts import Detail
     from tsdsl.render.theme import THEMES
 
@@ -89,10 +89,16 @@ def render(
         ("--step", step, (View.alpha,)),
         ("--epoch", epoch, (View.alpha,)),
         ("--model", model, (View.graph, View.figure, View.landscape)),
+        ("--space", space, (View.graph, View.figure, View.landscape)),
+        ("--in", in_space, (View.graph, View.figure, View.landscape)),
     ):
         if value is not None and view not in own:
             raise UsageError(f"{option} has no effect on --view {view}", help=f"it is for --view {own[0]}")
     colours = THEMES[theme]
+    what = None if what is None else str(run_of(Path(what)))
+    against = None if against is None else run_of(against)
+    if what is not None:
+        _demand_own_options(Path(what), space, in_space)
     if view is View.figure:
         _figure(what, output, colours, against, model, space, in_space)
     elif view is View.alpha:
@@ -101,6 +107,16 @@ def render(
         draw_landscape_of(what, space, model, in_space, output, colours)
     else:
         _graph(what, output, colours, Detail(detail or Detail.group), model, space, in_space)
+
+
+def _demand_own_options(path: Path, space: str | None, in_space: str | None) -> None:
+    """UsageError where `--space` is given with an architecture, or `--in` with a space."""
+    from tsdsl.cli.locate import is_architecture
+
+    if is_architecture(path) and space is not None:
+        raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
+    if not is_architecture(path) and in_space is not None:
+        raise UsageError(f"--in has no effect on {path}", help="it names the space of an architecture")
 
 
 def _graph(

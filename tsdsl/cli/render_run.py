@@ -29,7 +29,7 @@ def draw_alpha_of(what: str | None, step: str | None, epoch: int | None, output:
     from tsdsl.render.alpha import alpha_epochs, draw_alpha
     from tsdsl.search import read_alpha
 
-    run = _run_of(Path(what)) if what is not None else RUNS / find_space(None).space.name
+    run = Path(what) if what is not None else RUNS / find_space(None).space.name
     if not (run / SPACE_FILE).is_file():
         raise FileError(f"{run}: holds no search", help="give the folder of a run, which `tsdsl search` writes")
     space = read_space(run / SPACE_FILE)
@@ -70,15 +70,18 @@ def draw_landscape_of(
 ) -> None:
     """Write accuracy against multiply-adds of what a run measured, before the distribution of its space."""
     from tsdsl.analysis.network import UNSCALED
-    from tsdsl.cli.locate import SPACE_FILE, find_scale, find_space, read_space
+    from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, find_space, read_space
     from tsdsl.cli.search import RUNS
     from tsdsl.render import write_picture
 
     path = Path(what) if what is not None else None
-    run = _run_of(path) if path is not None and (_run_of(path) / "settings.json").is_file() else None
+    run = path if path is not None and (path / "settings.json").is_file() else None
     models: list[CostMark] = []
     if run is not None and (run / SPACE_FILE).is_file():
         space = read_space(run / SPACE_FILE)
+        picture = run / "landscape.svg"
+    elif run is not None:
+        space = find_architecture(run, in_space)[1].space
         picture = run / "landscape.svg"
     elif path is not None and path.suffix == ".json" and path.name != SPACE_FILE:
         space, models = _unmeasured(path, model, in_space)
@@ -140,7 +143,7 @@ def _counted(points: Sequence[ModelPoint]) -> str:
     return f"{own} measured and {quoted} published models" if quoted else f"{own} measured models"
 
 
-def _run_of(path: Path) -> Path:
+def run_of(path: Path) -> Path:
     """The folder of the search: a quickstart keeps its own in `run`."""
     return path / "run" if (path / QUICKSTART).is_file() else path
 
@@ -172,6 +175,8 @@ def _one_model(space: Space, scale: Scale) -> CostMark:
 def measured(run: Path, space: Space) -> list[ModelPoint]:
     """What was measured in a run: its finished steps, and the training runs in it or, for a quickstart, beside it.
 
+    A training run has itself, and those beside it in a quickstart.
+
     A training run's accuracy is that of `eval*.json` in its folder, where `tsdsl eval --json` was kept there, or
     else that of its own validation.
     """
@@ -189,7 +194,7 @@ def measured(run: Path, space: Space) -> list[ModelPoint]:
             classes = folder.read_settings(STEP_KIND, StepSettings).num_classes
             points.append(ModelPoint(name, result.flops, result.accuracy, "searched", classes))
     parent = run.parent if (run.parent / QUICKSTART).is_file() else run
-    for settings in sorted(parent.glob("*/settings.json")):
+    for settings in (*run.glob("settings.json"), *sorted(parent.glob("*/settings.json"))):
         point = trained_point(settings.parent)
         if point is not None:
             points.append(point)

@@ -114,7 +114,7 @@ def space_graph(space: Space, detail: Detail = Detail.group) -> Graph:
         detail,
         title=f"{space.name}: {_few_digits(count)} at {space.size} px",
         caption=f"{decisions} decisions; M: millions of multiply-adds, least..most; "
-        f"%: mean share of the cost, larger is darker{attention}",
+        f"%: mean share of the cost, the larger the more colour{attention}",
         cost=cost,
         total=total,
         setting=lambda value: _choices(space, value),
@@ -144,7 +144,7 @@ def architecture_graph(
         network.nodes,
         detail,
         title=f"{space.name}: {giga(total)} at {network.size} px",
-        caption=f"M: millions of multiply-adds; %: share of the cost, larger is darker{attention}",
+        caption=f"M: millions of multiply-adds; %: share of the cost, the larger the more colour{attention}",
         cost=cost,
         total=float(total),
         setting=setting,

@@ -315,7 +315,7 @@ def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark]
     labels = []
     for point, (x, y) in zip(points, places, strict=True):
         name = shortened(point.name, 200, 11, bold=True)
-        words = f"{name}  {point.top1:.1%}"
+        words = f"{name}: {point.top1:.1%}"
         wide = text_width_px(words, 11, bold=True)
         left, baseline = _free_place((x, y), wide, axes.top, taken, crossed)
         taken.append((left - 2, baseline - 10, left + wide + 2, baseline + 3))
