@@ -36,6 +36,7 @@ def runs(tmp_path: Path) -> Path:
     root = tmp_path / "runs"
     write(root / "tiny/settings.json", settings("search", space="tiny", data="/clips"))
     write(root / "tiny/space.json", "{}")
+    write(root / "tiny/architecture.svg", "<svg/>")
     write_part(root / "tiny/step1", "search step", 96, {"accuracy": 0.5, "flops": 7_000_000}, seed=0, samples=8)
     write_part(root / "tiny/step2", "search step", 40, None, seed=0, samples=4)
     write_part(root / "deep/train", "train", 10, {"val_top1": 0.25, "flops": 9_000_000}, space="tiny", seed=1)

@@ -229,6 +229,9 @@ def test_a_settings_file_steers_a_search_and_training(
     (folder / "t.toml").write_text("epochs = 1\nbatch_size = 4\n[clip]\nrate = 3.0\n")
     command = ["train", "runs/micro/step1/architecture.json", "--in", "micro.tsspace", "--data", str(clips), "-q"]
     assert run([*command, "--settings", "t.toml"]) == 0
+    assert "step 2 was not searched, so what it would bring in is left out" in capsys.readouterr().err.replace(
+        "\n", " "
+    )
     trained = json.loads(Path("runs/micro/step1/train/settings.json").read_text())["settings"]
     assert (trained["settings"]["epochs"], trained["data"]["clip"]["rate"]) == (1, 3.0)
     assert trained["data"]["clip"]["flip"] is False

@@ -29,6 +29,7 @@ from tsdsl.engine.training_record import TrainResult, read_train_result
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import load_weights
+from tsdsl.space.model import Space
 
 SETTINGS = TrainSettings(
     epochs=3, batch_size=4, learning_rate=2.0, precise_norm_batches=2, evaluate_every_epochs=2, seed=5
@@ -277,3 +278,7 @@ def test_the_run_records_the_architecture_and_all_settings(whole_run: Path) -> N
     assert record["settings"]["settings"]["learning_rate"] == 2.0
     assert record["settings"]["fingerprint"] == tiny_architecture().fingerprint
     assert json.loads((whole_run / "architecture.json").read_text())["space"] == "tiny"
+    assert (
+        Space.model_validate_json((whole_run / "space.json").read_text()).fingerprint
+        == record["settings"]["fingerprint"]
+    )

@@ -18,7 +18,7 @@ from tsdsl.render.chart import Line, line_figure
 from tsdsl.render.report import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
 from tsdsl.render.theme import DARK
 from tsdsl.search import read_alpha, read_result, step_directory
-from tsdsl.search.run_record import RUN_KIND, SPACE_NAME, STEP_KIND, RunRecord
+from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord
 from tsdsl.search.settings import StepSettings
 from tsdsl.space.model import Space
 
@@ -66,7 +66,7 @@ def step_command(run: Path, step: int | None) -> str:
     """The command of a step."""
     record = RunDirectory(run).read_settings(RUN_KIND, RunRecord)
     settings = step_directory(run, step).read_settings(STEP_KIND, StepSettings)
-    return search_command(run, str(run / SPACE_NAME), step, record.data, settings)
+    return search_command(run, str(RunDirectory(run).space), step, record.data, settings)
 
 
 def space_section(space: Space, argument: str) -> Section:

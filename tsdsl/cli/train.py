@@ -89,6 +89,9 @@ def train(
         raise UsageError("no architecture is given", help="give an architecture file, or the folder of a search run")
     place = choose_device(device)
     found, located = find_architecture(architecture, in_space, space)
+    later = [step for step in located.space.steps if found.step is not None and step.index > found.step]
+    if later:
+        note(f"{architecture}: step {later[0].index} was not searched, so what it would bring in is left out")
     scale = find_scale(located.space, model) or UNSCALED
     root = data or (None if is_space(architecture) else searched_data(architecture))
     if root is None:

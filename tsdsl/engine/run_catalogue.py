@@ -32,6 +32,11 @@ WRITTEN_FILES = frozenset(
         "weights.safetensors",
         "result.json",
         "report.html",
+        "architecture.svg",
+        "figure.svg",
+        "difference.svg",
+        "alpha.svg",
+        "landscape.svg",
     }
 )
 WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})

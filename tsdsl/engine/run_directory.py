@@ -3,6 +3,7 @@
 RUN/settings.json        the kind of run and its settings; marks the folder as a run of tsdsl
 RUN/checkpoints/         see `checkpoint.py`
 RUN/metrics.jsonl        see `metrics.py`; RUN/tensorboard/ beside it
+RUN/space.json           the space it is of
 RUN/architecture.json    the architecture trained or found
 RUN/weights.safetensors  the final weights
 RUN/result.json          the final numbers; there only once the run is finished
@@ -40,6 +41,11 @@ class RunDirectory:
     def checkpoints(self) -> Path:
         """The folder of the checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def space(self) -> Path:
+        """The space searched, or that of the architecture trained."""
+        return self.path / "space.json"
 
     @property
     def architecture(self) -> Path:

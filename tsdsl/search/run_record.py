@@ -19,7 +19,6 @@ from tsdsl.search.settings import DataSettings, SearchSettings, StepSettings
 from tsdsl.space.model import Frozen, Space
 
 RUN_KIND, STEP_KIND = "search", "search step"
-SPACE_NAME = "space.json"
 
 
 class RunRecord(Frozen):
@@ -93,7 +92,7 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
         )
         # First of all files, for it marks the folder as a run to the command that resumes.
         directory.record_settings(RUN_KIND, record)
-        write_json(directory.path / SPACE_NAME, space.model_dump(mode="json"))
+        write_json(directory.space, space.model_dump(mode="json"))
         return data
     record = directory.read_settings(RUN_KIND, RunRecord)
     if record.fingerprint != space.fingerprint:
@@ -104,8 +103,8 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
         )
     if data is not None and str(data.absolute()) != record.data:
         record = _moved(directory, record, data)
-    if not (directory.path / SPACE_NAME).exists():
-        write_json(directory.path / SPACE_NAME, space.model_dump(mode="json"))
+    if not (directory.space).exists():
+        write_json(directory.space, space.model_dump(mode="json"))
     return Path(record.data)
 
 
