@@ -1,11 +1,14 @@
 """Time of a training step on the CPU over that of torch's own 3D convolutions, in either layout.
 
-Run by hand: `OMP_NUM_THREADS=1 python tests/benchmarks/depthwise_cpu.py [--repeats 15] [--only tiny]`.
-A step is one forward and backward of a random architecture: the sparse stream of auto_tsnet at 96 px with 4
-clips, both streams of it with 2, and both streams of tiny at 48 px with 32. The ways are interleaved; of
-each the median time is printed, and the median, lowest and highest ratio of its time to that of tsdsl's way
-in the same round. Set MALLOC_MMAP_THRESHOLD_=4294967296 and MALLOC_TRIM_THRESHOLD_=17179869184, as page
-faults otherwise cost as much as the arithmetic.
+Run by hand: `python tests/benchmarks/depthwise_cpu.py [--threads 1] [--size 96] [--batch 2] [--rounds 7]`.
+A step is one forward and backward of a random architecture of auto_tsnet: its sparse stream, its dense stream,
+both with fusion, and both with fusion and attention, whose matrix products are the same in every way. The ways
+are interleaved, each round in another order. Of each the median time is printed, and the median and the
+quartiles of its time over tsdsl's in the same round; of the gradients, in float64, how far they are from tsdsl's
+as a share of their norm. (In float32 a new network with BN over a small batch amplifies any rounding to per cents;
+tests/lowering/test_depthwise_cpu.py bounds the error of each convolution by 1e-4.) With one thread times are those of the process, with more of the clock. Set
+MALLOC_MMAP_THRESHOLD_=4294967296 and MALLOC_TRIM_THRESHOLD_=17179869184, as page faults otherwise cost as much as
+the arithmetic.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from recording import recorded
 from torch import Tensor
 
 import tsdsl
@@ -29,26 +33,33 @@ from tsdsl.lowering.ops.convolution import plain_convolution
 from tsdsl.space.architecture import canonical
 from tsdsl.space.model import Scale
 
-SPACES = Path(__file__).parents[2] / "spaces"
+SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
+CASES: dict[str, tuple[tuple[str, ...], int]] = {
+    "sparse stream": ((), 1),
+    "dense stream": (("sparse",), 2),
+    "both streams": ((), 2),
+    "both streams and attention": ((), 3),
+}
+"""What is left out, and the step of the search after which it stands so."""
 Step = Callable[[], None]
 
 
-def random_network(space_name: str, size_px: int, step: int, seed: int) -> Network:
-    """A random architecture of a space in this repository as it stands after a step of its search."""
-    space = tsdsl.load(SPACES / f"{space_name}.tsspace")
+def random_network(size_px: int, seed: int, without: tuple[str, ...], step: int) -> Network:
+    """A random architecture of auto_tsnet, or a part of it, as it stands after a step of the search."""
+    space = tsdsl.load(SPACE)
     source = random.Random(seed)
     decisions = canonical(space, {d.path: source.choice(d.values) for d in space.decisions})
-    return Blueprint(space, scale=Scale(name="", size=size_px)).network(decisions, step)
+    return Blueprint(space, scale=Scale(name="", size=size_px, without=without)).network(decisions, step)
 
 
-def ways(network: Network, batch: int) -> dict[str, Step]:
-    """One training step of the same model in each way."""
-    model = Model(network, seed=0)
-    clip_BCTHW = torch.randn(batch, 3, network.frames, network.size, network.size)
+def ways(network: Network, batch: int, dtype: torch.dtype) -> tuple[Model, dict[str, Step]]:
+    """A model, and one training step of it in each way."""
+    model = Model(network, seed=0).to(dtype)
+    clip_BCTHW = torch.randn(batch, 3, network.frames, network.size, network.size, dtype=dtype)
     channels_last_BCTHW = clip_BCTHW.contiguous(memory_format=torch.channels_last_3d)
 
     def own() -> None:
-        train(model, clip_BCTHW)
+        train(model, channels_last_BCTHW)
 
     def plain() -> None:
         with patch.object(interpreter, "convolution", plain_convolution):
@@ -58,7 +69,7 @@ def ways(network: Network, batch: int) -> dict[str, Step]:
         with patch.object(interpreter, "convolution", plain_convolution):
             train(model, channels_last_BCTHW)
 
-    return {"tsdsl": own, "conv3d": plain, "conv3d, channels last": plain_channels_last}
+    return model, {"tsdsl": own, "conv3d": plain, "conv3d, channels last": plain_channels_last}
 
 
 def train(model: Model, clip_BCTHW: Tensor) -> None:
@@ -67,41 +78,65 @@ def train(model: Model, clip_BCTHW: Tensor) -> None:
     model(clip_BCTHW).square().mean().backward()
 
 
-def compare(title: str, steps: dict[str, Step], repeats: int) -> None:
-    """Time the steps in turn and print ratios to the first."""
+def seconds(step: Step) -> float:
+    """Of the process where it has one thread, as others may use the machine."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    begin = clock()
+    step()
+    return clock() - begin
+
+
+def gradient_distances(network: Network, batch: int) -> dict[str, float]:
+    """How far each way's gradients in float64 are from the first's, as a share of their norm."""
+    model, steps = ways(network, batch, torch.float64)
+    found: dict[str, Tensor] = {}
+    for name, step in steps.items():
+        # The same dropout in every way.
+        torch.manual_seed(0)
+        step()
+        found[name] = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    own = found["tsdsl"]
+    return {name: float((gradients - own).norm() / own.norm()) for name, gradients in found.items()}
+
+
+def compare(title: str, network: Network, batch: int, rounds: int) -> None:
+    """Time the ways in turn and print ratios to tsdsl's, and how far gradients are from its."""
+    distances = gradient_distances(network, batch)
+    _, steps = ways(network, batch, torch.float32)
     for step in steps.values():
         step()
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(repeats):
-        for name, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - begin)
-    print(f"{title}, {torch.get_num_threads()} threads, {repeats} rounds")
-    for name, own in times.items():
-        ratios = [a / b for a, b in zip(own, next(iter(times.values())), strict=True)]
+    source = random.Random(0)
+    times_s: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name in source.sample(list(steps), len(steps)):
+            times_s[name].append(seconds(steps[name]))
+    print(f"{title}, {batch} clips of {network.size} px, {torch.get_num_threads()} threads, {rounds} rounds")
+    for name, used in times_s.items():
+        ratios = [theirs / own for theirs, own in zip(used, times_s["tsdsl"], strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
         print(
-            f"  {name:<22} {statistics.median(own) * 1e3:8.1f} ms   x {statistics.median(ratios):5.2f}"
-            f"  ({min(ratios):.2f} to {max(ratios):.2f})",
+            f"  {name:<22} {statistics.median(used) * 1e3:8.1f} ms  x {middle:5.2f} ({low:.2f} to {high:.2f})"
+            f"  gradients differ by {distances[name]:.1e}",
             flush=True,
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--size", type=int, default=96, help="side in pixels")
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seed", type=int, default=0, help="of the architecture")
-    parser.add_argument("--only", default="", help="run the cases whose title contains this")
+    parser.add_argument("--only", choices=list(CASES), help="one case")
+    parser.add_argument("--write", action="store_true", help="write results/depthwise_cpu.txt")
     arguments = parser.parse_args()
-    cases = {
-        "auto_tsnet sparse stream, 96 px, 4 clips": ("auto_tsnet", 96, 1, 4),
-        "auto_tsnet both streams, 96 px, 2 clips": ("auto_tsnet", 96, 3, 2),
-        "tiny both streams, 48 px, 32 clips": ("tiny", 48, 3, 32),
-    }
-    for title, (space_name, size_px, step, batch) in cases.items():
-        if arguments.only in title:
-            network = random_network(space_name, size_px, step, arguments.seed)
-            compare(title, ways(network, batch), arguments.repeats)
+    torch.set_num_threads(arguments.threads)
+    with recorded("depthwise_cpu", arguments.write):
+        for title, (without, step) in CASES.items():
+            if arguments.only in (None, title):
+                network = random_network(arguments.size, arguments.seed, without, step)
+                compare(title, network, arguments.batch, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,11 @@ def test_point_wise_values_and_gradients_are_torchs_for_any_number_of_positions(
         check(x, drawn(outputs, inputs, 1, 1, 1, dtype=torch.float32, seed=1), (1, 1, 1), False)
 
 
+def test_point_wise_gradients_of_a_weight_larger_than_the_activations_are_torchs():
+    x = drawn(2, 200, 2, 6, 6, dtype=torch.float32)
+    check(x, drawn(1000, 200, 1, 1, 1, dtype=torch.float32, seed=1), (1, 1, 1), False)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
 def test_results_are_in_channels_last_layout_whatever_the_input_is_in(layout):
     x = drawn(2, 4, 4, 6, 6, dtype=torch.float32).contiguous(memory_format=layout)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import load_text
 from device_reads import DeviceReads
+from live_bytes import LiveBytes, SavedBytes
 
 from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch, normalise
@@ -176,3 +177,21 @@ def test_waiting_for_no_outcome_before_the_next_sample_changes_no_number(order: 
         assert (one.loss, one.accuracy) == (other.loss, other.accuracy)
         assert torch.equal(one.weights_K, other.weights_K)
     assert all(torch.equal(tensor, late.tensors()[name]) for name, tensor in prompt.tensors().items())
+
+
+@pytest.mark.parametrize("updates", ["dense", "sliced"])
+def test_sixteen_samples_need_the_memory_of_one(order: Space, updates: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved, alive = {}, {}
+    for count in (1, 2, 16):
+        step = learner(order, weight_updates=updates)
+        sample = step._samples("training", 0)[0]
+        monkeypatch.setattr(step, "_samples", lambda *_, count=count, sample=sample: [sample] * count)
+        step.update_weights(ramps(0), 0, 0.0)
+        with SavedBytes() as of_activations:
+            step.update_weights(ramps(1), 1, 0.0)
+        with LiveBytes() as of_all:
+            step.update_weights(ramps(2), 2, 0.0)
+        saved[count], alive[count] = of_activations.peak, of_all.peak
+    assert saved[1] == saved[16] > 0
+    # Beside a sample's own gradients, two and more have their sum; nothing else comes with the number.
+    assert alive[1] <= alive[2] == alive[16] < 1.5 * alive[1]

@@ -7,7 +7,7 @@ oneDNN is fast at: 3D convolutions took 3 to 14 times as long forward and backwa
 2 times for 1 x 1 x 1, `F.linear` up to 2 times (own measurements, tests/benchmarks/depthwise_cpu.py).
 
 Shapes: B clips, C channels, T frames, H rows, W columns; O output channels, I input channels, D, R, S the
-kernel's sizes in time, rows and columns. N, X, Y are the batch, rows and columns of the 2D convolution.
+kernel's sizes in time, rows and columns. N, X, Y are the batch, rows and columns of the 2D convolution, P positions.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
     x_BTHWI = x_BITHW.permute(0, 2, 3, 4, 1).contiguous()
     batch, frames, rows, columns, _ = x_BTHWI.shape
     if kernel == (1, 1, 1):
-        y_BTHWO = _pointwise(x_BTHWI, weight_OIDRS[:, :, 0])
+        y_BTHWO = _pointwise(x_BTHWI, weight_OIDRS.squeeze(2))
     elif kernel[0] == 1:
-        y_NXYO = _convolve(x_BTHWI.flatten(0, 1), weight_OIDRS[:, :, 0], stride[1:])
+        y_NXYO = _convolve(x_BTHWI.flatten(0, 1), weight_OIDRS.squeeze(2), stride[1:])
         y_BTHWO = y_NXYO.reshape(batch, frames, *y_NXYO.shape[1:])
     else:
-        y_NXYO = _convolve(x_BTHWI.flatten(2, 3), weight_OIDRS[..., 0], (stride[0], 1))
+        y_NXYO = _convolve(x_BTHWI.flatten(2, 3), weight_OIDRS.squeeze(4), (stride[0], 1))
         y_BTHWO = y_NXYO.reshape(batch, y_NXYO.shape[1], rows, columns, -1)
     return y_BTHWO.permute(0, 4, 1, 2, 3)
 
@@ -97,8 +97,11 @@ class _Planar(torch.autograd.Function):
         dy_NOXY = gradients[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         if ctx.stride != (1, 1):
             return (*_strided_gradients(dy_NOXY, x_NIXY, weight_OIRS, ctx.stride, needs_x, needs_weight), None)
+        if _is_mostly_weight(x_NIXY, weight_OIRS):
+            dx, dweight = _product_gradients(dy_NOXY, x_NIXY, weight_OIRS, needs_x, needs_weight)
+            return dx, dweight, None
         padding = _padding(weight_OIRS)
-        dx = F.conv2d(dy_NOXY, weight_OIRS.flip(2, 3).transpose(0, 1), None, 1, padding) if needs_x else None
+        dx = F.conv2d(dy_NOXY, _flipped(weight_OIRS).transpose(0, 1), None, 1, padding) if needs_x else None
         return dx, _weight_gradient(dy_NOXY, x_NIXY, weight_OIRS) if needs_weight else None, None
 
 
@@ -111,7 +114,38 @@ def _weight_gradient(dy_NOXY: Tensor, x_NIXY: Tensor, weight_OIRS: Tensor) -> Te
     found: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]  # torch leaves it untyped
         seen, sizes, produced, 1, _padding(weight_OIRS)
     )
-    return found.transpose(0, 1).flip(2, 3) if is_swapped else found
+    return _flipped(found.transpose(0, 1)) if is_swapped else found
+
+
+def _is_mostly_weight(x_NIXY: Tensor, weight_OIRS: Tensor) -> bool:
+    """Whether a 1 x 1 convolution's weight has more elements than its input and output.
+
+    oneDNN's gradient of such a weight takes 2 to 5 times as long as a matrix product.
+    """
+    outputs, inputs, rows, columns = weight_OIRS.shape
+    positions = x_NIXY.numel() // max(1, inputs)
+    return rows == columns == 1 and inputs * outputs > positions * (inputs + outputs)
+
+
+def _product_gradients(
+    dy_NOXY: Tensor, x_NIXY: Tensor, weight_OIRS: Tensor, needs_x: bool, needs_weight: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Both gradients of a 1 x 1 convolution with stride 1 as matrix products."""
+    outputs, inputs = weight_OIRS.shape[:2]
+    dy_NXYO = dy_NOXY.permute(0, 2, 3, 1)
+    dy_PO = dy_NXYO.reshape(-1, outputs)
+    dweight = (
+        (dy_PO.t() @ x_NIXY.permute(0, 2, 3, 1).reshape(-1, inputs)).view_as(weight_OIRS) if needs_weight else None
+    )
+    if not needs_x:
+        return None, dweight
+    dx_NXYI = (dy_PO @ weight_OIRS.flatten(1)).reshape(*dy_NXYO.shape[:3], inputs)
+    return dx_NXYI.permute(0, 3, 1, 2), dweight
+
+
+def _flipped(weight_OIRS: Tensor) -> Tensor:
+    """The kernel with its rows and columns in reverse; itself where there is one of each."""
+    return weight_OIRS.flip(2, 3) if weight_OIRS.shape[2:] != (1, 1) else weight_OIRS
 
 
 def _strided_gradients(
