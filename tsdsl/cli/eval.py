@@ -44,7 +44,7 @@ def evaluate(
 ) -> None:
     """Evaluate weights on the videos of a split, softmax scores averaged over views.
 
-    Started with `torchrun --nproc-per-node W -m tsdsl eval ...`, W processes share the videos.
+    Started with `torchrun --nproc-per-node W -m -- tsdsl eval ...`, W processes share the videos.
     """
     from tsdsl.cli.trained import open_trained
     from tsdsl.data import open_dataset

@@ -68,7 +68,7 @@ def search(
 ) -> None:
     """Search a space with PARSEC or a baseline; the same command goes on after an interruption.
 
-    Started with `torchrun --nproc-per-node W -m tsdsl search ...`, W processes share the samples.
+    Started with `torchrun --nproc-per-node W -m -- tsdsl search ...`, W processes share the samples.
     """
     from tsdsl.cli.locate import find_space
     from tsdsl.engine.device import choose_device

@@ -55,7 +55,7 @@ def train(
 ) -> None:
     """Train an architecture, from scratch or from given weights; the same command goes on after an interruption.
 
-    Started with `torchrun --nproc-per-node W -m tsdsl train ...`, W processes share each batch.
+    Started with `torchrun --nproc-per-node W -m -- tsdsl train ...`, W processes share each batch.
     """
     from tsdsl.analysis.network import UNSCALED, Blueprint
     from tsdsl.cli.locate import (

@@ -1,7 +1,6 @@
 """Runs of seconds by the real commands, each in a process of its own that can be killed, and what came of them.
 
-The process comes from a server that has imported torch, as `tests/processes.py` does; else importing takes longer than
-the run.
+The process comes from a server that has imported torch, as in `processes.py`; else importing takes longer than the run.
 """
 
 from __future__ import annotations
