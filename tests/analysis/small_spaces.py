@@ -24,8 +24,8 @@ MOST_ARCHITECTURES = 1500
 
 
 @cache
-def random_space(seed: int) -> tsdsl.Space:
-    """A space of two streams with fusion, attention, shared and nested decisions; at most MOST_ARCHITECTURES.
+def random_space(seed: int, most_architectures: int = MOST_ARCHITECTURES) -> tsdsl.Space:
+    """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 
     Every third seed has constraints, which leave something at every step.
     """
@@ -33,7 +33,7 @@ def random_space(seed: int) -> tsdsl.Space:
     while True:
         text = _text(draw)
         space = _resolved(text)
-        if not 1 < space.cardinality <= MOST_ARCHITECTURES:
+        if not 1 < space.cardinality <= most_architectures:
             continue
         if seed % 3 != 2:
             return space

@@ -125,6 +125,22 @@ class Counts:
                 known[cost] = Bracket(low, min(high, self.total))
         return [known[cost] for cost in thresholds]
 
+    def quantile(self, share: Fraction | float) -> int:
+        """The least cost that at least a share of all architectures do not exceed, exact.
+
+        Raises:
+            RunError: as `within` does.
+        """
+        wanted = Fraction(share) * self.within()
+        low, high = self.quantiles([share])[0]
+        while low < high:
+            middle = (low + high) // 2
+            if self.within(most=middle) >= wanted:
+                high = middle
+            else:
+                low = middle + 1
+        return high
+
     def quantiles(self, shares: Sequence[Fraction | float], bins: int | None = None) -> list[tuple[int, int]]:
         """For each share, two costs between which the least cost lies that this share does not exceed.
 

@@ -1,0 +1,18 @@
+"""Every exact fact about some random small spaces equals enumeration (`benchmarks/exact_enumeration.py` takes 300)."""
+
+from __future__ import annotations
+
+import pytest
+from enumeration_checks import Enumerated, checks, deviations
+from small_spaces import random_space
+
+MOST_ARCHITECTURES = 120
+
+
+@pytest.mark.parametrize("step", [1, None])
+@pytest.mark.parametrize("seed", [20, 21, 22, 23, 26, 29])
+def test_every_exact_fact_equals_enumeration(seed: int, step: int | None) -> None:
+    of = Enumerated(random_space(seed, MOST_ARCHITECTURES), step, seed)
+    assert {name for name, is_right in checks(of) if not is_right} == set()
+    for kind, deviation in deviations(of, 3000):
+        assert abs(deviation) < 4, kind

@@ -1,0 +1,73 @@
+"""Every exact fact about random small spaces against enumeration of all their architectures.
+
+    python tests/benchmarks/exact_enumeration.py [NUMBER] [--first N] [--draws N] [--write]
+
+NUMBER spaces (default 300) of two streams with fusion, attention, nested and shared decisions; every third has one
+to three `require`. Each is asked everything after step 1 and as a whole. Integers have to be equal, probabilities to
+1e-7. Draws within a window of cost and from a conditioned distribution are held against enumeration by chi-square:
+over all spaces the deviations should be standard normal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from recording import recorded
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))
+
+from enumeration_checks import Enumerated, checks, deviations
+from small_spaces import random_space
+
+MOST_ARCHITECTURES = 300
+
+
+def compare(first: int, number: int, draws: int) -> bool:
+    """Print how many answers equal enumeration, by fact; whether all do."""
+    right, wrong, architectures = Counter[str](), Counter[str](), 0
+    normal: dict[str, list[float]] = {}
+    begin = time.perf_counter()
+    for seed in range(first, first + number):
+        space = random_space(seed, MOST_ARCHITECTURES)
+        for step in (1, None):
+            of = Enumerated(space, step, seed)
+            architectures += len(of.listed)
+            for name, is_right in checks(of):
+                (right if is_right else wrong)[name] += 1
+                if not is_right:
+                    print(f"WRONG: {name}, space {seed}, step {step}")
+            for name, deviation in deviations(of, draws):
+                normal.setdefault(name, []).append(deviation)
+    seconds = time.perf_counter() - begin
+    print(f"{number} spaces, {architectures:,} architectures enumerated, {seconds:.0f} s")
+    for name in right | wrong:
+        print(f"  {name:<56}{right[name]:>7,} of {right[name] + wrong[name]:>7,} equal")
+    for name, found in normal.items():
+        mean = sum(found) / len(found)
+        spread = math.sqrt(sum((z - mean) ** 2 for z in found) / len(found))
+        beyond = sum(abs(z) > 3 for z in found)
+        print(
+            f"  draws, {name}: chi-square in standard deviations from its mean over {len(found)} windows: "
+            f"mean {mean:.2f}, spread {spread:.2f}, largest {max(found):.2f}, {beyond} beyond 3"
+        )
+    return not wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("number", nargs="?", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0, help="number of the first space, to compare in parts")
+    parser.add_argument("--draws", type=int, default=4000, help="draws a window")
+    parser.add_argument("--write", action="store_true", help="keep what is printed in results/")
+    arguments = parser.parse_args()
+    with recorded("exact_enumeration", arguments.write):
+        return 0 if compare(arguments.first, arguments.number, arguments.draws) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
