@@ -23,7 +23,9 @@ from tsdsl.analysis.ranking import Ranking
 from tsdsl.analysis.terms import CostTable
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array
+from tsdsl.source import SourceFile
 from tsdsl.space.model import Value
+from tsdsl.space.resolve import resolve
 
 SEEDS = range(12)
 DRAWS = 20_000
@@ -176,3 +178,26 @@ def test_counts_that_overflow_a_word_leave_draws_uniform(auto_tsnet: tsdsl.Space
 def test_missing_probabilities_are_named() -> None:
     with pytest.raises(UsageError, match="has 0 probabilities"):
         expected_macs(free_space(0), {})
+
+
+def test_marginals_of_more_architectures_than_a_float_holds_are_shares() -> None:
+    group = "group mbconv3d(t = {1, 3, 5}, k = {3, 5}, expansion = 1.5 .. 6.0 by 0.75, channels = 32 .. 48 by 8)"
+    stages = "".join(f"stage {n} {{ " + "\n".join([group] * 10) + " }\n" for n in range(18))
+    text = f"tsspace 1\nspace long {{ classes = 10 size = 32 stream s {{ frames = 4\n{stages} }} }}"
+    space = resolve(SourceFile("long", text)).spaces[0].space
+    assert space.cardinality > 10**330
+    free = FreeSpace(CostTable(Blueprint(space)))
+    low, high = free.table.extremes("macs")
+    found = marginals_within(free, most=(low + high) // 2, bins=300)
+    for marginal in found.values():
+        assert marginal.share.sum() == pytest.approx(1.0)
+        assert (marginal.at_least <= marginal.share).all()
+        assert (marginal.share <= marginal.at_most).all()
+    # In the middle of the chain, where all is alike, larger values cost more and are rarer.
+    shares = found["s.stage9.group5.expansion"].share
+    assert (np.diff(shares) < 0).all()
+    # So narrow a window that a distribution gives it less than a float can hold.
+    uniform = {d.path: np.full(len(d.values), 1 / len(d.values)) for d in free.decisions}
+    rare = marginals_within(free, most=low, probabilities=uniform, bins=300)
+    assert all(marginal.share.sum() == pytest.approx(1.0) for marginal in rare.values())
+    assert probability_within(free, uniform, most=low, bins=300)[0] == 0.0

@@ -1,23 +1,26 @@
 """Times of exact facts about spaces: bounds, brackets, counts, draws, batch costs, and how they grow.
 
-Run by hand: `python tests/benchmarks/exact_facts.py [--long]`, with OMP_NUM_THREADS=1. `--long` adds the exact
-count of step 2 with both streams free (minutes). Where PyGlove is installed, its count and uniform draw of a
-space of the same decisions are timed beside; it has no costs, so it cannot draw within a budget.
+    OMP_NUM_THREADS=1 python tests/benchmarks/exact_facts.py [--long] [--peers PYTHON] [--write]
+
+`--long` adds the exact count of step 2 with both streams free (minutes). `--peers` is the interpreter of an environment
+that has PyGlove 0.4 and NNI 3.0: what they take for the same decisions is printed beside (`exact_facts_peers.py`).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import json
 import math
+import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from recording import recorded
 
 import tsdsl
 from tsdsl.analysis.batch_costs import BatchCosts
@@ -26,12 +29,13 @@ from tsdsl.analysis.counting import counts
 from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.probability import marginals_within
+from tsdsl.analysis.peaks import SENSES, peak_extreme
+from tsdsl.analysis.probability import expected_macs, marginals_within, probability_within
 from tsdsl.analysis.ranking import Ranking
 from tsdsl.analysis.sampling import sample_architectures
 from tsdsl.analysis.terms import CostTable
 from tsdsl.source import SourceFile
-from tsdsl.space.model import Space
+from tsdsl.space.model import DecisionRef, Space
 from tsdsl.space.resolve import resolve
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
@@ -58,9 +62,15 @@ def bounds(space: Space, step: int | None) -> tuple[int, int]:
     return table.bound("macs", "min").value, table.bound("macs", "max").value
 
 
+def peaks(space: Space, step: int | None) -> tuple[int, int]:
+    low, high = (peak_extreme(free_space(space, step), sense).value for sense in SENSES)
+    return low, high
+
+
 def counting_facts(space: Space, long: bool) -> None:
     for step in (1, 2, 3, None):
         timed(f"bounds of {named(step)}", partial(bounds, space, step))
+        timed("  of its peak of activations", partial(peaks, space, step))
     for step, target in ((1, 1_400_000_000), (2, 2 * GIGA), (3, 2_500_000_000)):
         free = free_space(space, step)
         counted = timed(f"tables, trellis and total of step {step}", partial(counts, free))
@@ -110,46 +120,94 @@ def chain(groups: int) -> Space:
     return resolve(SourceFile("chain", text)).spaces[0].space
 
 
-def growth(groups: int) -> None:
+def growth(groups: int) -> dict[str, float]:
+    """Seconds by query for a chain of so many groups; a budget halfway between the bounds."""
     space = chain(groups)
     free = free_space(space, None)
-    print(f" {groups} groups, {len(space.decisions)} decisions, 10^{len(str(space.cardinality)) - 1}")
-    timed("tables of costs", lambda: free.table.factors("macs"))
-    low, high = timed("bounds", lambda: tuple(free.table.bound("macs", end).value for end in ("min", "max")))
-    counted = timed("trellis and exact total", lambda: counts(free))
+    seconds: dict[str, float] = {}
+
+    def took(name: str, query: Callable[[], T]) -> T:
+        begin = time.perf_counter()
+        result = query()
+        seconds[name] = time.perf_counter() - begin
+        return result
+
+    took("tables of costs", lambda: free.table.factors("macs"))
+    low, high = took("bounds", lambda: tuple(free.table.bound("macs", end).value for end in SENSES))
+    took("bounds of the peak of activations", lambda: [peak_extreme(free, end) for end in SENSES])
+    took("least cost with each value", lambda: least_by_value(free))
+    counted = took("trellis and exact total", lambda: counts(free))
     budget = (low + high) // 2
-    timed("bracket, 1024 bins", lambda: counted.bracket(most=budget, bins=1024))
+    took("bracket, 1024 bins", lambda: counted.bracket(most=budget, bins=1024))
     batches = uniform_within(free, 0, budget, bins=1024).rows(np.random.default_rng(0))
-    timed("first 512 draws within, 1024 bins", lambda: next(batches))
-    timed("next 512 draws", lambda: next(batches), per=512)
+    took("first 512 draws within, 1024 bins", lambda: next(batches))
+    rows = took("next 512 draws", lambda: next(batches))
+    took("marginals within, 1024 bins", lambda: marginals_within(free, most=budget, bins=1024))
+    uniform = {d.path: np.full(len(d.values), 1 / len(d.values)) for d in free.decisions}
+    took("expectation and variance", lambda: expected_macs(free, uniform))
+    took("P(within), 1024 bins", lambda: probability_within(free, uniform, most=budget, bins=1024))
+    batch = BatchCosts(free)
+    batch(rows[:1])
+    many = np.repeat(rows, 20, axis=0)
+    took("costs of 20 times as many rows", lambda: batch(many))
+    ranking = Ranking(free)
+    took("100 architectures by number", lambda: [ranking.row(ranking.total * i // 100) for i in range(100)])
+    return seconds
 
 
-def peers(space: Space) -> None:
-    try:
-        pyglove: Any = importlib.import_module("pyglove")
-    except ImportError:
-        print("PyGlove is not installed: no peer to compare with")
-        return
-    print(f"PyGlove {pyglove.__version__}, the {len(space.step(1).decisions)} decisions of step 1")
-    values = [space.decision_by_path[path].values for path in space.step(1).decisions]
-    spec = timed("build", lambda: pyglove.dna_spec(pyglove.List([pyglove.oneof(list(v)) for v in values])))
-    timed("count", lambda: spec.space_size)
-    timed("uniform draws", lambda: [pyglove.random_dna(spec) for _ in range(20)], per=20)
+def growth_table() -> None:
+    sizes = (50, 100, 200, 400)
+    print("growth with the number of groups (10 a stage), a budget halfway between the bounds: seconds")
+    print(f"  {'groups':<40}" + "".join(f"{size:>9}" for size in sizes) + "   a doubling at most")
+    taken = [growth(size) for size in sizes]
+    for name in taken[0]:
+        seconds = [column[name] for column in taken]
+        most = max(later / earlier for earlier, later in pairwise(seconds))
+        print(f"  {name:<40}" + "".join(f"{one:>9.3f}" for one in seconds) + f"   x {most:.1f}")
+
+
+def peers(space: Space, python: str) -> None:
+    """Run the peers on the decisions of step 1."""
+    nodes = Blueprint(space).whole.by_name
+    groups = []
+    for group in (group for group in space.streams[0].groups if group.operator == "mbconv3d"):
+        values = {
+            name: list(space.decision_by_path[setting.decision].values)
+            for name, setting in group.attributes.items()
+            if isinstance(setting, DecisionRef)
+        }
+        node = nodes[group.path]
+        groups.append(
+            {
+                **values,
+                "positions_in": node.shape_in.positions,
+                "positions": node.shape.positions,
+                "repeat": group.repeat,
+            }
+        )
+    given = json.dumps({"groups": groups, "width": 24, "budget": 1.4 * GIGA})
+    script = Path(__file__).with_name("exact_facts_peers.py")
+    done = subprocess.run([python, str(script)], input=given, capture_output=True, text=True, check=True)
+    print(done.stdout, end="")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="count step 2 exactly with both streams free")
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter of an environment with PyGlove and NNI")
+    parser.add_argument("--write", action="store_true", help="keep what is printed in results/")
     arguments = parser.parse_args()
-    space = tsdsl.load(SPACE)
-    print(f"{space.name} at {space.size} px")
-    counting_facts(space, arguments.long)
-    for step, target in ((1, 1_400_000_000), (2, 2 * GIGA), (None, 2_500_000_000)):
-        drawing_facts(space, step, target)
-    print("growth with the number of groups; a budget halfway between the bounds")
-    for groups in (50, 100, 200, 400):
-        growth(groups)
-    peers(space)
+    with recorded("exact_facts", arguments.write):
+        space = tsdsl.load(SPACE)
+        print(f"{space.name} at {space.size} px")
+        counting_facts(space, arguments.long)
+        for step, target in ((1, 1_400_000_000), (2, 2 * GIGA), (None, 2_500_000_000)):
+            drawing_facts(space, step, target)
+        growth_table()
+        if arguments.peers:
+            peers(space, arguments.peers)
+        else:
+            print("no environment with PyGlove and NNI was given: no peer to compare with")
 
 
 if __name__ == "__main__":

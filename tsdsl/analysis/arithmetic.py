@@ -20,6 +20,7 @@ from tsdsl.operators.varying import Array
 WORD = 1 << 64
 MODULUS_BITS = 52
 MANTISSA_BITS = 63
+MOST_EXPONENT = 256
 
 
 class Arithmetic(Protocol):
@@ -30,7 +31,10 @@ class Arithmetic(Protocol):
         """The type of a vector's entries."""
 
     def prepared(self, rows: Array, fan_in: int) -> tuple[Array, int]:
-        """Rows of which sums with weights up to `fan_in` in all do not overflow, and their halvings."""
+        """Rows of which sums with weights up to `fan_in` in all do not overflow, and their halvings.
+
+        Real ones may have been doubled instead, which are halvings below 0.
+        """
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
         """Add `weight` times a row to `total`, in place."""
@@ -38,12 +42,13 @@ class Arithmetic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """64-bit floating point: probabilities, and counts below 2^53."""
+    """64-bit floating point: probabilities and weights, halved or doubled where they leave its range."""
 
     dtype: type = np.float64
 
     def prepared(self, rows: Array, fan_in: int) -> tuple[Array, int]:
-        return rows, 0
+        exponent = int(np.frexp(rows.max())[1]) if rows.size else 0
+        return (rows, 0) if abs(exponent) < MOST_EXPONENT else (np.ldexp(rows, -exponent), exponent)
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
         np.add(total, row if weight == 1 else row * weight, out=total)

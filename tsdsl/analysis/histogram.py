@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
+from math import gcd, ldexp
 from typing import Literal
 
 import numpy as np
@@ -213,7 +213,8 @@ def sum_within(lattice: Lattice, layer: Layer, slacks: Sequence[int]) -> list[in
 def mass_within(lattice: Lattice, layer: Layer, slack: int) -> float:
     """Like `sum_within`, where weights are real."""
     there, place = _places(lattice, layer, slack)
-    return float(np.cumsum(layer.rows, axis=1)[place] @ lattice.trellis.stages[-1].weight[there])
+    mass = float(np.cumsum(layer.rows, axis=1)[place] @ lattice.trellis.stages[-1].weight[there])
+    return ldexp(mass, layer.exponent)
 
 
 def _places(lattice: Lattice, layer: Layer, slack: int) -> tuple[Array, tuple[Array, Array]]:

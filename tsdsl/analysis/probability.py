@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import frexp, ldexp
 from typing import Literal
 
 import numpy as np
@@ -106,8 +107,11 @@ def marginals_within(
     high = _value_sums(free, trellis, window, "down", bins)
     low = _value_sums(free, trellis, window, "up", bins)
     found = {}
-    for path, (most_under, most_within, all_under, all_within) in high.items():
-        least_under, least_within, least_all_under, least_all_within = low[path]
+    for path, upper_sums in high.items():
+        # Both in units of about all there is within, so that products of two stay in range.
+        unit = upper_sums.exponent + frexp(upper_sums.all_within)[1]
+        most_under, most_within, all_under, all_within = upper_sums.over(unit)
+        least_under, least_within, least_all_under, least_all_within = low[path].over(unit)
         upper = (most_within - least_under) * (1 + ROUNDING)
         lower = np.maximum(0.0, least_within - most_under) * (1 - ROUNDING)
         others_upper = np.maximum(0.0, (all_within - most_within) - (least_all_under - least_under)) * (1 + ROUNDING)
@@ -133,22 +137,40 @@ def _ratio(part: Array, rest: Array) -> Array:
     return shares
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Sums:
+    """Weight by value below the window and up to its end, and both over all values, in units of 2^`exponent`."""
+
+    under: Array
+    within: Array
+    all_under: float
+    all_within: float
+    exponent: int
+
+    def over(self, unit: int) -> tuple[Array, Array, float, float]:
+        """The same four in units of 2^`unit`."""
+        by = self.exponent - unit
+        under, within = np.ldexp(self.under, by), np.ldexp(self.within, by)
+        return under, within, ldexp(self.all_under, by), ldexp(self.all_within, by)
+
+
 def _value_sums(
     free: FreeSpace, trellis: Trellis, window: tuple[int, int], rounding: Literal["down", "up"], bins: int | None
-) -> dict[str, tuple[Array, Array, float, float]]:
-    """For each decision (weight by value below the window, by value up to its end, and both over all)."""
+) -> dict[str, _Sums]:
+    """For each decision the weights of its values below the window and up to its end."""
     under, within = window
     lattice = even_lattice(trellis, within, bins or bins_for(trellis, BINS, WORK), rounding)
     forward = layers(lattice, Real(), within, len(trellis.stages))
     backward = layers(_reversed(lattice), Real(), within, len(trellis.stages))
     last_bin = within // lattice.widths[0]
-    found: dict[str, tuple[Array, Array, float, float]] = {}
+    found: dict[str, _Sums] = {}
     for number, stage in enumerate(trellis.stages):
         decided = [d for d in free.decisions if d.path not in found and _covers(free, stage, d.path)]
         if not decided:
             continue
         to_end = np.zeros((stage.num_targets, last_bin + 1))
-        after = backward[len(trellis.stages) - 1 - number].rows[:, : last_bin + 1]
+        behind = backward[len(trellis.stages) - 1 - number]
+        after = behind.rows[:, : last_bin + 1]
         to_end[:, : after.shape[1]] = after
         to_end = np.cumsum(to_end, axis=1)
         sums = [
@@ -161,7 +183,9 @@ def _value_sums(
                 exists &= stage.values(axis) == index
             values = stage.values(free.axes[decision.path])[exists]
             by_value = [np.bincount(values, total[exists], len(decision.values)) for total in sums]
-            found[decision.path] = (by_value[0], by_value[1], float(sums[0].sum()), float(sums[1].sum()))
+            totals = float(sums[0].sum()), float(sums[1].sum())
+            exponent = forward[number].exponent + behind.exponent
+            found[decision.path] = _Sums(by_value[0], by_value[1], *totals, exponent)
     return found
 
 
