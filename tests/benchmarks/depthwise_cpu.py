@@ -4,11 +4,11 @@ Run by hand: `python tests/benchmarks/depthwise_cpu.py [--threads 1] [--size 96]
 A step is one forward and backward of a random architecture of auto_tsnet: its sparse stream, its dense stream,
 both with fusion, and both with fusion and attention, whose matrix products are the same in every way. The ways
 are interleaved, each round in another order. Of each the median time is printed, and the median and the
-quartiles of its time over tsdsl's in the same round; of the gradients, in float64, how far they are from tsdsl's
-as a share of their norm. (In float32 a new network with BN over a small batch amplifies any rounding to per cents;
-tests/lowering/test_depthwise_cpu.py bounds the error of each convolution by 1e-4.) With one thread times are those of the process, with more of the clock. Set
-MALLOC_MMAP_THRESHOLD_=4294967296 and MALLOC_TRIM_THRESHOLD_=17179869184, as page faults otherwise cost as much as
-the arithmetic.
+quartiles of its time over tsdsl's in the same round; of the gradients, in float64 at 32 px, how far they are
+from tsdsl's as a share of their norm. (In float32 a new network with BN over a small batch amplifies any
+rounding to per cents; tests/lowering/test_depthwise_cpu.py bounds the error of each convolution by 1e-4.) With
+one thread times are those of the process, with more of the clock. Set MALLOC_MMAP_THRESHOLD_=4294967296 and
+MALLOC_TRIM_THRESHOLD_=17179869184, as page faults otherwise cost as much as the arithmetic.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ CASES: dict[str, tuple[tuple[str, ...], int]] = {
     "both streams and attention": ((), 3),
 }
 """What is left out, and the step of the search after which it stands so."""
+CHECKED_PX = 32
 Step = Callable[[], None]
 
 
@@ -52,10 +53,10 @@ def random_network(size_px: int, seed: int, without: tuple[str, ...], step: int)
     return Blueprint(space, scale=Scale(name="", size=size_px, without=without)).network(decisions, step)
 
 
-def ways(network: Network, batch: int, dtype: torch.dtype) -> tuple[Model, dict[str, Step]]:
+def ways(network: Network, batch: int, size_px: int, dtype: torch.dtype) -> tuple[Model, dict[str, Step]]:
     """A model, and one training step of it in each way."""
     model = Model(network, seed=0).to(dtype)
-    clip_BCTHW = torch.randn(batch, 3, network.frames, network.size, network.size, dtype=dtype)
+    clip_BCTHW = torch.randn(batch, 3, network.frames, size_px, size_px, dtype=dtype)
     channels_last_BCTHW = clip_BCTHW.contiguous(memory_format=torch.channels_last_3d)
 
     def own() -> None:
@@ -88,7 +89,7 @@ def seconds(step: Step) -> float:
 
 def gradient_distances(network: Network, batch: int) -> dict[str, float]:
     """How far each way's gradients in float64 are from the first's, as a share of their norm."""
-    model, steps = ways(network, batch, torch.float64)
+    model, steps = ways(network, batch, CHECKED_PX, torch.float64)
     found: dict[str, Tensor] = {}
     for name, step in steps.items():
         # The same dropout in every way.
@@ -102,7 +103,7 @@ def gradient_distances(network: Network, batch: int) -> dict[str, float]:
 def compare(title: str, network: Network, batch: int, rounds: int) -> None:
     """Time the ways in turn and print ratios to tsdsl's, and how far gradients are from its."""
     distances = gradient_distances(network, batch)
-    _, steps = ways(network, batch, torch.float32)
+    _, steps = ways(network, batch, network.size, torch.float32)
     for step in steps.values():
         step()
     source = random.Random(0)
