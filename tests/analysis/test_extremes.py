@@ -8,8 +8,9 @@ import pytest
 from small_spaces import everything, random_space
 
 from tsdsl.analysis.cost import node_cost, plain
-from tsdsl.analysis.extremes import extreme, least_by_value
+from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.least_by_value import least_by_value
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import CostTable
 from tsdsl.space.model import Space, Value

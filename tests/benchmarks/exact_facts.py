@@ -26,8 +26,8 @@ import tsdsl
 from tsdsl.analysis.batch_costs import BatchCosts
 from tsdsl.analysis.budget_sampling import uniform_within
 from tsdsl.analysis.counting import counts
-from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.least_by_value import least_by_value
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.peaks import SENSES, peak_extreme
 from tsdsl.analysis.probability import expected_macs, marginals_within, probability_within

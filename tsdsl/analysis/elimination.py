@@ -21,6 +21,7 @@ from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 
 LARGEST_TABLE = 50_000_000
+UNREACHABLE = 1 << 61
 
 
 @dataclass(frozen=True, slots=True)

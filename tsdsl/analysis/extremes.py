@@ -1,4 +1,4 @@
-"""Extremes of a cost: of everything or of a part, with a witness, and with each value of each decision. Exact."""
+"""Extremes of a cost: of everything or of a part, with a witness; under constraints with each value too. Exact."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from tsdsl.analysis.batch_costs import BatchCosts
 from tsdsl.analysis.budget_sampling import uniform_within
 from tsdsl.analysis.constrained import TooWide
-from tsdsl.analysis.elimination import least_tables, optimum
+from tsdsl.analysis.elimination import UNREACHABLE, optimum
 from tsdsl.analysis.feasible import uniform
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.terms import Bound, Quantity
-from tsdsl.analysis.trellis import UNREACHABLE, Trellis, least_to_go
+from tsdsl.analysis.trellis import Trellis, least_to_go
 from tsdsl.operators.varying import Array
 from tsdsl.space.model import Value
 
@@ -99,31 +99,8 @@ def _drawn_extreme(free: FreeSpace, sense: Literal["min", "max"], quantity: Quan
     return Bound(best[0], free.architecture(best[1].tolist()), is_exact=False)
 
 
-def least_by_value(free: FreeSpace, quantity: Quantity = "macs") -> dict[str, dict[Value, int]]:
-    """For each free decision the least cost of an architecture in which it exists and has each value.
-
-    A decision that does not exist has no part in any cost, so only where it exists is looked at. UNREACHABLE
-    where constraints leave no such architecture.
-
-    Raises:
-        RunError: the decisions are too entangled for an exact answer.
-    """
-    if free.rules:
-        return _least_allowed_by_value(free, quantity)
-    above = [dict(free.ancestors(decision)) for decision in free.decisions]
-    own = [free.axes[decision.path] for decision in free.decisions]
-    tables = least_tables(
-        free.costs(quantity), [frozenset((axis, *others)) for axis, others in zip(own, above, strict=True)]
-    )
-    found: dict[str, dict[Value, int]] = {}
-    for decision, others, table in zip(free.decisions, above, tables, strict=True):
-        index = tuple(others.get(axis, slice(None)) for axis in table.scope)
-        found[decision.path] = dict(zip(decision.values, table.table[index].tolist(), strict=True))
-    return found
-
-
-def _least_allowed_by_value(free: FreeSpace, quantity: Quantity) -> dict[str, dict[Value, int]]:
-    """The same under constraints."""
+def least_allowed_by_value(free: FreeSpace, quantity: Quantity) -> dict[str, dict[Value, int]]:
+    """For each free decision the least cost that constraints allow with each of its values (see `least_by_value`)."""
     allowed = uniform(free, quantity)
     trellis = allowed.wider
     found: dict[str, dict[Value, int]] = {}

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from tsdsl.analysis.amounts import at_least, giga
-from tsdsl.analysis.extremes import least_by_value
+from tsdsl.analysis.elimination import UNREACHABLE
 from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.group_costs import group_tables
-from tsdsl.analysis.lint_dead_ends import lint_dead_ends
-from tsdsl.analysis.lint_requires import lint_idle_decisions, lint_requires, too_wide
+from tsdsl.analysis.group_costs import least_width
+from tsdsl.analysis.least_by_value import least_by_value
+from tsdsl.analysis.lint_idle_decisions import lint_idle_decisions
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.analysis.terms import Bound, CostTable
-from tsdsl.analysis.trellis import UNREACHABLE
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.errors import RunError
 from tsdsl.operators.layers import NonLocal, block_widths, walk
@@ -42,13 +41,36 @@ def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
     if found:
         return found
     try:
-        found = lint_requires(resolved, blueprint, source)
-        if not any(diagnostic.severity == "error" for diagnostic in found):
-            found += _budgets(resolved, blueprint, source)
-            found += lint_dead_ends(resolved, source)
+        found = _constraints(resolved, blueprint, source)
         return [*found, *lint_idle_decisions(resolved, blueprint, source)]
     except RunError as error:
-        return [*found, too_wide(resolved, error, source)]
+        return [*found, _too_wide(resolved, error, source)]
+
+
+def _constraints(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> list[Diagnostic]:
+    """What is wrong with what `require` says, and with budgets."""
+    if not resolved.space.requires:
+        return list(_budgets(resolved, blueprint, source))
+    from tsdsl.analysis.lint_dead_ends import lint_dead_ends  # much code that few spaces need
+    from tsdsl.analysis.lint_requires import lint_requires
+
+    found = lint_requires(resolved, blueprint, source)
+    if not any(diagnostic.severity == "error" for diagnostic in found):
+        found += _budgets(resolved, blueprint, source)
+        found += lint_dead_ends(resolved, source)
+    return found
+
+
+def _too_wide(resolved: ResolvedSpace, error: RunError, source: SourceFile) -> Diagnostic:
+    """That an exact fact would need a table beyond what is affordable."""
+    return Diagnostic(
+        "TS407",
+        error.message,
+        source,
+        resolved.origins["space"],
+        "too entangled for exact facts",
+        help=error.help,
+    )
 
 
 def _sums(resolved: ResolvedSpace, network: Network, source: SourceFile, when: str = "") -> Iterator[Diagnostic]:
@@ -108,7 +130,7 @@ def _widths(resolved: ResolvedSpace, network: Network, source: SourceFile) -> It
     """Every layer has at least one channel, whatever is chosen (TS308); one report a part."""
     reported: set[Span] = set()
     for node in network.nodes:
-        if node.layout is not None and group_tables(node, node.layout).least_width >= 1:
+        if node.layout is not None and least_width(node.layout.alike) >= 1:
             continue
         for block in node.blocks:
             for width in block_widths(block):

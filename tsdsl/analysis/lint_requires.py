@@ -1,4 +1,4 @@
-"""What is wrong with the constraints of a resolved space, and with decisions that change nothing."""
+"""What is wrong with the constraints of a resolved space."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tsdsl.analysis.elimination import optima
 from tsdsl.analysis.feasible import Unsatisfiable, feasible
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.requirements import form_of, named_in
+from tsdsl.analysis.requirements import form_of
 from tsdsl.analysis.terms import CostTable
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.errors import RunError
@@ -18,23 +18,9 @@ from tsdsl.space.model import Linear, Space
 from tsdsl.space.resolve import ResolvedSpace
 
 
-def too_wide(resolved: ResolvedSpace, error: RunError, source: SourceFile) -> Diagnostic:
-    """That an exact fact would need a table beyond what is affordable."""
-    return Diagnostic(
-        "TS407",
-        error.message,
-        source,
-        resolved.origins["space"],
-        "too entangled for exact facts",
-        help=error.help,
-    )
-
-
 def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> list[Diagnostic]:
     """Constraints that nothing satisfies, that exclude nothing, or that are too many to be exact about."""
     space = resolved.space
-    if not space.requires:
-        return []
     try:
         found = feasible(*_whole(blueprint, None))
     except Unsatisfiable:
@@ -137,23 +123,4 @@ def _idle(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> 
                 span,
                 "excludes nothing",
                 help="tighten it if it is meant to decide anything, or remove it",
-            )
-
-
-def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
-    """TS410: numbers whose choice changes neither multiply-adds nor parameters, and so no layer."""
-    table = CostTable(blueprint)
-    tables = (*table.factors("macs"), *table.factors("params"))
-    varied = {path for factor in tables for path in factor.paths}
-    varied |= {path for requirement in resolved.space.requires for path in named_in(requirement)}
-    for decision in resolved.space.decisions:
-        is_number = all(isinstance(value, int | float) for value in decision.values)
-        if is_number and decision.path not in varied:
-            yield Diagnostic(
-                "TS410",
-                f"whatever `{decision.path}` is, the network is the same",
-                source,
-                resolved.origins[decision.path],
-                "changes nothing",
-                help="leave one value, or values that round to different widths",
             )

@@ -14,11 +14,12 @@ from functools import cached_property
 from math import ceil
 from typing import Literal
 
+from tsdsl.analysis.group_layout import GroupLayout
 from tsdsl.analysis.reading import Reading, concrete_reading, symbolic_reading
 from tsdsl.operators.head import HEADS, head_kind
 from tsdsl.operators.layers import Block, Conditional, Segment, Width
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
-from tsdsl.operators.schema import BlockPlace, FusionPlace, Settings
+from tsdsl.operators.schema import FusionPlace, Settings
 from tsdsl.operators.varying import Count, fixed, is_never, rounded
 from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Slot, Space, Stream, Value
 
@@ -43,27 +44,6 @@ class Shape:
 
 Merge = Literal["single", "concat", "sum"]
 NodeKind = Literal["input", "group", "fusion", "merge", "attention", "head", "classifier"]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupLayout:
-    """What the blocks of a group follow from; it stands after so many blocks of its stage."""
-
-    operator: str
-    settings: Settings
-    width_in: Width
-    repeat: int
-    blocks_before: int
-
-    def blocks(self) -> tuple[Block, ...]:
-        """The blocks, one after the other."""
-        operator, width = BLOCKS[self.operator], self.width_in
-        found = []
-        for index in range(self.repeat):
-            block = operator.layers(self.settings, width, BlockPlace(index, self.blocks_before + index))
-            found.append(replace(block, name=f"block{index}"))
-            width = block.width
-        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +232,15 @@ class _Layout:
             channels = rounded(settings.count("channels"), scale.width, 8)
             settings = Settings({**settings.values, "channels": channels})
         before = self.current[group.stream]
-        layout = GroupLayout(group.operator, settings, before.width, self.blueprint.repeat(group), blocks_before)
+        shape_in = before.shape
+        layout = GroupLayout(
+            group.operator,
+            settings,
+            before.width,
+            (shape_in.frames, shape_in.height, shape_in.width),
+            self.blueprint.repeat(group),
+            blocks_before,
+        )
         blocks = layout.blocks()
         width = blocks[-1].width
         shape = Shape(

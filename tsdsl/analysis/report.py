@@ -11,8 +11,8 @@ from typing import Any
 from tsdsl.analysis.activations import peak_activation_bytes
 from tsdsl.analysis.cost import node_cost, plain
 from tsdsl.analysis.counting import Bracket, Counts, counts
-from tsdsl.analysis.extremes import least_by_value
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.least_by_value import least_by_value
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.analysis.peaks import SENSES, peak_extreme
 from tsdsl.analysis.probability import marginals_within

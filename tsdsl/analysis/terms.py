@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tsdsl.analysis.activations import activation_bytes
 from tsdsl.analysis.cost import Cost, network_cost, node_macs, node_params, plain
 from tsdsl.analysis.elimination import at, optima, optimum
-from tsdsl.analysis.group_costs import group_tables
+from tsdsl.analysis.group_costs import Quantity, group_tables
 from tsdsl.analysis.merging import merged, without_idle_axes
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.operators.varying import Count, Varying
@@ -25,8 +25,6 @@ from tsdsl.space.model import Value
 
 if TYPE_CHECKING:
     from tsdsl.analysis.free import FreeSpace
-
-Quantity: TypeAlias = Literal["macs", "params"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +153,7 @@ def node_counts(nodes: Iterable[Node], quantity: Quantity) -> Iterator[Count]:
     """Counts without idle axes whose sum is the multiply-adds or parameters of some nodes."""
     for node in nodes:
         if node.layout is not None:
-            tables = group_tables(node, node.layout)
-            yield from tables.macs if quantity == "macs" else tables.params
+            yield from group_tables(node.layout, quantity)
         else:
             yield from without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))
 
@@ -168,4 +165,4 @@ def architecture_cost(
     return plain(network_cost(blueprint.network(decisions, step)))
 
 
-__all__ = ["Bound", "Cost", "CostTable", "architecture_cost", "merged"]
+__all__ = ["Bound", "Cost", "CostTable", "Quantity", "architecture_cost", "merged"]

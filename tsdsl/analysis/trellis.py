@@ -15,11 +15,10 @@ from math import gcd, prod
 
 import numpy as np
 
-from tsdsl.analysis.elimination import LARGEST_TABLE, one_table
+from tsdsl.analysis.elimination import LARGEST_TABLE, UNREACHABLE, one_table
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 
-UNREACHABLE = 1 << 61
 # How many edges a state that is kept is taken to cost later on; each of these is tried.
 COSTS_OF_A_STATE = (64, 1024, 16_384)
 

@@ -65,13 +65,14 @@ def check(
         for diagnostic in diagnostics:
             print(concise(diagnostic))
     else:
-        render_rich(diagnostics, messages() if prints_text else facts())
+        if diagnostics:
+            render_rich(diagnostics, messages() if prints_text else facts())
         names = f"{len(sources)} file{'s' if len(sources) != 1 else ''}"
         tally = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
-        messages().print(f"{names}: {', '.join(tally) if tally else 'nothing wrong'}", markup=False)
+        note(f"{names}: {', '.join(tally) if tally else 'nothing wrong'}")
         fixable = sum(any(f.applicability == "safe" for f in d.fixes) for d in diagnostics)
         if fixable and not fix:
-            messages().print(f"{fixable} can be mended by --fix", markup=False)
+            note(f"{fixable} can be mended by --fix")
     raise typer.Exit(1 if errors or (strict and warnings) else 0)
 
 

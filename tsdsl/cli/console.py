@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from rich.console import Console
-
-from tsdsl.diagnostics import Diagnostic
-from tsdsl.diagnostics.render import render_rich
 from tsdsl.errors import SpaceError, TsdslError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tsdsl.diagnostics import Diagnostic
 
 WIDTH_OF_FILES = 120
 MOST_SKIPPED_SHOWN = 20
@@ -20,11 +22,15 @@ MOST_SKIPPED_SHOWN = 20
 @lru_cache(maxsize=1)
 def messages() -> Console:
     """The console on stderr."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False)
 
 
 def facts() -> Console:
     """The console on stdout; tables are as wide as they need to be where it is no terminal."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_FILES)
 
@@ -36,7 +42,7 @@ def print_json(data: Any) -> None:
 
 def note(text: str) -> None:
     """A line for the reader, on stderr."""
-    messages().print(text, markup=False, soft_wrap=True)
+    print(text, file=sys.stderr)
 
 
 def report_error(error: TsdslError) -> None:
@@ -51,6 +57,8 @@ def report_error(error: TsdslError) -> None:
 
 def report_space_error(error: SpaceError) -> None:
     """The diagnostics of a space with errors, then the error itself."""
+    from tsdsl.diagnostics.render import render_rich
+
     diagnostics = cast("tuple[Diagnostic, ...]", error.diagnostics)
     render_rich(diagnostics, messages())
     count = len(diagnostics)

@@ -1,75 +1,47 @@
 """The `tsdsl` command: subcommands, and how errors become messages and exit codes.
 
 Exit codes: 0 done, 1 diagnostics or a failed verification, 2 usage, 3 file trouble, 4 work that cannot
-go on, 70 a defect of tsdsl, 130 interrupted. Subcommands import what is heavy inside their functions, so that `--help`,
-`check` and completion start fast.
+go on, 70 a defect of tsdsl, 130 interrupted. Only the subcommand that
+is asked for is imported, and it imports what is heavy inside its function, so that `check` starts fast.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 
 import typer
 
-from tsdsl.cli import (
-    check,
-    compile,
-    data,
-    diff,
-    eval,
-    explain,
-    export,
-    fix,
-    fmt,
-    inspect,
-    lsp,
-    new,
-    quickstart,
-    render,
-    report,
-    runs,
-    sample,
-    search,
-    train,
-    verify,
-    weights,
-)
 from tsdsl.cli.console import report_error, report_space_error
 from tsdsl.errors import RepeatedError, SpaceError, TsdslError
 
-app = typer.Typer(
-    name="tsdsl",
-    help="Declare a search space of two-stream video models, check it, search it, train what was found.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("new")(new.new)
-app.command("check")(check.check)
-app.command("explain")(explain.explain)
-app.command("fmt")(fmt.fmt)
-app.command("fix")(fix.fix)
-app.command("diff")(diff.diff)
-app.command("lsp")(lsp.lsp)
-app.command("compile")(compile.compile_space)
-app.command("inspect")(inspect.inspect)
-app.command("sample")(sample.sample)
-app.command("render")(render.render)
-app.command("report")(report.report)
-app.command("search")(search.search)
-app.command("train")(train.train)
-app.command("eval")(eval.evaluate)
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
-app.add_typer(runs.app, name="runs")
-app.add_typer(data.app, name="data")
-app.add_typer(weights.app, name="weights")
-app.command("quickstart")(quickstart.quickstart)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "new": ("new", "new"),
+    "check": ("check", "check"),
+    "explain": ("explain", "explain"),
+    "fmt": ("fmt", "fmt"),
+    "fix": ("fix", "fix"),
+    "diff": ("diff", "diff"),
+    "lsp": ("lsp", "lsp"),
+    "compile": ("compile", "compile_space"),
+    "inspect": ("inspect", "inspect"),
+    "sample": ("sample", "sample"),
+    "render": ("render", "render"),
+    "report": ("report", "report"),
+    "search": ("search", "search"),
+    "train": ("train", "train"),
+    "eval": ("eval", "evaluate"),
+    "export": ("export", "export"),
+    "verify": ("verify", "verify"),
+    "runs": ("runs", "app"),
+    "data": ("data", "app"),
+    "weights": ("weights", "app"),
+    "quickstart": ("quickstart", "quickstart"),
+}
 
 
-@app.callback(invoke_without_command=True)
 def root(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
     """Declare a search space of two-stream video models, check it, search it, train what was found."""
     if version:
@@ -79,10 +51,36 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
         raise typer.Exit
 
 
+def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command with these subcommands: importing and describing all of them takes longer than checking a space."""
+    described = typer.Typer(
+        name="tsdsl",
+        help="Declare a search space of two-stream video models, check it, search it, train what was found.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    described.callback(invoke_without_command=True)(root)
+    for name in names:
+        module, what = COMMANDS[name]
+        found = getattr(import_module(f"tsdsl.cli.{module}"), what)
+        if isinstance(found, typer.Typer):
+            described.add_typer(found, name=name)
+        else:
+            described.command(name)(found)
+    return described
+
+
+def app(args: Sequence[str] | None) -> None:
+    """Do what the arguments say, those of the process unless given."""
+    first = next(iter(sys.argv[1:] if args is None else args), "")
+    command_line([first] if first in COMMANDS else COMMANDS)(args=args)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        app(args=arguments)
+        app(arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except SpaceError as error:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from tsdsl.diagnostics.codes import CODES
 from tsdsl.diagnostics.diagnostic import Diagnostic, Label
 from tsdsl.diagnostics.fix import Fix
 from tsdsl.source import SourceFile, Span
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 _STYLES = {"error": "bold red", "warning": "bold yellow"}
 _TAB = "    "
@@ -28,6 +29,8 @@ def render_rich(diagnostics: Sequence[Diagnostic], console: Console) -> None:
 
 def rich_text(diagnostic: Diagnostic, columns: int | None = None) -> Text:
     """One diagnostic with its source lines underlined, notes folded to so many columns."""
+    from rich.text import Text
+
     style = _STYLES[diagnostic.severity]
     source = diagnostic.source
     start = source.position(diagnostic.span.start)

@@ -1,0 +1,37 @@
+"""Decisions of a resolved space that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.requirements import named_in
+from tsdsl.analysis.terms import CostTable, Quantity
+from tsdsl.diagnostics import Diagnostic
+from tsdsl.source import SourceFile
+from tsdsl.space.resolve import ResolvedSpace
+
+
+def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
+    """TS410: numbers whose choice changes neither multiply-adds nor parameters, and so no layer."""
+    table = CostTable(blueprint)
+    constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
+    idle = {
+        decision.path
+        for decision in resolved.space.decisions
+        if decision.path not in constrained and all(isinstance(value, int | float) for value in decision.values)
+    }
+    quantities: tuple[Quantity, Quantity] = ("macs", "params")
+    for quantity in quantities:  # what changes multiply-adds needs no look at the parameters
+        if idle:
+            idle -= {path for factor in table.factors(quantity) for path in factor.paths}
+    for decision in resolved.space.decisions:
+        if decision.path in idle:
+            yield Diagnostic(
+                "TS410",
+                f"whatever `{decision.path}` is, the network is the same",
+                source,
+                resolved.origins[decision.path],
+                "changes nothing",
+                help="leave one value, or values that round to different widths",
+            )
