@@ -63,6 +63,13 @@ def test_spaces_with_mistakes_are_not_compared(folder: Path, capsys: pytest.Capt
     assert run(["diff", "old.tsspace", "missing.tsspace"]) == 3
 
 
+def test_an_architecture_is_told_to_be_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", "old.tsspace", "--json"]) == 0
+    (folder / "one.json").write_text(capsys.readouterr().out)
+    assert run(["diff", "old.tsspace", "one.json"]) == 2
+    assert "one.json: is an architecture, not a space" in capsys.readouterr().err
+
+
 def test_files_of_this_version_need_no_migration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fix", "old.tsspace", "--check"]) == 0
     assert "is in language version 1" in capsys.readouterr().err

@@ -86,7 +86,13 @@ def test_the_table_tells_how_far_a_run_is(runs: Path, capsys: pytest.CaptureFixt
     text = " ".join(capsys.readouterr().out.split())
     assert "2 runs" in text
     assert "50.0%" in text
-    assert "step2 unfinished" in text
+    assert "step1 finished, step2 unfinished" in text
+
+
+def test_steps_that_are_finished_are_told_together(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(runs / "tiny/step2/result.json", {"accuracy": 0.5, "flops": 7_000_000})
+    assert run(["runs", "list", str(runs)]) == 0
+    assert "step1, step2 finished" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_run_that_is_being_written_says_so_and_is_not_touched(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

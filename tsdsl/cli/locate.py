@@ -70,12 +70,21 @@ def read_space(path: Path) -> Space:
     """A compiled space.
 
     Raises:
+        UsageError: it is an architecture.
         FileError: it is missing, or is no compiled space of this version.
     """
     try:
-        return Space.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and {"fingerprint", "decisions"} <= content.keys():
+            raise UsageError(
+                f"{path}: is an architecture, not a space",
+                help="give a space; `tsdsl render ARCH --against ARCH` draws what differs between two architectures",
+            )
+        return Space.model_validate(content)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})", help="run `tsdsl compile FILE` first") from error
+        raise FileError(
+            f"{path}: cannot be read ({error.strerror})", help="give a space that `tsdsl compile FILE` wrote"
+        ) from error
     except (ValidationError, ValueError) as error:
         raise FileError(
             f"{path}: is not a compiled space of this version", help="run `tsdsl compile FILE` again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -151,14 +152,19 @@ def _removal_facts(removal: Removal) -> dict[str, Any]:
 
 
 def _state(run: Run) -> str:
-    """`finished`, or how far: `step1 finished, step2 unfinished at iteration 120`."""
+    """How far a run is, parts that are equally far told together: `step1, step2 finished, step3 unfinished ...`."""
     if len(run.parts) == 1 and run.parts[0].path == run.path and run.state == "finished":
         return run.state
-    told = [
-        f"{'' if part.path == run.path else part.name + ' '}{part.state}"
-        + ("" if part.state == "finished" else f" at iteration {part.iteration}")
-        for part in run.parts
-    ]
+    told = []
+    for state, parts in groupby(run.parts, key=lambda part: part.state):
+        among = list(parts)
+        if state == "finished":
+            told.append(" ".join([", ".join(part.name for part in among if part.path != run.path), state]).strip())
+        else:
+            told += [
+                f"{'' if part.path == run.path else part.name + ' '}{state} at iteration {part.iteration}"
+                for part in among
+            ]
     return ", ".join(told) or run.state
 
 
