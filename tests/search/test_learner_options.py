@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from test_learner import ORDER, learner, ramps
 from torch import Tensor
 
 from tsdsl.data import normalise
+from tsdsl.engine.evaluate import Evaluation, evaluate_views
 from tsdsl.engine.metrics import read_metrics
 from tsdsl.errors import RunError
+from tsdsl.lowering import Model
 from tsdsl.search import Cadence, DataSettings, SearchSettings, search
 from tsdsl.search.learner import StepLearner
 from tsdsl.space.model import Space
@@ -139,6 +142,32 @@ def test_the_forms_of_the_hinge_differ(order: Space) -> None:
     assert not torch.allclose(alphas[0], alphas[1])
 
 
+def test_alpha_is_weighed_by_accuracy_as_the_settings_read_it(order: Space) -> None:
+    batch = ramps(6)
+    for reading, temperature in (("literal", 1.0), ("softmax", 0.2), ("standardized", 0.5)):
+        step = learner(order, samples=8, accuracy_weights=reading, accuracy_temperature=temperature)
+        with torch.no_grad():
+            scores = [step.supernet(normalise(batch.clips_BCTHW), s, 1) for s in step._samples("validation", 0)]
+        accuracy_K = torch.tensor([(s.argmax(1) == batch.labels_B).double().mean() for s in scores])
+        assert float(accuracy_K.std()) > 0.01
+        expected_K = {
+            "literal": accuracy_K / accuracy_K.sum(),
+            "softmax": torch.softmax(accuracy_K / 0.2, 0),
+            "standardized": torch.softmax((accuracy_K - accuracy_K.mean()) / accuracy_K.std(correction=0) / 0.5, 0),
+        }[reading]
+        torch.testing.assert_close(step.update_alpha(batch, 0).weights_K, expected_K)
+
+
+def test_adaptive_samples_are_a_quarter_of_the_entropy_in_both_updates(
+    order: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = learner(order, samples="adaptive")
+    for entropy, count in ((21.0, 5), (13.0, 3), (1.0, 2)):
+        monkeypatch.setattr(step.distribution.__class__, "entropy", lambda _, entropy=entropy: entropy)
+        assert len(step.update_weights(ramps(0), 0, 0.0).weights_K) == count
+        assert len(step.update_alpha(ramps(0), 0).weights_K) == count
+
+
 def run(space: Space, clips: Path, folder: Path, **changes: object) -> None:
     settings = {"samples": 4, "batch_size": 8, "epochs": 2, "weight_lr": 1.0, "recalibration_batches": 1, **changes}
     search(
@@ -189,3 +218,22 @@ def test_weights_that_blew_up_are_not_saved_and_the_checkpoint_before_is_kept(
     assert names[-1].split("-")[1].lstrip("0") == "2"
     run(tiny, clips, tmp_path / "run")
     assert (tmp_path / "run/step1/result.json").exists()
+
+
+def test_a_found_architecture_is_measured_with_statistics_of_its_own(
+    tiny: Space, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[dict[str, Tensor]] = []
+
+    def noted(model: Model, *arguments: Any, **options: Any) -> Evaluation:
+        measured.append({name: buffer.clone() for name, buffer in model.named_buffers()})
+        return evaluate_views(model, *arguments, **options)
+
+    monkeypatch.setattr("tsdsl.search.outcome.evaluate_views", noted)
+    run(tiny, clips, tmp_path / "run", recalibration_batches=2)
+    (buffers,) = measured
+    counts = [int(buffer) for name, buffer in buffers.items() if name.endswith("num_batches_tracked")]
+    means = [buffer for name, buffer in buffers.items() if name.endswith("running_mean")]
+    assert counts == [2] * len(counts)
+    assert counts
+    assert all(float(mean.abs().max()) > 0 for mean in means)
