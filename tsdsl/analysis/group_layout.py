@@ -10,8 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tsdsl.operators.layers import Block, Segment, Width
-from tsdsl.operators.registry import BLOCKS
-from tsdsl.operators.schema import BlockPlace, Setting, Settings
+from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, Varying
 
 Plain: TypeAlias = int | float | str
@@ -21,7 +20,7 @@ Plain: TypeAlias = int | float | str
 class GroupLayout:
     """A group that sees `sizes_in` frames, rows and columns, and stands after so many blocks of its stage."""
 
-    operator: str
+    layers: BlockLayers
     settings: Settings
     width_in: Width
     sizes_in: tuple[int, int, int]
@@ -30,10 +29,10 @@ class GroupLayout:
 
     def blocks(self) -> tuple[Block, ...]:
         """The blocks, one after the other."""
-        operator, width = BLOCKS[self.operator], self.width_in
+        width = self.width_in
         found = []
         for index in range(self.repeat):
-            block = operator.layers(self.settings, width, BlockPlace(index, self.blocks_before + index))
+            block = self.layers(self.settings, width, BlockPlace(index, self.blocks_before + index))
             found.append(replace(block, name=f"block{index}"))
             width = block.width
         return tuple(found)
@@ -56,7 +55,7 @@ class GroupLayout:
         """The group with its axes called by their numbers among themselves."""
         numbers = {axis: number for number, axis in enumerate(self.axes)}
         return Alike(
-            self.operator,
+            self.layers,
             tuple([(name, _key(setting, numbers)) for name, setting in self.settings.values.items()]),
             tuple([(_single_key(segment.length, numbers), segment.offset) for segment in self.width_in.segments]),
             self.sizes_in,
@@ -82,7 +81,7 @@ Key: TypeAlias = Plain | Table | tuple[Plain | Table, ...]
 class Alike:
     """What groups have in common that are laid out alike."""
 
-    operator: str
+    layers: BlockLayers
     settings: tuple[tuple[str, Key], ...]
     width_in: tuple[tuple[Key, int], ...]
     sizes_in: tuple[int, int, int]
@@ -93,7 +92,7 @@ class Alike:
         """Such a group, its axes named by their numbers."""
         settings = Settings({name: _setting(key) for name, key in self.settings})
         width_in = Width(tuple(Segment(_count(key), offset) for key, offset in self.width_in))
-        return GroupLayout(self.operator, settings, width_in, self.sizes_in, self.repeat, self.blocks_before)
+        return GroupLayout(self.layers, settings, width_in, self.sizes_in, self.repeat, self.blocks_before)
 
 
 def _key(setting: Setting, numbers: Mapping[Axis, int]) -> Key:

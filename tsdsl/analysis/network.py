@@ -234,7 +234,7 @@ class _Layout:
         before = self.current[group.stream]
         shape_in = before.shape
         layout = GroupLayout(
-            group.operator,
+            operator.layers,
             settings,
             before.width,
             (shape_in.frames, shape_in.height, shape_in.width),
