@@ -265,7 +265,7 @@ def _dead_choices(of: Enumerated) -> Iterator[tuple[str, bool]]:
 
 
 def _arg_max(of: Enumerated) -> Iterator[tuple[str, bool]]:
-    if of.step not in (None, 1):
+    if of.step not in (None, 1) or not of.free.decisions:
         return
     variables = step_variables(of.space, of.step, {})
     flops = step_flops(of.free.table.blueprint, of.step, variables)
