@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from small_spaces import everything, random_space
@@ -139,3 +141,29 @@ def test_a_target_missed_because_of_constraints_says_what_would_be_reached_witho
     (missed,) = [d for d in check(SourceFile("s.tsspace", text)).diagnostics if d.code == "TS404"]
     smallest = CostTable(Blueprint(tsdsl.load("std:tiny")), 1).extremes("macs")[0]
     assert missed.notes[-1] == f"but for what is required, the smallest would have {giga(smallest)}"
+
+
+def labelled(text: str, code: str) -> list[str]:
+    """The lines at which a diagnostic points, the first one's own place first."""
+    source = SourceFile("x", text)
+    (found,) = [d for d in check(source).diagnostics if d.code == code]
+    return [text[span.start : span.end] for span in (found.span, *(label.span for label in found.labels))]
+
+
+def test_only_constraints_that_take_part_are_told_to_clash() -> None:
+    text = (Path(__file__).parents[1] / "cases" / "TS408_some_that_clash.tsspace").read_text(encoding="utf-8")
+    assert labelled(text, "TS408") == [
+        "require one.stage[0].group[2].channels < one.stage[0].group[1].channels",
+        "require one.stage[0].group[2].channels > 8",
+    ]
+
+
+def test_only_constraints_that_are_too_fine_are_told_to_be() -> None:
+    text = (
+        'tsspace 1\nimport "std:tiny"\nspace a from tiny {\n  require attention.flops >= 0 FLOPs\n'
+        "  require params <= 150 Kparams\n  require sparse.stage[1].group[1].t != 3\n"
+        "  require sparse.flops <= 0.6 * flops\n  step 3 { search = attention }\n}\n"
+    )
+    found = labelled(text, "TS407")
+    assert 0 < len(found) <= 2
+    assert set(found) <= {"require params <= 150 Kparams", "require sparse.flops <= 0.6 * flops"}

@@ -86,9 +86,7 @@ def main() -> int:
         write_demo(clips, DemoSettings(num_textures=3, train_clips_per_class=6, val_clips_per_class=1))
     within = dict.fromkeys(itertools.product(("shipped", "tight"), ("condition", "hinge")), 0)
     with recorded("conditioned_search", arguments.write):
-        print(
-            "| targets | budget | seed | step | MFLOPs | target | of it | found | samples within | P(within) in the end |"
-        )
+        print("| targets | budget | seed | step | MFLOPs | target | of it | found | drawn in | P(within) |")
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |")
         for seed in range(arguments.seeds):
             for targets, budget in within:
@@ -96,9 +94,7 @@ def main() -> int:
                 searched = space if targets == "shipped" else tightened(space)
                 within[targets, budget] += search_once(searched, clips, run, budget, seed, arguments.epochs)
         for (targets, budget), number in within.items():
-            print(
-                f"{targets} targets, {budget}: {number} of {arguments.seeds} searches are within the target of every step"
-            )
+            print(f"{targets} targets, {budget}: {number} of {arguments.seeds} end within all targets")
     return 0 if all(number == arguments.seeds for number in within.values()) else 1
 
 

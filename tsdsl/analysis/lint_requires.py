@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tsdsl.analysis.elimination import optima
 from tsdsl.analysis.feasible import Unsatisfiable, feasible
@@ -27,7 +27,8 @@ def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceF
         return [_nobody(resolved, blueprint, source, None)]
     diagnostics = list(_idle(resolved, blueprint, source))
     if not found.is_exact:
-        spans = [span for span, _ in _written(resolved)]
+        fewest = _fewest(space, lambda left: not feasible(*_whole(Blueprint(left), None)).is_exact)
+        spans = [_written(resolved)[number][0] for number in fewest]
         diagnostics.append(
             Diagnostic(
                 "TS407",
@@ -57,38 +58,56 @@ def _written(resolved: ResolvedSpace) -> list[tuple[Span, str]]:
     return [(resolved.origins[f"require{n}"], r.text) for n, r in enumerate(resolved.space.requires)]
 
 
-def _only(space: Space, number: int) -> Space:
-    return space.model_copy(update={"requires": (space.requires[number],)})
+def _only(space: Space, *numbers: int) -> Space:
+    return space.model_copy(update={"requires": tuple(space.requires[number] for number in numbers)})
+
+
+def _fewest(space: Space, is_still_so: Callable[[Space], bool]) -> list[int]:
+    """The numbers of constraints of which something is so, as it is of all, and of no fewer of them."""
+    kept = list(range(len(space.requires)))
+    for number in reversed(range(len(kept))):
+        fewer = [other for other in kept if other != number]
+        try:
+            if fewer and is_still_so(_only(space, *fewer)):
+                kept = fewer
+        except RunError:
+            continue
+    return kept
+
+
+def _is_unsatisfiable(blueprint: Blueprint, step: int | None) -> bool:
+    try:
+        feasible(*_whole(blueprint, step))
+    except Unsatisfiable:
+        return True
+    return False
 
 
 def _nobody(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile, step: int | None) -> Diagnostic:
-    """TS408 at the constraint that nothing satisfies alone, else at the first of those that clash."""
+    """TS408 at the constraints that nothing satisfies, without those that have no part in it."""
     written = _written(resolved)
     at = f" at step {step}" if step is not None else ""
     notes = ("decisions that no step up to there makes stand at their first value",) if step is not None else ()
-    for number, (span, text) in enumerate(written):
-        alone = Blueprint(_only(resolved.space, number))
-        try:
-            feasible(*_whole(alone, step))
-        except Unsatisfiable:
-            return Diagnostic(
-                "TS408",
-                f"no architecture{at} satisfies `{text}`",
-                source,
-                span,
-                _range(alone, step),
-                notes=notes,
-                help="loosen it, or widen the choices",
-            )
-        except RunError:
-            continue
+    clashing = _fewest(resolved.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
+    span, text = written[clashing[0]]
+    if len(clashing) == 1:
+        return Diagnostic(
+            "TS408",
+            f"no architecture{at} satisfies `{text}`",
+            source,
+            span,
+            _range(Blueprint(_only(resolved.space, clashing[0])), step),
+            notes=notes,
+            help="loosen it, or widen the choices",
+        )
+    all_of = "all constraints" if len(clashing) == len(written) else "these constraints together"
     return Diagnostic(
         "TS408",
-        f"no architecture{at} satisfies all constraints",
+        f"no architecture{at} satisfies {all_of}",
         source,
-        written[0][0],
+        span,
         "with the others",
-        tuple(Label(span, "and this one") for span, _ in written[1:]),
+        tuple(Label(written[number][0], "and this one") for number in clashing[1:]),
         notes,
         help="loosen one, or widen the choices",
     )
