@@ -13,7 +13,9 @@ import pytest
 import tsdsl
 from tsdsl.cli.main import run
 from tsdsl.data.settings import ClipSettings
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.training_record import KIND, TrainRecord
 from tsdsl.files import write_json
 from tsdsl.search.outcome import SearchResult
 from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
@@ -197,6 +199,31 @@ def test_a_title_cannot_turn_the_page_around(text: str) -> None:
 def test_long_curves_are_thinned_and_say_so(text: str) -> None:
     assert "(40 of 900 points)" in text
     assert max(points.count(",") for points in re.findall(r'points="([^"]*)"', text)) <= 600
+
+
+def test_a_training_run_of_a_space_without_decisions_tells_of_a_network(tmp_path: Path) -> None:
+    space = tsdsl.load("std:x3d")
+    only = next(space.sample(seed=0))
+    record = TrainRecord(
+        settings=TrainSettings(epochs=1),
+        space=space.name,
+        fingerprint=space.fingerprint,
+        decisions={},
+        step=None,
+        scale=next(model for model in space.models if model.name == "S"),
+        classes=400,
+        data={},
+        iterations_per_epoch=1,
+    )
+    RunDirectory(tmp_path).record_settings(KIND, record)
+    write_json(tmp_path / "architecture.json", only.model_dump(mode="json"))
+    assert run(["report", str(tmp_path)]) == 0
+    text = (tmp_path / "report.html").read_text()
+    Page(text)
+    assert "The network x3d has 1.963 GFLOPs a clip and 3,794,274 parameters." in text
+    assert "found" not in text
+    assert "Its decisions" not in text
+    assert ">x3d: 1.963 GFLOPs at 160 px</text>" in text
 
 
 def test_a_folder_without_a_run_and_another_ending_are_refused(

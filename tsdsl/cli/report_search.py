@@ -7,24 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.network import UNSCALED, Blueprint
 from tsdsl.analysis.report import step_report
 from tsdsl.cli.report_commands import search_command
 from tsdsl.engine.metrics import read_metrics
 from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.render import draw_space
+from tsdsl.render import draw_architecture, draw_space
 from tsdsl.render.alpha_film import alpha_film
 from tsdsl.render.chart import Line, line_figure
 from tsdsl.render.report import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
-from tsdsl.render.theme import DARK
+from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.search import read_alpha, read_result, step_directory
 from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord
 from tsdsl.search.settings import StepSettings
-from tsdsl.space.model import Space
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Scale, Space
 
 Points = list[tuple[float, float]]
 RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "architectures drawn", "seconds")
 FACTS = ("step", "decisions", "architectures", "least", "most", "target", "share within")
+COLUMNS_A_LINE = 7
+"""Of the space's graph: it must fit a printed page, where ten would be too small to read."""
 
 
 def searched_steps(run: Path, space: Space) -> list[int | None]:
@@ -69,17 +72,23 @@ def step_command(run: Path, step: int | None) -> str:
     return search_command(run, str(RunDirectory(run).space), step, record.data, settings)
 
 
-def space_section(space: Space, argument: str) -> Section:
-    """The space with all its choices, and the exact facts of its steps; `argument` names it on the command line."""
+def space_section(space: Space, argument: str, scale: Scale = UNSCALED) -> Section:
+    """The space with all its choices, and the exact facts of its steps; `argument` names it on the command line.
+
+    A space without decisions is the network that `scale` makes of it.
+    """
+    made_by = f"tsdsl inspect {shlex.quote(argument)}"
+    if not space.decisions:
+        only = Architecture(space=space.name, fingerprint=space.fingerprint, decisions={})
+        scaled = Blueprint(space, scale=scale)
+        light, dark = (draw_architecture(space, only, scaled, theme=theme) for theme in (LIGHT, DARK))
+        return Section("The network", drawing(light, f"The network {space.name}", dark), made_by)
     blueprint = Blueprint(space)
     rows = [_facts(step_report(blueprint, step.index)) for step in space.steps]
     counted = table("Sizes and bounds in multiply-adds, all exact, and the share within the target", FACTS, rows)
-    return Section(
-        "The space",
-        counted
-        + drawing(draw_space(space), f"The space {space.name} with all its choices", draw_space(space, theme=DARK)),
-        made_by=f"tsdsl inspect {shlex.quote(argument)}",
-    )
+    light, dark = (draw_space(space, theme=theme, columns_a_line=COLUMNS_A_LINE) for theme in (LIGHT, DARK))
+    drawn = drawing(light, f"The space {space.name} with all its choices", dark)
+    return Section("The space", (counted if rows else "") + drawn, made_by)
 
 
 def _facts(report: dict[str, Any]) -> tuple[str | int | float, ...]:

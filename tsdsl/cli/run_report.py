@@ -64,7 +64,7 @@ def run_page(folder: Path, space: Space | None = None) -> str:
     sections += training_sections(trained, show_commands=not is_quickstart)
     sections += _landscape(folder, searched, trained, space, scale)
     label = str(searched / SPACE_FILE) if searched is not None else f"{trained[0] / 'architecture.json'}"
-    sections.append(space_section(space, label))
+    sections.append(space_section(space, label, scale))
     made = [quickstart_command(folder)] if is_quickstart else _commands(searched, space, trained)
     sections.append(_making(folder, made, trained, found))
     kind = "quickstart" if is_quickstart else "search" if searched is not None else "training"
@@ -82,6 +82,8 @@ def _found(folder: Path) -> Architecture | None:
 
 
 def _introduction(space: Space, model: FoundModel | None) -> str:
+    if not space.decisions and model is not None:
+        return f"The network {space.name} has {giga(model.macs)} a clip and {model.params:,} parameters."
     size = f"The space {space.name} has {space.cardinality:,} architectures"
     if model is None:
         return f"{size}; none was found yet."
@@ -89,13 +91,14 @@ def _introduction(space: Space, model: FoundModel | None) -> str:
 
 
 def _model(model: FoundModel, found: Architecture) -> Section:
-    title = f"{model.space}: the architecture that was found"
+    title = "The model that was found" if found.decisions else "The model"
+    drawn = f"{model.space}: the architecture that was found" if found.decisions else model.space
     rows = [(path, str(value)) for path, value in found.decisions.items()]
     decisions = folded("Its decisions", table("Decisions of the found architecture", ("decision", "value"), rows))
     picture = drawing(
-        draw_figure(model, title), "A box is a group; the legend tells how to read it", draw_figure(model, title, DARK)
+        draw_figure(model, drawn), "A box is a group; the legend tells how to read it", draw_figure(model, drawn, DARK)
     )
-    return Section("The model that was found", picture + decisions)
+    return Section(title, picture + (decisions if rows else ""))
 
 
 def _landscape(
@@ -115,7 +118,8 @@ def _landscape(
         return [Section(title, paragraph(f"The space's architectures cannot be counted by cost: {error.message}."))]
     rows = [(p.name, p.macs, p.top1, WAYS[p.kind], p.num_classes) for p in landscape.points]
     behind = folded("The numbers", table("Models by cost", ("model", "multiply-adds", "top-1", "how", "classes"), rows))
-    drawn = drawing(landscape(LIGHT), "Models before the cost of all architectures of the space", landscape(DARK))
+    before = " before the cost of all architectures of the space" if space.decisions else ", by cost"
+    drawn = drawing(landscape(LIGHT), f"Models{before}", landscape(DARK))
     made = f"tsdsl render {shlex.quote(str(folder))} --view landscape" if searched is not None else ""
     return [Section(title, drawn + behind, made_by=made)]
 

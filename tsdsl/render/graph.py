@@ -43,9 +43,11 @@ class GraphLine:
     is_last: bool
 
 
-def draw_space(space: Space, detail: Detail = Detail.group, theme: Theme = LIGHT) -> str:
+def draw_space(
+    space: Space, detail: Detail = Detail.group, theme: Theme = LIGHT, columns_a_line: int = COLUMNS_A_LINE
+) -> str:
     """The picture of a whole space as SVG text: every choice, shape and range of cost."""
-    return draw_graph(space_graph(space, detail), theme)
+    return draw_graph(space_graph(space, detail), theme, columns_a_line)
 
 
 def draw_architecture(
@@ -59,9 +61,9 @@ def draw_architecture(
     return draw_graph(architecture_graph(space, architecture, blueprint, detail), theme)
 
 
-def draw_graph(graph: Graph, theme: Theme = LIGHT) -> str:
+def draw_graph(graph: Graph, theme: Theme = LIGHT, columns_a_line: int = COLUMNS_A_LINE) -> str:
     """The picture of a graph: its lines one under the other, under a title."""
-    drawings = [_Drawing(render_dot(line_dot(graph, line, theme))) for line in graph_lines(graph)]
+    drawings = [_Drawing(render_dot(line_dot(graph, line, theme))) for line in graph_lines(graph, columns_a_line)]
     width = max([LEAST_WIDTH, *(drawing.width + 2 * MARGIN for drawing in drawings)])
     parts = [
         svg.text(MARGIN, 26, graph.title, theme.text, 15, bold=True, width_px=width - 2 * MARGIN),
@@ -74,16 +76,16 @@ def draw_graph(graph: Graph, theme: Theme = LIGHT) -> str:
     return svg.document(width, y, f"{graph.title}. {_spoken(graph)}", parts, theme)
 
 
-def graph_lines(graph: Graph) -> list[GraphLine]:
-    """The columns in lines of at most COLUMNS_A_LINE, broken between stages where that is possible."""
+def graph_lines(graph: Graph, columns_a_line: int = COLUMNS_A_LINE) -> list[GraphLine]:
+    """The columns in lines of at most so many, broken between stages where that is possible."""
     columns = sorted({part.column for part in graph.parts})
     chunks: list[list[Column]] = []
     for stage in dict.fromkeys(column[0] for column in columns):
         own = [column for column in columns if column[0] == stage]
-        if chunks and len(chunks[-1]) + len(own) <= COLUMNS_A_LINE:
+        if chunks and len(chunks[-1]) + len(own) <= columns_a_line:
             chunks[-1] += own
         else:
-            chunks += [own[i : i + COLUMNS_A_LINE] for i in range(0, len(own), COLUMNS_A_LINE)]
+            chunks += [own[i : i + columns_a_line] for i in range(0, len(own), columns_a_line)]
     last = len(chunks) - 1
     return [GraphLine(tuple(chunk), number == 0, number == last) for number, chunk in enumerate(chunks)]
 

@@ -95,7 +95,7 @@ def _cell(value: Cell) -> str:
 
 def _is_number(value: Cell) -> bool:
     """Whether a cell is read as a number; text that is one was rounded for its column."""
-    return not isinstance(value, str) or re.fullmatch(r"[0-9.]+(e[+-]?[0-9]+)?", value) is not None
+    return not isinstance(value, str) or re.fullmatch(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", value) is not None
 
 
 def _right(is_number: bool) -> str:
