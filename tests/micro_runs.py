@@ -66,13 +66,15 @@ UNCOMPARED = ("report.html", ".lock")
 FILE_EVENTS = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.chmod"}
 
 
-def write_inputs(folder: Path) -> None:
-    """The space and 32 clips of 8 classes."""
+def write_inputs(folder: Path, clips_per_class: int = 4) -> None:
+    """The space and clips of 8 classes to train on, one of each to validate on."""
     from tsdsl.data import DemoSettings, write_demo
 
     (folder / "micro.tsspace").write_text(SPACE, encoding="utf-8")
     if not (folder / "clips" / "dataset.json").exists():
-        settings = DemoSettings(num_textures=2, train_clips_per_class=4, val_clips_per_class=1, num_frames=8)
+        settings = DemoSettings(
+            num_textures=2, train_clips_per_class=clips_per_class, val_clips_per_class=1, num_frames=8
+        )
         write_demo(folder / "clips", settings)
 
 
@@ -83,11 +85,16 @@ def search_command(folder: Path, run: Path, *more: str) -> list[str]:
     return ["search", str(folder / "micro.tsspace"), *common, *fast, *more]
 
 
-def train_command(folder: Path, architecture: Path, run: Path, *more: str) -> list[str]:
-    """The arguments of a training of four epochs with three validations."""
+def train_command(folder: Path, architecture: Path, run: Path, *more: str, evaluate_every: int = 2) -> list[str]:
+    """The arguments of a training of four epochs with two validations."""
     common = ["--data", str(folder / "clips"), "--run", str(run), "--device", "cpu", "-q"]
     fast = ["--epochs", "4", "--batch-size", "8"]
-    chosen = ["evaluate_every_epochs=2", "precise_norm_batches=1", "average_decay=0.5", "gradient_norm=1"]
+    chosen = [
+        f"evaluate_every_epochs={evaluate_every}",
+        "precise_norm_batches=1",
+        "average_decay=0.5",
+        "gradient_norm=1",
+    ]
     settings = [word for pair in chosen for word in ("--set", pair)]
     return ["train", str(architecture), *common, *fast, *settings, *more]
 
