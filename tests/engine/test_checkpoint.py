@@ -98,6 +98,20 @@ def test_a_broken_newest_falls_back_to_the_one_before(tmp_path: Path, damage: st
     assert "checkpoint-00000002" in reason
 
 
+def test_a_checkpoint_of_another_run_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    own = CheckpointStore(tmp_path / "own", of={"fingerprint": "aa", "step": 1})
+    own.save(tensors_of(1.0), {"n": 1}, 1)
+    other = CheckpointStore(tmp_path / "other", of={"fingerprint": "bb", "step": 1})
+    other.save(tensors_of(2.0), {"n": 2}, 2).rename(tmp_path / "own" / "checkpoint-00000002")
+    checkpoint = own.latest()
+    assert checkpoint is not None
+    assert checkpoint.iteration == 1
+    (reason,) = checkpoint.rejected
+    assert "checkpoint-00000002: it is of another run: fingerprint is 'bb', here 'aa'" in reason
+    with pytest.raises(FileError, match="step is 1, here 2"):
+        CheckpointStore(tmp_path / "own", of={"fingerprint": "aa", "step": 2}).latest()
+
+
 def test_going_on_before_a_broken_checkpoint_replaces_it(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(tensors_of(1.0), {}, 10)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tsdsl.engine.interruption import Interruption, StopRequestedError, interruption
+from tsdsl.errors import RunError
 
 
 def test_the_first_signal_is_noted_and_the_second_ends_at_once() -> None:
@@ -44,11 +45,22 @@ def test_workers_that_die_of_the_same_signal_are_no_error(is_requested: bool) ->
     def items() -> Iterator[int]:
         if is_requested:
             request.signal_number = signal.SIGINT
-        raise RuntimeError("DataLoader worker exited unexpectedly")
+        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
         yield 0
 
-    with pytest.raises(StopRequestedError if is_requested else RuntimeError):
+    with pytest.raises(
+        StopRequestedError if is_requested else RunError, match=None if is_requested else "decodes clips"
+    ):
         list(request.stoppable(items()))
+
+
+def test_another_error_of_what_makes_the_items_is_left_as_it_is() -> None:
+    def items() -> Iterator[int]:
+        raise RuntimeError("out of memory")
+        yield 0
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(Interruption().stoppable(items()))
 
 
 def test_outside_the_main_thread_signals_are_left_alone() -> None:

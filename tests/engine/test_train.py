@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def assert_same_outcome(folder: Path, other: Path) -> None:
     ours, theirs = load_file(folder / "weights.safetensors"), load_file(other / "weights.safetensors")
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    assert (folder / "best.safetensors").read_bytes() == (other / "best.safetensors").read_bytes()
     assert metrics_of(folder) == metrics_of(other)
     exclude = {"seconds", "environment"}
     assert result_of(folder).model_dump(exclude=exclude) == result_of(other).model_dump(exclude=exclude)
@@ -122,6 +124,34 @@ def test_a_run_that_died_ends_as_if_it_had_not(tmp_path: Path, whole_run: Path, 
         run_training(tmp_path / "run", die)
     run_training(tmp_path / "run")
     assert_same_outcome(tmp_path / "run", whole_run)
+
+
+def test_a_disk_that_fills_up_is_told_and_room_is_all_that_is_needed_to_go_on(tmp_path: Path, whole_run: Path) -> None:
+    """A limit on the size of files stands for the full disk: the kernel refuses to write more."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(iteration: int) -> None:
+        if iteration == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+
+    try:
+        with pytest.raises(FileError, match=r"checkpoint-00000005: the checkpoint cannot be written \(.*(large|27)"):
+            run_training(tmp_path / "run", fill_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(p.name for p in (tmp_path / "run" / "checkpoints").iterdir())[-1] == "checkpoint-00000004"
+    run_training(tmp_path / "run")
+    assert_same_outcome(tmp_path / "run", whole_run)
+
+
+def test_the_weights_of_the_best_validation_are_kept_as_measured(whole_run: Path) -> None:
+    lines = [line for line in read_metrics(whole_run) if "val/top1" in line]
+    result = result_of(whole_run)
+    assert result.best_top1 == max(line["val/top1"] for line in lines)
+    assert result.best_epoch == next(line["epoch"] for line in lines if line["val/top1"] == result.best_top1)
+    model = Model(tiny_blueprint().network({}))
+    load_weights(whole_run / "best.safetensors", model)
+    assert evaluate_views(model, MemoryViews()).top1 == result.best_top1
 
 
 def test_a_run_killed_with_sigkill_ends_as_if_it_had_not(tmp_path: Path, whole_run: Path) -> None:

@@ -1,9 +1,10 @@
 """Checkpoints: folders of tensors and state that appear whole or not at all, and survive a broken newest one.
 
     FOLDER/checkpoint-00000123/tensors.safetensors    weights, optimiser state
-    FOLDER/checkpoint-00000123/state.json             format, iteration, size and hash of the tensors, state
+    FOLDER/checkpoint-00000123/state.json             format, run, iteration, size and hash of the tensors, state
 
-A checkpoint is written under a hidden name, synchronised and renamed. Loading runs no code.
+A checkpoint is written under a hidden name, synchronised and renamed. It names the run that it is of, and is used for
+no other. Loading runs no code.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from tsdsl.errors import FileError
 
-FORMAT = 1
+FORMAT = 2
 TENSORS, STATE = "tensors.safetensors", "state.json"
 UNFINISHED, REPLACED, REMOVED = ".unfinished-", ".replaced-", ".removed-"
 NAME = re.compile(r"checkpoint-(\d{8,})")
@@ -45,12 +46,14 @@ class Checkpoint:
 class CheckpointStore:
     """The checkpoints of one run, in one folder; the newest `keep` are kept.
 
-    One process at a time may save; any may read.
+    `of` says what they are of, such as the space's fingerprint and the step, in plain JSON; a checkpoint that says
+    something else is not taken. One process at a time may save; any may read.
     """
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
+    def __init__(self, folder: Path, keep: int = 2, of: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.keep = max(1, keep)
+        self.of = dict(of or {})
 
     def save(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int) -> Path:
         """Write a checkpoint, then remove those it makes superfluous. Returns its folder.
@@ -67,7 +70,7 @@ class CheckpointStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._clean_up()
             unfinished.mkdir()
-            _write(unfinished, tensors, state, iteration)
+            _write(unfinished, tensors, state, iteration, self.of)
             self._put_in_place(unfinished, final)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -88,7 +91,7 @@ class CheckpointStore:
         rejected: list[str] = []
         for _, path in sorted(self._found().items(), reverse=True):
             try:
-                return _read(path, torch.device(device), tuple(rejected))
+                return _read(path, torch.device(device), self.of, tuple(rejected))
             except _BrokenError as error:
                 rejected.append(f"{path}: {error}")
         if rejected:
@@ -154,12 +157,15 @@ class _BrokenError(Exception):
     """Why a checkpoint is not usable."""
 
 
-def _write(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int) -> None:
+def _write(
+    folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int, of: Mapping[str, Any]
+) -> None:
     path = folder / TENSORS
     save_file(_independent(tensors), path)
     digest, size_bytes = _digest(path)
     content = {
         "format": FORMAT,
+        "of": dict(of),
         "iteration": iteration,
         "tensors": {"sha256": digest, "size_bytes": size_bytes},
         "state": dict(state),
@@ -187,17 +193,22 @@ def _independent(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
-def _read(path: Path, device: torch.device, rejected: tuple[str, ...]) -> Checkpoint:
+def _read(path: Path, device: torch.device, of: Mapping[str, Any], rejected: tuple[str, ...]) -> Checkpoint:
     try:
         content = json.loads((path / STATE).read_text(encoding="utf-8"))
+        version = content["format"]
+        if version != FORMAT:
+            raise _BrokenError(f"its format is {version}, this version of tsdsl reads {FORMAT}")
         expected = content["tensors"]["sha256"], content["tensors"]["size_bytes"]
-        iteration, state, version = content["iteration"], content["state"], content["format"]
+        iteration, state, other = content["iteration"], content["state"], content["of"]
     except OSError as error:
         raise _BrokenError(f"{STATE} cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:
         raise _BrokenError(f"{STATE} is damaged") from error
-    if version != FORMAT:
-        raise _BrokenError(f"its format is {version}, this version of tsdsl reads {FORMAT}")
+    differing = [name for name in sorted({*of, *other}) if of.get(name) != other.get(name)]
+    if differing:
+        told = "; ".join(f"{name} is {other.get(name)!r}, here {of.get(name)!r}" for name in differing)
+        raise _BrokenError(f"it is of another run: {told}")
     tensors_path = path / TENSORS
     try:
         size_bytes = tensors_path.stat().st_size

@@ -77,12 +77,23 @@ class Interruption:
                 item: Item | None = next(iterator)
             except StopIteration:
                 return
-            except RuntimeError:
+            except RuntimeError as error:
                 # Worker processes get the terminal's Ctrl-C too; their end is then no error of its own.
                 if self.signal_number is None:
+                    if str(error).startswith("DataLoader worker"):
+                        raise _worker_ended(error) from error
                     raise
                 item = None
             yield item
+
+
+def _worker_ended(error: RuntimeError) -> RunError:
+    reason = str(error).split("\n")[0].rstrip(". ")
+    return RunError(
+        f"a process that decodes clips ended: {reason}",
+        help="it may have run out of memory: give fewer --workers, or more memory; `tsdsl data verify` finds files "
+        "that end what reads them. The same command goes on from the last checkpoint",
+    )
 
 
 @contextmanager

@@ -30,6 +30,7 @@ WRITTEN_FILES = frozenset(
         "evaluations.jsonl",
         "architecture.json",
         "weights.safetensors",
+        "best.safetensors",
         "result.json",
         "report.html",
         "architecture.svg",

@@ -6,6 +6,7 @@ RUN/metrics.jsonl        see `metrics.py`; RUN/tensorboard/ beside it
 RUN/space.json           the space it is of
 RUN/architecture.json    the architecture trained or found
 RUN/weights.safetensors  the final weights
+RUN/best.safetensors     the weights of the best validation of a training run
 RUN/result.json          the final numbers; there only once the run is finished
 """
 
@@ -56,6 +57,11 @@ class RunDirectory:
     def weights(self) -> Path:
         """The final weights."""
         return self.path / "weights.safetensors"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights of the best validation."""
+        return self.path / "best.safetensors"
 
     @property
     def result(self) -> Path:

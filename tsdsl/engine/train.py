@@ -20,6 +20,7 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.averaging import AveragedWeights
 from tsdsl.engine.checkpoint import CheckpointStore
 from tsdsl.engine.device import environment
+from tsdsl.engine.evaluate import evaluate_views
 from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
 from tsdsl.engine.metrics import MetricsLog
 from tsdsl.engine.optimiser import (
@@ -40,7 +41,7 @@ from tsdsl.engine.synchronised_norm import synchronise_norms
 from tsdsl.engine.training_data import TrainingData, check_classes
 from tsdsl.engine.training_record import KIND, TrainRecord, TrainResult, read_train_result
 from tsdsl.engine.training_step import EpochTotals, statistics_clips, train_step
-from tsdsl.engine.validation import validate, with_precise_norms
+from tsdsl.engine.validation import with_precise_norms
 from tsdsl.errors import RunError
 from tsdsl.files import write_json
 from tsdsl.lowering.model import Model
@@ -142,11 +143,13 @@ class _Training:
         self.device = next(model.parameters()).device
         self.optimiser = make_optimiser(model, settings)
         self.averaged = AveragedWeights(model, settings.average_decay)
-        self.store = CheckpointStore(run.checkpoints, policy.keep)
+        of = {"fingerprint": architecture.fingerprint, "decisions": dict(architecture.decisions)}
+        self.store = CheckpointStore(run.checkpoints, policy.keep, of)
         self.iterations_per_epoch = data.training.iterations_per_epoch
         self.epoch, self.iteration = 0, 0
         self.totals, self.last_epoch = EpochTotals(), EpochTotals()
         self.validated: dict[str, float] = {}
+        self.best: dict[str, float] = {}
         self.skipped_before: dict[str, str] = {}
         self.seconds_before, self.started_s = 0.0, time.monotonic()
         self.saved_at_s = self.started_s
@@ -187,7 +190,7 @@ class _Training:
         self.iteration, self.epoch = checkpoint.iteration, state["epoch"]
         self.totals = EpochTotals(**state["totals"])
         self.last_epoch = EpochTotals(**state["last_epoch"])
-        self.validated, self.skipped_before = state["validated"], state["skipped"]
+        self.validated, self.best, self.skipped_before = state["validated"], state["best"], state["skipped"]
         self.seconds_before = state["seconds"]
         # An epoch whose end was not saved writes the metrics of its end again.
         is_unclosed = self.iteration == (self.epoch + 1) * self.iterations_per_epoch
@@ -208,6 +211,7 @@ class _Training:
             "totals": self.totals.to_json(),
             "last_epoch": self.last_epoch.to_json(),
             "validated": self.validated,
+            "best": self.best,
             "skipped": self.skipped(),
             "seconds": self.seconds(),
         }
@@ -275,15 +279,22 @@ class _Training:
         }
         is_last = number == self.settings.epochs
         if self.data.validation is not None and (is_last or number % self.settings.evaluate_every_epochs == 0):
-            with self.averaged.in_place():
-                evaluation = validate(
+            with (
+                self.averaged.in_place(),
+                with_precise_norms(self.model, self.statistics(request), self.settings),
+            ):
+                evaluation = evaluate_views(
                     self.model,
                     self.data.validation,
-                    self.statistics(request),
-                    self.settings,
-                    self.progress,
-                    request,
+                    mixed_precision=self.settings.mixed_precision,
+                    progress=self.progress,
+                    ranks=self.ranks,
+                    request=request,
                 )
+                if not self.best or evaluation.top1 > self.best["best_top1"]:
+                    # Before the checkpoint that tells of it: killed in between, the run writes the same again.
+                    self.ranks.first(lambda: save_model(self.run.best_weights, self.model, self.architecture))
+                    self.best = {"best_top1": evaluation.top1, "best_epoch": number}
             self.validated = {"val_top1": evaluation.top1, "val_top5": evaluation.top5}
             values |= {
                 "val/top1": evaluation.top1,
@@ -308,6 +319,8 @@ class _Training:
             train_top1=self.last_epoch.top1,
             val_top1=self.validated.get("val_top1"),
             val_top5=self.validated.get("val_top5"),
+            best_top1=self.best.get("best_top1"),
+            best_epoch=None if not self.best else int(self.best["best_epoch"]),
             flops=fixed(cost.macs),
             params=fixed(cost.params),
             seconds=self.seconds(),

@@ -36,8 +36,9 @@ class TrainRecord(Frozen):
 class TrainResult(Frozen):
     """The outcome of a finished run. Accuracies are fractions; `seconds` sums over all its processes.
 
-    `val_top1` is of the weights as saved, None without validation videos. `flops` are multiply-adds of one
-    training clip. `skipped` are clips that could not be read, with the reason.
+    `val_top1` is of the weights as saved, None without validation videos; `best_top1` is the highest of any
+    validation, first reached after epoch `best_epoch`, whose weights are kept in `best.safetensors`. `flops` are
+    multiply-adds of one training clip. `skipped` are clips that could not be read, with the reason.
     """
 
     space: str
@@ -47,6 +48,8 @@ class TrainResult(Frozen):
     train_top1: float
     val_top1: float | None
     val_top5: float | None
+    best_top1: float | None = None
+    best_epoch: int | None = None
     flops: int
     params: int
     seconds: float

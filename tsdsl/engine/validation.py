@@ -1,4 +1,4 @@
-"""Validation in the middle of a run, which leaves the run's state as it was."""
+"""BN statistics for a validation in the middle of a run, which leaves the run's own as they were."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ import torch
 from torch import Tensor
 
 from tsdsl.engine.device import autocast
-from tsdsl.engine.evaluate import Evaluation, evaluate_views
-from tsdsl.engine.interruption import Interruption
-from tsdsl.engine.progress import Progress
 from tsdsl.engine.recipe import TrainSettings
-from tsdsl.engine.training_data import EvaluationViews
 from tsdsl.lowering.model import Model, recalibrate
 
 
@@ -31,27 +27,3 @@ def with_precise_norms(model: Model, clips: Iterator[Tensor], settings: TrainSet
         with torch.no_grad():
             for name, buffer in model.named_buffers():
                 buffer.copy_(before[name])
-
-
-def validate(
-    model: Model,
-    views: EvaluationViews,
-    clips: Iterator[Tensor],
-    settings: TrainSettings,
-    progress: Progress,
-    request: Interruption,
-) -> Evaluation:
-    """The model's accuracy with averaged BN statistics.
-
-    Raises:
-        StopRequestedError: the run was asked to stop; nothing is lost but this validation.
-    """
-    with with_precise_norms(model, clips, settings):
-        return evaluate_views(
-            model,
-            views,
-            mixed_precision=settings.mixed_precision,
-            progress=progress,
-            ranks=request.ranks,
-            request=request,
-        )

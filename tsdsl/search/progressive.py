@@ -166,8 +166,13 @@ def _search_step(
         weights = step_directory(run, before.step).weights
         learner.inherit(ranks.from_first(read_tensors(weights) if ranks.is_first else None), str(weights))
     with interruption(ranks) as request:
-        tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request)
         lineage = () if before is None else before.lineage
+        of = {
+            "fingerprint": space.fingerprint,
+            "step": step,
+            "lineage": [record.model_dump(mode="json") for record in lineage],
+        }
+        tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request, of)
         result = finish(learner, space, step, clips, recorded, tally, lineage, folder, progress, request)
     if request.agreed():
         # It came when nothing was left to interrupt; the step after this one must not begin.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,10 +116,12 @@ def run_step(
     title: str,
     progress: Progress,
     request: Interruption,
+    of: Mapping[str, Any],
 ) -> Tally:
     """Learn weights and alpha up to the last iteration, from the last checkpoint on if there is one.
 
-    All ranks call it together; each reads its share of a batch and gets all of it. Rank 0 writes.
+    All ranks call it together; each reads its share of a batch and gets all of it. Rank 0 writes. `of` is
+    what its checkpoints must be of.
 
     Raises:
         InterruptedRunError: a signal asked to stop; the checkpoint is written.
@@ -127,7 +129,7 @@ def run_step(
         FileError: something cannot be written, or every checkpoint is broken.
     """
     ranks = learner.ranks
-    store = CheckpointStore(folder.checkpoints)
+    store = CheckpointStore(folder.checkpoints, of=of)
     checkpoint = latest_checkpoint(store, ranks)
     begin = 0
     tally = Tally()
