@@ -19,7 +19,7 @@ class Kind:
 
 
 KINDS: Sequence[Kind] = (
-    Kind("misspelt attribute", r"\bchannels( = )", r"chanels\1", "TS105"),
+    Kind("misspelt attribute", r"([(,] ?)channels( = )", r"\1chanels\2", "TS105"),
     Kind("misspelt attribute of a statement", r"^(\s*)(frames|after|search)( +=)", r"\1\2x\3", "TS105"),
     Kind("two equals signs", r"^(\s*\w+ +)=( )", r"\1= =\2", "TS002"),
     Kind("unknown character", r"^(.*[0-9a-z])$", r"\1 ;", "TS001"),
@@ -44,6 +44,13 @@ KINDS: Sequence[Kind] = (
     Kind("unknown merge", r"\bmerge( +=) \w+", r"merge\1 product", "TS201"),
     Kind("unknown model", r"\b(model \w+ from) \w+", r"\1 nothing", "TS101"),
     Kind("kernel for a number", r"\bk = \d", "k = 3x3x3", "TS201"),
+    Kind("fixed at what it lacks", r"^(\s*fix .*\.channels =) \d+$", r"\1 7777", "TS207"),
+    Kind("fix of nothing", r"^(\s*(?:fix|free|require) \w+)\.stage\[\d+\]", r"\1.stage[77]", "TS306"),
+    Kind("misspelt base", r"^(space \w+ from \w+) \{", r"\1x {", "TS101"),
+    Kind("leaves out nothing", r"\b(without +=) attention$", r"\1 attentions", "TS306"),
+    Kind("no relation", r"^(\s*require .*) [<>]= ", r"\1 = ", "TS002"),
+    Kind("nothing shared", r"\b(shared \w+ +=) \{[^}]*\}", r"\1 {}", "TS203"),
+    Kind("shared in a choice", r"\b(channels =) (width|common)\b", r"\1 {\2, 24}", "TS104"),
     Kind("number for a kernel", r"\bkernel = \dx\dx\d", "kernel = 3", "TS201"),
 )
 

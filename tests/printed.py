@@ -10,12 +10,15 @@ from tsdsl.syntax import ast
 def printed(file: ast.File) -> str:
     """A file as text that parses to the same tree."""
     parts = [f"tsspace {_number(file.version)}"] if file.version is not None else []
+    parts += [f'import "{statement.path.value}"' for statement in file.imports]
+    parts += [_item(item, "") for item in file.declarations]
     return "\n".join([*parts, *(_space(space) for space in file.spaces)]) + "\n"
 
 
 def _space(space: ast.Space) -> str:
     lines = "\n".join(_item(item, "  ") for item in space.items)
-    return f"space {space.name.text} {{\n{lines}\n}}"
+    base = f" from {space.base.text}" if space.base is not None else ""
+    return f"space {space.name.text}{base} {{\n{lines}\n}}"
 
 
 def _item(item: ast.Item, indent: str) -> str:
@@ -24,6 +27,12 @@ def _item(item: ast.Item, indent: str) -> str:
             return indent + attribute(item)
         case ast.Domain(name=name, value=value):
             return f"{indent}domain {name.text} = {expression(value)}"
+        case ast.Shared(name=name, value=value):
+            return f"{indent}shared {name.text} = {expression(value)}"
+        case ast.Override(kind=kind, selector=selector, value=value):
+            return f"{indent}{kind} {expression(selector)} = {expression(value)}"
+        case ast.Require(left=left, relation=relation, right=right):
+            return f"{indent}require {_sum(left)} {relation} {_sum(right)}"
         case ast.BlockAlias(name=name, call=call):
             return f"{indent}block {name.text} = {expression(call)}"
         case ast.Stream():
@@ -47,6 +56,15 @@ def _item(item: ast.Item, indent: str) -> str:
             return _block(indent, f"model {item.name.text}{base}", item.attributes)
         case _:
             raise TypeError(f"{type(item).__name__} is not printed")
+
+
+def _sum(item: ast.Sum) -> str:
+    signed = [("- " if p.sign < 0 else "+ ") + " * ".join(map(_operand, p.factors)) for p in item.products]
+    return " ".join(signed).removeprefix("+ ")
+
+
+def _operand(item: ast.Operand) -> str:
+    return f"({_sum(item)})" if isinstance(item, ast.Sum) else expression(item)
 
 
 def _block(indent: str, head: str, attributes: tuple[ast.Attribute, ...]) -> str:

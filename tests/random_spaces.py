@@ -90,7 +90,12 @@ class Written:
         return found
 
     def channels(self) -> ast.Expression:
-        """Widths, as a choice or a range."""
+        """Widths, as a choice or a range, or as what several groups share."""
+        if not self.loose and self.draw.random() < 0.1:
+            if not any(isinstance(item, ast.Shared) for item in self.items):
+                values = choice([number(value) for value in self.draw.sample([4, 8, 12, 16], 2)])
+                self.items.append(ast.Shared(name("width"), values, NOWHERE))
+            return word("width")
         if self.left > 0 and not self.loose and self.draw.random() < 0.2:
             self.left -= 1
             low = self.draw.randint(1, 4)

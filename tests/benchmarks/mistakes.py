@@ -17,7 +17,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import torch
 from planted import plant
 from printed import printed
+from random_derivations import in_two_files, valid_derivation
 from random_spaces import loose_space, valid_space
 from recording import recorded
 from shape_reference import fits
@@ -35,7 +36,9 @@ from tsdsl.analysis.check import check
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Model
 from tsdsl.source import SourceFile
+from tsdsl.source_files import read_source
 from tsdsl.space.model import Space, Value
+from tsdsl.space.resolve import Read
 from tsdsl.syntax import ast
 from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.parser import parse
@@ -47,7 +50,8 @@ MOST_ARCHITECTURES = 200
 def mutations(number: int, first_seed: int) -> str:
     """Texts with random token edits: a tree and diagnostics for each, and no exception."""
     texts = [path.read_text(encoding="utf-8") for path in SHIPPED]
-    texts += [printed(valid_space(Random(seed))) for seed in range(40)]
+    texts += [printed(valid_space(Random(seed))) for seed in range(30)]
+    texts += [printed(valid_derivation(Random(seed))) for seed in range(20)]
     words = [[token.value for token in lex(text)] for text in texts]
     vocabulary = sorted({word for text in words for word in text if not word.isspace()})
     raised: Counter[str] = Counter()
@@ -85,11 +89,11 @@ def planted(number: int, first_seed: int) -> str:
     spoiled: Counter[str] = Counter()
     for seed in range(first_seed, first_seed + number):
         draw = Random(seed)
-        text = draw.choice(shipped) if seed % 10 == 0 else printed(valid_space(draw))
-        assert not check(SourceFile("clean.tsspace", text)).diagnostics, text
+        text, read = _right_text(seed, shipped, draw)
+        assert not check(SourceFile("clean.tsspace", text), read).diagnostics, text
         wrong = plant(text, draw.randint(1, 5), draw)
         source = SourceFile("planted.tsspace", wrong.text)
-        found = Counter((source.position(d.span.start).line, d.code) for d in check(source).diagnostics)
+        found = Counter((source.position(d.span.start).line, d.code) for d in check(source, read).diagnostics)
         mistakes += len(wrong.mistakes)
         if found == Counter((line, kind.code) for line, kind in wrong.mistakes.items()):
             exact += 1
@@ -97,6 +101,19 @@ def planted(number: int, first_seed: int) -> str:
             spoiled.update(kind.name for kind in wrong.mistakes.values())
     share = f"{exact} exact ({exact / number:.1%})"
     return f"{number} texts with {mistakes} planted mistakes: {share}; kinds in the others: {spoiled.most_common(5)}"
+
+
+def _right_text(seed: int, shipped: Sequence[str], draw: Random) -> tuple[str, Read]:
+    """Of ten texts one is shipped, two hold a derived space and its base, one imports the base, six are one space."""
+    if seed % 10 == 0:
+        return draw.choice(shipped), read_source
+    if seed % 10 > 3:
+        return printed(valid_space(draw)), read_source
+    file = valid_derivation(draw)
+    if seed % 10 > 1:
+        return printed(file), read_source
+    importing, base = in_two_files(file)
+    return printed(importing), lambda name: SourceFile(name, printed(base))
 
 
 def shapes(number: int, first_seed: int) -> str:

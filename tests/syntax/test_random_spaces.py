@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted import plant
 from printed import printed
+from random_derivations import in_two_files, valid_derivation
 from random_spaces import loose_space, valid_space
 from shape_reference import fits
 
@@ -57,13 +58,27 @@ def test_a_printed_tree_parses_back_and_checks_clean(draw: Random) -> None:
 
 @FEW
 @given(DRAWN)
+def test_a_derived_space_parses_back_and_checks_clean_with_its_base_in_one_file_or_two(draw: Random) -> None:
+    tree = valid_derivation(draw)
+    source = SourceFile("drawn.tsspace", printed(tree))
+    assert without_places(parse(source).file) == without_places(tree)
+    together = check(source)
+    importing, base = map(printed, in_two_files(tree))
+    apart = check(SourceFile("drawn.tsspace", importing), lambda name: SourceFile(name, base))
+    assert [concise(d) for d in (*together.diagnostics, *apart.diagnostics)] == []
+    assert together.spaces[1].space == apart.spaces[0].space
+
+
+@FEW
+@given(DRAWN)
 def test_formatting_a_random_space_is_idempotent_and_keeps_its_meaning(draw: Random) -> None:
-    text = printed(valid_space(draw))
+    text = printed(valid_derivation(draw))
     once = format_text(SourceFile("drawn.tsspace", text))
     assert format_text(SourceFile("drawn.tsspace", once)) == once
     assert [t[:2] for t in lex(once) if t.type != "WS"] == [t[:2] for t in lex(text) if t.type != "WS"]
-    before, after = (resolve(SourceFile("drawn.tsspace", one)).spaces[0].space for one in (text, once))
-    assert before == after
+    before, after = (resolve(SourceFile("drawn.tsspace", one)).spaces for one in (text, once))
+    assert [one.space for one in before] == [one.space for one in after]
+    assert len(before) == 2
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -78,7 +93,8 @@ def test_formatting_a_shipped_space_keeps_its_meaning(path: Path) -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_planted_mistakes_are_each_told_once_on_their_line(seed: int) -> None:
     draw = Random(seed)
-    wrong = plant(printed(valid_space(draw)), draw.randint(1, 5), draw)
+    drawn = valid_space(draw) if seed % 3 else valid_derivation(draw)
+    wrong = plant(printed(drawn), draw.randint(1, 5), draw)
     source = SourceFile("planted.tsspace", wrong.text)
     found = [(source.position(d.span.start).line, d.code) for d in check(source).diagnostics]
     assert found == sorted((line, kind.code) for line, kind in wrong.mistakes.items())

@@ -14,7 +14,6 @@ from tsdsl.syntax import ast
 _SIMILAR = 0.6
 _CLEARLY_MEANT = 0.75
 _AHEAD = 0.1
-_STRUCTURE = ("stage", "group", "fusion", "attention")
 
 
 @dataclass
@@ -83,15 +82,6 @@ class Context:
         """Whether anything so far is an error."""
         return any(d.severity == "error" for d in self.diagnostics)
 
-    def may_lack(self, selector: ast.Selector) -> bool:
-        """Whether what a selector names may be missing only because something else is wrong."""
-        first, last = selector.segments[0].word.text, selector.segments[-1].word.text
-        if self.is_lossy or first in self.incomplete:
-            return True
-        if first in _STRUCTURE and self.incomplete:
-            return True
-        return bool(self.uncertain) and last not in _STRUCTURE and len(selector.segments) > 1
-
     def frames_known(self, *streams: str) -> bool:
         """Whether the frames of these streams are known at every place."""
         return not any(path.split(".", 1)[0] in streams for path in self.uncertain)
@@ -122,6 +112,11 @@ class Context:
             help=did_you_mean(name.text, known),
             fixes=renames(name.text, name.span, known),
         )
+
+    def empty_choice(self, span: Span) -> None:
+        """Report a choice without values, once however often it is used."""
+        if not any(d.code == "TS203" and d.span == span for d in self.diagnostics):
+            self.report("TS203", span, "a choice needs at least one value", label="empty")
 
     def duplicate(self, what: str, again: Span, first: Span, fixes: Iterable[Fix] = ()) -> None:
         """Report something given twice."""

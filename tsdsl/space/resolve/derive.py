@@ -48,6 +48,12 @@ def first(space: ast.Space, declarations: tuple[Declaration, ...]) -> Flat:
     return Flat(space, tuple(Placed(item, 0) for item in space.items), declarations)
 
 
+def without_base(space: ast.Space, declarations: tuple[Declaration, ...]) -> Flat:
+    """What a space itself says whose base is not known, as if something in it could not be read."""
+    items = tuple(Placed(item, 0) for item in space.items if not _is_without(item))
+    return Flat(replace(space, broken=True), items, declarations)
+
+
 def derive(context: Context, base: Flat, space: ast.Space, declarations: tuple[Declaration, ...]) -> Flat:
     """`space` with what it takes over from `base`; reports what it leaves out and `base` does not have."""
     level = base.level + 1

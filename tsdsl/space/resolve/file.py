@@ -9,8 +9,8 @@ from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.source_files import read_source
 from tsdsl.space.model import Space
-from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.derive import Declaration, Flat, derive, first
+from tsdsl.space.resolve.context import Context, meant
+from tsdsl.space.resolve.derive import Declaration, Flat, derive, first, without_base
 from tsdsl.space.resolve.imports import ImportProblem, Library, Read, file_key, project_root
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.space import as_seen_from, check_declarations, is_taken_over, report_unused, resolve_space
@@ -20,6 +20,7 @@ from tsdsl.syntax.parser import parse
 
 LANGUAGE_VERSION = 1
 MOST_DERIVATIONS = 50
+_SURE_WITHOUT_BASE = ("TS102", "TS105", "TS201", "TS202", "TS203", "TS204", "TS205", "TS206")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +139,20 @@ def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _
     context = Context(scope.context.source)
     declarations = tuple(scope.declarations.values())
     if space.base is None:
-        flat: Flat | None = first(space, declarations)
+        flat = first(space, declarations)
     else:
         base = _base(scope, context, space, space.base, open_names)
-        flat = derive(context, base, space, declarations) if base is not None else None
-    if flat is None:
-        return _Resolution(None, None, tuple(context.diagnostics))
+        if base is None:
+            context.has_wrong_base = True
+            told = tuple(context.diagnostics)
+            resolve_space(context, without_base(space, declarations))
+            sure = (d for d in context.diagnostics[len(told) :] if d.code in _SURE_WITHOUT_BASE)
+            return _Resolution(None, None, (*told, *sure))
+        flat = derive(context, base, space, declarations)
     resolved = resolve_space(context, flat)
     if context.has_wrong_base:
-        own = (d for d in context.diagnostics if not is_taken_over(flat, d.span))
-        return _Resolution(flat, None, tuple(own))
+        own = tuple(d for d in context.diagnostics if not is_taken_over(flat, d.span))
+        return _Resolution(flat, None, own)
     context.diagnostics[:] = [as_seen_from(flat, diagnostic) for diagnostic in context.diagnostics]
     if resolved is None or context.has_errors:
         return _Resolution(flat, None, tuple(context.diagnostics))
@@ -157,23 +162,30 @@ def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _
 def _base(
     scope: _Scope, context: Context, space: ast.Space, base: ast.Name, open_names: tuple[str, ...]
 ) -> Flat | None:
-    """The base of a space, its errors told at it; None with a diagnostic."""
+    """The base of a space, its errors told at it; None with a diagnostic.
+
+    A misspelt name is reported, and then taken for what it most likely means.
+    """
     chain = (*open_names, space.name.text)
+    known = [*scope.spaces, *scope.imported]
+    if base.text not in known:
+        if not any(d.code in ("TS107", "TS108") for d in scope.context.diagnostics):
+            context.unknown_name(base, "space", known)
+        base = ast.Name(meant(base.text, [name for name in known if name not in chain]), base.span)
+        context.has_wrong_base = True
+        if base.text not in known:
+            return None
     if base.text in scope.spaces:
         if base.text in chain:
             context.report("TS108", base.span, f"space `{space.name.text}` derives from itself", label="in a circle")
             return None
         own = _resolution(scope, base.text, chain) if len(chain) <= MOST_DERIVATIONS else None
         flat = own.flat if own is not None else None
-        context.has_wrong_base = own is not None and own.resolved is None
+        context.has_wrong_base |= own is not None and own.resolved is None
         if len(chain) > MOST_DERIVATIONS or (flat is not None and flat.level >= MOST_DERIVATIONS):
             context.report("TS202", base.span, f"more than {MOST_DERIVATIONS} spaces derive from one another")
             return None
         return flat
-    if base.text not in scope.imported:
-        if not any(d.code in ("TS107", "TS108") for d in scope.context.diagnostics):
-            context.unknown_name(base, "space", [*scope.spaces, *scope.imported])
-        return None
     imported = scope.imported[base.text]
     result = _resolution(imported, base.text, ())
     if result.resolved is None:
@@ -201,7 +213,8 @@ def _unused(scope: _Scope) -> list[Diagnostic]:
     if not scope.spaces or not gives_names or has_gaps(scope.file):
         return []
     used = mentions((scope.file.spaces, scope.file.declarations))
-    used |= {space.base.text for space in scope.file.spaces if space.base is not None}
+    known = [*scope.spaces, *scope.imported]
+    used |= {meant(space.base.text, known) for space in scope.file.spaces if space.base is not None}
     context = Context(scope.context.source)
     for declaration in scope.file.declarations:
         report_unused(context, declaration, used)

@@ -73,7 +73,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         return range_values(context, expression)
     if isinstance(expression, ast.Choice):
         if not expression.items:
-            context.report("TS203", expression.span, "a choice needs at least one value", label="empty")
+            context.empty_choice(expression.span)
             return None
         lists = [literals(context, item) for item in expression.items]
         return None if any(part is None for part in lists) else [p for part in lists if part is not None for p in part]

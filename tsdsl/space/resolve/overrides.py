@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.selectors import selects
+from tsdsl.space.resolve.selectors import may_lack, selects
 from tsdsl.syntax import ast
 
 
@@ -43,7 +43,7 @@ def report_idle(context: Context, level: int) -> None:
     """Report the overrides of this level that selected nothing (TS306)."""
     for number, (override, written_at) in enumerate(context.overrides):
         if written_at == level and number not in context.applied:
-            if context.may_lack(override.selector):
+            if may_lack(context, override.selector):
                 continue
             context.report(
                 "TS306",

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn, TypeAlias
 from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
 from tsdsl.space.resolve.context import Context, did_you_mean
 from tsdsl.space.resolve.literals import exact
-from tsdsl.space.resolve.selectors import selects
+from tsdsl.space.resolve.selectors import may_lack, selects
 from tsdsl.syntax import ast
 
 Unit: TypeAlias = Literal["FLOPs", "parameters", "plain numbers"]
@@ -65,6 +65,8 @@ class _Places:
         """The decision or constant that a selector names; it names exactly one."""
         last = selector.segments[-1].word.text
         matched = [p for p in self.settings if p.rpartition(".")[2] == last and selects(selector, p)]
+        if not matched and may_lack(self.context, selector):
+            raise _Wrong
         if not matched:
             known = ["flops", "params", *self.streams]
             self.context.report(

@@ -25,6 +25,9 @@ def path_parts(path: str) -> tuple[PathPart, ...]:
     return tuple(parts)
 
 
+_STRUCTURE = ("stage", "group", "fusion", "attention")
+
+
 def selects(selector: ast.Selector, path: str) -> bool:
     """Whether the selector matches a part or decision, or anything that contains it.
 
@@ -99,3 +102,14 @@ def _indices_are_right(context: Context, segment: ast.Segment) -> bool:
             )
             return False
     return True
+
+
+def may_lack(context: Context, selector: ast.Selector) -> bool:
+    """Whether what a selector names may be missing only because something else is wrong."""
+    first, last = selector.segments[0].word.text, selector.segments[-1].word.text
+    if context.is_lossy or first in context.incomplete:
+        return True
+    if first in _STRUCTURE and context.incomplete:
+        return True
+    is_attribute = last not in _STRUCTURE and len(selector.segments) > 1
+    return is_attribute and any(selects(selector, f"{path}.{last}") for path in context.uncertain)

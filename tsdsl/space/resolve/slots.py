@@ -204,7 +204,7 @@ def _alternatives(
         op = shared.value
     items = op.items if isinstance(op, ast.Choice) else (op,)
     if not items:
-        context.report("TS203", op.span, "a choice needs at least one value", label="empty")
+        context.empty_choice(op.span)
         return None
     found: list[tuple[str, Made]] = []
     failed = False

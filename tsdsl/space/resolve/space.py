@@ -164,6 +164,8 @@ def _check_known(context: Context, names: Collection[str]) -> None:
             domain_values(context, context.domains[name])
         elif name in context.blocks:
             check_block_alias(context, context.blocks[name])
+        elif isinstance(value := context.shared[name].value, ast.Choice) and not value.items:
+            context.empty_choice(value.span)
 
 
 def _streams(context: Context, flat: Flat) -> dict[str, Stream]:

@@ -10,7 +10,7 @@ from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context, renames
 from tsdsl.space.resolve.literals import exact
-from tsdsl.space.resolve.selectors import selectors, selects
+from tsdsl.space.resolve.selectors import may_lack, selectors, selects
 from tsdsl.space.resolve.streams import MOST_FRAMES
 from tsdsl.space.resolve.values import flops, whole
 from tsdsl.syntax import ast
@@ -69,7 +69,7 @@ def resolve_steps(
             for path, uses in context.shared_uses.items():
                 if any(selects(selector, use) for use in uses):
                     used.setdefault(path, set()).add(index)
-            tolerated = level < context.own_level or context.may_lack(selector)
+            tolerated = level < context.own_level or may_lack(context, selector)
             if not matched and not named and not tolerated:
                 context.report(
                     "TS306",
@@ -283,7 +283,7 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], 
     left_out: set[str] = set()
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
-        if not matched and not is_inherited and not context.may_lack(selector):
+        if not matched and not is_inherited and not may_lack(context, selector):
             word = selector.segments[0].word
             context.report(
                 "TS306",
