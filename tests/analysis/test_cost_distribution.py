@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from itertools import islice
 
 import pytest
 
 import tsdsl
+from tsdsl.analysis.check import check
 from tsdsl.analysis.distribution import cost_distribution
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import CostTable
+from tsdsl.source import SourceFile
 
 
 def test_shares_agree_with_uniform_samples(tiny: tsdsl.Space) -> None:
@@ -36,3 +39,17 @@ def test_fewer_bins_are_less_certain(tiny: tsdsl.Space) -> None:
     assert coarse.uncertainty > fine.uncertainty
     for one, other in zip(coarse.shares, fine.shares, strict=True):
         assert abs(one - other) <= 2 * (coarse.uncertainty + fine.uncertainty)
+
+
+def test_constraints_end_it_where_they_end_the_space(tiny: tsdsl.Space) -> None:
+    text = (
+        (files("tsdsl.spaces") / "tiny.tsspace")
+        .read_text()
+        .replace("  head {", "  require flops <= 15 MFLOPs\n  head {")
+    )
+    space = check(SourceFile("tiny.tsspace", text)).spaces[0].space
+    found = cost_distribution(CostTable(Blueprint(space)), intervals=20)
+    whole = cost_distribution(CostTable(Blueprint(tiny)), intervals=20)
+    assert found.least == whole.least
+    assert 14_900_000 < found.most <= 15_000_000 < whole.most
+    assert sum(found.shares) == pytest.approx(1, abs=0.002)

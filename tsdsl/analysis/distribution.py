@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from tsdsl.analysis.counting import Counts, counts
+from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.terms import CostTable, Quantity
 
@@ -50,8 +51,9 @@ def cost_distribution(
     Raises:
         RunError: the decisions are too entangled for an exact answer.
     """
-    counted = counts(FreeSpace(table), quantity)
-    edges = _edges(counted, intervals)
+    free = FreeSpace(table)
+    counted = counts(free, quantity)
+    edges = _edges(*_bounds(free, counted, quantity), intervals)
     brackets = counted.brackets(edges, bins)
     total = counted.totals.at_most
     # The first edge is the smallest cost itself, which belongs to the first interval.
@@ -62,8 +64,17 @@ def cost_distribution(
     return CostDistribution(edges, tuple(float(share) for share in shares), float(widest))
 
 
-def _edges(counted: Counts, intervals: int) -> tuple[int, ...]:
+def _bounds(free: FreeSpace, counted: Counts, quantity: Quantity) -> tuple[int, int]:
+    """The least and the most that constraints leave; where those are not known exactly, what they allow."""
+    if free.rules:
+        low, high = extreme(free, "min", quantity), extreme(free, "max", quantity)
+        if low.is_exact and high.is_exact:
+            return low.value, high.value
     least, most = counted.trellis.least, counted.trellis.most
+    return max(least, counted.least or least), min(most, counted.most or most)
+
+
+def _edges(least: int, most: int, intervals: int) -> tuple[int, ...]:
     if least <= 0 or least == most:
         return (least, most)
     ratio = most / least

@@ -262,7 +262,9 @@ def draw_arrow(layout: Layout, line: Line, arrow: Arrow, theme: Theme, shift: fl
         "</g>",
     ]
     if letter:
-        parts.append(svg.text(x, start + (15 if rises else -8), letter, colour, 11, "middle", bold=True))
+        # Off the heads of arrows that end here.
+        outwards = 4 if shift > 0 else -4
+        parts.append(svg.text(x + outwards, start + (15 if rises else -8), letter, colour, 11, "middle", bold=True))
     return parts
 
 
