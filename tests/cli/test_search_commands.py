@@ -225,6 +225,7 @@ def test_a_settings_file_steers_a_search_and_training(
     assert (recorded["samples"], recorded["batch_size"], recorded["clip"]["rate"]) == (2, 4, 3.0)
     assert recorded["clip"]["flip"] is False, "as the demo clips recommend"
     assert len(recorded["class_names"]) == recorded["num_classes"] == 4
+    assert "--classes 4" in Path("runs/micro/report.html").read_text()
     assert len(Path("runs/micro/step1/metrics.jsonl").read_text().splitlines()) == 2
     (folder / "t.toml").write_text("epochs = 1\nbatch_size = 4\n[clip]\nrate = 3.0\n")
     command = ["train", "runs/micro/step1/architecture.json", "--in", "micro.tsspace", "--data", str(clips), "-q"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tsdsl.engine.training_record import TrainRecord
-from tsdsl.search.settings import SearchSettings, StepSettings
+from tsdsl.search.settings import DataSettings, SearchSettings, StepSettings
 
 FLAGS = {
     "method": "--method",
@@ -19,6 +19,8 @@ FLAGS = {
     "batch_size": "--batch-size",
     "seed": "--seed",
     "budget": "--budget",
+    "classes": "--classes",
+    "validation_fraction": "--validation-fraction",
 }
 TRAINING_FLAGS = ("epochs", "batch_size", "seed")
 
@@ -27,6 +29,9 @@ def search_command(run: Path, space: str, step: int | None, data: str, settings:
     """The command of a step; `space` is how the space is named on the command line."""
     parts = ["tsdsl", "search", space, "--step", "joint" if step is None else str(step), "--data", data]
     parts += ["--run", str(run), *_changed(settings.search_settings(), SearchSettings(), FLAGS)]
+    # Its clip settings are fitted to the network, so what was given of them is no longer known.
+    chosen = settings.data_settings().model_copy(update={"clip": None})
+    parts += _changed(chosen, DataSettings(), FLAGS)
     return shlex.join(parts)
 
 

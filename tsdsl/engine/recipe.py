@@ -109,7 +109,7 @@ class TrainSettings(BaseModel):
         return self.learning_rate * self.batch_size / self.reference_batch_size
 
 
-class TrainOptions(TrainSettings, ReadingSettings):
+class TrainOptions(ReadingSettings, TrainSettings):
     """All that a settings file of `tsdsl train` may hold."""
 
     def train_settings(self) -> TrainSettings:

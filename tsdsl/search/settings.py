@@ -175,7 +175,7 @@ class Cadence(BaseModel):
     """Iterations from one line of metrics to the next. Own choice."""
 
 
-class SearchOptions(SearchSettings, DataSettings, Cadence):
+class SearchOptions(Cadence, DataSettings, SearchSettings):
     """All that a settings file of `tsdsl search` may hold."""
 
     def search_settings(self) -> SearchSettings:
