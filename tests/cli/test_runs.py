@@ -38,7 +38,8 @@ def runs(tmp_path: Path) -> Path:
     write(root / "tiny/space.json", "{}")
     write(root / "tiny/architecture.svg", "<svg/>")
     write_part(root / "tiny/step1", "search step", 96, {"accuracy": 0.5, "flops": 7_000_000}, seed=0, samples=8)
-    write_part(root / "tiny/step2", "search step", 40, None, seed=0, samples=4)
+    known = {"step_epochs": 8, "training_clips": 100, "batch_size": 8}
+    write_part(root / "tiny/step2", "search step", 40, None, seed=0, samples=4, **known)
     write_part(root / "deep/train", "train", 10, {"val_top1": 0.25, "flops": 9_000_000}, space="tiny", seed=1)
     write(root / "notes/settings.json", {"mine": True})
     write(root / "notes/checkpoints/precious", "x")
@@ -86,7 +87,7 @@ def test_the_table_tells_how_far_a_run_is(runs: Path, capsys: pytest.CaptureFixt
     text = " ".join(capsys.readouterr().out.split())
     assert "2 runs" in text
     assert "50.0%" in text
-    assert "step1 finished, step2 unfinished" in text
+    assert "step1 finished, step2 unfinished at iteration 40 of 96" in text
 
 
 def test_steps_that_are_finished_are_told_together(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,12 @@ def test_views_and_shared_tensors_are_saved_by_value(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint-00000001" / TENSORS).stat().st_size < 1000
 
 
+def test_whoever_may_read_the_folder_may_read_the_tensors(tmp_path: Path) -> None:
+    saved = CheckpointStore(tmp_path).save(tensors_of(1.0), {}, 1)
+    (tmp_path / "other").write_text("")
+    assert (saved / TENSORS).stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_folder_without_checkpoints_has_no_latest(tmp_path: Path) -> None:
     assert CheckpointStore(tmp_path / "none").latest() is None
 

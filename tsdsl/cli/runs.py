@@ -141,7 +141,13 @@ def _run_facts(run: Run) -> dict[str, Any]:
         "bytes": run.size_bytes,
         "modified": run.modified_s,
         "parts": [
-            {"name": part.name, "state": part.state, "iteration": part.iteration, "result": part.result}
+            {
+                "name": part.name,
+                "state": part.state,
+                "iteration": part.iteration,
+                "iterations": part.iterations,
+                "result": part.result,
+            }
             for part in run.parts
         ],
     }
@@ -166,6 +172,10 @@ def _state(run: Run) -> str:
                 for part in among
             ]
     return ", ".join(told) or run.state
+
+
+def _progress(part: RunPart) -> str:
+    return str(part.iteration) if part.iterations is None else f"{part.iteration} of {part.iterations}"
 
 
 def _part_name(run: Run, part: RunPart) -> str:

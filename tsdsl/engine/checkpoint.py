@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -176,6 +177,8 @@ def _write(
         json.dump(content, text_file)
         text_file.flush()
         os.fsync(text_file.fileno())
+    # safetensors makes files that their owner alone can read.
+    path.chmod(stat.S_IMODE((folder / STATE).stat().st_mode))
     _synchronise(folder)
 
 

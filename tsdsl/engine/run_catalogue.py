@@ -46,13 +46,17 @@ CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{8,})")
 
 @dataclass(frozen=True)
 class RunPart:
-    """A training run, or one step of a search: its settings, how far it is, its result once it is finished."""
+    """A training run, or one step of a search: its settings, how far it is, its result once it is finished.
+
+    `iteration` is that of the last checkpoint; `iterations` are those of the whole part, where the settings tell.
+    """
 
     name: str
     path: Path
     settings: Mapping[str, Any]
     state: State
     iteration: int
+    iterations: int | None
     result: Mapping[str, Any] | None
 
 
@@ -235,8 +239,24 @@ def _part(folder: Path, name: str, is_running: bool) -> RunPart:
     iterations = [int(m[1]) for f in (folder / "checkpoints").glob("*") if (m := CHECKPOINT_NAME.fullmatch(f.name))]
     state: State = "finished" if isinstance(result, dict) else "running" if is_running else "unfinished"
     return RunPart(
-        name, folder, settings, state, max(iterations, default=0), result if isinstance(result, dict) else None
+        name,
+        folder,
+        settings,
+        state,
+        max(iterations, default=0),
+        _iterations(settings),
+        result if isinstance(result, dict) else None,
     )
+
+
+def _iterations(settings: Mapping[str, Any]) -> int | None:
+    """How many iterations a part has; None where its settings do not tell."""
+    try:
+        if "iterations_per_epoch" in settings:
+            return int(settings["settings"]["epochs"] * settings["iterations_per_epoch"])
+        return int(settings["step_epochs"] * max(1, settings["training_clips"] // settings["batch_size"]))
+    except (KeyError, TypeError):
+        return None
 
 
 def _is_locked(folder: Path) -> bool:
