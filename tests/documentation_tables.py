@@ -16,7 +16,7 @@ from pydantic import BaseModel
 import tsdsl
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.diagnostics import CODES
-from tsdsl.engine.recipe import TrainSettings
+from tsdsl.engine.recipe import EvaluateSettings, TrainSettings
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Attribute, Operator
@@ -81,6 +81,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "search_data": lambda: settings(DataSettings),
     "cadence": lambda: settings(Cadence),
     "train": lambda: settings(TrainSettings),
+    "evaluate": lambda: settings(EvaluateSettings),
     "reading": lambda: settings(ReadingSettings),
     "clip": lambda: settings(ClipSettings),
     "networks": lambda: table((*NETWORK_HEADER, "where"), rows(NETWORKS, with_source=True)),

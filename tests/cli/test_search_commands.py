@@ -236,6 +236,15 @@ def test_a_settings_file_steers_a_search_and_training(
     trained = json.loads(Path("runs/micro/step1/train/settings.json").read_text())["settings"]
     assert (trained["settings"]["epochs"], trained["data"]["clip"]["rate"]) == (1, 3.0)
     assert trained["data"]["clip"]["flip"] is False
+    (folder / "e.toml").write_text('views = "2x1"\nclips_per_forward = 3\n[clip]\ntest_short_px = 20\n')
+    capsys.readouterr()
+    command = ["eval", "runs/micro/step1/train", "--settings", "e.toml", "--views", "1x3", "--json", "-q"]
+    assert run(command) == 0
+    evaluation = json.loads(capsys.readouterr().out)
+    assert (evaluation["views"], evaluation["view_size_px"]) == (3, 20)
+    assert evaluation["settings"]["clips_per_forward"] == 3
+    assert evaluation["settings"]["clip"]["rate"] == 3.0, "clips are cut as in training"
+    assert run(["eval"]) == 2
 
 
 def test_a_killed_search_goes_on_by_the_same_command(folder: Path, clips: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tsdsl.cli.main import run
 from tsdsl.cli.settings_given import fitted, given_settings, settings_text
 from tsdsl.data.settings import ReadingSettings
-from tsdsl.engine.recipe import TrainOptions, TrainSettings
+from tsdsl.engine.recipe import EvaluateSettings, TrainOptions, TrainSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.search.settings import Cadence, DataSettings, SearchOptions, SearchSettings
 
@@ -113,14 +113,22 @@ def test_the_settings_printed_are_a_file_that_gives_the_same(
     assert {"momentum = 0.5", "seed = 4", "flip = false", "# rate = 2.0", "[clip]"} <= set(lines)
 
 
+def test_the_settings_of_eval_are_a_file_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "--show-settings", "--views", "10x3"]) == 0
+    file = written(tmp_path, capsys.readouterr().out)
+    assert fitted(EvaluateSettings, given_settings(file, {}, [])).views == "10x3"
+
+
 def test_what_is_printed_without_anything_given_changes_nothing(tmp_path: Path) -> None:
     empty = given_settings(None, {}, [])
-    for options in (SearchOptions, TrainOptions):
+    for options in (SearchOptions, TrainOptions, EvaluateSettings):
         file = written(tmp_path, settings_text("search", options(), empty))
         assert fitted(options, given_settings(file, {}, [])) == options()
 
 
-@pytest.mark.parametrize("model", [SearchSettings, DataSettings, Cadence, TrainSettings, ReadingSettings])
+@pytest.mark.parametrize(
+    "model", [SearchSettings, DataSettings, Cadence, TrainSettings, ReadingSettings, EvaluateSettings]
+)
 def test_every_setting_says_where_its_default_is_from(model: type[SearchSettings]) -> None:
     texts = {name: f"{(field.description or '').casefold()} " for name, field in model.model_fields.items()}
     assert [name for name, text in texts.items() if not any(source in text for source in SOURCES)] == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdsl.cli.console import facts, note, print_json, report_skipped
+from tsdsl.cli.settings_given import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,19 +19,32 @@ NUM_SHOWN = 3
 
 def evaluate(
     architecture: Annotated[
-        Path, typer.Argument(metavar="ARCH", help="A training run, an architecture file, or a space without decisions.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="ARCH",
+            help="A training run, an architecture file, or a space without decisions.",
+            show_default=False,
+        ),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Weights file; default: the training run's.", show_default=False)
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Data set; default: the training run's.", show_default=False)
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "val",
-    views: Annotated[str, typer.Option("--views", help="Clips x crops a video: 10x1 or 10x3.")] = "10x1",
+    split: Annotated[str | None, typer.Option("--split", help="train, val or test; default val.")] = None,
+    views: Annotated[
+        str | None, typer.Option("--views", help="Clips x crops a video, such as 10x3; default 10x1.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The model it was trained as, e.g. L.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that decode clips.")] = 0,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings; flags override it.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE", help="Write one for each video: .csv or .json.")
     ] = None,
@@ -39,6 +53,9 @@ def evaluate(
     ] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
     in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
+    show_settings: Annotated[
+        bool, typer.Option("--show-settings", help="Print all settings as a file for --settings, and end.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -53,7 +70,16 @@ def evaluate(
     from tsdsl.engine.predictions import require_table_format, write_confusion, write_predictions
     from tsdsl.engine.progress import Progress
     from tsdsl.engine.ranks import joined
+    from tsdsl.engine.recipe import EvaluateSettings
+    from tsdsl.engine.training_data import fitted_clip_settings
 
+    flags = {"split": ("--split", split), "views": ("--views", views), "num_workers": ("--workers", workers)}
+    given = given_settings(settings, flags, changes or [])
+    if show_settings:
+        print(settings_text("eval", fitted(EvaluateSettings, given), given), end="")
+        return
+    if architecture is None:
+        raise UsageError("no architecture is given", help="give a training run, or an architecture file and --weights")
     for path in (predictions, confusion):
         if path is not None:
             require_table_format(path)
@@ -62,10 +88,22 @@ def evaluate(
     root = data or trained.data
     if root is None:
         raise UsageError("no data set is given, and ARCH is no training run that records one", help="give --data DIR")
-    dataset = open_dataset(root, split)
+    dataset = open_dataset(root, str(given.values.get("split", EvaluateSettings().split)))
+    recommended = trained.clip or dataset.recommended.model_dump(mode="json")
+    chosen = fitted(EvaluateSettings, given, {"clip": recommended})
+    assert chosen.clip is not None
     with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
         result = evaluate_model(
-            trained.model, dataset, views, device=place, num_workers=workers, progress=progress, ranks=ranks
+            trained.model,
+            dataset,
+            chosen.views,
+            clip_settings=fitted_clip_settings(chosen.clip, trained.model.network),
+            device=place,
+            num_workers=chosen.num_workers,
+            clips_per_forward=chosen.clips_per_forward,
+            mixed_precision=chosen.mixed_precision,
+            progress=progress,
+            ranks=ranks,
         )
     if not ranks.is_first:
         return
@@ -77,11 +115,12 @@ def evaluate(
         write_confusion(confusion, result.confusion, dataset.class_names)
         note(f"wrote {confusion}")
     if json:
-        print_json(result.model_dump(mode="json", exclude={"predictions"}))
+        used = {"settings": chosen.model_dump(mode="json"), "data": str(root), "weights": str(trained.weights)}
+        print_json(result.model_dump(mode="json", exclude={"predictions"}) | used)
         return
     console = facts()
     skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
-    console.print(f"{result.num_videos} videos{skipped}, {views} views of {result.view_size_px} px")
+    console.print(f"{result.num_videos} videos{skipped}, {chosen.views} views of {result.view_size_px} px")
     console.print(f"top-1 {result.top1:.2%}   top-5 {result.top5:.2%}")
     _print_classes(result)
     console.print(

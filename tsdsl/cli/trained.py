@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tsdsl.analysis.network import UNSCALED, Blueprint
 from tsdsl.cli.locate import LocatedSpace, find_architecture, find_scale
@@ -20,13 +22,14 @@ CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with its weights, what it is, and the data it was trained on, where that is known."""
+    """A model with its weights, what it is, and the data it was trained on and how clips were cut, where known."""
 
     model: Model
     architecture: Architecture
     located: LocatedSpace
     scale: Scale
     data: Path | None
+    clip: Mapping[str, Any] | None
     weights: Path
 
 
@@ -62,7 +65,8 @@ def open_trained(
     model = Model(blueprint.network(found.decisions, found.step))
     load_weights(weights, model)
     data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None
-    return Trained(model, found, located, scale, data, weights)
+    clip = record.data.get("clip") if record is not None else None
+    return Trained(model, found, located, scale, data, clip, weights)
 
 
 def training_record(path: Path) -> TrainRecord | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tsdsl.data.settings import ReadingSettings
+from tsdsl.data.settings import ClipSettings, ReadingSettings
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,28 @@ class TrainOptions(ReadingSettings, TrainSettings):
     def train_settings(self) -> TrainSettings:
         """What decides the outcome, clips apart."""
         return TrainSettings.model_validate({name: getattr(self, name) for name in TrainSettings.model_fields})
+
+
+class EvaluateSettings(BaseModel):
+    """All that a settings file of `tsdsl eval` may hold. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    split: str = "val"
+    """The split to evaluate on: train, val or test. The paper reports the validation split of Kinetics."""
+
+    views: str = "10x1"
+    """Clips x crops a video. Paper section 5.2: 10x1 is its "10-Center", 10x3 its "10-LeftCenterRight"."""
+
+    clip: ClipSettings | None = None
+    """How clips are cut; None for how the model's training cut them, or else for what the data set recommends. Frames
+    and size are fitted to the model's. Own choice."""
+
+    clips_per_forward: int = Field(default=32, ge=1)
+    """Views that go through the network at once; changes no score but by rounding. Own choice."""
+
+    mixed_precision: bool = True
+    """bfloat16 arithmetic on CUDA; elsewhere arithmetic is always float32. Own choice."""
+
+    num_workers: int = Field(default=0, ge=0)
+    """Processes that decode clips; changes no result. Own choice."""
