@@ -87,7 +87,9 @@ def test_the_table_tells_how_far_a_run_is(runs: Path, capsys: pytest.CaptureFixt
     text = " ".join(capsys.readouterr().out.split())
     assert "2 runs" in text
     assert "50.0%" in text
-    assert "step1 finished, step2 unfinished at iteration 40 of 96" in text
+    assert "step1 finished, step2 unfinished" in text
+    assert "iteration 40 of 96" in text
+    assert [part["iterations"] for part in listed(capsys, "list", str(runs))[1]["parts"]] == [None, 96]
 
 
 def test_steps_that_are_finished_are_told_together(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

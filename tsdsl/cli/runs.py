@@ -168,7 +168,7 @@ def _state(run: Run) -> str:
             told.append(" ".join([", ".join(part.name for part in among if part.path != run.path), state]).strip())
         else:
             told += [
-                f"{'' if part.path == run.path else part.name + ' '}{state} at iteration {part.iteration}"
+                f"{'' if part.path == run.path else part.name + ' '}{state} at iteration {_progress(part)}"
                 for part in among
             ]
     return ", ".join(told) or run.state
