@@ -81,6 +81,14 @@ def test_boxes_are_of_one_readable_height_where_none_has_an_expansion() -> None:
     assert_nothing_is_cut(svg)
 
 
+def test_kernels_without_a_colour_of_their_own_share_an_entry_of_the_legend(tiny: tsdsl.Space) -> None:
+    model = found(tiny)
+    kernels = [(1, 9, 9), (7, 11, 11), (3, 3, 3)]
+    boxes = tuple(replace(box, kernel=kernels[number % 3]) for number, box in enumerate(model.boxes))
+    shown = texts(draw_figure(replace(model, boxes=boxes)))
+    assert {"k 3 x 3", "k 9 x 9, 11 x 11", "t 7, striped"} <= set(shown)
+
+
 def test_a_count_of_blocks_stands_over_stars_where_both_have_no_room(tiny: tsdsl.Space) -> None:
     box = replace(found(tiny).boxes[0], num_blocks=4, attention=("glore", "se"))
     narrow, wide = (ElementTree.fromstring(f"<g>{''.join(draw_box(box, 0, 50, w, 40, LIGHT))}</g>") for w in (29, 80))

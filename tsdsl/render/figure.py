@@ -293,10 +293,11 @@ def draw_legend(models: Sequence[FoundModel], layout: Layout, theme: Theme) -> t
     kinds = sorted({arrow.operator for model in models for arrow in model.arrows})
     attentions = sorted({operator for box in boxes for operator in box.attention})
     entries: list[tuple[str, str]] = []
-    for k in kernels:
-        entries.append(
-            (svg.rect(0, -11, 22, 14, KERNEL_FILLS.get(k, OTHER_KERNEL_FILL), theme.text, radius=2), f"k {k} x {k}")
-        )
+    sides = {k: f"{k} x {k}" for k in kernels}
+    named = [(KERNEL_FILLS[k], sides[k]) for k in kernels if k in KERNEL_FILLS]
+    others = ", ".join(sides[k] for k in kernels if k not in KERNEL_FILLS)
+    for fill, words in [*named, *([(OTHER_KERNEL_FILL, others)] if others else [])]:
+        entries.append((svg.rect(0, -11, 22, 14, fill, theme.text, radius=2), f"k {words}"))
     if any(box.kernel is None for box in boxes):
         entries.append((svg.rect(0, -11, 22, 14, theme.neutral, theme.text, radius=2), "no convolution"))
     for t in times:
