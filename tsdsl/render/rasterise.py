@@ -26,6 +26,9 @@ PICTURE_SUFFIXES = (".svg", ".png", ".pdf")
 MAX_PIXELS = 100_000_000
 """The largest PNG, 10,000 x 10,000; resvg ends the whole process where memory for a picture runs out."""
 
+COMFORTABLE_PIXELS = 24_000_000
+"""What a PNG has at most where its scale is not given, unless it has more at scale 1: more takes viewers long."""
+
 MAX_PAGE_PT = 14_400
 """The longest side of a PDF page that all viewers open; a larger drawing is scaled down to it."""
 
@@ -38,8 +41,8 @@ class _Size(NamedTuple):
     height_px: float
 
 
-def svg_to_png(svg: str, scale: float = 2.0) -> bytes:
-    """Returns the picture as PNG on white, `scale` image pixels to a pixel of the SVG.
+def svg_to_png(svg: str, scale: float | None = None) -> bytes:
+    """Returns the picture as PNG on white, `scale` image pixels to a pixel of the SVG; by default 2, large ones less.
 
     The shipped Arimo draws all text it has glyphs for; other scripts take a font of this machine, and a
     character that no font has is drawn as an empty box.
@@ -50,9 +53,11 @@ def svg_to_png(svg: str, scale: float = 2.0) -> bytes:
     """
     import resvg_py
 
+    size = _size(svg)
+    if scale is None:
+        scale = min(2.0, max(1.0, (COMFORTABLE_PIXELS / (size.width_px * size.height_px)) ** 0.5))
     if not 0 < scale < float("inf"):
         raise UsageError(f"scale is {scale}", help="give a positive number, such as 2")
-    size = _size(svg)
     num_pixels = size.width_px * size.height_px * scale * scale
     if num_pixels > MAX_PIXELS:
         raise RenderError(
