@@ -166,6 +166,17 @@ def test_what_a_killed_process_left_is_removed_by_the_next_save(tmp_path: Path) 
     assert names(tmp_path) == ["checkpoint-00000001", "checkpoint-00000002"]
 
 
+def test_tidying_removes_what_a_kill_left_and_what_is_superfluous(tmp_path: Path) -> None:
+    keeps_more = CheckpointStore(tmp_path, keep=9)
+    for iteration in (1, 2, 3, 4):
+        keeps_more.save(tensors_of(1.0), {}, iteration)
+    (tmp_path / ".removed-checkpoint-00000000").mkdir()
+    CheckpointStore(tmp_path, keep=2).tidy(3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-00000002", "checkpoint-00000003"]
+    CheckpointStore(tmp_path / "none").tidy(1)
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_iteration_can_be_saved_again(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(tensors_of(1.0), {"n": 1}, 1)

@@ -62,6 +62,16 @@ def test_what_a_kill_left_before_the_settings_were_written_is_not_foreign(tmp_pa
         assert RunDirectory(tmp_path).record_settings("train", Settings()) is False
 
 
+def test_half_written_files_of_a_kill_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record_settings("train", Settings())
+    for name in (".result.json.a1b2c3d4", ".weights.safetensors.x_y", ".notes.json.abc", "result.json.old"):
+        (tmp_path / name).write_text("{")
+    with run.locked():
+        pass
+    assert {p.name for p in tmp_path.iterdir()} == {"settings.json", ".lock", ".notes.json.abc", "result.json.old"}
+
+
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(UsageError, match="is a file"), RunDirectory(tmp_path / "run").locked():

@@ -83,6 +83,23 @@ class CheckpointStore:
         self._remove_superfluous(iteration)
         return final
 
+    def tidy(self, iteration: int) -> None:
+        """Remove what a kill left, and what is superfluous beside the checkpoint of `iteration`, as `save` does.
+
+        A run that goes on from its last checkpoint may never save another one.
+
+        Raises:
+            FileError: something cannot be removed.
+        """
+        try:
+            if self.folder.is_dir():
+                self._clean_up()
+        except OSError as error:
+            raise FileError(
+                f"{self.folder}: cannot be tidied ({error.strerror})", help="check the permissions of the run's folder"
+            ) from error
+        self._remove_superfluous(iteration)
+
     def latest(self, device: torch.device | str = "cpu") -> Checkpoint | None:
         """The newest valid checkpoint, its tensors on `device`; None if there is none at all.
 

@@ -16,30 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tsdsl.engine.run_directory import FORMAT, RunDirectory
+from tsdsl.engine.run_directory import FORMAT, WRITTEN_FILES, RunDirectory, is_unfinished
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import LOCK_NAME
 
 State = Literal["running", "finished", "unfinished"]
 
-WRITTEN_FILES = frozenset(
-    {
-        "space.json",
-        "metrics.jsonl",
-        "alpha.jsonl",
-        "evaluations.jsonl",
-        "architecture.json",
-        "weights.safetensors",
-        "best.safetensors",
-        "result.json",
-        "report.html",
-        "architecture.svg",
-        "figure.svg",
-        "difference.svg",
-        "alpha.svg",
-        "landscape.svg",
-    }
-)
 WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})
 CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{8,})")
 
@@ -279,8 +261,7 @@ def _is_written(entry: Path) -> bool:
         return False
     if entry.is_dir():
         return entry.name in WRITTEN_FOLDERS
-    names = (*WRITTEN_FILES, "settings.json")
-    return entry.name in (*names, LOCK_NAME) or entry.name.startswith(tuple(f".{name}." for name in names))
+    return entry.name in (*WRITTEN_FILES, LOCK_NAME) or is_unfinished(entry)
 
 
 def _files(folder: Path, left_out: Collection[str] = ()) -> Iterator[os.DirEntry[str]]:

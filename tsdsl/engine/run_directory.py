@@ -24,6 +24,27 @@ from tsdsl.errors import FileError, UsageError
 from tsdsl.files import LOCK_NAME, exclusive, write_json
 
 FORMAT = 1
+WRITTEN_FILES = frozenset(
+    {
+        "settings.json",
+        "space.json",
+        "metrics.jsonl",
+        "alpha.jsonl",
+        "evaluations.jsonl",
+        "architecture.json",
+        "weights.safetensors",
+        "best.safetensors",
+        "result.json",
+        "report.html",
+        "architecture.svg",
+        "figure.svg",
+        "difference.svg",
+        "alpha.svg",
+        "landscape.svg",
+    }
+)
+"""Files that commands write into the folder of a run, or of a step of a search."""
+
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
@@ -70,7 +91,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder if need be and keep other processes from writing to it meanwhile.
+        """Make the folder if need be and keep other processes from writing to it meanwhile; sweep it first.
 
         The kernel gives the lock back when the process ends, however it ends.
 
@@ -80,7 +101,14 @@ class RunDirectory:
         """
         self._refuse_foreign()
         with exclusive(self.path, "writing this run"):
+            self.sweep()
             yield
+
+    def sweep(self) -> None:
+        """Remove half-written files that a killed process left; only whoever holds the run's lock may call it."""
+        if self.path.is_dir():
+            for path in [path for path in self.path.iterdir() if is_unfinished(path)]:
+                path.unlink(missing_ok=True)
 
     def record_settings(self, kind: str, settings: BaseModel) -> bool:
         """Write the settings of a new run, or check that they are those of the run in the folder.
@@ -158,6 +186,11 @@ class RunDirectory:
             f"{self.path}: is not empty and holds no run of tsdsl (it has {others[0]})",
             help="choose a new or an empty folder for the run",
         )
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is what a kill left of one of `WRITTEN_FILES`, under the hidden name it is first written to."""
+    return path.name.startswith(tuple(f".{name}." for name in WRITTEN_FILES)) and path.is_file()
 
 
 def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -44,6 +44,11 @@ def latest_checkpoint(store: CheckpointStore, ranks: Ranks, device: torch.device
     )
 
 
+def tidy_checkpoints(store: CheckpointStore, ranks: Ranks, iteration: int) -> None:
+    """Remove, on rank 0, what a kill left beside the checkpoint of an iteration; together."""
+    ranks.first(lambda: store.tidy(iteration))
+
+
 def save_checkpoint(
     store: CheckpointStore, ranks: Ranks, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int
 ) -> None:

@@ -36,7 +36,7 @@ from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.engine.schedule import learning_rate
-from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint
+from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
 from tsdsl.engine.synchronised_norm import synchronise_norms
 from tsdsl.engine.training_data import TrainingData, check_classes
 from tsdsl.engine.training_record import KIND, TrainRecord, TrainResult, read_train_result
@@ -184,6 +184,7 @@ class _Training:
             return None
         for reason in checkpoint.rejected:
             self.progress.note(f"passed over a broken checkpoint: {reason}")
+        tidy_checkpoints(self.store, self.ranks, checkpoint.iteration)
         restore_training_tensors(self.model, self.optimiser, checkpoint.tensors)
         self.averaged.restore(checkpoint.tensors)
         state = checkpoint.state

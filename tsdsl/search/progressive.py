@@ -153,6 +153,7 @@ def _search_step(
     recorded = _step_settings(space, step, settings, data_settings, clips, target_macs)
 
     def record() -> None:
+        folder.sweep()
         if not folder.checkpoints.exists():
             # Nothing has been learned yet, as after running out of memory: other settings may be tried.
             folder.settings.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from tsdsl.engine.optimiser import not_finite
 from tsdsl.engine.progress import Progress, Task
 from tsdsl.engine.ranks import Ranks
 from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint
+from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
 from tsdsl.engine.training_data import named_clips
 from tsdsl.errors import FileError, RunError
 from tsdsl.files import write_text
@@ -136,6 +136,7 @@ def run_step(
     if checkpoint is not None:
         for rejected in checkpoint.rejected:
             progress.note(f"passed over a broken checkpoint: {rejected}")
+        tidy_checkpoints(store, ranks, checkpoint.iteration)
         learner.restore(checkpoint.tensors, str(checkpoint.path))
         begin = checkpoint.iteration
         tally = Tally(**checkpoint.state)
