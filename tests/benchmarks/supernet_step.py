@@ -5,7 +5,7 @@ A step is forward, backward and SGD with Nesterov momentum and weight decay, of 
 auto_tsnet: its sparse stream, its dense stream, and both with fusion and attention. The twin is the same
 architecture as a model of its own, with fused SGD. The supernet's ways: `sliced`, the search's with
 `weight_updates = sliced`; `dense`, the same with fused SGD over all shared weights; `autograd`, slices that
-autograd differentiates, as usual elsewhere, with fused SGD.
+autograd differentiates, as usual elsewhere, with fused SGD. On CUDA in bfloat16, as the search does it.
 
 Steps are interleaved, each round in another order; times are those of the process on the CPU, of the device
 on CUDA. Memory on CUDA is the peak allocated in a step beyond what is there before it; on the CPU the bytes
@@ -29,6 +29,7 @@ from torch import Tensor
 
 import tsdsl
 from tsdsl.analysis.network import Blueprint
+from tsdsl.engine.device import autocast
 from tsdsl.lowering import Supernet, WeightedGradients, extract, sliced_step
 from tsdsl.space.architecture import canonical
 from tsdsl.space.model import Scale, Space, Value
@@ -53,7 +54,9 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], num_samples: int) -
     shared = torch.optim.SGD(supernet.parameters(), **SGD)  # type: ignore[arg-type]
 
     def twin(clip_BCTHW: Tensor) -> None:
-        model(clip_BCTHW).square().mean().backward()
+        with autocast(clip_BCTHW.device):
+            scores_BK = model(clip_BCTHW)
+        scores_BK.float().square().mean().backward()
         own.step()
         own.zero_grad(set_to_none=True)
 
@@ -61,7 +64,9 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], num_samples: int) -
         gradients = WeightedGradients(supernet)
         for _ in range(count):
             leaves = supernet.leaves(decisions)
-            supernet.run(clip_BCTHW, leaves).square().mean().backward()
+            with autocast(clip_BCTHW.device):
+                scores_BK = supernet.run(clip_BCTHW, leaves)
+            scores_BK.float().square().mean().backward()
             gradients.add(leaves, 0.0)
         return gradients
 
@@ -75,7 +80,9 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], num_samples: int) -
         shared.zero_grad(set_to_none=True)
 
     def autograd(clip_BCTHW: Tensor) -> None:
-        supernet(clip_BCTHW, decisions).square().mean().backward()
+        with autocast(clip_BCTHW.device):
+            scores_BK = supernet(clip_BCTHW, decisions)
+        scores_BK.float().square().mean().backward()
         shared.step()
         shared.zero_grad(set_to_none=True)
 

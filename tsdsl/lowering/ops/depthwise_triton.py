@@ -23,8 +23,11 @@ BLOCK_ELEMENTS = 4096
 
 MOST_BLOCK_CHANNELS = 64
 
+SIZES = ("num_positions", "frames", "rows", "columns", "out_frames", "out_rows", "out_columns")
+"""Arguments whose value no code is made for, or each size of a search would compile kernels of its own."""
 
-@triton.jit
+
+@triton.jit(do_not_specialize=SIZES)
 def _convolve(
     x, weight, y, num_positions, channels, frames, rows, columns, out_frames, out_rows, out_columns,
     D: tl.constexpr, R: tl.constexpr, S: tl.constexpr,
@@ -63,7 +66,7 @@ def _convolve(
     tl.store(y + position[:, None] * channels + channel[None, :], total.to(y.dtype.element_ty), is_inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def _correlate(
     x, dy, partial, num_positions, channels, frames, rows, columns, out_frames, out_rows, out_columns,
     D: tl.constexpr, R: tl.constexpr, S: tl.constexpr,
