@@ -203,7 +203,6 @@ def test_a_space_without_decisions_is_drawn_as_one_of_its_models(
         (["std:tiny", "--in", "std:x3d"], "--in"),
         (["a.json", "--space", "tiny"], "--space"),
         (["--view", "alpha", "--space", "tiny"], "--space"),
-        (["--view", "alpha", "--in", "std:tiny"], "--in"),
         (["std:tiny", "--view", "landscape", "--detail", "block"], "--detail"),
         (["std:tiny", "--epoch", "1"], "--epoch"),
     ],

@@ -105,6 +105,9 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert run(["render", "runs/micro", "--view", "alpha", "--epoch", "7"]) == 2
     assert "its epochs are 0 to 1" in capsys.readouterr().err
+    capsys.readouterr()
+    assert run(["render", "runs/micro", "--view", "alpha", "--in", "std:tiny"]) == 3
+    assert "of another space" in capsys.readouterr().err
     assert run(["render", "runs/micro", "--view", "alpha", "--step", "joint"]) == 3
     assert "searched there: 1, 2, 3" in capsys.readouterr().err
     assert run(["train", "runs/micro", "--epochs", "1", "--batch-size", "4", "-q"]) == 0

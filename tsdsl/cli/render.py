@@ -71,7 +71,7 @@ def render(
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
     space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture.")] = None,
+    in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture or a run.")] = None,
 ) -> None:
     """Draw a space, an architecture, or a search; no Graphviz binary is needed.
 
@@ -90,7 +90,6 @@ def render(
         ("--epoch", epoch, (View.alpha,)),
         ("--model", model, (View.graph, View.figure, View.landscape)),
         ("--space", space, (View.graph, View.figure, View.landscape)),
-        ("--in", in_space, (View.graph, View.figure, View.landscape)),
     ):
         if value is not None and view not in own:
             raise UsageError(f"{option} has no effect on --view {view}", help=f"it is for --view {own[0]}")
@@ -102,7 +101,7 @@ def render(
     if view is View.figure:
         _figure(what, output, colours, against, model, space, in_space)
     elif view is View.alpha:
-        draw_alpha_of(what, step, epoch, output, colours)
+        draw_alpha_of(what, step, epoch, in_space, output, colours)
     elif view is View.landscape:
         draw_landscape_of(what, space, model, in_space, output, colours)
     else:
@@ -116,7 +115,7 @@ def _demand_own_options(path: Path, space: str | None, in_space: str | None) -> 
     if is_architecture(path) and space is not None:
         raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
     if not is_architecture(path) and in_space is not None:
-        raise UsageError(f"--in has no effect on {path}", help="it names the space of an architecture")
+        raise UsageError(f"--in has no effect on {path}", help="it names the space of an architecture or a run")
 
 
 def _graph(

@@ -21,8 +21,10 @@ QUICKSTART = "quickstart.json"
 PAPER_CLASSES = 400
 
 
-def draw_alpha_of(what: str | None, step: str | None, epoch: int | None, output: Path | None, theme: Theme) -> None:
-    """Write the heat-map of a step of a run after an epoch."""
+def draw_alpha_of(
+    what: str | None, step: str | None, epoch: int | None, in_space: str | None, output: Path | None, theme: Theme
+) -> None:
+    """Write the heat-map of a step of a run after an epoch; `in_space` names the space, where the run has none."""
     from tsdsl.cli.locate import SPACE_FILE, find_space, read_space
     from tsdsl.cli.search import RUNS
     from tsdsl.render import write_picture
@@ -30,11 +32,19 @@ def draw_alpha_of(what: str | None, step: str | None, epoch: int | None, output:
     from tsdsl.search import read_alpha
 
     run = Path(what) if what is not None else RUNS / find_space(None).space.name
-    if not (run / SPACE_FILE).is_file():
+    if in_space is None and not (run / SPACE_FILE).is_file():
         raise FileError(f"{run}: holds no search", help="give the folder of a run, which `tsdsl search` writes")
-    space = read_space(run / SPACE_FILE)
+    space = find_space(in_space).space if in_space is not None else read_space(run / SPACE_FILE)
     name, folder = _alpha_folder(run, space, step)
     history = alpha_epochs(read_alpha(folder))
+    for path, shares in history[-1].probabilities.items() if history else ():
+        decision = space.decision_by_path.get(path)
+        if decision is None or len(decision.values) != len(shares):
+            raise FileError(
+                f"{folder}: is of another space than {space.name}, which has no decision {path} "
+                f"with {len(shares)} choices",
+                help="name the space that was searched",
+            )
     if not history:
         raise FileError(f"{folder}: has no probabilities yet", help="wait until its first epoch is done")
     epochs = [entry.epoch for entry in history]
