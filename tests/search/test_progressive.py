@@ -170,6 +170,28 @@ def test_a_killed_search_ends_with_the_numbers_of_an_uninterrupted_one(
     assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"fingerprint": "00"}, "of another run: fingerprint is '00', here"),
+        ({"step": 1}, "of another run: step is 1, here 2"),
+        ({"lineage": []}, r"of another run: lineage is \[\], here \[\{'step': 1"),
+    ],
+)
+def test_checkpoints_of_another_space_step_or_lineage_are_not_taken(
+    tiny: Space, clips: Path, tmp_path: Path, finished: Path, changed: dict[str, object], told: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "step2" / "result.json").unlink()
+    for state in (run / "step2" / "checkpoints").glob("*/state.json"):
+        content = json.loads(state.read_text())
+        content["of"].update(changed)
+        state.write_text(json.dumps(content))
+    with pytest.raises(FileError, match=told):
+        searched(tiny, clips, run, 2)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_a_checkpoint_and_says_how_to_go_on(
     tiny: Space,
