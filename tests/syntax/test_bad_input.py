@@ -45,6 +45,22 @@ TEXTS = {
     "a name of a million letters": RIGHT.replace("classes", "c" * 1_000_000),
     "many items": "tsspace 1\nspace s {\n" + "domain d = 1\n" * 5_000 + "}",
     "many mistakes": "tsspace 1\nspace s {\n" + "x = = 1\n" * 5_000 + "}",
+    "domains of twice the one before": RIGHT.replace(
+        "domain ",
+        "domain d0 = {3, 5}\n" + "\n".join(f"domain d{i} = {{d{i - 1}, d{i - 1}}}" for i in range(1, 60)) + "\ndomain ",
+        1,
+    ),
+    "domains in one another": RIGHT.replace(
+        "domain ", "\n".join(f"domain d{i} = d{i + 1}" for i in range(5_000)) + "\ndomain ", 1
+    ),
+    "a constraint of many brackets": RIGHT.replace("head {", "require " + "(" * 20_000 + "flops <= 1 MFLOPs\nhead {"),
+    "a chain of derivations": RIGHT + "".join(f"space s{i + 1} from s{i} {{}}\n" for i in range(5_000)),
+    "more choices that meet than can be told": "tsspace 1\nspace s { classes = 4 size = 8\n"
+    + "".join(
+        f"stream a{i} {{ frames = 2 stage 0 {{ group conv3d(kernel = 1x1x1, channels = {{1, 2}}) }} }}\n"
+        for i in range(30)
+    )
+    + "}",
     "many unclosed strings": 'tsspace 1\n"\n' * 5_000,
 }
 

@@ -17,10 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from tsdsl.errors import RunError
-from tsdsl.operators.varying import Array, Axis, Varying, combine
+from tsdsl.operators.varying import Array, Axis, Varying, combine, refuse_too_large
 
-LARGEST_TABLE = 50_000_000
 UNREACHABLE = 1 << 61
 
 
@@ -144,13 +142,7 @@ def one_table(factors: Sequence[Varying], join: np.ufunc = np.add) -> Varying:
         RunError: it would exceed LARGEST_TABLE entries.
     """
     axes = {axis for f in factors for axis in f.scope}
-    entries = prod(axis.size for axis in axes)
-    if entries > LARGEST_TABLE:
-        names = ", ".join(sorted(axis.path for axis in axes))
-        raise RunError(
-            f"an exact answer needs a table of {entries} entries over {names}",
-            help="use fewer choices where these decisions meet",
-        )
+    refuse_too_large(axes)
     total = Varying((), np.asarray(0))
     for factor in sorted(factors, key=lambda f: f.table.size):
         total = combine(join, total, factor)

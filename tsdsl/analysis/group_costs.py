@@ -15,16 +15,24 @@ from tsdsl.analysis.group_layout import Alike, GroupLayout
 from tsdsl.analysis.merging import merged, without_idle_axes
 from tsdsl.analysis.network import Node, Shape
 from tsdsl.operators.layers import block_widths
-from tsdsl.operators.varying import Varying, minimum
+from tsdsl.operators.varying import TableTooLarge, Varying, minimum
 
 Quantity: TypeAlias = Literal["macs", "params"]
 MOST_REMEMBERED = 16384
 
 
 def group_tables(layout: GroupLayout, quantity: Quantity) -> Iterator[Varying]:
-    """Tables without idle axes whose sum is what a group costs."""
+    """Tables without idle axes whose sum is what a group costs.
+
+    Raises:
+        TableTooLarge: its decisions are too entangled.
+    """
     axes = layout.axes
-    for table in _tables(layout.alike, quantity):
+    try:
+        tables = _tables(layout.alike, quantity)
+    except TableTooLarge as error:
+        raise TableTooLarge([axes[axis.rank] for axis in error.axes]) from None
+    for table in tables:
         yield Varying(tuple([axes[axis.rank] for axis in table.scope]), table.table)
 
 

@@ -28,19 +28,20 @@ MOST_CHOICES_SHOWN = 4
 def lint(resolved: ResolvedSpace, source: SourceFile) -> list[Diagnostic]:
     """Widths that differ or round to nothing, maps too small to pool, budgets and choices that nobody meets."""
     blueprint = Blueprint(resolved.space)
-    network = blueprint.whole
-    found = [
-        *_sums(resolved, network, source),
-        *_pools(resolved, network, source),
-        *_widths(resolved, network, source),
-    ]
-    for model in resolved.space.models:
-        if not found and model.width != 1:
-            scaled = Blueprint(resolved.space, scale=model).whole
-            found += _sums(resolved, scaled, source, f"with the rounded widths of model {model.name}, ")
-    if found:
-        return found
+    found: list[Diagnostic] = []
     try:
+        network = blueprint.whole
+        found += [
+            *_sums(resolved, network, source),
+            *_pools(resolved, network, source),
+            *_widths(resolved, network, source),
+        ]
+        for model in resolved.space.models:
+            if not found and model.width != 1:
+                scaled = Blueprint(resolved.space, scale=model).whole
+                found += _sums(resolved, scaled, source, f"with the rounded widths of model {model.name}, ")
+        if found:
+            return found
         found = _constraints(resolved, blueprint, source)
         return [*found, *lint_idle_decisions(resolved, blueprint, source)]
     except RunError as error:

@@ -15,9 +15,8 @@ from math import gcd, prod
 
 import numpy as np
 
-from tsdsl.analysis.elimination import LARGEST_TABLE, UNREACHABLE, one_table
-from tsdsl.errors import RunError
-from tsdsl.operators.varying import Array, Axis, Varying, combine
+from tsdsl.analysis.elimination import UNREACHABLE, one_table
+from tsdsl.operators.varying import Array, Axis, Varying, combine, refuse_too_large
 
 # How many edges a state that is kept is taken to cost later on; each of these is tried.
 COSTS_OF_A_STATE = (64, 1024, 16_384)
@@ -140,13 +139,7 @@ def build_trellis(
     constant = int(join.reduce([0, *(int(table.table) for table in costs if not table.scope)]))
     stages = []
     for cut in cuts:
-        entries = _size(cut.scope)
-        if entries > LARGEST_TABLE:
-            names = ", ".join(sorted(axis.path for axis in cut.scope))
-            raise RunError(
-                f"an exact answer needs a table of {entries:,} entries over {names}",
-                help="use fewer choices where these decisions meet",
-            )
+        refuse_too_large(cut.scope)
         own_costs = [costs[i] for i in cut.absorbed if i < len(costs)]
         own_weights = [weights[i - len(costs)] for i in cut.absorbed if 0 <= i - len(costs) < len(weights)]
         own_others = {i - len(costs) - len(weights) for i in cut.absorbed}

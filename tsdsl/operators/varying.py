@@ -8,14 +8,18 @@ Own design; see `docs/decisions/0001-one-program-two-readings.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tsdsl.errors import RunError
+
 Array: TypeAlias = NDArray[Any]
+LARGEST_TABLE = 50_000_000
 
 
 class Axis(NamedTuple):
@@ -76,11 +80,35 @@ Count: TypeAlias = int | Varying
 
 
 def combine(function: Callable[[Array, Array], Array], left: Count | float, right: Count | float) -> Varying:
-    """`function` applied to two numbers, over the union of the decisions that they depend on."""
+    """`function` applied to two numbers, over the union of the decisions that they depend on.
+
+    Raises:
+        TableTooLarge: they depend on too many.
+    """
     left_scope = left.scope if isinstance(left, Varying) else ()
     right_scope = right.scope if isinstance(right, Varying) else ()
     scope = left_scope if left_scope == right_scope else tuple(sorted({*left_scope, *right_scope}))
+    if len(scope) > 1:
+        refuse_too_large(scope)
     return Varying(scope, function(aligned(left, scope), aligned(right, scope)))
+
+
+class TableTooLarge(RunError):
+    """A table over these axes would exceed LARGEST_TABLE entries."""
+
+    def __init__(self, axes: Collection[Axis]) -> None:
+        entries, names = prod([axis.size for axis in axes]), ", ".join(sorted(axis.path for axis in axes))
+        super().__init__(
+            f"an exact answer needs a table of {entries:,} entries over {names}",
+            help="use fewer choices where these decisions meet",
+        )
+        self.axes = axes
+
+
+def refuse_too_large(axes: Collection[Axis]) -> None:
+    """Raise TableTooLarge where a table over these axes would be."""
+    if prod([axis.size for axis in axes]) > LARGEST_TABLE:
+        raise TableTooLarge(axes)
 
 
 def aligned(value: Count | float, scope: tuple[Axis, ...]) -> Array:

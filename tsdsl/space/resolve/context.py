@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
 from tsdsl.diagnostics import Diagnostic, Fix, Label, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Decision, Parent, Value
 from tsdsl.syntax import ast
+
+if TYPE_CHECKING:
+    from tsdsl.space.resolve.literals import Placed
 
 _SIMILAR = 0.6
 _CLEARLY_MEANT = 0.75
@@ -49,6 +53,7 @@ class Context:
     block_uses: dict[str, list[Span]] = field(default_factory=dict)
     lacking: dict[tuple[str, str], list[tuple[Span, str]]] = field(default_factory=dict)
     open_domains: list[str] = field(default_factory=list)
+    domain_values: dict[str, list[Placed] | None] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     origins: dict[str, Span] = field(default_factory=dict)
 

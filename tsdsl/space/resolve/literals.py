@@ -15,6 +15,7 @@ from tsdsl.syntax import ast
 LARGEST_NUMBER = Decimal(10) ** 15
 SMALLEST_NUMBER = Decimal(10) ** -9
 MOST_VALUES = 4096
+MOST_DOMAINS_DEEP = 150
 _LONGEST_SHOWN = 40
 
 
@@ -76,7 +77,12 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             context.empty_choice(expression.span)
             return None
         lists = [literals(context, item) for item in expression.items]
-        return None if any(part is None for part in lists) else [p for part in lists if part is not None for p in part]
+        known = [part for part in lists if part is not None]
+        count = sum(map(len, known))
+        if count > MOST_VALUES:
+            context.report("TS202", expression.span, f"{count} values are too many", help=f"at most {MOST_VALUES}")
+            return None
+        return [value for part in known for value in part] if len(known) == len(lists) else None
     context.report(
         "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
     )
@@ -85,17 +91,21 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
 
 def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
     """The values of a domain, which may be made of other domains, but not of itself (TS104)."""
-    name = domain.name.text
+    name, span = domain.name.text, domain.name.span
+    if name in context.domain_values:
+        return context.domain_values[name]
+    if len(context.open_domains) >= MOST_DOMAINS_DEEP:
+        message = f"more than {MOST_DOMAINS_DEEP} domains are made of one another"
+        context.report("TS202", span, message, help="write the values out")
+        return None
     if name in context.open_domains:
-        span = domain.name.span
         if not any(d.code == "TS104" and d.span == span for d in context.diagnostics):
             context.report("TS104", span, f"domain `{name}` is made of itself", label="goes round in a circle")
         return None
     context.open_domains.append(name)
-    try:
-        return literals(context, domain.value)
-    finally:
-        context.open_domains.pop()
+    context.domain_values[name] = found = literals(context, domain.value)
+    context.open_domains.pop()
+    return found
 
 
 def range_values(context: Context, expression: ast.Range) -> list[Placed] | None:
