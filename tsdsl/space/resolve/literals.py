@@ -83,6 +83,16 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             context.report("TS202", expression.span, f"{count} values are too many", help=f"at most {MOST_VALUES}")
             return None
         return [value for part in known for value in part] if len(known) == len(lists) else None
+    if isinstance(expression, ast.Sequence):
+        braces = f"{{{context.text(expression.span)}}}"
+        context.report(
+            "TS201",
+            expression.span,
+            "several values are a choice, which stands in braces",
+            help=f"write `{braces}`",
+            fixes=[replacement(f"write {braces}", expression.span, braces)],
+        )
+        return None
     context.report(
         "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.context import Context, did_you_mean
 from tsdsl.space.resolve.selectors import may_lack, selects
 from tsdsl.syntax import ast
+
+_PLAIN_INDEX = re.compile(r"\b(stage|group)([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,22 @@ def report_idle(context: Context, level: int) -> None:
                 override.selector.span,
                 "this selects no decision and no attribute of the space",
                 label="matches nothing",
-                help="a decision is named with its attribute, such as `sparse.stage[1].group[2].channels`; "
-                "`fusion` and `attention` stand for their `op`",
+                help=_remedy(context, override.selector),
             )
+
+
+def _remedy(context: Context, selector: ast.Selector) -> str:
+    """What a selector that matches nothing most likely means, in names of this space."""
+    words = [segment.word.text for segment in selector.segments]
+    written = ".".join(words)
+    if (indexed := _PLAIN_INDEX.sub(r"\1[\2]", written)) != written:
+        return f"numbers stand in brackets: `{indexed}`"
+    if len(words) == 1 and words[0] in context.shared:
+        return f"a shared decision is named `shared.{words[0]}`"
+    paths = [decision.path for decision in context.decisions]
+    inside = [path for path in paths if selects(selector, path.rpartition(".")[0])]
+    example = _PLAIN_INDEX.sub(r"\1[\2]", next(iter(inside or paths), "sparse.stage1.group2.channels"))
+    close = did_you_mean(words[-1], {path.rpartition(".")[2] for path in paths} - {words[-1]}) if not inside else None
+    return close or (
+        f"a decision is named with its attribute, such as `{example}`; `fusion` and `attention` stand for their `op`"
+    )

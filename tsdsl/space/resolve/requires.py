@@ -129,6 +129,10 @@ def _alike(places: _Places, require: ast.Require) -> Alike | None:
     is_symbolic = isinstance(right, ast.KernelSize) or _is_word(places, right) or _names_words(places, left)
     if not is_symbolic:
         return None
+    if isinstance(right, ast.Selector) and isinstance(left, ast.Number | ast.Quantity):
+        shared = (path for path in places.settings if path.startswith("shared."))
+        places.context.unknown_name(right.segments[0].word, "cost or decision", ["flops", "params", *shared])
+        raise _Wrong
     if not isinstance(left, ast.Selector) or isinstance(right, ast.Number | ast.Quantity | ast.Sum):
         _wrong(places.context, require, "compares a name with a number", "compare a decision with one of its values")
     if require.relation not in ("==", "!="):

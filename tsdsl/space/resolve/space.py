@@ -95,8 +95,14 @@ def as_seen_from(flat: Flat, diagnostic: Diagnostic) -> Diagnostic:
     if not is_taken_over(flat, diagnostic.span):
         return diagnostic
     there = Label(diagnostic.span, diagnostic.label or "what it takes over")
-    label = f"in what `{flat.written.name.text}` takes over"
-    return replace(diagnostic, span=flat.written.name.span, label=label, labels=(there, *diagnostic.labels), fixes=())
+    name = flat.written.name.text
+    label, notes = f"in what `{name}` uses", diagnostic.notes
+    if flat.bases:
+        label = f"in what `{name}` takes over"
+        if diagnostic.code.startswith("TS3"):
+            notes = (*notes, f"what no longer fits can be written anew in `{name}`, or left out with `without`")
+    labels = (there, *diagnostic.labels)
+    return replace(diagnostic, span=flat.written.name.span, label=label, labels=labels, notes=notes, fixes=())
 
 
 def is_taken_over(flat: Flat, span: Span) -> bool:

@@ -168,6 +168,15 @@ def _values(context: Context, attribute: Attribute, expression: ast.Expression) 
 def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values: list[Value], path: str) -> list[Value]:
     """The value that `fix` gives alone; all of them, with a diagnostic, where it is not among them."""
     before = len(context.diagnostics)
+    if shared_named(context, pin) is not None:
+        context.report(
+            "TS206",
+            pin.span,
+            "`fix` gives one value, and this is a shared decision",
+            help="use `free` to make the places decide together",
+        )
+        context.postpone(before)
+        return values
     fixed = _values(context, attribute, pin)
     if fixed is not None and len(fixed) != 1:
         context.report("TS206", pin.span, "`fix` gives one value, not a choice", help="use `free` to give a choice")
