@@ -86,8 +86,14 @@ def test_brackets_hold_the_truth_and_samples_satisfy_every_constraint(
         assert tuple(bound.witness.items()) in listed
 
 
+@pytest.mark.parametrize("is_wide", [False, True])
 @pytest.mark.parametrize("seed", CONSTRAINED)
-def test_numbers_of_architectures_are_those_that_satisfy(seed: int) -> None:
+def test_numbers_of_architectures_are_those_that_satisfy(
+    seed: int, is_wide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_wide:  # a window of multiply-adds among them is no table then
+        monkeypatch.setattr(requirements, "LARGEST_ALLOWED_TABLE", 0)
+    feasible.uniform.cache_clear()
     free = free_space(seed)
     ranking, listed = Ranking(free), everything(random_space(seed))
     assert ranking.total == len(listed)
@@ -112,6 +118,13 @@ def test_a_bound_on_all_multiply_adds_is_counted_and_drawn_as_a_window() -> None
     assert all(np.array_equal(shares[path].share, narrow[path].share) for path in shares)
     with pytest.raises(UsageError, match=r"satisfies|between"):
         next(uniform_within(free, 21_000_000, 30_000_000).rows(np.random.default_rng(0)))
+
+
+def test_where_a_window_is_too_fine_to_number_the_error_says_what_to_do() -> None:
+    text = 'tsspace 1\nimport "std:tiny"\nspace a from tiny {\n  require flops <= 20 MFLOPs\n}\n'
+    with pytest.raises(constrained.TooWide, match="too many to number") as raised:
+        Ranking(FreeSpace(CostTable(Blueprint(satisfying(text))))).total  # noqa: B018
+    assert "tsdsl sample" in (raised.value.help or "")
 
 
 def test_an_architecture_tells_which_constraints_it_does_not_satisfy() -> None:

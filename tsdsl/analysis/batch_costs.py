@@ -14,7 +14,7 @@ from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.terms import Quantity
 from tsdsl.operators.varying import Array, Varying
 
-ROWS_AT_ONCE = 8192
+CELLS_AT_ONCE = 1 << 20
 LARGEST_JOINT_TABLE = 1 << 15
 
 
@@ -40,9 +40,10 @@ class BatchCosts:
     def __call__(self, rows: Array) -> Array:
         """The cost of each row of value indices (architectures x free decisions); shape (architectures,)."""
         total = np.empty(len(rows), dtype=np.int64)
-        for begin in range(0, len(rows), ROWS_AT_ONCE):
-            block = np.ascontiguousarray(rows[begin : begin + ROWS_AT_ONCE].T, dtype=np.int32)
-            part = total[begin : begin + ROWS_AT_ONCE]
+        at_once = max(1, CELLS_AT_ONCE // max(1, rows.shape[1]))
+        for begin in range(0, len(rows), at_once):
+            block = np.ascontiguousarray(rows[begin : begin + at_once].T, dtype=np.int32)
+            part = total[begin : begin + at_once]
             part.fill(0)
             for columns, strides, entries in self._tables:
                 if not columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from tsdsl.analysis.constrained import MOST_EDGES
 from tsdsl.analysis.elimination import optima
 from tsdsl.analysis.feasible import Unsatisfiable, feasible
 from tsdsl.analysis.free import FreeSpace
@@ -37,6 +38,7 @@ def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceF
                 spans[0],
                 "with the others" if len(spans) > 1 else "constrains too many decisions at once",
                 tuple(Label(span, "and this one") for span in spans[1:]),
+                (f"telling apart what their sums come to takes more than {MOST_EDGES:,} edges",),
                 help="constrain fewer costs, or decisions that stand close together",
             )
         )

@@ -175,8 +175,14 @@ class _Allowed:
 
 def _allowed(free: FreeSpace) -> _Allowed:
     found = uniform(free)
-    if not found.is_exact or found.least is not None or found.most is not None:
-        raise TooWide("constraints on costs are too many to number what they allow", help="sample instead")
+    if found.least is not None or found.most is not None:
+        # A window of multiply-adds is a constraint like any other where they are no longer added up.
+        found = uniform(free, "params")
+    if not found.is_exact:
+        raise TooWide(
+            "the sums that constraints on costs bound are too many to number the architectures that are left",
+            help="number those of the space without constraints on costs, or draw from what is left (`tsdsl sample`)",
+        )
     counts: list[Array] = [np.array([1], dtype=object)]
     for stage in reversed(found.wider.stages):
         before = np.array([0] * stage.num_sources, dtype=object)

@@ -17,6 +17,7 @@ from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.analysis.peaks import SENSES, peak_extreme
 from tsdsl.analysis.probability import marginals_within
 from tsdsl.analysis.terms import CostTable
+from tsdsl.errors import RunError
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import DecisionRef, Group, Space
 
@@ -142,9 +143,15 @@ def _bounds(table: CostTable, quantity: Any) -> dict[str, int | bool]:
     return found if table.is_exact(quantity) else found | {"exact": False}
 
 
-def _peaks(table: CostTable) -> dict[str, int | bool]:
-    """The least and the most bytes of activations that are alive at once, told as the extremes of a cost are."""
-    low, high = (peak_extreme(FreeSpace(table), sense) for sense in SENSES)
+def _peaks(table: CostTable) -> dict[str, int | bool] | None:
+    """The least and the most bytes of activations that are alive at once, told as the extremes of a cost are.
+
+    None where too many decisions meet in it: more do than in a cost, as all streams wait for each other.
+    """
+    try:
+        low, high = (peak_extreme(FreeSpace(table), sense) for sense in SENSES)
+    except RunError:
+        return None
     found: dict[str, int | bool] = {"min": low.value, "max": high.value}
     return found if low.is_exact and high.is_exact else found | {"exact": False}
 

@@ -16,8 +16,11 @@ from math import gcd, prod
 import numpy as np
 
 from tsdsl.analysis.elimination import UNREACHABLE, one_table
+from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array, Axis, Varying, combine, refuse_too_large
 
+LARGEST_STAGE = 4_000_000
+LARGEST_TRELLIS = 16_000_000
 # How many edges a state that is kept is taken to cost later on; each of these is tried.
 COSTS_OF_A_STATE = (64, 1024, 16_384)
 
@@ -128,7 +131,7 @@ def build_trellis(
     weight 0 are left out.
 
     Raises:
-        RunError: the tables are so entangled that a stage would exceed LARGEST_TABLE edges.
+        RunError: the tables are so entangled that a stage would exceed LARGEST_STAGE edges, or all LARGEST_TRELLIS.
     """
     others = [table for tables in sums for table in tables]
     scopes = [frozenset(table.scope) for table in (*costs, *weights, *others)]
@@ -137,9 +140,9 @@ def build_trellis(
     tried = [_merged(_cuts(scopes, start, last, price)) for start in ends for price in COSTS_OF_A_STATE]
     cuts = min(tried, key=lambda cuts: _work(cuts, steps), default=[])
     constant = int(join.reduce([0, *(int(table.table) for table in costs if not table.scope)]))
+    _check_sizes(cuts)
     stages = []
     for cut in cuts:
-        refuse_too_large(cut.scope)
         own_costs = [costs[i] for i in cut.absorbed if i < len(costs)]
         own_weights = [weights[i - len(costs)] for i in cut.absorbed if 0 <= i - len(costs) < len(weights)]
         own_others = {i - len(costs) - len(weights) for i in cut.absorbed}
@@ -150,6 +153,20 @@ def build_trellis(
         one, none = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         stages.append(Stage((), none, none, none, none, one, 1, 1))
     return Trellis(tuple(stages), constant)
+
+
+def _check_sizes(cuts: Sequence[_Cut]) -> None:
+    """Raise RunError, before any memory is taken, where the edges would be too many."""
+    if not cuts:
+        return
+    widest = max(cuts, key=lambda cut: _size(cut.scope))
+    refuse_too_large(widest.scope, LARGEST_STAGE)
+    total = sum(_size(cut.scope) for cut in cuts)
+    if total > LARGEST_TRELLIS:
+        raise RunError(
+            f"an exact answer needs tables of {total:,} entries together, the largest of {_size(widest.scope):,}",
+            help="use fewer choices where many decisions meet",
+        )
 
 
 def _grouped(sums: Sequence[Sequence[Varying]], numbers: set[int]) -> list[list[Varying]]:
@@ -178,13 +195,13 @@ def _stage(
 
     cost = along(one_table(costs, join))
     least = int(cost.min()) if cost.size and join is np.add else 0
-    index = np.unravel_index(flat, shape)
 
     def states(frontier: frozenset[Axis]) -> Array:
         number = np.zeros(flat.size, dtype=np.int64)
-        for axis, values in zip(scope, index, strict=True):
+        for position, axis in enumerate(scope):
             if axis in frontier:
-                number = number * axis.size + values
+                number *= axis.size
+                number += flat // prod(shape[position + 1 :]) % axis.size
         return number
 
     stage = Stage(

@@ -124,7 +124,7 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
     sure = "" if report["flops"].get("exact", True) else ", of those that are sure to satisfy them"
     console.print(f"multiply-adds  {giga(report['flops']['min'])} .. {giga(report['flops']['max'])} a clip{sure}")
     console.print(f"parameters     {report['params']['min']:,} .. {report['params']['max']:,}")
-    console.print(f"activations    {peaks(report['activation_bytes'])} at most at once, scoring a clip in float32")
+    console.print(f"activations    {peaks(report['activation_bytes'])}")
     if "supernet_params" in report:
         console.print(f"supernet       {report['supernet_params']:,} parameters, shared by all")
 
@@ -142,10 +142,13 @@ def share(step: dict[str, Any]) -> str:
     return f"{part * 100:.2g} %" if part >= 1e-4 else f"{part:.1e}"
 
 
-def peaks(bounds: dict[str, int]) -> str:
-    """The range of the bytes of activations: `36.9 .. 89.7 MB`."""
+def peaks(bounds: dict[str, int] | None) -> str:
+    """The range of the bytes of activations: `36.9 .. 89.7 MB at most at once, ...`."""
+    if bounds is None:
+        return "too many decisions meet for an exact peak"
     low, high = (f"{bounds[end] / 1e6:.3g}" for end in ("min", "max"))
-    return f"{low} MB" if low == high else f"{low} .. {high} MB"
+    sure = "" if bounds.get("exact", True) else ", of those that are sure to satisfy them"
+    return f"{low if low == high else f'{low} .. {high}'} MB at most at once, scoring a clip in float32{sure}"
 
 
 SHORT = {"expansion": "e", "channels": "c", "kernel": ""}

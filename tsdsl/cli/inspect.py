@@ -87,12 +87,14 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
     report = space_report(space)
     if step is not None:
         report["steps"] = [step_report(blueprint, step)]
+    told = report if step is None else report["steps"][0]
     table = CostTable(blueprint, step)
     bounds = {sense: table.bound("macs", sense) for sense in SENSES}
     report["witnesses"] = {f"{sense}_flops": dict(bound.witness) for sense, bound in bounds.items()}
     for sense in SENSES:
         report["witnesses"][f"{sense}_params"] = dict(table.bound("params", sense).witness)
-        report["witnesses"][f"{sense}_activation_bytes"] = dict(peak_extreme(FreeSpace(table), sense).witness)
+        if told["activation_bytes"] is not None:
+            report["witnesses"][f"{sense}_activation_bytes"] = dict(peak_extreme(FreeSpace(table), sense).witness)
     if budget is not None:
         report["budget"] = budget_report(blueprint, step, budget, fast=fast)
     if as_json:

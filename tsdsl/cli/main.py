@@ -105,7 +105,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _unexpected(error: Exception) -> TsdslError:
     """What to say of an exception that nothing expected."""
     if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return TsdslError(f"out of memory: {error}", help="use a smaller --batch-size")
+        return TsdslError(f"out of memory: {error}", help="use a smaller --batch-size, or a machine with more")
     name = type(error).__name__
     return TsdslError(
         f"{name}: {error}",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tsdsl.errors import RunError
 
 Array: TypeAlias = NDArray[Any]
-LARGEST_TABLE = 50_000_000
+LARGEST_TABLE = 16_000_000
 
 
 class Axis(NamedTuple):
@@ -94,7 +94,7 @@ def combine(function: Callable[[Array, Array], Array], left: Count | float, righ
 
 
 class TableTooLarge(RunError):
-    """A table over these axes would exceed LARGEST_TABLE entries."""
+    """A table over these axes would have too many entries."""
 
     def __init__(self, axes: Collection[Axis]) -> None:
         entries, names = prod([axis.size for axis in axes]), ", ".join(sorted(axis.path for axis in axes))
@@ -105,9 +105,9 @@ class TableTooLarge(RunError):
         self.axes = axes
 
 
-def refuse_too_large(axes: Collection[Axis]) -> None:
-    """Raise TableTooLarge where a table over these axes would be."""
-    if prod([axis.size for axis in axes]) > LARGEST_TABLE:
+def refuse_too_large(axes: Collection[Axis], most: int = LARGEST_TABLE) -> None:
+    """Raise TableTooLarge where a table over these axes would have more than `most` entries."""
+    if prod([axis.size for axis in axes]) > most:
         raise TableTooLarge(axes)
 
 
