@@ -48,6 +48,14 @@ METHODS: tuple[tuple[str, SearchSettings], ...] = (
         "PARSEC, standardized, T = 1/2, lr 0.3, centred",
         SearchSettings(accuracy_temperature=0.5, alpha_lr=0.3, centred=True),
     ),
+    (
+        "PARSEC, standardized, T = 1/3, lr 0.2, momentum 0.5",
+        SearchSettings(accuracy_temperature=1 / 3, alpha_lr=0.2, alpha_momentum=0.5),
+    ),
+    (
+        "PARSEC, standardized, T = 1/2, lr 0.3, momentum 0.5, centred",
+        SearchSettings(accuracy_temperature=0.5, alpha_lr=0.3, alpha_momentum=0.5, centred=True),
+    ),
 )
 BUDGETS: tuple[tuple[str, dict[str, object]], ...] = (
     ("additive hinge", {"hinge_form": "additive"}),

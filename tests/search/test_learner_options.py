@@ -168,6 +168,27 @@ def test_adaptive_samples_are_a_quarter_of_the_entropy_in_both_updates(
         assert len(step.update_alpha(ramps(0), 0).weights_K) == count
 
 
+def test_alpha_follows_adam_with_the_momentum_of_the_settings(order: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = []
+    for momentum in (0.5, 0.9):
+        step = learner(order, alpha_lr=0.1, alpha_momentum=momentum)
+        twin = torch.nn.Parameter(step.distribution.logits.detach().clone())
+        expected = torch.optim.Adam([twin], lr=0.1, betas=(momentum, 0.999))
+        update = step.adam.step
+
+        def watched(update: Any = update, twin: Tensor = twin, step: StepLearner = step, adam: Any = expected) -> None:
+            twin.grad = torch.clone(step.distribution.logits.grad)
+            adam.step()
+            update()
+
+        monkeypatch.setattr(step.adam, "step", watched)
+        for iteration in range(3):
+            step.update_alpha(ramps(iteration), iteration)
+        torch.testing.assert_close(step.distribution.logits, twin.detach())
+        ends.append(twin.detach())
+    assert not torch.allclose(ends[0], ends[1])
+
+
 def run(space: Space, clips: Path, folder: Path, **changes: object) -> None:
     settings = {"samples": 4, "batch_size": 8, "epochs": 2, "weight_lr": 1.0, "recalibration_batches": 1, **changes}
     search(

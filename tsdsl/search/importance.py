@@ -133,3 +133,8 @@ def alpha_gradient(
     """
     require_samples(len(samples))
     return distribution.score_gradient(samples, loss_coefficients(weights_K, hinge_K, beta))
+
+
+def alpha_optimiser(distribution: Distribution, learning_rate: float, momentum: float) -> torch.optim.Adam:
+    """Adam for alpha, without weight decay (paper, section 5.2); `momentum` is its first beta."""
+    return torch.optim.Adam([distribution.logits], lr=learning_rate, betas=(momentum, 0.999), weight_decay=0.0)

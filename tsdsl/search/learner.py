@@ -36,6 +36,7 @@ from tsdsl.search.importance import (
     accuracy_weights,
     adaptive_samples,
     alpha_gradient,
+    alpha_optimiser,
     alpha_weights,
     effective_sample_size,
     excess,
@@ -136,7 +137,7 @@ class StepLearner:
             # The fused step takes momentum from all weights or none, and a batch's samples use some.
             for parameter in (*decayed, *others):
                 self.sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        self.adam = torch.optim.Adam([distribution.logits], lr=settings.alpha_lr, weight_decay=0.0)
+        self.adam = alpha_optimiser(distribution, settings.alpha_lr, settings.alpha_momentum)
 
     @property
     def learns_alpha(self) -> bool:

@@ -77,6 +77,10 @@ class SearchSettings(BaseModel):
     alpha_lr: float = Field(default=0.025, gt=0)
     """Adam's learning rate for alpha. Paper; its weight decay is 0."""
 
+    alpha_momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Adam's first beta for alpha. Adam's own default, as the paper names none; DARTS takes 0.5, with which the
+    search of a table finds more (own measurements)."""
+
     weight_lr: float = Field(default=0.4, gt=0)
     """SGD's learning rate for the weights at a batch of 256; scaled in proportion to `batch_size`. Paper: .4,
     without naming the batch it goes with; 256 is SlowFast's."""

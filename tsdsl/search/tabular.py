@@ -22,6 +22,7 @@ from tsdsl.search.importance import (
     accuracy_weights,
     adaptive_samples,
     alpha_gradient,
+    alpha_optimiser,
     alpha_weights,
     excess,
     hinge_coefficients,
@@ -66,7 +67,7 @@ def search_table(candidates: TableCandidates, settings: SearchSettings) -> Tabul
 def _parsec(candidates: TableCandidates, settings: SearchSettings, distribution: Distribution) -> TabularSearch:
     table = candidates.table
     within = Within(candidates, distribution) if settings.budget == "condition" else None
-    adam = torch.optim.Adam([distribution.logits], lr=settings.alpha_lr, weight_decay=0.0)
+    adam = alpha_optimiser(distribution, settings.alpha_lr, settings.alpha_momentum)
     history: list[Evaluation] = []
     while True:
         wanted = adaptive_samples(distribution.entropy()) if settings.samples == "adaptive" else settings.samples
