@@ -182,8 +182,11 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (SPACE.replace("group[1]\n", "group[1]\n    merge = |\n"), {"concat", "sum"}, {"sparse"}),
         (SPACE.replace("(channels = widths)", "(act = |)"), {"relu", "swish", "none"}, {"odd"}),
         (SPACE.replace("  model S", "  step |\n  model S"), {"3"}, {"1"}),
+        (SPACE.replace("  model S", "  head { kind = | }\n  model S"), {"projected", "pooled"}, {"widths"}),
+        (SPACE.replace("  model S", "  head { kind = pooled | }\n  model S"), {"dropout"}, {"features", "kind"}),
+        (SPACE.replace("  model S", "  head { | }\n  model S"), {"kind", "features", "expansion"}, {"size"}),
         (SPACE.replace("  model S", "  require |\n  model S"), {"flops", "params", "sparse"}, {"widths"}),
-        (SPACE.replace("  model S", "  require sparse.|\n  model S"), {"stage", "group"}, {"sparse"}),
+        (SPACE.replace("  model S", "  require sparse.|\n  model S"), {"stage", "group", "flops"}, {"sparse"}),
         (SPACE.replace("  model S", "  require flops <= 2 |\n  model S"), {"GFLOPs", "Mparams"}, {"sparse"}),
     ],
 )

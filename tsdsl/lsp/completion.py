@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
-from tsdsl.operators.head import HEAD_ATTRIBUTES
+from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.source import Span
@@ -128,6 +128,7 @@ class _Completer:
             yield from (self.make(unit, "unit", "parameters") for unit in PARAMS_UNITS)
         if first in ("FIX", "FREE") and len(statement) == 1:
             yield from self.first_words("fix")
+            yield self.make("shared", "part", KEYWORDS["shared"])
             return
         if first in ("FIX", "FREE") and last == "EQUAL":
             yield from self.overriding(statement)
@@ -163,10 +164,21 @@ class _Completer:
             yield self.make(keyword, "keyword", KEYWORDS[keyword], f"{keyword} ")
         known = {**ATTRIBUTES.get(frame.kind, {}), **(ATTRIBUTES["derived space"] if derives else {})}
         if frame.kind == "head":
-            known = {a.name: a.doc for a in HEAD_ATTRIBUTES}
+            known = {a.name: a.doc for a in self.head_attributes()}
         for name, doc in known.items():
             if name not in frame.given:
                 yield self.make(name, "attribute", doc, f"{name} = ")
+
+    def head_attributes(self) -> tuple[Attribute, ...]:
+        """Those of the kind of head that the place is in; all where it does not say which."""
+        place = self.cursor.word.start
+        heads = (item for space in self.snapshot.file.spaces for item in space.items if isinstance(item, ast.Head))
+        for head in heads:
+            if head.span.start <= place <= head.span.end:
+                values = (a.value for a in head.attributes if a.name.text == "kind")
+                words = (value.bare_name or "" for value in values if isinstance(value, ast.Selector))
+                return next((HEADS[word].attributes for word in words if word in HEADS), HEAD_ATTRIBUTES)
+        return HEAD_ATTRIBUTES
 
     def in_call(self) -> Iterator[Suggestion]:
         """Attributes that are not given yet, or the values of the one that is being given."""
@@ -201,6 +213,10 @@ class _Completer:
             schema = next((a for a in self.schema(frame) if a.name == name), None)
             if schema is not None:
                 yield from self.operator_value(schema)
+        elif frame.kind == "head":
+            schema = next((a for a in HEAD_ATTRIBUTES if a.name == name), None)
+            if schema is not None:
+                yield from self.operator_value(schema)
         elif name in ("domain", "shared"):
             yield from self.named("domain")
         elif name == "block":
@@ -221,7 +237,7 @@ class _Completer:
             yield self.make(keyword, "value", attribute.doc)
         if attribute.keywords and not attribute.searchable:
             return
-        for domain in self.domains():
+        for domain in self.domains() if attribute.searchable else ():
             if self.fits(domain, attribute):
                 span = domain.value.span
                 written = self.snapshot.source.text[span.start : span.end]
@@ -269,6 +285,10 @@ class _Completer:
     def segments(self) -> Iterator[Suggestion]:
         """The words that can follow in a selector: what the space's paths have there."""
         words = self.words_before()
+        statement = self.cursor.statement()
+        if statement and statement[0].type == "REQUIRE" and len(words) == 1:
+            yield self.make("flops", "value", "multiply-adds of this part")
+            yield self.make("params", "value", "parameters of this part")
         good = self.snapshot.good.get(self.cursor.space or "")
         if good is None:
             yield from (self.make(word, "part") for word in ("stage", "group") if word not in words)

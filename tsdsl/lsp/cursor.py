@@ -12,6 +12,7 @@ _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})
 _DECLARES = frozenset({"DOMAIN", "SHARED", "BLOCK"})
 _STATEMENTS = _HEADS | _DECLARES | {"TSSPACE", "IMPORT", "GROUP", "FIX", "FREE", "REQUIRE"}
+_BEFORE_SELECTORS = frozenset({"FIX", "FREE", "REQUIRE", "DOT", "EQUAL", "COMMA"})
 _OPENERS = {"LBRACE": "RBRACE", "LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSERS = frozenset(_OPENERS.values())
 
@@ -56,7 +57,8 @@ class Cursor:
     def statement(self) -> tuple[Token, ...]:
         """The tokens since the last statement or block began."""
         for position in range(len(self.before) - 1, -1, -1):
-            if self.before[position].type in _STATEMENTS:
+            in_selector = position > 0 and self.before[position - 1].type in _BEFORE_SELECTORS
+            if self.before[position].type in _STATEMENTS and not in_selector:
                 return self.before[position:]
             if self.before[position].type in ("LBRACE", "RBRACE"):
                 return self.before[position + 1 :]
