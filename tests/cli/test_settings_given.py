@@ -71,6 +71,7 @@ def test_a_file_changes_only_what_it_names_of_what_lies_beneath(tmp_path: Path) 
         ("[clip]\nsize_px = 100\njitter_px = [5, 6]", r"search\.toml:2: clip: jitter_px \(5, 6\) must ascend"),
         ("flip = false", r"search\.toml:1: flip: there is no such setting; did you mean clip\.flip"),
         ("seed = -1\nhinge = -1", r"search\.toml:1: seed: .*; .*search\.toml:2: hinge: "),
+        ("sed = 1\nhinge = -1", r"search\.toml:1: sed: .*; .*search\.toml:2: hinge: "),
     ],
 )
 def test_a_mistake_is_told_with_file_line_name_and_what_it_should_be(tmp_path: Path, text: str, message: str) -> None:

@@ -135,8 +135,8 @@ def _print_classes(result: Evaluation) -> None:
     console = facts()
     known = sorted((share, name) for name, share in result.per_class.items() if share is not None)
     worst = ", ".join(f"{name} {share:.1%}" for share, name in known[:NUM_SHOWN])
-    console.print(f"worst of {len(known)} classes: {worst}", markup=False)
+    console.print(f"worst of {len(known)} classes: {worst}", markup=False, soft_wrap=True)
     mistakes = most_confused(result.confusion, NUM_SHOWN)
     if mistakes:
         told = ", ".join(f"{own} for {other} ({count})" for own, other, count in mistakes)
-        console.print(f"most often taken: {told}", markup=False)
+        console.print(f"most often mistaken: {told}", markup=False, soft_wrap=True)

@@ -203,7 +203,7 @@ def _lines_of_keys(text: str) -> dict[str, int]:
 
 
 def _problems(error: ValidationError, settings: type[BaseModel], given: Given) -> list[str]:
-    """One line for each setting that does not fit."""
+    """One line for each setting that does not fit, in the order in which they were given."""
     reasons: dict[str, list[str]] = {}
     for item in error.errors():
         name = _setting_at(item["loc"], settings)
@@ -212,8 +212,10 @@ def _problems(error: ValidationError, settings: type[BaseModel], given: Given) -
         else:
             reason = item["msg"].removeprefix("Value error, ")
             reasons.setdefault(name, []).append(reason[:1].lower() + reason[1:])
+    order = {key: rank for rank, key in enumerate(given.places)}
     lines = []
-    for name, found in reasons.items():
+    for name in sorted(reasons, key=lambda name: order.get(name, len(order))):
+        found = reasons[name]
         places = [place for key, place in given.places.items() if key == name or key.startswith(f"{name}.")]
         shown = f" (it is {json.dumps(given.values[name], default=str)})" if name in given.values else ""
         unknown = found[0].startswith("there is no")
