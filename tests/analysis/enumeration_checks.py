@@ -25,8 +25,9 @@ from tsdsl.analysis.budget_sampling import WindowSampler, conditioned, uniform_w
 from tsdsl.analysis.cost import node_cost, plain
 from tsdsl.analysis.counting import counts
 from tsdsl.analysis.distribution import cost_distribution
-from tsdsl.analysis.extremes import extreme, least_by_value
+from tsdsl.analysis.extremes import extreme
 from tsdsl.analysis.free import FreeSpace
+from tsdsl.analysis.least_by_value import least_by_value
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.peaks import SENSES, peak_extreme
 from tsdsl.analysis.probability import Marginal, expected_macs, marginals_within, probability_within

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import tsdsl
+from tsdsl.analysis.activations import peak_activation_bytes
+from tsdsl.analysis.network import Blueprint
+from tsdsl.cli.inspect import witness_lines
 from tsdsl.cli.main import run
 
 TINY = str(Path(__file__).parent.parent.parent / "spaces" / "tiny.tsspace")
@@ -25,6 +29,29 @@ def test_a_budget_is_counted_exactly_unless_asked_to_be_fast(capsys: pytest.Capt
     assert int(str(fast["at_least"])) <= int(str(exact["at_least"])) <= int(str(fast["at_most"]))
     assert run(["inspect", TINY, "--step", "1", "--budget", "3.6M"]) == 0
     assert f"{int(str(exact['at_least'])):,} of" in capsys.readouterr().out
+
+
+def test_bounds_of_activations_are_told_with_witnesses_and_by_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", TINY, "--step", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    bounds = report["steps"][0]["activation_bytes"]
+    blueprint = Blueprint(tsdsl.load(TINY))
+    for end in ("min", "max"):
+        network = blueprint.network(report["witnesses"][f"{end}_activation_bytes"], 1)
+        assert peak_activation_bytes(network) == bounds[end]
+    assert run(["inspect", TINY, "--step", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "MB at most at once, scoring a clip in float32" in shown
+    assert "sparse.stage1.group1  t=1 k=3 expansion=1.5 channels=16" in shown
+
+
+def test_what_is_nested_in_a_slot_stays_on_its_line() -> None:
+    assert witness_lines(
+        {"shared.width": 8, "fusion.stage1.group1.op": "conv", "fusion.stage1.group1.op.conv.r": 2.0}
+    ) == [
+        "shared                width=8",
+        "fusion.stage1.group1  op=conv op.conv.r=2",
+    ]
 
 
 def test_fast_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,9 +105,25 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
     console = facts()
     for sense, bound in bounds.items():
         console.print(f"\n{sense}imum of {bound.value:,} multiply-adds, reached by")
-        console.print("  " + "  ".join(f"{path}={value}" for path, value in bound.witness.items()), soft_wrap=False)
+        for line in witness_lines(bound.witness):
+            console.print("  " + line, soft_wrap=True)
     if budget is not None:
         _show_budget(report["budget"])
+
+
+def witness_lines(architecture: Mapping[str, Any]) -> list[str]:
+    """An architecture with a line for each group and slot: `sparse.stage1.group1  t=3 k=5 channels=40`."""
+    by_place: dict[str, list[str]] = {}
+    for path, value in architecture.items():
+        place, name = _PLACE.fullmatch(path).groups()  # type: ignore[union-attr]  # every path matches
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        by_place.setdefault(place, []).append(f"{name}={shown}")
+    width = max(map(len, by_place), default=0)
+    return [f"{place:<{width}}  {' '.join(choices)}" for place, choices in by_place.items()]
+
+
+# What a slot's alternatives nest under `op` stays on the slot's line.
+_PLACE = re.compile(r"(.*?)\.(op|op\..*|[^.]*)")
 
 
 def _show_budget(budget: dict[str, Any]) -> None:
