@@ -44,8 +44,12 @@ def small_model(space, draw, attention=None, **given):
     return settled(network), Provenance(architecture=architecture, scale=scale, classes=network.classes, **given)
 
 
-def test_all_formats_give_the_same_scores_for_batches_of_one_and_three(seed_everything):
-    space = load("std:tiny")
+@pytest.mark.parametrize(
+    "name",
+    ["tiny", "x3d", pytest.param("slowfast", marks=pytest.mark.slow), pytest.param("i3d", marks=pytest.mark.slow)],
+)
+def test_all_formats_give_the_same_scores_for_batches_of_one_and_three(seed_everything, name):
+    space = load("std:single_stream", "i3d") if name == "i3d" else load(f"std:{name}")
     (architecture,) = sample_architectures(space, 1, seed=3)
     network = Blueprint(space, scale=SMALL).network(architecture.decisions, architecture.step)
     model = settled(network)
