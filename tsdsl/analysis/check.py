@@ -27,7 +27,7 @@ def check(source: SourceFile, read: Read = read_source) -> Resolved:
             found += own
             if not any(d.severity == "error" for d in own):
                 kept.append(space)
-    return Resolved(source, tuple(kept), tuple(ordered(found)))
+    return Resolved(source, resolved.file, tuple(kept), tuple(ordered(found)))
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def take(source: SourceFile, before: Snapshot | None = None, read: Read = read_s
         return imported[-1]
 
     checked = check(source, noted)
-    file = parse(source).file
+    file = checked.file
     good = {}
     texts: dict[str, dict[str, str]] = {}
     for site in group_sites(file):

@@ -34,9 +34,10 @@ class ResolvedSpace:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The spaces of a file that have no errors, and everything that is wrong with the file."""
+    """A file as it was read, its spaces that have no errors, and everything that is wrong with it."""
 
     source: SourceFile
+    file: ast.File
     spaces: tuple[ResolvedSpace, ...]
     diagnostics: tuple[Diagnostic, ...]
 
@@ -49,7 +50,7 @@ def resolve(source: SourceFile, read: Read = read_source) -> Resolved:
     diagnostics = [*scope.context.diagnostics, *(d for result in results for d in result.diagnostics)]
     diagnostics += _unused(scope)
     spaces = tuple(result.resolved for result in results if result.resolved is not None)
-    return Resolved(source, spaces, tuple(diagnostics))
+    return Resolved(source, scope.file, spaces, tuple(diagnostics))
 
 
 @dataclass(frozen=True, slots=True)
