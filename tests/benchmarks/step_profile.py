@@ -20,6 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from recording import recorded
 from supernet_step import SGD, SPACE, random_decisions
 from torch import Tensor
@@ -30,6 +31,7 @@ import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, sliced_step
 from tsdsl.lowering import run as interpreter
+from tsdsl.lowering.ops import attention
 from tsdsl.lowering.ops.convolution import plain_convolution
 from tsdsl.lowering.slices import take
 from tsdsl.operators.layers import Activation, BatchNorm, Convolution, GlobalReasoning, Layer, NonLocal, SqueezeExcite
@@ -71,7 +73,7 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], step: int, clip_BCT
     fused = torch.optim.SGD(supernet.parameters(), **SGD)  # type: ignore[arg-type]
 
     def before() -> None:
-        with patch.object(interpreter, "convolution", plain_convolution):
+        with patch.object(interpreter, "convolution", plain_convolution), patch.object(attention, "linear", F.linear):
             supernet(clip_BCTHW.contiguous(), decisions, step).square().mean().backward()
         with record_function("SGD"):
             usual.step()

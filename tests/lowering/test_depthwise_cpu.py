@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tsdsl.lowering import Model
 from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.ops import convolution as module
-from tsdsl.lowering.ops.convolution import convolution, plain_convolution
+from tsdsl.lowering.ops.convolution import convolution, linear, plain_convolution
 from tsdsl.lowering.ops.depthwise import depthwise_convolution
 from tsdsl.lowering.ops.planar import planar_convolution
 
@@ -84,6 +84,21 @@ def test_point_wise_values_and_gradients_are_torchs_for_any_number_of_positions(
 def test_point_wise_gradients_of_a_weight_larger_than_the_activations_are_torchs():
     x = drawn(2, 200, 2, 6, 6, dtype=torch.float32)
     check(x, drawn(1000, 200, 1, 1, 1, dtype=torch.float32, seed=1), (1, 1, 1), False)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize(("positions", "inputs", "outputs"), [((2, 80), 20, 30), ((2, 80), 300, 400), ((3, 7), 5, 6)])
+def test_a_linear_map_and_its_gradients_are_torchs(positions, inputs, outputs, dtype):
+    given = [drawn(inputs, *positions, dtype=dtype).movedim(0, -1), drawn(outputs, inputs, dtype=dtype, seed=1)]
+    given.append(drawn(outputs, dtype=dtype, seed=2))
+    found = []
+    for function in (linear, torch.nn.functional.linear):
+        leaves = [tensor.clone().requires_grad_() for tensor in given]
+        y = function(*leaves)
+        y.backward(drawn(*y.shape, dtype=dtype, seed=3))
+        found.append([y, *(leaf.grad for leaf in leaves)])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, atol=TOLERANCES[dtype] * max(1.0, b.abs().max().item()), rtol=0)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])

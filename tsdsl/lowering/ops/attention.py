@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
+from tsdsl.lowering.ops.convolution import linear
+
 Weights = Callable[[str], Tensor]
 
 
@@ -25,15 +27,15 @@ def squeeze_excite(x_BCTHW: Tensor, weights: Weights) -> Tensor:
 def global_reasoning(x_BCTHW: Tensor, weights: Weights, normalized: bool) -> Tensor:
     """Positions pooled into graph nodes, related along nodes and states, and spread back."""
     x_BLC = x_BCTHW.flatten(2).transpose(1, 2)
-    state_BLS = F.linear(x_BLC, weights("state.weight"), weights("state.bias"))
-    projection_BLN = F.linear(x_BLC, weights("projection.weight"), weights("projection.bias"))
+    state_BLS = linear(x_BLC, weights("state.weight"), weights("state.bias"))
+    projection_BLN = linear(x_BLC, weights("projection.weight"), weights("projection.bias"))
     graph_BSN = state_BLS.transpose(1, 2) @ projection_BLN
     if normalized:
         graph_BSN = graph_BSN / x_BLC.shape[1]
-    graph_BSN = F.relu(graph_BSN + F.linear(graph_BSN, weights("node.weight"), weights("node.bias")))
-    graph_BNS = F.linear(graph_BSN.transpose(1, 2), weights("relation.weight"))
+    graph_BSN = F.relu(graph_BSN + linear(graph_BSN, weights("node.weight"), weights("node.bias")))
+    graph_BNS = linear(graph_BSN.transpose(1, 2), weights("relation.weight"))
     spread_BLS = projection_BLN @ graph_BNS
-    y_BLC = F.linear(spread_BLS, weights("extend.weight"))
+    y_BLC = linear(spread_BLS, weights("extend.weight"))
     return y_BLC.transpose(1, 2).reshape(x_BCTHW.shape)
 
 
@@ -42,9 +44,9 @@ def nonlocal_attention(x_BCTHW: Tensor, weights: Weights, pool: int) -> Tensor:
     x_BLC = x_BCTHW.flatten(2).transpose(1, 2)
     keys_BCTHW = F.max_pool3d(x_BCTHW, (1, pool, pool)) if pool > 1 else x_BCTHW
     keys_BPC = keys_BCTHW.flatten(2).transpose(1, 2)
-    theta_BLD = F.linear(x_BLC, weights("theta.weight"), weights("theta.bias"))
-    phi_BPD = F.linear(keys_BPC, weights("phi.weight"), weights("phi.bias"))
-    g_BPD = F.linear(keys_BPC, weights("g.weight"), weights("g.bias"))
+    theta_BLD = linear(x_BLC, weights("theta.weight"), weights("theta.bias"))
+    phi_BPD = linear(keys_BPC, weights("phi.weight"), weights("phi.bias"))
+    g_BPD = linear(keys_BPC, weights("g.weight"), weights("g.bias"))
     y_BLD = F.scaled_dot_product_attention(theta_BLD[:, None], phi_BPD[:, None], g_BPD[:, None])[:, 0]
-    y_BLC = F.linear(y_BLD, weights("output.weight"), weights("output.bias"))
+    y_BLC = linear(y_BLD, weights("output.weight"), weights("output.bias"))
     return y_BLC.transpose(1, 2).reshape(x_BCTHW.shape)

@@ -21,7 +21,7 @@ from torch import Tensor
 from tsdsl.lowering.ops import depthwise_gpu
 from tsdsl.lowering.ops.depthwise import channels_last, depthwise_convolution
 from tsdsl.lowering.ops.depthwise_gpu import MOST_TAPS, TRITON, depthwise_kernels
-from tsdsl.lowering.ops.planar import is_planar, planar_convolution
+from tsdsl.lowering.ops.planar import is_planar, planar_convolution, pointwise
 
 
 def convolution(
@@ -57,6 +57,14 @@ def plain_convolution(
     padding = tuple(size // 2 for size in weight_OIDRS.shape[2:])
     groups = x_BCTHW.shape[1] if depthwise else 1
     return F.conv3d(x_BCTHW, weight_OIDRS, bias_O, stride, padding, groups=groups)
+
+
+def linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
+    """`F.linear`; on the CPU in float32 as a convolution, in half the time of torch's matrix product on AMD's."""
+    if x.dtype != torch.float32 or not channels_last_pays(x, weight_OI):
+        return F.linear(x, weight_OI, bias_O)
+    y = pointwise(x, weight_OI[:, :, None, None])
+    return y if bias_O is None else y + bias_O
 
 
 def _cuda_convolution(

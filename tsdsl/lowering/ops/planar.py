@@ -39,7 +39,7 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
     x_BTHWI = x_BITHW.permute(0, 2, 3, 4, 1).contiguous()
     batch, frames, rows, columns, _ = x_BTHWI.shape
     if kernel == (1, 1, 1):
-        y_BTHWO = _pointwise(x_BTHWI, weight_OIDRS.squeeze(2))
+        y_BTHWO = pointwise(x_BTHWI, weight_OIDRS.squeeze(2))
     elif kernel[0] == 1:
         y_NXYO = _convolve(x_BTHWI.flatten(0, 1), weight_OIDRS.squeeze(2), stride[1:])
         y_BTHWO = y_NXYO.reshape(batch, frames, *y_NXYO.shape[1:])
@@ -49,14 +49,17 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
     return y_BTHWO.permute(0, 4, 1, 2, 3)
 
 
-def _pointwise(x_BTHWI: Tensor, weight_OIRS: Tensor) -> Tensor:
-    """Which positions make up an image does not matter, so it is what oneDNN likes, or none."""
-    *sizes, inputs = x_BTHWI.shape
+def pointwise(x: Tensor, weight_OIRS: Tensor) -> Tensor:
+    """The 1 x 1 convolution of `x` over its last axis, all others being positions.
+
+    Which positions make up an image does not matter, so it is what oneDNN likes, or none.
+    """
+    *sizes, inputs = x.shape
     positions = math.prod(sizes)
     images = next((number for number in POINTWISE_IMAGES if positions % number == 0), None)
     if images is None or positions < SMALLEST_POSITIONS:
-        return F.linear(x_BTHWI, weight_OIRS.flatten(1))
-    y_NXYO = _convolve(x_BTHWI.reshape(images, positions // images, 1, inputs), weight_OIRS, (1, 1))
+        return F.linear(x, weight_OIRS.flatten(1))
+    y_NXYO = _convolve(x.reshape(images, positions // images, 1, inputs), weight_OIRS, (1, 1))
     return y_NXYO.reshape(*sizes, -1)
 
 
