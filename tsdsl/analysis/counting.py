@@ -17,7 +17,7 @@ from tsdsl.analysis.terms import Quantity
 from tsdsl.analysis.trellis import Trellis
 
 BRACKET_BINS = 16_384
-BRACKET_WORK = 400_000_000
+BRACKET_WORK = 200_000_000
 UNAFFORDABLE = 1 << 62
 
 
