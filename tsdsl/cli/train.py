@@ -89,9 +89,6 @@ def train(
         raise UsageError("no architecture is given", help="give an architecture file, or the folder of a search run")
     place = choose_device(device)
     found, located = find_architecture(architecture, in_space, space)
-    later = [step for step in located.space.steps if found.step is not None and step.index > found.step]
-    if later:
-        note(f"{architecture}: step {later[0].index} was not searched, so what it would bring in is left out")
     scale = find_scale(located.space, model) or UNSCALED
     root = data or (None if is_space(architecture) else searched_data(architecture))
     if root is None:
@@ -106,7 +103,10 @@ def train(
     blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
     folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
+    later = [step for step in located.space.steps if found.step is not None and step.index > found.step]
     with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
+        if later and ranks.is_first:
+            note(f"{architecture}: step {later[0].index} was not searched, so what it would bring in is left out")
         if given.values and not quiet and ranks.is_first:
             note(f"settings: {given.described()}; the rest by default, all in {folder}/settings.json")
         opened = open_training_data(
