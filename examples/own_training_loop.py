@@ -21,7 +21,7 @@ from torch import Tensor
 import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, extract, recalibrate, save_model
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space, Value
 
 SPACE = """tsspace 1

@@ -7,7 +7,7 @@ papers; Manual-TSNet's of the Auto-TSNet paper's Table 8 and section 5.3. None s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import tsdsl
@@ -80,7 +80,7 @@ def sizes(network: Published) -> tuple[int, int, int, int, int]:
     space = spaces(network.file)[network.space]
     scale = next((model for model in space.models if model.name == network.model), UNSCALED)
     if network.size_px is not None:
-        scale = scale.model_copy(update={"size": network.size_px})
+        scale = replace(scale, size=network.size_px)
     built = Blueprint(space, scale=scale).network({})
     report = network_report(built)
     return built.frames, built.size, report["flops"], report["params"], report["params_without_norm"]

@@ -6,7 +6,7 @@
     network = tsdsl.model(space, architecture)              # a plain PyTorch module
     result = tsdsl.search(space, data=Path("clips"), run=Path("runs/mine"))
 
-Importing it imports no torch; what needs torch imports it when it is called.
+Importing it imports neither torch nor pydantic; what needs them imports them when it is called.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tsdsl.api import load, model, supernet
-from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 
 if TYPE_CHECKING:
     from tsdsl import search as search
+    from tsdsl.space.architecture import Architecture as Architecture
 
 __version__ = "0.1.0"
 
@@ -30,4 +30,8 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module("tsdsl.search")
+    if name == "Architecture":
+        from tsdsl.space.architecture import Architecture
+
+        return Architecture
     raise AttributeError(f"module 'tsdsl' has no attribute {name!r}")

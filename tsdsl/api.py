@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from tsdsl.errors import SpaceError, UsageError
 from tsdsl.source_files import STANDARD, read_source
-from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space, Value
 
 if TYPE_CHECKING:
     from tsdsl.lowering import Model, Supernet
+    from tsdsl.space.architecture import Architecture
 
 
 def load(path: str | Path, name: str | None = None) -> Space:
@@ -77,7 +77,7 @@ def model(
     """
     from tsdsl.analysis.network import UNSCALED, Blueprint
     from tsdsl.lowering import Model
-    from tsdsl.space.architecture import problems
+    from tsdsl.space.architecture import Architecture, problems
 
     if not isinstance(architecture, Architecture):
         architecture = Architecture(space=space.name, fingerprint=space.fingerprint, decisions=architecture)

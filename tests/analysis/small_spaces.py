@@ -16,7 +16,7 @@ from tsdsl.analysis.cost import node_cost, plain
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import architecture_cost
 from tsdsl.source import SourceFile
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Alike, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 

@@ -15,7 +15,8 @@ from tsdsl.analysis.sampling import sample_architectures
 from tsdsl.analysis.terms import CostTable, architecture_cost
 from tsdsl.errors import UsageError
 from tsdsl.source import SourceFile
-from tsdsl.space.architecture import canonical, problems
+from tsdsl.space.architecture import problems
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Scale, Value
 from tsdsl.space.resolve import resolve
 

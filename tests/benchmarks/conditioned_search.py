@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean
@@ -40,8 +41,8 @@ def tightened(space: Space) -> Space:
     """The space with targets that SHARE of the architectures after each step are within."""
     tables = [CostTable(Blueprint(space), step.index) for step in space.steps]
     targets = [counts(FreeSpace(table)).quantiles([SHARE])[0][1] for table in tables]
-    steps = [step.model_copy(update={"target_macs": t}) for step, t in zip(space.steps, targets, strict=True)]
-    return space.model_copy(update={"steps": tuple(steps)})
+    steps = [replace(step, target_macs=t) for step, t in zip(space.steps, targets, strict=True)]
+    return replace(space, steps=tuple(steps))
 
 
 def search_once(space: Space, clips: Path, run: Path, budget: str, seed: int, epochs: int) -> bool:

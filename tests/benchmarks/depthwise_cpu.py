@@ -32,7 +32,7 @@ from tsdsl.lowering import Model
 from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.ops import attention
 from tsdsl.lowering.ops.convolution import plain_convolution
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Scale
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 
 import torch
@@ -51,7 +52,7 @@ def main() -> None:
             if index < arguments.first:
                 continue
             for scale in scales:
-                scale = scale.model_copy(update={"size": arguments.size or scale.size})
+                scale = replace(scale, size=arguments.size or scale.size)
                 found = exported(space, architecture, scale)
                 onnx = found["onnx"]
                 shown = "".join(f"{item.difference:>10.1e}" for item in found.values())

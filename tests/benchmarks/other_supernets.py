@@ -36,7 +36,7 @@ from torch import Tensor, nn
 import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, extract, sliced_step
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 
 WIDTHS = ((24, 32, 40),) * 3 + ((48, 64, 80),) * 3 + ((96, 128, 160),) * 4
 STRIDES = (2, 1, 1, 2, 1, 1, 2, 1, 1, 1)

@@ -14,6 +14,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, extract
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Scale, Space, Value
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
@@ -33,12 +34,12 @@ Step = Callable[[Tensor], None]
 def widened(space: Space, factor: int) -> Space:
     """The space with widths up to `factor` times the largest among the choices."""
     decisions = tuple(
-        decision.model_copy(update={"values": (*decision.values, int(max(decision.values)) * factor)})
+        replace(decision, values=(*decision.values, int(max(decision.values)) * factor))
         if decision.path.endswith(".channels")
         else decision
         for decision in space.decisions
     )
-    return space.model_copy(update={"decisions": decisions})
+    return replace(space, decisions=decisions)
 
 
 def steps(supernet: Supernet, decisions: dict[str, Value]) -> dict[str, Step]:

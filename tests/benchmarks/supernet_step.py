@@ -31,7 +31,7 @@ import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import autocast
 from tsdsl.lowering import Supernet, WeightedGradients, extract, sliced_step
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Scale, Space, Value
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -63,12 +64,12 @@ class Page(HTMLParser):
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of which step 1 is finished, with a hostile title, and step 2 has begun."""
     tiny = tsdsl.load("std:tiny")
-    steps = (tiny.steps[0].model_copy(update={"title": HOSTILE}), *tiny.steps[1:])
-    space = tiny.model_copy(update={"steps": steps})
+    steps = (replace(tiny.steps[0], title=HOSTILE), *tiny.steps[1:])
+    space = replace(tiny, steps=steps)
     folder = tmp_path_factory.mktemp("runs") / "a run's <b>"
     record = RunRecord(space=space.name, fingerprint=space.fingerprint, data=HOSTILE, clips="0" * 16)
     RunDirectory(folder).record_settings(RUN_KIND, record)
-    write_json(folder / "space.json", space.model_dump(mode="json"))
+    write_json(folder / "space.json", space.to_dict())
     clip = ClipSettings(num_frames=16, size_px=48)
     for index in (1, 2):
         settings = StepSettings(

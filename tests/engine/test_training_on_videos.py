@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_model_is_trained_and_evaluated_on_files(demo: Path, tmp_path: Path) -> None:
-    space = tiny_space().model_copy(update={"size": 32, "classes": 4})
+    space = replace(tiny_space(), size=32, classes=4)
     architecture = Architecture(space=space.name, fingerprint=space.fingerprint, decisions={})
     blueprint = Blueprint(space)
     network = blueprint.network({})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tsdsl.analysis.network import Blueprint
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import (
     Alternative,
     AttentionSlot,

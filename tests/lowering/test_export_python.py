@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,10 +56,10 @@ def test_verification_notices_other_keys(small_blueprint, draw):
 def test_fusion_both_ways_reads_the_features_before_fusion(small_space, draw):
     sample = (Alternative(operator="time_strided_sample"),)
     forth, _ = small_space.fusions
-    forth = forth.model_copy(update={"alternatives": sample, "decision": None, "merge": "concat"})
+    forth = replace(forth, alternatives=sample, decision=None, merge="concat")
     back = {"path": "fusion.sparse.stage0.group1", "source": "sparse", "target": "dense"}
-    streams = tuple(stream.model_copy(update={"frames": 4}) for stream in small_space.streams)
-    space = small_space.model_copy(update={"streams": streams, "fusions": (forth, forth.model_copy(update=back))})
+    streams = tuple(replace(stream, frames=4) for stream in small_space.streams)
+    space = replace(small_space, streams=streams, fusions=(forth, replace(forth, **back)))
     network = Blueprint(space).network(draw(space, 0))
     source = export_python(network)
     assert "sparse_alone = sparse" in source
@@ -119,8 +121,8 @@ def test_a_wrong_number_of_labels_is_refused(small_blueprint, draw):
 
 
 def test_a_stream_named_like_a_module_method_is_refused(small_space, draw):
-    text = small_space.model_dump_json().replace("dense", "train")
-    space = type(small_space).model_validate_json(text)
+    text = json.dumps(small_space.to_dict()).replace("dense", "train")
+    space = type(small_space).from_dict(json.loads(text))
     with pytest.raises(UsageError, match="train cannot be an attribute"):
         export_python(Blueprint(space).network(draw(space, 0)))
 

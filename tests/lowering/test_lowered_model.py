@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 import torch
@@ -200,8 +201,8 @@ def test_printing_names_layers_with_their_sizes(model):
 
 
 def test_streams_may_be_named_like_module_methods(small_space, draw):
-    text = small_space.model_dump_json().replace("dense", "train").replace("sparse", "forward")
-    space = type(small_space).model_validate_json(text)
+    text = json.dumps(small_space.to_dict()).replace("dense", "train").replace("sparse", "forward")
+    space = type(small_space).from_dict(json.loads(text))
     model = Model(Blueprint(space).network(draw(space, 0)), seed=0)
     assert model.train().training
     assert model(clips(model.network)).shape == (2, 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,8 +218,8 @@ def test_the_probability_of_being_within_is_recorded_once_an_epoch(
 
 
 def test_without_a_target_there_is_nothing_to_condition_on(tiny: Space, clips: Path, tmp_path: Path) -> None:
-    step = tiny.step(2).model_copy(update={"target_macs": None})
-    space = tiny.model_copy(update={"steps": (tiny.step(1), step, tiny.step(3))})
+    step = replace(tiny.step(2), target_macs=None)
+    space = replace(tiny, steps=(tiny.step(1), step, tiny.step(3)))
     with pytest.raises(UsageError, match="budget = condition: step 2 has no target"):
         search(space, step="all", data=clips, run=tmp_path / "run", settings=SETTINGS, device="cpu")
     assert not (tmp_path / "run" / "step1").exists()

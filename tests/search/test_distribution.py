@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from enumeration import every_architecture, random_distribution
 
 from tsdsl.errors import UsageError
 from tsdsl.search.distribution import Distribution, Variables, step_variables
-from tsdsl.space.architecture import Architecture, canonical, problems
+from tsdsl.space.architecture import Architecture, problems
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Decision, Parent, Space
 
 NESTED = Variables(
@@ -108,16 +110,16 @@ def test_the_joint_variables_are_all_decisions(tiny: Space) -> None:
 
 def test_a_decision_that_no_step_so_far_makes_stands_at_its_first_value(tiny: Space) -> None:
     first = tiny.step(1)
-    narrowed = first.model_copy(update={"decisions": first.decisions[:1]})
-    space = tiny.model_copy(update={"steps": (narrowed, *tiny.steps[1:])})
+    narrowed = replace(first, decisions=first.decisions[:1])
+    space = replace(tiny, steps=(narrowed, *tiny.steps[1:]))
     variables = step_variables(space, 1, {})
     assert [d.path for d in variables.decisions] == list(first.decisions[:1])
     assert variables.fixed == {path: tiny.decision_by_path[path].values[0] for path in first.decisions[1:]}
 
 
 def test_a_step_without_decisions_is_refused(tiny: Space) -> None:
-    empty = tiny.step(1).model_copy(update={"decisions": ()})
-    space = tiny.model_copy(update={"steps": (empty, *tiny.steps[1:])})
+    empty = replace(tiny.step(1), decisions=())
+    space = replace(tiny, steps=(empty, *tiny.steps[1:]))
     with pytest.raises(UsageError, match="step 1 has nothing to decide"):
         step_variables(space, 1, {})
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -275,8 +276,8 @@ def test_a_mistyped_data_path_does_not_stick_to_the_run(tiny: Space, clips: Path
 
 
 def test_a_finished_step_whose_target_has_changed_is_not_passed_off(tiny: Space, finished: Path) -> None:
-    step = tiny.step(1).model_copy(update={"target_macs": 30_000})
-    space = tiny.model_copy(update={"steps": (step, *tiny.steps[1:])})
+    step = replace(tiny.step(1), target_macs=30_000)
+    space = replace(tiny, steps=(step, *tiny.steps[1:]))
     with pytest.raises(UsageError, match="its target is 30000 FLOPs, was 20000"):
         search(space, step=1, run=finished, device="cpu")
 
@@ -290,8 +291,8 @@ def test_a_changed_space_and_other_data_are_refused(tiny: Space, clips: Path, fi
 
 
 def test_an_unreachable_target_is_refused_before_the_step_begins(tiny: Space, clips: Path, tmp_path: Path) -> None:
-    step = tiny.step(1).model_copy(update={"target_macs": 9231})
-    space = tiny.model_copy(update={"steps": (step, *tiny.steps[1:])})
+    step = replace(tiny.step(1), target_macs=9231)
+    space = replace(tiny, steps=(step, *tiny.steps[1:]))
     with pytest.raises(UsageError, match="the smallest has 9,232"):
         searched(space, clips, tmp_path / "run", 1)
     assert not (tmp_path / "run" / "step1").exists()

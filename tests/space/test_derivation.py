@@ -10,7 +10,7 @@ from tsdsl.analysis.check import check
 from tsdsl.api import load
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 
 BASE = (Path(__file__).parent.parent / "cases" / "imported" / "base.tsspace").read_text(encoding="utf-8")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 import tsdsl
 from tsdsl.analysis.check import check
@@ -112,13 +114,15 @@ def test_x3d_s_has_the_published_parameters_in_each_part() -> None:
 def test_x3d_at_test_size_has_the_published_multiply_adds(name: str, size: int, expected: str) -> None:
     space = tsdsl.load("std:x3d")
     (scale,) = (model for model in space.models if model.name == name)
-    report = network_report(Blueprint(space, scale=scale.model_copy(update={"size": size})).network({}))
+    report = network_report(Blueprint(space, scale=replace(scale, size=size)).network({}))
     digits = len(expected.partition(".")[2])
     assert f"{report['flops'] / 1e9:.{digits}f}" == expected
 
 
-def test_the_scale_of_a_model_written_in_json_knows_its_frames() -> None:
-    assert Scale.model_validate_json('{"name": "M", "frames": 8}').frames == 8
+def test_the_scale_of_a_model_in_a_record_knows_its_frames() -> None:
+    assert TypeAdapter(Scale).validate_json('{"name": "M", "frames": 8}').frames == 8
+    with pytest.raises(ValidationError, match="height"):
+        TypeAdapter(Scale).validate_json('{"name": "M", "height": 8}')
 
 
 def report_of(file: str, name: str | None = None, model: str | None = None) -> dict[str, Any]:

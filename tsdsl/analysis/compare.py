@@ -8,10 +8,11 @@ and everything fixed is the same. Own design.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from tsdsl.analysis.counting import Bracket, counts
 from tsdsl.analysis.feasible import Unsatisfiable
@@ -22,13 +23,14 @@ from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute
-from tsdsl.space.model import Decision, DecisionRef, FusionSlot, Parent, Setting, Space, Value
+from tsdsl.space.model import AttentionSlot, Decision, DecisionRef, FusionSlot, Parent, Setting, Space, Value
 
 Breaks: TypeAlias = Literal["SOURCE", "ARCHITECTURES", "WEIGHTS"]
 ALL_BREAKS: tuple[Breaks, ...] = ("SOURCE", "ARCHITECTURES", "WEIGHTS")
 Change: TypeAlias = Literal["added", "removed", "narrowed", "widened", "changed"]
 Values: TypeAlias = tuple[Value, ...]
 Shape: TypeAlias = tuple[int, ...]
+AnySlot = TypeVar("AnySlot", FusionSlot, AttentionSlot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ def _names(space: Space) -> dict[str, Values]:
     for requirement in space.requires:
         found[f"require {requirement.text}"] = ("",)
     for model in space.models:
-        found[f"model {model.name}"] = (model.model_dump_json(),)
+        found[f"model {model.name}"] = (json.dumps(asdict(model)),)
     return found
 
 
@@ -289,26 +291,28 @@ def _count_satisfying_both(
             return None
         if not kept:
             return 0
-        decisions.append(decision.model_copy(update={"values": kept}))
+        decisions.append(replace(decision, values=kept))
     if any(place.decision is None and place.values != new_places[path].values for path, place in old_places.items()):
         return None
-    slots = {
-        kind: tuple(
-            slot.model_copy(
-                update={"alternatives": tuple(a for a in slot.alternatives if (slot.decision, a.operator) not in gone)}
-            )
-            for slot in found
-        )
-        for kind, found in (("fusions", new.fusions), ("attentions", new.attentions))
-    }
     requires = tuple(dict.fromkeys((*old.requires, *new.requires)))
-    common = new.model_copy(update={**slots, "decisions": tuple(decisions), "requires": requires, "steps": ()})
-    # model_copy takes over what was cached of the whole.
+    common = replace(
+        new,
+        fusions=tuple(_without(slot, gone) for slot in new.fusions),
+        attentions=tuple(_without(slot, gone) for slot in new.attentions),
+        decisions=tuple(decisions),
+        requires=requires,
+        steps=(),
+    )
     try:
-        found = count(Space.model_validate(common.model_dump()))
+        found = count(common)
     except Unsatisfiable:
         return 0
     return found.at_least if found.is_exact else None
+
+
+def _without(slot: AnySlot, gone: Collection[tuple[str | None, Value]]) -> AnySlot:
+    """A slot without the alternatives that are gone, as (its decision, operator)."""
+    return replace(slot, alternatives=tuple(a for a in slot.alternatives if (slot.decision, a.operator) not in gone))
 
 
 def _constrains(change: Changed) -> bool:

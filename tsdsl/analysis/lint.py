@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -221,7 +222,7 @@ def _reached_by(bound: Bound, which: str) -> tuple[str, ...]:
 def _unconstrained(blueprint: Blueprint, step: Step, low: int) -> Iterator[str]:
     """A note where it is the constraints that make the smallest architecture as large as it is."""
     if blueprint.space.requires:
-        without = CostTable(Blueprint(blueprint.space.model_copy(update={"requires": ()})), step.index)
+        without = CostTable(Blueprint(replace(blueprint.space, requires=())), step.index)
         smallest, _ = without.extremes("macs")
         if smallest < low:
             yield f"but for what is required, the smallest would have {giga(smallest)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -61,7 +62,7 @@ def dead_end(space: Space, number: int) -> tuple[Step, Mapping[str, Value]] | No
 
 
 def _unconstrained(space: Space, step: Step) -> FreeSpace:
-    return FreeSpace(CostTable(Blueprint(space.model_copy(update={"requires": ()})), step.index))
+    return FreeSpace(CostTable(Blueprint(replace(space, requires=())), step.index))
 
 
 def _binding_step(space: Space, requirement: Linear) -> Step | None:
@@ -110,7 +111,7 @@ def _remedy(free: FreeSpace, linear: Linear, before: Step) -> str:
     others = tuple(term for term in linear.terms if not isinstance(term.of, Amount) or term.of.part not in there)
     if len(early) == 1 and others and all(isinstance(t.of, Amount) and t.of.part is not None for t in others):
         ((factor, of),) = early
-        rest = form_of(free, linear.model_copy(update={"terms": others}))
+        rest = form_of(free, replace(linear, terms=others))
         if factor < 0 and of.quantity == "flops" and rest.least is None and rest.most is not None:
             least = -((rest.most - int(optimum(rest.factors, "min").value)) // -factor)
             return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from tsdsl.analysis.constrained import MOST_EDGES
 from tsdsl.analysis.elimination import optima
@@ -61,7 +62,7 @@ def _written(resolved: ResolvedSpace) -> list[tuple[Span, str]]:
 
 
 def _only(space: Space, *numbers: int) -> Space:
-    return space.model_copy(update={"requires": tuple(space.requires[number] for number in numbers)})
+    return replace(space, requires=tuple(space.requires[number] for number in numbers))
 
 
 def _fewest(space: Space, is_still_so: Callable[[Space], bool]) -> list[int]:

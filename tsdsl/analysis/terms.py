@@ -20,7 +20,7 @@ from tsdsl.analysis.group_costs import Quantity, group_tables
 from tsdsl.analysis.merging import merged, without_idle_axes
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.operators.varying import Count, Varying
-from tsdsl.space.architecture import canonical
+from tsdsl.space.decided import canonical
 from tsdsl.space.model import Value
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ def compile_space(
         write_json(folder / "steps" / f"{step['step']}.json", _step_file(resolved, step))
     write_json(folder / "report.json", report)
     write_text(folder / "space.svg", draw_space(resolved))
-    write_json(folder / SPACE_FILE, resolved.model_dump(mode="json"))
+    write_json(folder / SPACE_FILE, resolved.to_dict())
     if json:
         print_json(report)
     else:

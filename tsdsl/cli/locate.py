@@ -80,7 +80,7 @@ def read_space(path: Path) -> Space:
                 f"{path}: is an architecture, not a space",
                 help="give a space; `tsdsl render ARCH --against ARCH` draws what differs between two architectures",
             )
-        return Space.model_validate(content)
+        return Space.from_dict(content)
     except OSError as error:
         raise FileError(
             f"{path}: cannot be read ({error.strerror})", help="give a space that `tsdsl compile FILE` wrote"

@@ -22,7 +22,7 @@ from tsdsl.engine.training_data import EvaluationViews, check_classes, fitted_cl
 from tsdsl.engine.view_cost import view_macs
 from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
-from tsdsl.space.model import Frozen
+from tsdsl.space.stored import Frozen
 
 NUM_RANKED = 5
 

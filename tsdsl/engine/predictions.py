@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tsdsl.errors import UsageError
 from tsdsl.files import write_json, write_text
-from tsdsl.space.model import Frozen
+from tsdsl.space.stored import Frozen
 
 Confusion = Mapping[str, Mapping[str, int]]
 

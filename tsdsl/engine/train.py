@@ -95,7 +95,7 @@ def train(
         if run.result.exists() and run.weights.exists():
             return read_train_result(run).model_dump(mode="json")
         # With its space, the run is whole wherever it is moved, and whatever becomes of the search.
-        write_json(run.space, blueprint.space.model_dump(mode="json"))
+        write_json(run.space, blueprint.space.to_dict())
         write_json(run.architecture, architecture.model_dump(mode="json"))
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tsdsl.analysis.network import Network
-from tsdsl.space.model import Frozen
+from tsdsl.space.stored import Frozen
 
 MEAN, STD = 0.45, 0.225
 LAYOUT = ("clips", "RGB", "frames", "rows", "columns")

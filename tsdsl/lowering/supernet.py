@@ -24,7 +24,8 @@ from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
 from tsdsl.lowering.slices import Region, add, region, take
 from tsdsl.lowering.tree import grow
-from tsdsl.space.architecture import Architecture, decided_paths
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.decided import decided_paths
 from tsdsl.space.model import Value
 
 CACHED_LAYOUTS = 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -64,12 +64,12 @@ class Facts:
         above = decision
         while above.parent is not None:
             parent = self.space.decision_by_path[above.parent.path]
-            restricted[parent.path] = parent.model_copy(update={"values": (above.parent.value,)})
+            restricted[parent.path] = replace(parent, values=(above.parent.value,))
             above = parent
         if not restricted:
             return Fraction(1)
         decisions = tuple(restricted.get(d.path, d) for d in self.space.decisions)
-        part = self.space.model_copy(update={"decisions": decisions})
+        part = replace(self.space, decisions=decisions)
         paths = tuple(decision.path for decision in decisions)
         return Fraction(part.count_architectures(paths), self.space.count_architectures(paths))
 

@@ -32,8 +32,10 @@ from tsdsl.search.selection import select
 from tsdsl.search.settings import Method, StepSettings
 from tsdsl.search.step import Tally
 from tsdsl.search.within_target import Found, Road
-from tsdsl.space.architecture import Architecture, StepRecord, canonical
-from tsdsl.space.model import Frozen, Space
+from tsdsl.space.architecture import Architecture, StepRecord
+from tsdsl.space.decided import canonical
+from tsdsl.space.model import Space
+from tsdsl.space.stored import Frozen
 
 
 class SearchResult(Frozen):

@@ -41,7 +41,8 @@ from tsdsl.search.shared_samples import require_work
 from tsdsl.search.step import run_step
 from tsdsl.search.within_target import unreachable
 from tsdsl.space.architecture import Architecture, problems, read_architecture
-from tsdsl.space.model import Frozen, Space
+from tsdsl.space.model import Space
+from tsdsl.space.stored import Frozen
 
 Which: TypeAlias = int | Literal["all", "joint"]
 

@@ -16,7 +16,8 @@ from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.errors import UsageError
 from tsdsl.files import write_json
 from tsdsl.search.settings import DataSettings, SearchSettings, StepSettings
-from tsdsl.space.model import Frozen, Space
+from tsdsl.space.model import Space
+from tsdsl.space.stored import Frozen
 
 RUN_KIND, STEP_KIND = "search", "search step"
 
@@ -92,7 +93,7 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
         )
         # First of all files, for it marks the folder as a run to the command that resumes.
         directory.record_settings(RUN_KIND, record)
-        write_json(directory.space, space.model_dump(mode="json"))
+        write_json(directory.space, space.to_dict())
         return data
     record = directory.read_settings(RUN_KIND, RunRecord)
     if record.fingerprint != space.fingerprint:
@@ -104,7 +105,7 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
     if data is not None and str(data.absolute()) != record.data:
         record = _moved(directory, record, data)
     if not (directory.space).exists():
-        write_json(directory.space, space.model_dump(mode="json"))
+        write_json(directory.space, space.to_dict())
     return Path(record.data)
 
 

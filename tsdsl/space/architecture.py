@@ -9,7 +9,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tsdsl.errors import FileError
-from tsdsl.space.model import Frozen, Space, Value
+from tsdsl.space.decided import decided_paths
+from tsdsl.space.model import Space, Value
+from tsdsl.space.stored import Frozen
 
 
 class StepRecord(Frozen):
@@ -39,22 +41,6 @@ class Architecture(Frozen):
     versions: Mapping[str, str] = {}
 
 
-def decided_paths(space: Space, decisions: Mapping[str, Value], step: int | None = None) -> tuple[str, ...]:
-    """The decisions that exist after `step`, given the values made, in the order of the space."""
-    present = space.present_after(step)
-    exist: list[str] = []
-    seen: set[str] = set()
-    for decision in space.decisions:
-        if not space.is_of(decision.path, present):
-            continue
-        parent = decision.parent
-        if parent is not None and (parent.path not in seen or decisions.get(parent.path) != parent.value):
-            continue
-        seen.add(decision.path)
-        exist.append(decision.path)
-    return tuple(exist)
-
-
 def problems(space: Space, architecture: Architecture) -> list[str]:
     """Everything that keeps `architecture` from being one of `space`; empty when it is one."""
     found = []
@@ -77,15 +63,6 @@ def problems(space: Space, architecture: Architecture) -> list[str]:
         elif path not in wanted:
             found.append(f"{path} is given, but does not exist under the other decisions")
     return found
-
-
-def canonical(space: Space, decisions: Mapping[str, Value], step: int | None = None) -> dict[str, Value]:
-    """The decisions that exist, in the space's order, each as the value the space itself lists."""
-    result: dict[str, Value] = {}
-    for path in decided_paths(space, decisions, step):
-        values = space.decision_by_path[path].values
-        result[path] = values[values.index(decisions[path])]
-    return result
 
 
 def read_architecture(path: Path) -> Architecture:

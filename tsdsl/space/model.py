@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import networkx as nx
+    from pydantic import ConfigDict
 
     from tsdsl.space.architecture import Architecture
 
@@ -23,13 +23,15 @@ Value: TypeAlias = bool | int | float | str
 SHARED = "shared."
 
 
-class Frozen(BaseModel):
-    """Base of all parts: immutable, and strict about what it does not know."""
+class Strict:
+    """Base of all parts: when they are read from a file, what they do not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __slots__ = ()
+    __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
 
 
-class DecisionRef(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRef(Strict):
     """Stands where a value will be, once the decision at this path is made."""
 
     decision: str
@@ -38,14 +40,16 @@ class DecisionRef(Frozen):
 Setting: TypeAlias = Value | DecisionRef
 
 
-class Parent(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent(Strict):
     """The alternative under which a nested decision exists: the parent decision and its value."""
 
     path: str
     value: Value
 
 
-class Decision(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(Strict):
     """One choice: its path, its values in the order written, and the alternative it exists under."""
 
     path: str
@@ -53,7 +57,8 @@ class Decision(Frozen):
     parent: Parent | None = None
 
 
-class Group(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group(Strict):
     """`repeat` blocks of one operator; only the first may have a stride and another input width.
 
     `is_repeated`: `* N` was written, even if N is 1, so that the depth of a model multiplies it.
@@ -83,14 +88,16 @@ class Group(Frozen):
         return value if isinstance(value, int) else 1
 
 
-class Stage(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Strict):
     """Consecutive groups under one number."""
 
     index: int
     groups: tuple[Group, ...]
 
 
-class Stream(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Stream(Strict):
     """One pathway: the frames it sees of each clip, and its stages."""
 
     name: str
@@ -111,14 +118,16 @@ class Stream(Frozen):
         return left
 
 
-class Alternative(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative(Strict):
     """One thing that a slot may hold: an operator with its attributes, or `none`."""
 
     operator: str
-    attributes: Mapping[str, Setting] = {}
+    attributes: Mapping[str, Setting] = field(default_factory=dict)
 
 
-class FusionSlot(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionSlot(Strict):
     """What stream `target` receives from stream `source` at the end of a group."""
 
     path: str
@@ -131,7 +140,8 @@ class FusionSlot(Frozen):
     decision: str | None = None
 
 
-class AttentionSlot(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionSlot(Strict):
     """The attention at the end of a group, after any fusion there."""
 
     path: str
@@ -145,13 +155,15 @@ class AttentionSlot(Frozen):
 Slot: TypeAlias = FusionSlot | AttentionSlot
 
 
-class Head(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head(Strict):
     """The attributes of the head."""
 
     attributes: Mapping[str, Setting]
 
 
-class Step(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Strict):
     """One factor of the space: the decisions it makes, the parts it brings in, and its budget.
 
     `names` are the parts (a stream's name, or the path of a slot) present from this step on.
@@ -165,7 +177,8 @@ class Step(Frozen):
     epochs: int = 1
 
 
-class Scale(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Strict):
     """How a found architecture is scaled for training: side in pixels, frames, depth, width, parts left out.
 
     `frames` are those of the stream that sees most; the others keep their share of them. `depth` multiplies the
@@ -180,21 +193,24 @@ class Scale(Frozen):
     without: tuple[str, ...] = ()
 
 
-class Amount(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount(Strict):
     """Multiply-adds or parameters: of everything, a stream, all `fusion`, all `attention` or the `head`."""
 
     quantity: Literal["flops", "params"]
     part: str | None = None
 
 
-class Term(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term(Strict):
     """An integer times an amount or the value of a decision."""
 
     factor: int
     of: Amount | DecisionRef
 
 
-class Linear(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear(Strict):
     """`sum of terms RELATION bound`, in integers; `text` is as it was written."""
 
     text: str
@@ -203,7 +219,8 @@ class Linear(Frozen):
     bound: int
 
 
-class Alike(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike(Strict):
     """Two decisions have the same value, or one has this value; or not, where `is_equal` is false."""
 
     text: str
@@ -215,7 +232,8 @@ class Alike(Frozen):
 Requirement: TypeAlias = Linear | Alike
 
 
-class Space(Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Space(Strict):
     """A whole search space."""
 
     name: str
@@ -361,6 +379,21 @@ class Space(Frozen):
 
         return sample_architectures(self, count, seed=seed, least_macs=least_macs, most_macs=most_macs, step=step)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The space as what JSON can hold; `from_dict` reads it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Space:
+        """The space that `to_dict` gave, perhaps by way of JSON.
+
+        Raises:
+            ValueError: it is none of this version; the message says where it goes wrong.
+        """
+        from tsdsl.space.stored import space_of  # reading needs pydantic, resolving a text does not
+
+        return space_of(data)
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of what an architecture of this space means, in 16 hexadecimal digits.
@@ -369,7 +402,8 @@ class Space(Frozen):
         meaning of a found architecture or its weights: the names of the space and of domains, comments,
         layout, the order in which choices are written, titles, targets and epochs of steps, and models.
         """
-        data = self.model_dump(mode="json", exclude={"name", "models"})
+        data = self.to_dict()
+        del data["name"], data["models"]
         for group in (g for stream in data["streams"] for stage in stream["stages"] for g in stage["groups"]):
             del group["is_repeated"]  # only models read it
         for decision in data["decisions"]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import gcd
+from typing import Any
 
 from tsdsl.diagnostics import Label
 from tsdsl.source import Span
@@ -116,7 +118,7 @@ def _with_shared(
     if not paths:
         return step
     paths.update(step.decisions)
-    return step.model_copy(update={"decisions": tuple(d.path for d in decisions if d.path in paths)})
+    return replace(step, decisions=tuple(d.path for d in decisions if d.path in paths))
 
 
 def _claim(
@@ -198,7 +200,7 @@ def resolve_models(
                 continue
             base = resolved[model.base.text]
         given = context.attributes(model.attributes, ["size", "frames", "depth", "width", "without"], f"model `{name}`")
-        changes: dict[str, object] = {"name": name}
+        changes: dict[str, Any] = {"name": name}
         if "size" in given:
             changes["size"] = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS)
         if "frames" in given:
@@ -210,7 +212,7 @@ def resolve_models(
                     changes[factor] = value
         if "without" in given:
             changes["without"] = _left_out(context, given["without"], parts, level < context.own_level)
-        resolved[name] = base.model_copy(update=changes)
+        resolved[name] = replace(base, **changes)
     return tuple(resolved.values())
 
 
