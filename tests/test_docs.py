@@ -17,7 +17,7 @@ import tsdsl.space.resolve.streams
 from tsdsl.analysis.check import check
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.sampling import sample_architectures
-from tsdsl.cli.main import COMMANDS
+from tsdsl.cli.commands import COMMANDS
 from tsdsl.diagnostics.render import concise
 from tsdsl.lowering import Model
 from tsdsl.operators.registry import BLOCKS

@@ -12,7 +12,7 @@ import pytest
 TINY = Path(__file__).parent.parent / "spaces" / "tiny.tsspace"
 RUN = """
 import atexit, sys
-atexit.register(lambda: print("loaded:", *sorted({"torch", "av"} & set(sys.modules))))
+atexit.register(lambda: print("loaded:", *sorted({"torch", "av", "pydantic", "typer"} & set(sys.modules))))
 from tsdsl.cli.main import main
 sys.argv[0] = "tsdsl"
 main()
@@ -35,5 +35,23 @@ def test_what_is_about_spaces_loads_neither_torch_nor_av(arguments: list[str], e
         [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, env={**os.environ, **environment}
     )
     *shown, loaded = done.stdout.strip().splitlines()
-    assert (done.returncode, loaded) == (0, "loaded:"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert not {"torch", "av"} & set(loaded.split()), loaded
     assert shown or done.stderr or arguments[:1] == ["fmt"]
+
+
+def test_a_check_without_options_waits_for_no_command_line_and_no_validation() -> None:
+    done = subprocess.run([sys.executable, "-c", RUN, "check", str(TINY)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "loaded:"), done.stderr
+    assert "nothing wrong" in done.stderr
+
+
+def test_a_check_without_options_says_what_one_with_options_says(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.tsspace"
+    wrong.write_text(TINY.read_text().replace("mb(", "mbb(", 1))
+    plain, described = (
+        subprocess.run([sys.executable, "-m", "tsdsl", "check", *arguments], capture_output=True, text=True)
+        for arguments in ([str(wrong), str(TINY)], ["--format", "rich", str(wrong), str(TINY)])
+    )
+    assert plain.returncode == described.returncode == 1
+    assert (plain.stdout, plain.stderr) == (described.stdout, described.stderr)

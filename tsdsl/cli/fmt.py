@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.check import STANDARD_INPUT_FLAG, read_sources, unified, write_source
 from tsdsl.cli.console import messages, note
+from tsdsl.cli.texts import STANDARD_INPUT_FLAG, read_sources, unified, write_source
 from tsdsl.diagnostics.render import render_rich
 from tsdsl.errors import UsageError
 

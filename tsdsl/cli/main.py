@@ -1,88 +1,42 @@
-"""The `tsdsl` command: subcommands, and how errors become messages and exit codes.
+"""The `tsdsl` command: how errors become messages and exit codes.
 
 Exit codes: 0 done, 1 diagnostics or a failed verification, 2 usage, 3 file trouble, 4 work that cannot
-go on, 70 a defect of tsdsl, 130 interrupted. Only the subcommand that
-is asked for is imported, and it imports what is heavy inside its function, so that `check` starts fast.
+go on, 70 a defect of tsdsl, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-
-import typer
+from collections.abc import Sequence
 
 from tsdsl.cli.console import report_error, report_space_error
 from tsdsl.errors import RepeatedError, SpaceError, TsdslError
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "new": ("new", "new"),
-    "check": ("check", "check"),
-    "explain": ("explain", "explain"),
-    "fmt": ("fmt", "fmt"),
-    "fix": ("fix", "fix"),
-    "diff": ("diff", "diff"),
-    "lsp": ("lsp", "lsp"),
-    "compile": ("compile", "compile_space"),
-    "inspect": ("inspect", "inspect"),
-    "sample": ("sample", "sample"),
-    "render": ("render", "render"),
-    "report": ("report", "report"),
-    "search": ("search", "search"),
-    "train": ("train", "train"),
-    "eval": ("eval", "evaluate"),
-    "export": ("export", "export"),
-    "verify": ("verify", "verify"),
-    "runs": ("runs", "app"),
-    "data": ("data", "app"),
-    "weights": ("weights", "app"),
-    "quickstart": ("quickstart", "quickstart"),
-}
 
+def app(arguments: Sequence[str]) -> int:
+    """Do what the arguments say; the exit code.
 
-def root(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
-    """Declare a search space of two-stream video models, check it, search it, train what was found."""
-    if version:
-        from tsdsl import __version__
+    A check of files without any option does not wait for the command line to be described, which takes as long as
+    the check.
+    """
+    if len(arguments) > 1 and arguments[0] == "check" and not any(a.startswith("-") for a in arguments):
+        from tsdsl.cli.checking import check_files
 
-        print(f"tsdsl {__version__}")
-        raise typer.Exit
+        return check_files(arguments[1:])
+    from tsdsl.cli.commands import run_command
 
-
-def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The command with these subcommands: importing and describing all of them takes longer than checking a space."""
-    described = typer.Typer(
-        name="tsdsl",
-        help="Declare a search space of two-stream video models, check it, search it, train what was found.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    described.callback(invoke_without_command=True)(root)
-    for name in names:
-        module, what = COMMANDS[name]
-        found = getattr(import_module(f"tsdsl.cli.{module}"), what)
-        if isinstance(found, typer.Typer):
-            described.add_typer(found, name=name)
-        else:
-            described.command(name)(found)
-    return described
-
-
-def app(args: Sequence[str] | None) -> None:
-    """Do what the arguments say, those of the process unless given."""
-    first = next(iter(sys.argv[1:] if args is None else args), "")
-    command_line([first] if first in COMMANDS else COMMANDS)(args=args)
+    try:
+        run_command(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        app(arguments)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return app(sys.argv[1:] if arguments is None else arguments)
     except SpaceError as error:
         report_space_error(error)
         return error.exit_code
@@ -99,7 +53,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         report_error(_unexpected(error))
         return 70
-    return 0
 
 
 def _unexpected(error: Exception) -> TsdslError:
