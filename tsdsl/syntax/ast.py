@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from tsdsl.source import SourceFile, Span
 
@@ -157,13 +158,46 @@ class BlockAlias:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupText:
+    """A group statement wherever it stands: its text, and its parts with spans that count from its start.
+
+    There is one of each text, which what is known of groups is remembered by.
+    """
+
+    text: str
+    call: Call
+    repeat: Number | None
+
+
+@dataclass(frozen=True)
 class Group:
-    """`group OPERATOR(...) * REPEAT`."""
+    """`group OPERATOR(...) * REPEAT`.
+
+    `written` is its text where that is remembered. Its parts are then placed once they are asked for, as most never
+    are when a long file is read again.
+    """
 
     call: Call
     repeat: Number | None
     span: Span
+    written: ClassVar[GroupText | None] = None
+
+    @staticmethod
+    def placed(written: GroupText, span: Span) -> Group:
+        """The group of a text where it stands."""
+        group = object.__new__(Group)
+        group.__dict__.update(written=written, span=span)
+        return group
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if self.written is None or name not in ("call", "repeat"):
+                raise AttributeError(name)
+            part = moved(getattr(self.written, name), self.span.start, self.span.source)
+            self.__dict__[name] = part
+            return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,14 +352,28 @@ class File:
 
 def in_source(node: T, source: SourceFile) -> T:
     """The same tree with every span in `source`, as it is seen from another file."""
-    return cast(T, _in_source(node, source))
+    return moved(node, 0, source)
 
 
-def _in_source(node: Any, source: SourceFile) -> Any:
-    if isinstance(node, Span):
-        return replace(node, source=source)
-    if isinstance(node, tuple):
-        return tuple(_in_source(part, source) for part in node)
-    if is_dataclass(node) and not isinstance(node, type):
-        return replace(node, **{f.name: _in_source(getattr(node, f.name), source) for f in fields(node)})
-    return node
+def moved(node: T, by: int, source: SourceFile | None) -> T:
+    """The same tree with every span so many characters further on, in `source`."""
+    return cast(T, _moved(node, by, source))
+
+
+def _moved(node: Any, by: int, source: SourceFile | None) -> Any:
+    kind = type(node)
+    if kind is Span:
+        return Span(node.start + by, node.end + by, source)
+    if kind is tuple:
+        return tuple([_moved(part, by, source) for part in node])
+    if kind is Group and node.written is not None:
+        return Group.placed(node.written, _moved(node.span, by, source))
+    names = _FIELDS.get(kind)
+    return node if names is None else kind(*[_moved(getattr(node, name), by, source) for name in names])
+
+
+_FIELDS: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind))
+    for kind in tuple(vars().values())
+    if isinstance(kind, type) and is_dataclass(kind)
+}

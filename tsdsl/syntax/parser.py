@@ -1,6 +1,7 @@
 """Parsing with recovery: any text gives a tree and a list of diagnostics, and nothing is raised.
 
-The machine is driven token by token.
+The machine is driven token by token; a group that is followed by another or by the end of its stage is one token,
+where its text was read before.
 On an error the contexts that are open (call, group list, space body, file) are tried from the inside
 out: the innermost one that can go on at a later token takes an ERROR in place of what it could not read.
 """
@@ -14,12 +15,11 @@ from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
-from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text, virtual
+from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, group_text, parts, tokens_of
 from tsdsl.syntax.words import expected_words, token_words
 
-_SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _ITEM_KEYWORDS = frozenset(
     [
         "IMPORT",
@@ -40,6 +40,7 @@ _ITEM_KEYWORDS = frozenset(
         "REQUIRE",
     ]
 )
+_AFTER_A_GROUP = frozenset({WHOLE_GROUP, "GROUP", "RBRACE"})
 MOST_RECOVERIES = 100
 MOST_NESTED = 100
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
@@ -78,16 +79,17 @@ class _Driver:
         kept: list[Token] = []
         bad: list[Token] = []
         comment_end = 0
-        for token in lex(self.source.text):
+        for token in tokens_of(self.source.text):
             if token.start_pos < comment_end:
-                continue
-            if token.type == "BAD":
+                if token.type == WHOLE_GROUP:
+                    kept += [part for part in parts(token) if part.start_pos >= comment_end]
+            elif token.type == "BAD":
                 if bad and token.value == "/" == bad[-1].value and bad[-1].end_pos == token.start_pos:
                     comment_end = (self.source.text + "\n").index("\n", token.end_pos)
                 bad.append(token)
                 if token.value.startswith('"'):
                     kept.append(token._replace(type="STRING", value=f'{token.value.rstrip()}"'))
-            elif token.type not in _SILENT:
+            else:
                 kept.append(token)
         runs: list[list[Token]] = []
         for token in bad:
@@ -104,7 +106,10 @@ class _Driver:
         too_deep = self.too_deep()
         while self.position < len(self.tokens):
             token = self.tokens[self.position]
-            if self.position >= too_deep:
+            if token.type == WHOLE_GROUP:
+                self.take_whole(token)
+                continue
+            if token.start_pos >= too_deep:
                 self.give_up(
                     token, f"more than {MOST_NESTED} brackets in one another: the rest of the file is not read"
                 )
@@ -123,17 +128,31 @@ class _Driver:
         file = build_file(tree, len(self.source.text))
         return Parsed(file, tuple(self.diagnostics))
 
+    def take_whole(self, token: Token) -> None:
+        """Take a group that was read before; its parts instead, where it may go on or cannot stand here."""
+        following = self.tokens[self.position + 1].type if self.position + 1 < len(self.tokens) else ""
+        node = Node(WHOLE_GROUP, [group_text(token.value)], token.start_pos, token.end_pos)
+        if following in _AFTER_A_GROUP and self.parser.take(node, "GROUP"):
+            self.position += 1
+        else:
+            self.tokens[self.position : self.position + 1] = parts(token)
+
     def too_deep(self) -> int:
-        """The number of the first token inside of more than MOST_NESTED brackets; that of the end if there is none."""
+        """Where the first token inside of more than MOST_NESTED brackets begins; past the end if there is none."""
         depth = 0
-        for number, token in enumerate(self.tokens):
+        for token in self.tokens:
             if token.type in _CLOSERS.values():
                 depth += 1
             elif token.type in _CLOSERS:
                 depth = max(0, depth - 1)
+            elif token.type == WHOLE_GROUP and depth + MOST_BRACKETS > MOST_NESTED:
+                self.tokens = [
+                    part for one in self.tokens for part in (parts(one) if one.type == WHOLE_GROUP else [one])
+                ]
+                return self.too_deep()
             if depth > MOST_NESTED:
-                return number
-        return len(self.tokens)
+                return token.start_pos
+        return len(self.source.text) + 1
 
     def finish(self) -> Node:
         """Feed the end of the file, closing whatever is still open, which is one diagnostic."""
@@ -195,8 +214,9 @@ class _Driver:
         for position in range(self.position, len(self.tokens)):
             candidate = self.tokens[position]
             if depth == 0 and self.is_sync(position):
+                first = "GROUP" if candidate.type == WHOLE_GROUP else candidate.type
                 for context, accepted in contexts:
-                    if candidate.type in accepted:
+                    if first in accepted:
                         self.parser, self.position = context, position
                         return
             if candidate.type in ("LBRACE", "LPAR"):
@@ -273,7 +293,7 @@ class _Driver:
     def is_sync(self, position: int) -> bool:
         """Whether parsing may go on at this token: a closer, an item's keyword, or `name =`."""
         token = self.tokens[position]
-        if token.type in _CLOSERS or token.type in _ITEM_KEYWORDS:
+        if token.type in _CLOSERS or token.type in _ITEM_KEYWORDS or token.type == WHOLE_GROUP:
             return True
         following = self.tokens[position + 1] if position + 1 < len(self.tokens) else None
         return token.type == "NAME" and following is not None and following.type == "EQUAL"
