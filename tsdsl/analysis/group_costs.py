@@ -6,19 +6,19 @@ axes without names, remembered, and given the names of a group's decisions when 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from tsdsl.analysis.cost import node_macs, node_params
-from tsdsl.analysis.group_layout import Alike, GroupLayout
+from tsdsl.analysis.group_layout import MOST_REMEMBERED, Alike, GroupLayout, Table, as_key, varying
 from tsdsl.analysis.merging import merged, without_idle_axes
 from tsdsl.analysis.network import Node, Shape
 from tsdsl.operators.layers import block_widths
-from tsdsl.operators.varying import TableTooLarge, Varying, minimum
+from tsdsl.operators.varying import Axis, TableTooLarge, Varying, minimum
 
 Quantity: TypeAlias = Literal["macs", "params"]
-MOST_REMEMBERED = 16384
 
 
 def group_tables(layout: GroupLayout, quantity: Quantity) -> Iterator[Varying]:
@@ -31,15 +31,67 @@ def group_tables(layout: GroupLayout, quantity: Quantity) -> Iterator[Varying]:
     try:
         tables = _tables(layout.alike, quantity)
     except TableTooLarge as error:
-        raise TableTooLarge([axes[axis.rank] for axis in error.axes]) from None
+        raise layout.named(error) from None
     for table in tables:
         yield Varying(tuple([axes[axis.rank] for axis in table.scope]), table.table)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unnamed:
+    """Tables whose sum is a cost, over axes that are called by their numbers; the same object for the same numbers."""
+
+    tables: tuple[Varying, ...]
+    num_axes: int
+
+
+def group_costs(layout: GroupLayout, quantity: Quantity) -> tuple[Unnamed, tuple[Axis, ...]]:
+    """What a group costs, and the decisions that this depends on, in the order of the axes.
+
+    Raises:
+        TableTooLarge: its decisions are too entangled.
+    """
+    axes = layout.axes
+    try:
+        costs, used = _unnamed(layout.alike, quantity)
+    except TableTooLarge as error:
+        raise layout.named(error) from None
+    return costs, tuple([axes[number] for number in used])
+
+
+def decided_costs(node: Node, quantity: Quantity) -> tuple[Unnamed, tuple[Axis, ...]]:
+    """What a node costs, and the decisions that this depends on, in the order of the axes.
+
+    Raises:
+        TableTooLarge: its decisions are too entangled.
+    """
+    if node.layout is not None:
+        return group_costs(node.layout, quantity)
+    return unnamed(merged(without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))))
+
+
+def unnamed(tables: Iterable[Varying]) -> tuple[Unnamed, tuple[Axis, ...]]:
+    """Tables without the names of their axes, and the names in the order of the axes."""
+    given = tuple(tables)
+    axes = tuple(sorted({axis for table in given for axis in table.scope}))
+    numbers = {axis: number for number, axis in enumerate(axes)}
+    return _remembered(tuple([as_key(table, numbers) for table in given]), len(axes)), axes
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _unnamed(alike: Alike, quantity: Quantity) -> tuple[Unnamed, tuple[int, ...]]:
+    costs, axes = unnamed(_tables(alike, quantity))
+    return costs, tuple([axis.rank for axis in axes])
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _remembered(tables: tuple[Table, ...], num_axes: int) -> Unnamed:
+    return Unnamed(tuple([varying(table) for table in tables]), num_axes)
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def least_width(alike: Alike) -> int:
     """The least channels of any layer of a group, whatever is chosen."""
-    widths = (minimum(width) for block in alike.layout().blocks() for width in block_widths(block))
+    widths = (minimum(width) for block in alike.layout().blocks for width in block_widths(block))
     return min(widths, default=1)
 
 
@@ -47,5 +99,5 @@ def least_width(alike: Alike) -> int:
 def _tables(alike: Alike, quantity: Quantity) -> tuple[Varying, ...]:
     layout = alike.layout()
     shape = Shape(layout.width_in.channels, *layout.sizes_in)
-    node = Node("", "group", "", (), shape, shape, blocks=layout.blocks())
+    node = Node("", "group", "", (), shape, shape, layout=layout)
     return tuple(merged(without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))))

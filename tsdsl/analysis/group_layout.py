@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
 from tsdsl.operators.layers import Block, Segment, Width
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
-from tsdsl.operators.varying import Axis, Count, Varying
+from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying
 
 Plain: TypeAlias = int | float | str
+MOST_REMEMBERED = 16384
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class GroupLayout:
     repeat: int
     blocks_before: int
 
+    @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks, one after the other."""
         width = self.width_in
@@ -36,6 +38,28 @@ class GroupLayout:
             found.append(replace(block, name=f"block{index}"))
             width = block.width
         return tuple(found)
+
+    @cached_property
+    def width_out(self) -> Width:
+        """The width after the last block; that of many decisions without the blocks being made."""
+        if not self.axes:
+            return self.blocks[-1].width
+        axes = self.axes
+        segments = []
+        try:
+            width = _width_out(self.alike)
+        except TableTooLarge as error:
+            raise self.named(error) from None
+        for segment in width.segments:
+            length = segment.length
+            if isinstance(length, Varying):
+                length = Varying(tuple([axes[axis.rank] for axis in length.scope]), length.table)
+            segments.append(Segment(length, segment.offset))
+        return Width(tuple(segments))
+
+    def named(self, error: TableTooLarge) -> TableTooLarge:
+        """What went wrong with groups that are laid out alike, with the names of this group's decisions."""
+        return TableTooLarge([self.axes[axis.rank] for axis in error.axes])
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -95,6 +119,11 @@ class Alike:
         return GroupLayout(self.layers, settings, width_in, self.sizes_in, self.repeat, self.blocks_before)
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _width_out(alike: Alike) -> Width:
+    return alike.layout().blocks[-1].width
+
+
 def _key(setting: Setting, numbers: Mapping[Axis, int]) -> Key:
     if isinstance(setting, tuple):
         return tuple([_single_key(value, numbers) for value in setting])
@@ -104,24 +133,30 @@ def _key(setting: Setting, numbers: Mapping[Axis, int]) -> Key:
 def _single_key(value: Count | float | str, numbers: Mapping[Axis, int]) -> Plain | Table:
     if not isinstance(value, Varying):
         return value
-    axes = tuple([numbers[axis] for axis in value.scope])
-    return Table(axes, value.table.shape, value.table.dtype.str, value.table.tobytes())
+    return as_key(value, numbers)
+
+
+def as_key(table: Varying, numbers: Mapping[Axis, int]) -> Table:
+    """A table as a key, its axes called by these numbers."""
+    axes = tuple([numbers[axis] for axis in table.scope])
+    return Table(axes, table.table.shape, table.table.dtype.str, table.table.tobytes())
 
 
 def _setting(key: Key) -> Setting:
     if isinstance(key, tuple):
         t, h, w = (_count(part) for part in key)
         return t, h, w
-    return _varying(key) if isinstance(key, Table) else key
+    return varying(key) if isinstance(key, Table) else key
 
 
 def _count(key: Key) -> Count:
     if isinstance(key, Table):
-        return _varying(key)
+        return varying(key)
     assert isinstance(key, int)
     return key
 
 
-def _varying(key: Table) -> Varying:
+def varying(key: Table) -> Varying:
+    """The table that `as_key` made a key of, its axes named by their numbers."""
     scope = tuple(Axis(number, f"#{number}", size) for number, size in zip(key.axes, key.sizes, strict=True))
     return Varying(scope, np.frombuffer(key.numbers, dtype=key.kind).reshape(key.sizes))

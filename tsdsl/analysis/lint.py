@@ -206,7 +206,7 @@ def _budgets(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) 
                 help="lower the target if it is meant to decide anything",
                 fixes=(replacement(f"lower the target to {middle}", span, middle),),
             )
-        else:
+        elif resolved.space.requires or not table.leaves_every_choice(step.target_macs):
             yield from _dead_choices(resolved, FreeSpace(table), step, source)
 
 

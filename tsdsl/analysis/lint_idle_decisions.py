@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tsdsl.analysis.group_costs import Quantity, decided_costs
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.requirements import named_in
-from tsdsl.analysis.terms import CostTable, Quantity
 from tsdsl.diagnostics import Diagnostic
 from tsdsl.source import SourceFile
 from tsdsl.space.resolve import ResolvedSpace
@@ -14,7 +14,7 @@ from tsdsl.space.resolve import ResolvedSpace
 
 def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
     """TS410: numbers whose choice changes neither multiply-adds nor parameters, and so no layer."""
-    table = CostTable(blueprint)
+    nodes = blueprint.over(None).nodes
     constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
     idle = {
         decision.path
@@ -24,7 +24,7 @@ def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: S
     quantities: tuple[Quantity, Quantity] = ("macs", "params")
     for quantity in quantities:  # what changes multiply-adds needs no look at the parameters
         if idle:
-            idle -= {path for factor in table.factors(quantity) for path in factor.paths}
+            idle -= {axis.path for node in nodes for axis in decided_costs(node, quantity)[1]}
     for decision in resolved.space.decisions:
         if decision.path in idle:
             yield Diagnostic(

@@ -17,7 +17,7 @@ from typing import Literal
 from tsdsl.analysis.group_layout import GroupLayout
 from tsdsl.analysis.reading import Reading, concrete_reading, symbolic_reading
 from tsdsl.operators.head import HEADS, head_kind
-from tsdsl.operators.layers import Block, Conditional, Segment, Width
+from tsdsl.operators.layers import Block, Conditional, Segment, Width, same_width
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import FusionPlace, Settings
 from tsdsl.operators.varying import Count, fixed, is_never, rounded
@@ -52,7 +52,7 @@ class Node:
 
     `part` is the stream, slot or head that it belongs to; an input node takes `stride`-d frames of the
     clip. `shape` is the shape of its value, `shape_in` that of its merged inputs. A group has the `layout` that its
-    blocks follow from.
+    blocks follow from, other nodes have blocks of their `own`.
     """
 
     name: str
@@ -62,10 +62,15 @@ class Node:
     shape_in: Shape
     shape: Shape
     merge: Merge = "single"
-    blocks: tuple[Block, ...] = ()
+    own: tuple[Block, ...] = ()
     condition: Count = 1
     frame_stride: int = 1
     layout: GroupLayout | None = None
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks, one after the other."""
+        return self.own if self.layout is None else self.layout.blocks
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ class Blueprint:
         """Side of the input in pixels."""
         return self.scale.size or self.space.size
 
-    @property
+    @cached_property
     def depth(self) -> Fraction:
         """What multiplies the repeats, as it was written: 5 times 2.2 is 11, not a hair more."""
         return Fraction(str(self.scale.depth))
@@ -149,17 +154,22 @@ class Blueprint:
         return self.space.consistent(parts - left_out)
 
     @cached_property
+    def reading(self) -> Reading:
+        """The settings over all decisions at once."""
+        return symbolic_reading(self.space)
+
+    @cached_property
     def whole(self) -> Network:
         """The network over all decisions at once, with every part present."""
         parts = self.space.consistent(frozenset(self.space.parts))
-        return _Layout(self, symbolic_reading(self.space), parts, None).network()
+        return _Layout(self, self.reading, parts, None).network()
 
     def over(self, step: int | None) -> Network:
         """The network over all decisions of the parts that are present after `step`."""
         present = self.present(step)
         if present == self.space.consistent(frozenset(self.space.parts)):
             return self.whole
-        return _Layout(self, symbolic_reading(self.space), present, self.whole).network()
+        return _Layout(self, self.reading, present, self.whole).network()
 
     def network(self, decisions: Mapping[str, Value], step: int | None = None) -> Network:
         """The network of one architecture as it stands after `step` (None: the whole space).
@@ -225,35 +235,42 @@ class _Layout:
 
     def add_group(self, group: Group, blocks_before: int) -> int:
         """Lay out a group that stands after so many blocks of its stage; how many blocks it has."""
-        operator = BLOCKS[group.operator]
-        settings = self.reading.settings(operator.attributes, group.attributes)
-        scale = self.blueprint.scale
-        if scale.width != 1.0 and settings.given("channels"):
-            channels = rounded(settings.count("channels"), scale.width, 8)
-            settings = Settings({**settings.values, "channels": channels})
         before = self.current[group.stream]
-        shape_in = before.shape
-        layout = GroupLayout(
-            operator.layers,
-            settings,
-            before.width,
-            (shape_in.frames, shape_in.height, shape_in.width),
-            self.blueprint.repeat(group),
-            blocks_before,
-        )
-        blocks = layout.blocks()
-        width = blocks[-1].width
+        known = self.known_layout(group)
+        if known is not None and known.width_in == before.width:
+            layout, width = known, known.width_out
+        else:
+            layout = self.group_layout(group, before, blocks_before)
+            width = layout.width_out
+            if known is not None and same_width(width, known.width_out):
+                width = known.width_out  # then the next group is known too
         shape = Shape(
             width.channels,
             -(-before.shape.frames // group.frame_stride),
             -(-before.shape.height // group.stride),
             -(-before.shape.width // group.stride),
         )
-        self.nodes.append(
-            Node(group.path, "group", group.stream, (before.name,), before.shape, shape, blocks=blocks, layout=layout)
-        )
+        self.nodes.append(Node(group.path, "group", group.stream, (before.name,), before.shape, shape, layout=layout))
         self.current[group.stream] = Flow(group.path, width, shape)
-        return len(blocks)
+        return layout.repeat
+
+    def known_layout(self, group: Group) -> GroupLayout | None:
+        """The layout of a group in the whole network, where that is over the same decisions."""
+        if self.whole is None or self.reading is not self.blueprint.reading:
+            return None
+        return self.whole.by_name[group.path].layout
+
+    def group_layout(self, group: Group, before: Flow, blocks_before: int) -> GroupLayout:
+        """What the blocks of a group follow from."""
+        operator = BLOCKS[group.operator]
+        settings = self.reading.settings(operator.attributes, group.attributes)
+        scale = self.blueprint.scale
+        if scale.width != 1.0 and settings.given("channels"):
+            channels = rounded(settings.count("channels"), scale.width, 8)
+            settings = Settings({**settings.values, "channels": channels})
+        shape = before.shape
+        sizes = (shape.frames, shape.height, shape.width)
+        return GroupLayout(operator.layers, settings, before.width, sizes, self.blueprint.repeat(group), blocks_before)
 
     def add_fusion(self, slot: FusionSlot) -> None:
         source, target = self.raw[slot.source], self.current[slot.target]
@@ -344,7 +361,7 @@ class _Layout:
             segments += block.width.moved(own).segments
             name = f"head.{stream.name}"
             shape = Shape(block.width.channels, 1, 1, 1)
-            self.nodes.append(Node(name, "head", "head", (value.name,), value.shape, shape, blocks=(block,)))
+            self.nodes.append(Node(name, "head", "head", (value.name,), value.shape, shape, own=(block,)))
             names.append(name)
         width = Width(segments)
         shape_in = Shape(width.channels, 1, 1, 1)

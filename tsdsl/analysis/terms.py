@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tsdsl.analysis.activations import activation_bytes
+from tsdsl.analysis.contraction import Extremes, extremes
 from tsdsl.analysis.cost import Cost, network_cost, node_macs, node_params, plain
 from tsdsl.analysis.elimination import at, optima, optimum
 from tsdsl.analysis.group_costs import Quantity, group_tables
@@ -112,8 +113,27 @@ class CostTable:
         """The minimum and maximum over all architectures, or over those that constraints allow."""
         if self.blueprint.space.requires:
             return self.bound(quantity, "min").value, self.bound(quantity, "max").value
+        found = self._macs_contracted if quantity == "macs" else self._params_contracted
+        if found is not None:
+            return found.least, found.most
         least, most = optima(self.factors(quantity))
         return int(least.value), int(most.value)
+
+    def leaves_every_choice(self, target_macs: int) -> bool:
+        """Whether it is plain that each value of each decision stands in some architecture of at most so many.
+
+        What is not plain may still be so. Constraints are not looked at.
+        """
+        found = self._macs_contracted
+        return found is not None and found.least + found.regret * self.blueprint.space.nesting <= target_macs
+
+    @cached_property
+    def _macs_contracted(self) -> Extremes | None:
+        return extremes(self.network.nodes, "macs", self.standing)
+
+    @cached_property
+    def _params_contracted(self) -> Extremes | None:
+        return extremes(self.network.nodes, "params", self.standing)
 
     def is_exact(self, quantity: Quantity) -> bool:
         """Whether the extremes are exact; constraints on costs may leave them open."""

@@ -134,7 +134,7 @@ def kernel_of(node: Node) -> tuple[int, int, int] | None:
     """The largest kernel of a group's first block as (t, h, w), each side by itself; None without convolutions."""
     kernels = [
         tuple(fixed(size) for size in layer.kernel)
-        for layer, _, _, _ in node_layers(replace(node, blocks=node.blocks[:1]))
+        for layer, _, _, _ in node_layers(replace(node, own=node.blocks[:1], layout=None))
         if isinstance(layer, Convolution)
     ]
     if not kernels:

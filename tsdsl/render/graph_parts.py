@@ -197,7 +197,7 @@ def _block_parts(
         after = shape
         for layer in block.layers:
             after = shape_after(layer, after)
-        alone = replace(node, blocks=(block,), shape_in=shape, shape=after)
+        alone = replace(node, own=(block,), layout=None, shape_in=shape, shape=after)
         own_cost = cost([alone])
         is_last = number == len(node.blocks) - 1
         first = (group.operator, *lines) if number == 0 else ()

@@ -254,6 +254,14 @@ class Space(Strict):
         return {decision.path: decision for decision in self.decisions}
 
     @cached_property
+    def nesting(self) -> int:
+        """The most decisions that stand under one another; 1 where none is nested."""
+        depth: dict[str, int] = {}
+        for decision in self.decisions:  # parents come before what is nested under them
+            depth[decision.path] = depth[decision.parent.path] + 1 if decision.parent is not None else 1
+        return max(depth.values(), default=1)
+
+    @cached_property
     def stream_by_name(self) -> Mapping[str, Stream]:
         """Every stream under its name."""
         return {stream.name: stream for stream in self.streams}
