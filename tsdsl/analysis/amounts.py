@@ -1,4 +1,4 @@
-"""Multiply-adds as text, with units."""
+"""Multiply-adds and parameters as text, with units."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def giga(macs: int) -> str:
         if macs >= factor:
             return f"{macs / factor:.4g} {unit}"
     return f"{macs} FLOPs"
+
+
+def parameters(count: int) -> str:
+    """Parameters for a reader: `3.78 Mparams`, `950 parameters`."""
+    for unit, factor in (("Gparams", 10**9), ("Mparams", 10**6), ("Kparams", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.4g} {unit}"
+    return f"{count} parameters"

@@ -158,9 +158,9 @@ class CostTable:
 
         return FreeSpace(self)
 
-    def bounds_of(self, nodes: Sequence[Node]) -> tuple[int, int]:
-        """The smallest and largest multiply-adds of some nodes together."""
-        factors = [at(f, self.standing) for f in merged(node_counts(nodes, "macs"))]
+    def bounds_of(self, nodes: Sequence[Node], quantity: Quantity = "macs") -> tuple[int, int]:
+        """The smallest and largest multiply-adds or parameters of some nodes together, constraints aside."""
+        factors = [at(f, self.standing) for f in merged(node_counts(nodes, quantity))]
         least, most = optima(factors)
         return int(least.value), int(most.value)
 

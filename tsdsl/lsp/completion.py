@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
+from tsdsl.lsp.import_paths import import_path_at, importable
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
 from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.source import Span
-from tsdsl.source_files import STANDARD, shipped_names
+from tsdsl.space.model import Value
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.literals import literals
+from tsdsl.space.resolve.literals import literals, shown
 from tsdsl.space.resolve.selectors import path_parts
 from tsdsl.space.resolve.values import checked_value
 from tsdsl.syntax import ast
@@ -48,6 +49,9 @@ class Suggestion:
 
 def complete(snapshot: Snapshot, offset: int) -> list[Suggestion]:
     """Everything that may stand at an offset, what the word there begins with or not; in a comment nothing."""
+    path = import_path_at(snapshot.tokens, offset)
+    if path is not None:
+        return [Suggestion(name, "value", name, path, detail) for name, detail in importable(snapshot.source)]
     cursor = cursor_at(snapshot.tokens, snapshot.source.text, offset)
     if cursor.is_silent:
         return []
@@ -68,6 +72,8 @@ class _Completer:
             yield from self.segments()
         elif cursor.frame.kind == "call":
             yield from self.in_call()
+        elif (statement := cursor.statement()) and statement[0].type in ("FIX", "FREE") and previous == "EQUAL":
+            yield from self.overriding(statement)
         elif cursor.frame.kind == "choice" or (previous in _STARTS_VALUE and cursor.frame.attribute is not None):
             yield from self.value(cursor.block, cursor.block.attribute or "")
         else:
@@ -116,8 +122,10 @@ class _Completer:
             yield self.make("from", "keyword", f"begin as another {first.lower()}", "from ")
             return
         if first == "IMPORT" and len(statement) == 1:
-            yield from (self.make(f'"{STANDARD}{name}"', "value", "shipped") for name in shipped_names())
+            yield from (self.make(f'"{name}"', "value", detail) for name, detail in importable(self.snapshot.source))
             return
+        if first == "REQUIRE" and last == "COMPARISON":
+            yield from (self.make(str(v), "value", "a value") for v in self.decided(statement[1:-1]) if str(v) == v)
         if first == "REQUIRE" and last in ("REQUIRE", "COMPARISON", "SIGN", "STAR", "PLUS", "MINUS"):
             yield self.make("flops", "value", "multiply-adds of a clip")
             yield self.make("params", "value", "trainable parameters")
@@ -129,9 +137,6 @@ class _Completer:
         if first in ("FIX", "FREE") and len(statement) == 1:
             yield from self.first_words("fix")
             yield self.make("shared", "part", KEYWORDS["shared"])
-            return
-        if first in ("FIX", "FREE") and last == "EQUAL":
-            yield from self.overriding(statement)
             return
         if (
             first in ("STREAM", "SPACE", "DOMAIN", "SHARED", "BLOCK", "MODEL", "FUSION", "ATTENTION")
@@ -149,11 +154,30 @@ class _Completer:
 
     def overriding(self, statement: Sequence[Token]) -> Iterator[Suggestion]:
         """The values that decisions of the base can be fixed or freed to."""
-        words = [str(token.value) for token in statement if token.type not in ("DOT", "EQUAL")]
-        if "fusion" in words or "attention" in words:
+        words = [str(statement[0].value), *_words(statement[1:-1])]
+        slots: Mapping[str, Mapping[str, Operator]] = {"fusion": FUSIONS, "attention": ATTENTIONS}
+        operators = slots.get("".join(words[1:2]))
+        if operators is not None and operators.keys().isdisjoint(words):
             yield self.make(NONE, "operator", "nothing stands here")
-            yield from self.operators(FUSIONS if "fusion" in words else ATTENTIONS)
+            yield from self.operators(operators)
+        else:
+            values = self.decided(statement[1:-1]) if statement[0].type == "FIX" else []
+            yield from (self.make(shown(value), "value", "one of its values") for value in values)
         yield from self.named("domain")
+
+    def decided(self, selector: Sequence[Token]) -> list[Value]:
+        """The values of the decisions that a selector selects by its words, whichever stages and groups it names."""
+        words = _words(selector)
+        good = self.snapshot.good.get(self.cursor.space or "")
+        if good is None or not words:
+            return []
+        paths = {d.path: d.values for d in good.space.decisions if d.path.rpartition(".")[2] == words[-1]}
+        found = (
+            values
+            for path, values in paths.items()
+            if words[-1] in _following(words[:-1], [part for part, _ in path_parts(path)])
+        )
+        return list(dict.fromkeys(value for values in found for value in values))
 
     def items(self) -> Iterator[Suggestion]:
         frame = self.cursor.frame
@@ -306,20 +330,25 @@ class _Completer:
 
     def words_before(self) -> list[str]:
         """The words of the selector that ends with the dot before the place."""
-        words: list[str] = []
-        depth = 0
-        follows_dot = True
-        for token in reversed(self.cursor.before[:-1]):
-            if token.type in ("RSQB", "LSQB"):
-                depth += 1 if token.type == "RSQB" else -1
-            elif depth == 0 and token.type == "DOT":
-                follows_dot = True
-            elif depth == 0:
-                if not follows_dot:
-                    break
-                words.append(str(token.value))
-                follows_dot = False
-        return words[::-1]
+        return _words(self.cursor.before[:-1])
+
+
+def _words(tokens: Sequence[Token]) -> list[str]:
+    """The words of the selector that ends with these tokens."""
+    words: list[str] = []
+    depth = 0
+    follows_dot = True
+    for token in reversed(tokens):
+        if token.type in ("RSQB", "LSQB"):
+            depth += 1 if token.type == "RSQB" else -1
+        elif depth == 0 and token.type == "DOT":
+            follows_dot = True
+        elif depth == 0:
+            if not follows_dot:
+                break
+            words.append(str(token.value))
+            follows_dot = False
+    return words[::-1]
 
 
 def _following(words: list[str], path: list[str]) -> Iterable[str]:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from tsdsl.analysis.amounts import giga
+from tsdsl.analysis.amounts import giga, parameters
 from tsdsl.analysis.network import Blueprint, Node
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.terms import CostTable, Quantity
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Decision, Space
@@ -58,6 +58,22 @@ class Facts:
         except RunError:
             return None
 
+    def amount(self, quantity: Quantity, part: str | None = None) -> str | None:
+        """The multiply-adds or parameters of a stream, all fusion, all attention or the head, over all choices.
+
+        Without a part those of the whole network, over what constraints allow; None where they are too entangled.
+        """
+        try:
+            if part is None:
+                low, high = self.table.extremes(quantity)
+            else:
+                slots = f"{part}."
+                nodes = [n for n in self.table.network.nodes if n.part == part or n.part.startswith(slots)]
+                low, high = self.table.bounds_of(nodes, quantity)
+        except RunError:
+            return None
+        return macs_range(low, high) if quantity == "macs" else _spread(parameters(low), parameters(high))
+
     def existence(self, decision: Decision) -> Fraction:
         """The share of all architectures, constraints aside, in which a decision exists; 1 unless it is nested."""
         restricted: dict[str, Decision] = {}
@@ -76,7 +92,10 @@ class Facts:
 
 def macs_range(low: int, high: int) -> str:
     """`12.3 .. 45.6 MFLOPs`; one number where both are the same, both units where they differ."""
-    least, most = giga(low), giga(high)
+    return _spread(giga(low), giga(high))
+
+
+def _spread(least: str, most: str) -> str:
     if least == most:
         return most
     number, unit = least.split()

@@ -10,13 +10,13 @@ from typing import Literal, TypeAlias
 
 from tsdsl.lsp.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.sites import stage_number, stream_sites
+from tsdsl.lsp.wording import COSTS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.resolve.selectors import selects
 from tsdsl.syntax import ast
 
-COSTS = frozenset({"flops", "params"})
 SELECTING = frozenset({"after", "search", "without"})
 Declaring: TypeAlias = ast.Domain | ast.Shared | ast.BlockAlias | ast.Stream | ast.Model
 _DECLARING: Mapping[Kind, type[Declaring]] = MappingProxyType(
@@ -64,11 +64,15 @@ def _chain(space: ast.Space, spaces: Mapping[str, ast.Space]) -> list[ast.Space]
 
 @dataclass
 class _Index:
-    """What all spaces of a file share: declarations outside of them, and which attributes take an alias's over."""
+    """What all spaces of a file share: declarations outside of them, and which attributes take an alias's over.
+
+    `attributes` are the attributes that groups are given, by the space and stream that they are written in.
+    """
 
     domains: Mapping[str, ast.Domain]
     blocks: Mapping[str, ast.BlockAlias]
     users: dict[tuple[str, str, str], list[Key]] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], list[Key]] = field(default_factory=dict)
 
 
 @dataclass
@@ -109,6 +113,12 @@ class _SpaceIndex:
         """The streams of each fusion, by the word that paths have for it where there are several."""
         fusions = [item for space in self.chain for item in space.items if isinstance(item, ast.Fusion)]
         return {f"{f.source.text}_to_{f.target.text}": (f.source.text, f.target.text) for f in fusions}
+
+    @property
+    def owner_of_head(self) -> str:
+        """The space whose `head` this one has."""
+        owners = (one for one in self.chain if any(isinstance(item, ast.Head) for item in one.items))
+        return next(owners, self.space).name.text
 
     def key(self, kind: Kind, name: str) -> Key:
         return Key(kind, self.space.name.text, name)
@@ -190,6 +200,8 @@ class _SpaceIndex:
                     yield from self.sum(factor)
                 elif isinstance(factor, ast.Selector) and factor.segments[0].word.text in COSTS:
                     yield Occurrence(factor.segments[0].word.span, "attribute", ())
+                elif isinstance(factor, ast.Selector) and factor.bare_name is not None:
+                    yield Occurrence(factor.span, "operator", ())
                 elif isinstance(factor, ast.Selector):
                     yield from self.selector(factor)
 
@@ -225,14 +237,19 @@ class _SpaceIndex:
                 name = argument.name.text
                 if name not in written:
                     user = (owner, call.name.text, name)
-                    self.index.users.setdefault(user, []).append(self.key("attribute", f"{path}.{name}"))
+                    self.index.users.setdefault(user, []).append(self.given(path, name))
         else:
             yield self.use("operator", call.name)
         operator = BLOCKS.get(alias.call.name.text if isinstance(alias, ast.BlockAlias) else call.name.text)
         for argument in call.arguments:
-            key = self.key("attribute", f"{path}.{argument.name.text}")
-            yield Occurrence(argument.name.span, "attribute", (key,), True)
+            yield Occurrence(argument.name.span, "attribute", (self.given(path, argument.name.text),), True)
             yield from self.argument_value(argument, operator)
+
+    def given(self, path: str, name: str) -> Key:
+        """The key of an attribute that the group at a path is given, noted for the selectors that select it."""
+        key = self.key("attribute", f"{path}.{name}")
+        self.index.attributes.setdefault((self.space.name.text, path.partition(".")[0]), []).append(key)
+        return key
 
     def alias(self, alias: ast.BlockAlias) -> Iterator[Occurrence]:
         """The operator of an alias, and its attributes as parts of all groups that take them over."""
@@ -301,6 +318,8 @@ class _SpaceIndex:
                 yield Occurrence(segment.word.span, slot, self.statements(slot))
             elif word == "shared" and count == 1:
                 continue
+            elif word == "head" and count == 1:
+                yield Occurrence(segment.word.span, "head", (Key("head", self.owner_of_head, "head"),))
             elif count == 2 and selector.segments[0].word.text == "shared":
                 yield self.use("shared", segment.word)
             elif self.known("stream", word) or count == 1:
@@ -311,7 +330,22 @@ class _SpaceIndex:
                 yield self.use("stream", ast.Name(source, Span(start, start + len(source), segment.span.source)))
                 yield self.use("stream", ast.Name(target, Span(end - len(target), end, segment.span.source)))
             else:
-                yield Occurrence(segment.word.span, "attribute", ())
+                yield self.trailing(selector, segment.word)
+
+    def trailing(self, selector: ast.Selector, word: ast.Name) -> Occurrence:
+        """The last words of a selector: an attribute of the groups that it selects, or of a slot, or an operator there.
+
+        What is within a slot leads to the statements that have such slots.
+        """
+        slot = _SLOTS.get(selector.segments[0].word.text)
+        if slot is not None:
+            operators = FUSIONS if slot == "fusion" else ATTENTIONS
+            return Occurrence(word.span, "operator" if word.text in operators else "attribute", self.statements(slot))
+        owners = ((owner, name) for (kind, name), (owner, _) in self.declarations.items() if kind == "stream")
+        given = (key for owner in owners for key in self.index.attributes.get(owner, ()))
+        ending = f".{word.text}"
+        keys = tuple(key for key in given if key.name.endswith(ending) and selects(selector, key.name))
+        return Occurrence(word.span, "attribute", keys)
 
     def statements(self, kind: Literal["fusion", "attention"]) -> tuple[Key, ...]:
         found = []

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 from tsdsl.errors import UsageError
+from tsdsl.lsp.enclosing import enclosing, innermost
 from tsdsl.lsp.names import Key, Kind, Names, Occurrence
+from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import KEYWORDS
+from tsdsl.source import Span
 from tsdsl.source_files import STANDARD
+from tsdsl.syntax import ast
 from tsdsl.syntax.lexer import lex
 
 RENAMED = frozenset({"space", "domain", "shared", "block", "stream", "model"})
@@ -18,6 +22,13 @@ def definitions(names: Names, offset: int) -> list[Occurrence]:
     """Where what stands at an offset is declared; a selector's segment may stand for several things."""
     occurrence = names.at(offset)
     return names.declarations(occurrence.keys) if occurrence is not None else []
+
+
+def imported_file(snapshot: Snapshot, offset: int) -> Span | None:
+    """The beginning of the file that the import at an offset names; None where there is no import or no such file."""
+    statement = innermost(enclosing(snapshot.file, offset), ast.Import)
+    file = snapshot.file_of(statement) if statement is not None else None
+    return Span(0, 0, file.span.source) if file is not None else None
 
 
 def references(names: Names, offset: int, *, with_declarations: bool) -> list[Occurrence]:

@@ -142,7 +142,8 @@ def _explain(server: SpaceServer) -> None:
         ]
 
     @server.feature(
-        types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[" ", ".", "=", "{", "(", ",", "["])
+        types.TEXT_DOCUMENT_COMPLETION,
+        types.CompletionOptions(trigger_characters=[" ", ".", "=", "{", "(", ",", "[", '"', "/"]),
     )
     def completed(ls: SpaceServer, params: types.CompletionParams) -> types.CompletionList:
         snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
@@ -166,6 +167,9 @@ def _navigate(server: SpaceServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     def defined(ls: SpaceServer, params: types.DefinitionParams) -> list[types.Location]:
         snapshot, positions, offset = _at(ls, params.text_document.uri, params.position)
+        file = navigation.imported_file(snapshot, offset)
+        if file is not None:
+            return [convert.location_of(params.text_document.uri, positions, file)]
         return convert.locations_of(params.text_document.uri, positions, navigation.definitions(snapshot.names, offset))
 
     @server.feature(types.TEXT_DOCUMENT_REFERENCES)

@@ -16,6 +16,7 @@ from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
 from tsdsl.space.model import Space
 from tsdsl.space.resolve import Read
+from tsdsl.space.resolve.imports import imported_name
 from tsdsl.syntax import ast
 from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.machine import Token
@@ -55,6 +56,11 @@ class Snapshot:
     def imported_files(self) -> tuple[ast.File, ...]:
         """The trees of the files that are imported, their spans with their sources."""
         return tuple(ast.in_source(parse(source).file, source) for source in self.imported)
+
+    def file_of(self, written: ast.Import) -> ast.File | None:
+        """The tree of the file that an import names; None where it could not be read."""
+        name = imported_name(written.path.value, self.source)
+        return next((f for f, s in zip(self.imported_files, self.imported, strict=True) if s.name == name), None)
 
     def visible(self, space: str | None) -> list[ast.Item]:
         """What can be used in a space, nearest first: its items, those of its bases, what stands outside of spaces."""

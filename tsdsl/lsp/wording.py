@@ -26,12 +26,43 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
         "head": "pooling, concatenation of the streams, classifier",
         "step": "one step of the progressive search, with its budget",
         "model": "how a found architecture is scaled for training",
+        "from": "begins as another space or model, and says what is different",
+        "by": "the step of a range, which must meet its end",
     }
+)
+SIGNS: Mapping[str, str] = MappingProxyType(
+    {
+        "->": "from the stream whose features are fused to the one that receives them",
+        "..": "from .. to, both ends included",
+        "<=": "at most",
+        ">=": "at least",
+        "<": "less than",
+        ">": "more than",
+        "==": "equal",
+        "!=": "not equal",
+        "+": "adds two amounts of the same unit",
+        "-": "subtracts an amount of the same unit",
+    }
+)
+UNITS: Mapping[str, tuple[int, str]] = MappingProxyType(
+    {
+        **{f"{p}FLOPs": (10**e, "multiply-adds") for p, e in (("", 0), ("K", 3), ("M", 6), ("G", 9), ("T", 12))},
+        **{f"{p}params": (10**e, "parameters") for p, e in (("K", 3), ("M", 6), ("G", 9))},
+    }
+)
+COSTS: Mapping[str, str] = MappingProxyType(
+    {"flops": "multiply-adds of one clip, as FLOPs are counted here", "params": "trainable parameters"}
+)
+MERGES: Mapping[str, str] = MappingProxyType(
+    {"concat": "appends the channels", "sum": "adds the features; both sides have the same channels"}
+)
+NOTHING: Mapping[str, str] = MappingProxyType(
+    {"fusion": "nothing is received here", "attention": "no attention stands here"}
 )
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "space": {"classes": "number of classes", "size": "side of the input in pixels"},
-        "derived space": {"without": "parts of the base that are left out"},
+        "derived space": {"without": "parts of the base that are left out: streams, `fusion`, `attention`"},
         "stream": {"frames": "frames of each clip that the stream sees"},
         "fusion": {
             "after": "selectors of the groups after which features are fused",

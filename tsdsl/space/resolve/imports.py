@@ -62,16 +62,25 @@ class Library:
             raise ImportProblem(
                 "TS107", f"`{written}` is not a relative path", 'write `import "folder/file.tsspace"` or `"std:NAME"`'
             )
-        if importing.name.startswith(STANDARD):  # beside a shipped file are the other shipped files
-            name = f"{STANDARD}{path.name.removesuffix('.tsspace')}"
+        name = imported_name(written, importing)
+        if importing.name.startswith(STANDARD):
             return name, name
-        place = Path(importing.name).parent / path
-        resolved = place.resolve()
+        resolved = Path(name).resolve()
         if not resolved.is_relative_to(self.root):
             raise ImportProblem(
                 "TS107", f"`{written}` is outside of the project", f"the project is {self.root}; copy the file into it"
             )
-        return str(place), str(resolved)
+        return name, str(resolved)
+
+
+def imported_name(written: str, importing: SourceFile) -> str:
+    """The name to read a file by that an import names; beside a shipped file are the other shipped files."""
+    if written.startswith(STANDARD):
+        return written
+    path = PurePosixPath(written)
+    if importing.name.startswith(STANDARD):
+        return f"{STANDARD}{path.name.removesuffix('.tsspace')}"
+    return str(Path(importing.name).parent / path)
 
 
 def file_key(source: SourceFile) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
@@ -21,6 +21,15 @@ MOST_EPOCHS = 1_000_000
 MOST_PIXELS = 8192
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which step makes a decision, at which level it is written, and where it names it."""
+
+    step: int
+    level: int
+    span: Span
+
+
 def resolve_steps(
     context: Context,
     steps: Sequence[tuple[ast.Step, int]],
@@ -30,14 +39,15 @@ def resolve_steps(
 ) -> tuple[Step, ...]:
     """The steps, each with its level, in order of their numbers; each decision belongs to at most one.
 
-    A shared decision that no step names belongs to the first that names one of the places where it stands.
+    A step that is taken over loses what the steps of the derived space name. A shared decision that no step names
+    belongs to the first that names one of the places where it stands.
     """
-    made: dict[str, tuple[int, Span]] = {}
+    made: dict[str, Claim] = {}
     seen: dict[int, Span] = {}
     resolved = []
     used: dict[str, set[int]] = {}
     is_whole = True
-    for step, level in steps:
+    for step, level in sorted(steps, key=lambda entry: -entry[1]):
         index = whole(context, step.index, "a step's number", 1, 999)
         where = f"step {index}"
         given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
@@ -61,6 +71,7 @@ def resolve_steps(
         order = {part: rank for rank, part in enumerate(parts)}
         paths: list[str] = []
         names: set[str] = set()
+        lost = 0
         listed = selectors(context, given["search"].value, "search")
         if listed is None:
             is_whole = False
@@ -88,8 +99,8 @@ def resolve_steps(
             names.update(named)
             for path in matched:
                 names.update(_parts_around(path, order))
-                _claim(context, path, index, selector.span, made, paths)
-        if not paths and not names and level < context.own_level:
+                lost += _claim(context, path, Claim(index, level, selector.span), made, paths)
+        if not paths and level < context.own_level and (lost or not names):
             continue  # the space that derives has nothing left of it
         own = set(paths)
         resolved.append(
@@ -111,7 +122,7 @@ def resolve_steps(
 
 
 def _with_shared(
-    step: Step, used: Mapping[str, set[int]], made: dict[str, tuple[int, Span]], decisions: Sequence[Decision]
+    step: Step, used: Mapping[str, set[int]], made: Mapping[str, Claim], decisions: Sequence[Decision]
 ) -> Step:
     """The step with the shared decisions that are its own because no other names one of their places before."""
     paths = {path for path, steps in used.items() if path not in made and min(steps) == step.index}
@@ -121,24 +132,23 @@ def _with_shared(
     return replace(step, decisions=tuple(d.path for d in decisions if d.path in paths))
 
 
-def _claim(
-    context: Context, path: str, index: int, span: Span, made: dict[str, tuple[int, Span]], paths: list[str]
-) -> None:
-    if path not in made:
-        made[path] = (index, span)
+def _claim(context: Context, path: str, claim: Claim, made: dict[str, Claim], paths: list[str]) -> bool:
+    """Whether the decision is lost to a step of a space that derives from the one this step is written in."""
+    other = made.setdefault(path, claim)
+    if other is claim:
         paths.append(path)
-    elif made[path][0] != index:
-        other, first = made[path]
-        already = any(d.code == "TS401" and d.span == span for d in context.diagnostics)
-        if not already:
-            context.report(
-                "TS401",
-                span,
-                f"step {index} makes `{path}`, which step {other} makes already",
-                label="decided twice",
-                labels=[Label(first, f"step {other} decides it here")],
-                help="let one step name it",
-            )
+    elif other.level > claim.level:
+        return True
+    elif other.step != claim.step and not any(d.code == "TS401" and d.span == claim.span for d in context.diagnostics):
+        context.report(
+            "TS401",
+            claim.span,
+            f"step {claim.step} makes `{path}`, which step {other.step} makes already",
+            label="decided twice",
+            labels=[Label(other.span, f"step {other.step} decides it here")],
+            help="let one step name it",
+        )
+    return False
 
 
 def _check_order(context: Context, steps: Sequence[Step], slots: Sequence[Slot]) -> None:
