@@ -321,13 +321,17 @@ Item: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """`space NAME from BASE { ... }`; `broken` where an item could not be read."""
+    """`space NAME from BASE { ... }`; `broken` where an item could not be read.
+
+    `loses_names` where that item may have declared a name, which a `require` does not.
+    """
 
     name: Name
     base: Name | None
     items: tuple[Item, ...]
     broken: bool
     span: Span
+    loses_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)

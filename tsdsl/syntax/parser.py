@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
-from tsdsl.syntax.build import build_file
+from tsdsl.syntax.build import REQUIRE, build_file
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
-from tsdsl.syntax.remedies import unclosed, unexpected, unknown_text, virtual
-from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, group_text, parts, tokens_of
+from tsdsl.syntax.reading import meaningful_tokens
+from tsdsl.syntax.remedies import unclosed, unexpected, virtual
+from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, group_text, parts
 from tsdsl.syntax.words import expected_words, token_words
 
+# After one of these a value is still to come, so that an item's keyword there begins the next item.
+_UNFINISHED = frozenset({"PLUS", "MINUS", "STAR", "COMPARISON", "EQUAL", "COMMA", "DOT", "FIX", "FREE", "REQUIRE"})
 _ITEM_KEYWORDS = frozenset(
     [
         "IMPORT",
@@ -62,45 +65,17 @@ def parse(source: SourceFile) -> Parsed:
 class _Driver:
     def __init__(self, source: SourceFile) -> None:
         self.source = source
-        self.diagnostics: list[Diagnostic] = []
         self.parser = Machine(table())
-        self.tokens = self.meaningful()
+        self.tokens, self.diagnostics = meaningful_tokens(source)
         self.position = 0
         self.recoveries = 0
+        self.resumed = 0
 
     def give_up(self, token: Token, message: str) -> None:
         """Stop reading, and say so."""
         self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(token.start_pos, token.end_pos)))
         self.parser = Machine(table())
         self.parser.feed(_virtual("ERROR", "", token.start_pos))
-
-    def meaningful(self) -> list[Token]:
-        """All tokens but space and comments; unknown characters become diagnostics."""
-        kept: list[Token] = []
-        bad: list[Token] = []
-        comment_end = 0
-        for token in tokens_of(self.source.text):
-            if token.start_pos < comment_end:
-                if token.type == WHOLE_GROUP:
-                    kept += [part for part in parts(token) if part.start_pos >= comment_end]
-            elif token.type == "BAD":
-                if bad and token.value == "/" == bad[-1].value and bad[-1].end_pos == token.start_pos:
-                    comment_end = (self.source.text + "\n").index("\n", token.end_pos)
-                bad.append(token)
-                if token.value.startswith('"'):
-                    kept.append(token._replace(type="STRING", value=f'{token.value.rstrip()}"'))
-            else:
-                kept.append(token)
-        runs: list[list[Token]] = []
-        for token in bad:
-            if runs and token.start_pos == runs[-1][-1].end_pos:
-                runs[-1].append(token)
-            else:
-                runs.append([token])
-        for run in runs:
-            span = Span(run[0].start_pos, run[-1].end_pos)
-            self.diagnostics.append(_unknown_text(self.source, span))
-        return kept
 
     def run(self) -> Parsed:
         too_deep = self.too_deep()
@@ -115,6 +90,8 @@ class _Driver:
                 )
                 break
             try:
+                if self.begins_an_item_early():
+                    raise Unexpected
                 self.parser.feed(token)
                 self.position += 1
             except Unexpected:
@@ -136,6 +113,21 @@ class _Driver:
             self.position += 1
         else:
             self.tokens[self.position : self.position + 1] = parts(token)
+
+    def begins_an_item_early(self) -> bool:
+        """Whether an item begins here on a line of its own although the value before it is unfinished.
+
+        The words of items stand in selectors too, where no name, number or brace follows them.
+        """
+        token = self.tokens[self.position]
+        if self.position in (0, self.resumed) or token.type not in _ITEM_KEYWORDS:
+            return False
+        if self.position + 2 >= len(self.tokens):
+            return False
+        before, following, next_but_one = (self.tokens[self.position + offset] for offset in (-1, 1, 2))
+        if before.type not in _UNFINISHED or "\n" not in self.source.text[before.end_pos : token.start_pos]:
+            return False
+        return following.type in ("NAME", "NUMBER", "LBRACE") and next_but_one.type != "EQUAL"
 
     def too_deep(self) -> int:
         """Where the first token inside of more than MOST_NESTED brackets begins; past the end if there is none."""
@@ -209,7 +201,8 @@ class _Driver:
         span = Span(token.start_pos, token.end_pos)
         if not self.touches_unknown_text(span) and self.mended(token, self.report_unexpected(token, span)):
             return
-        contexts = self.contexts(span.start)
+        lost = self.lost_item()
+        contexts = self.contexts(span.start, lost)
         depth = 0
         for position in range(self.position, len(self.tokens)):
             candidate = self.tokens[position]
@@ -217,7 +210,10 @@ class _Driver:
                 first = "GROUP" if candidate.type == WHOLE_GROUP else candidate.type
                 for context, accepted in contexts:
                     if first in accepted:
-                        self.parser, self.position = context, position
+                        if lost and any(t.type in _ITEM_KEYWORDS for t in self.tokens[self.position : position]):
+                            contexts_of_more = self.contexts(span.start, "")
+                            context = contexts_of_more[[c for c, _ in contexts].index(context)][0]
+                        self.parser, self.position, self.resumed = context, position, position
                         return
             if candidate.type in ("LBRACE", "LPAR"):
                 depth += 1
@@ -258,21 +254,32 @@ class _Driver:
         help_text, fixes = unexpected(before, token, accepted, _ITEM_KEYWORDS)
         message = f"expected {expected_words(accepted)}, found {token_words(token)}"
         label = "not expected here"
-        if before is not None and "\n" in self.source.text[before.end_pos : span.start] and _inserts(fixes):
+        is_missing = _inserts(fixes) or (before is not None and before.type in _UNFINISHED)
+        if before is not None and "\n" in self.source.text[before.end_pos : span.start] and is_missing:
             # What is missing stands at the end of an earlier line, where its reader looks for it.
             message = f"expected {expected_words(accepted)}, found the end of the line"
             span, label = Span(max(0, before.end_pos - 1), before.end_pos), "something is missing after this"
         self.diagnostics.append(Diagnostic("TS002", message, self.source, span, label, help=help_text, fixes=fixes))
         return fixes
 
-    def contexts(self, at: int) -> list[tuple[Machine, set[str]]]:
+    def lost_item(self) -> str:
+        """What item is being read: `require`, which gives nothing a name; of any other the empty text."""
+        for number in range(self.position - 1, 0, -1):
+            kind, before = self.tokens[number].type, self.tokens[number - 1].type
+            if kind == "REQUIRE":
+                return REQUIRE
+            if kind in ("LBRACE", "RBRACE") or (kind in _ITEM_KEYWORDS and before not in _UNFINISHED):
+                break
+        return ""
+
+    def contexts(self, at: int, lost: str = "") -> list[tuple[Machine, set[str]]]:
         """The open contexts, inside out: copies of the parser after an ERROR, and what each accepts."""
         found: list[tuple[Machine, set[str]]] = []
         parser = self.parser.copy()
         while parser.states:
             trial = parser.copy()
             try:
-                trial.feed(_virtual("ERROR", "", at))
+                trial.feed(_virtual("ERROR", lost, at))
                 found.append((trial, set(trial.accepts())))
             except Unexpected:
                 pass
@@ -284,7 +291,7 @@ class _Driver:
 
     def pop_to_error(self, at: int) -> bool:
         """Replace an unfinished item at the end of the file by an ERROR; whether that was possible."""
-        contexts = self.contexts(at)
+        contexts = self.contexts(at, self.lost_item())
         if not contexts:
             return False
         self.parser = contexts[0][0]
@@ -297,24 +304,6 @@ class _Driver:
             return True
         following = self.tokens[position + 1] if position + 1 < len(self.tokens) else None
         return token.type == "NAME" and following is not None and following.type == "EQUAL"
-
-
-def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
-    text = source.text[span.start : span.end]
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:40])
-    if text.startswith('"'):
-        message, fixes = "a string without its closing quote", unknown_text(text, span)
-        return Diagnostic("TS001", message, source, span, "never closed", help='end it with `"`', fixes=fixes)
-    if text[0].isdigit():
-        return Diagnostic(
-            "TS001",
-            f"`{shown}` is neither a number nor a name",
-            source,
-            span,
-            help="numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter",
-        )
-    fixes = unknown_text(text, span)
-    return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help=fixes[0].title, fixes=fixes)
 
 
 def _inserts(fixes: Sequence[Fix]) -> bool:

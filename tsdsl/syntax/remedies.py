@@ -9,19 +9,28 @@ from tsdsl.diagnostics import Fix, replacement
 from tsdsl.source import Span
 from tsdsl.syntax.machine import Token
 
+SIGNS_MEANT: Mapping[str, str] = MappingProxyType(
+    {
+        "\N{HORIZONTAL ELLIPSIS}": "..",
+        "\N{RIGHTWARDS ARROW}": "->",
+        "\N{LESS-THAN OR EQUAL TO}": "<=",
+        "\N{GREATER-THAN OR EQUAL TO}": ">=",
+        "\N{NOT EQUAL TO}": "!=",
+        ":": " =",
+    }
+)
 _MEANT: Mapping[str, str] = MappingProxyType(
     {
         "\N{LEFT DOUBLE QUOTATION MARK}": '"',
         "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
         "'": '"',
         "\N{MULTIPLICATION SIGN}": "x",
-        "\N{HORIZONTAL ELLIPSIS}": "..",
-        "\N{RIGHTWARDS ARROW}": "->",
         "\N{MINUS SIGN}": "-",
+        "\N{EN DASH}": "-",
         "\N{NO-BREAK SPACE}": " ",
         "//": "#",
-        ":": " =",
         ":=": " =",
+        **SIGNS_MEANT,
     }
 )
 _CLOSING: Mapping[str, str] = MappingProxyType({"RPAR": ")", "RSQB": "]", "RBRACE": "}"})

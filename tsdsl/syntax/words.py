@@ -62,8 +62,10 @@ def expected_words(accepted: Iterable[str]) -> str:
         }
         words.append("a value")
     elif {"KERNEL", "NUMBER", "SIGNED"} <= names:
-        names -= {"KERNEL", "NUMBER", "SIGNED", "NAME", "STAGE", "GROUP", *_PARTS}
+        names -= {"KERNEL", "NUMBER", "SIGNED", "LPAR", "NAME", "STAGE", "GROUP", *_PARTS}
         words.append("a number, a cost or a decision")
+    if "COMPARISON" in names:
+        names = {"COMPARISON"}
     keywords = sorted(name for name in names if name not in _WORDS)
     if {"STREAM", "DOMAIN"} <= names:
         words.append("an item of a space (an attribute, `stream`, `fusion`, `step`, ...)")

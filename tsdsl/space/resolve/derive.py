@@ -51,7 +51,7 @@ def first(space: ast.Space, declarations: tuple[Declaration, ...]) -> Flat:
 def without_base(space: ast.Space, declarations: tuple[Declaration, ...]) -> Flat:
     """What a space itself says whose base is not known, as if something in it could not be read."""
     items = tuple(Placed(item, 0) for item in space.items if not _is_without(item))
-    return Flat(replace(space, broken=True), items, declarations)
+    return Flat(replace(space, broken=True, loses_names=True), items, declarations)
 
 
 def derive(context: Context, base: Flat, space: ast.Space, declarations: tuple[Declaration, ...]) -> Flat:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from tsdsl.space.resolve.context import Context, did_you_mean
+from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
+from tsdsl.operators.schema import Operator
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import may_lack, selects
+from tsdsl.space.resolve.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
 
-_PLAIN_INDEX = re.compile(r"\b(stage|group)([0-9]+)")
+_OPERATORS: tuple[Operator, ...] = (*BLOCKS.values(), *FUSIONS.values(), *ATTENTIONS.values())
+_NAMES = frozenset(("op", *(attribute.name for operator in _OPERATORS for attribute in operator.attributes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +51,26 @@ def report_idle(context: Context, level: int) -> None:
         if written_at == level and number not in context.applied:
             if may_lack(context, override.selector):
                 continue
+            wrong = unmatched(override.selector, _attributes(context))
             context.report(
                 "TS306",
-                override.selector.span,
+                wrong.span if wrong is not None else override.selector.span,
                 "this selects no decision and no attribute of the space",
                 label="matches nothing",
-                help=_remedy(context, override.selector),
+                help=wrong.help if wrong is not None else _example(context, override.selector),
+                fixes=wrong.fixes if wrong is not None else (),
             )
 
 
-def _remedy(context: Context, selector: ast.Selector) -> str:
-    """What a selector that matches nothing most likely means, in names of this space."""
-    words = [segment.word.text for segment in selector.segments]
-    written = ".".join(words)
-    if (indexed := _PLAIN_INDEX.sub(r"\1[\2]", written)) != written:
-        return f"numbers stand in brackets: `{indexed}`"
-    if len(words) == 1 and words[0] in context.shared:
-        return f"a shared decision is named `shared.{words[0]}`"
+def _attributes(context: Context) -> list[str]:
+    """The paths of everything that overrides may select."""
+    inner = [path for path in context.origins if path.rpartition(".")[2] in _NAMES or path.startswith("shared.")]
+    return [*inner, *(path for path in context.origins if path.startswith(("fusion.", "attention.")))]
+
+
+def _example(context: Context, selector: ast.Selector) -> str:
+    """What is missing at the end of a selector that selects more than attributes."""
     paths = [decision.path for decision in context.decisions]
     inside = [path for path in paths if selects(selector, path.rpartition(".")[0])]
-    example = _PLAIN_INDEX.sub(r"\1[\2]", next(iter(inside or paths), "sparse.stage1.group2.channels"))
-    close = did_you_mean(words[-1], {path.rpartition(".")[2] for path in paths} - {words[-1]}) if not inside else None
-    return close or (
-        f"a decision is named with its attribute, such as `{example}`; `fusion` and `attention` stand for their `op`"
-    )
+    example = written_path(next(iter(inside or paths), "sparse.stage1.group2.channels"))
+    return f"a decision is named with its attribute, such as `{example}`; `fusion` and `attention` stand for their `op`"

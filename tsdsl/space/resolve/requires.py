@@ -6,9 +6,11 @@ and what is added or compared has the same one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from math import lcm
 from typing import Literal, NoReturn, TypeAlias
 
@@ -16,6 +18,7 @@ from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, S
 from tsdsl.space.resolve.context import Context, did_you_mean
 from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import may_lack, selects
+from tsdsl.space.resolve.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
 
 Unit: TypeAlias = Literal["FLOPs", "parameters", "plain numbers"]
@@ -46,6 +49,8 @@ def resolve_requires(
     places = _Places(context, _settings(streams, slots), list(streams))
     resolved: list[Requirement] = []
     for require in requires:
+        if not _all_found(places, (require.left, require.right)):
+            continue
         try:
             made = _alike(places, require) or _linear(places, require)
         except _Wrong:
@@ -53,6 +58,20 @@ def resolve_requires(
         context.origins[f"require{len(resolved)}"] = require.span
         resolved.append(made)
     return tuple(resolved)
+
+
+def _all_found(places: _Places, sums: Sequence[ast.Sum]) -> bool:
+    """Whether each selector of several words names a decision or a cost, so that one does not hide the next."""
+    found = True
+    for operand in (factor for side in sums for product in side.products for factor in product.factors):
+        if isinstance(operand, ast.Sum):
+            found &= _all_found(places, [operand])
+        elif isinstance(operand, ast.Selector) and len(operand.segments) > 1 and places.amount(operand) is None:
+            try:
+                places.setting(operand)
+            except _Wrong:
+                found = False
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +87,18 @@ class _Places:
         if not matched and may_lack(self.context, selector):
             raise _Wrong
         if not matched:
-            known = ["flops", "params", *self.streams]
+            costs = [
+                f"{part}.{cost}" for part in (*self.streams, "fusion", "attention", "head") for cost in _QUANTITIES
+            ]
+            wrong = unmatched(selector, [*self.settings, *self.context.uncertain, *_QUANTITIES, *costs])
+            example = next((written_path(decision.path) for decision in self.context.decisions), "flops")
             self.context.report(
                 "TS306",
-                selector.span,
+                wrong.span if wrong is not None else selector.span,
                 "this selects no decision and no cost",
                 label="matches nothing",
-                help=did_you_mean(last, {*known, *(path.rpartition(".")[2] for path in self.settings)} - {last})
-                or "for instance `flops`, `sparse.params` or `sparse.stage[1].group[2].channels`",
+                help=wrong.help if wrong is not None else f"name one to its end, such as `{example}` or `flops`",
+                fixes=wrong.fixes if wrong is not None else (),
             )
             raise _Wrong
         found = {str(self.settings[path]) for path in matched}
@@ -192,7 +215,7 @@ def _names_words(places: _Places, operand: ast.Operand) -> bool:
 
 
 def _linear(places: _Places, require: ast.Require) -> Linear:
-    left, right = _side(places, require.left), _side(places, require.right)
+    left, right = _each([partial(_side, places, side) for side in (require.left, require.right)])
     _same_unit(places.context, require, [left, right])
     relation = require.relation
     if relation in _TURNED:
@@ -213,9 +236,20 @@ def _linear(places: _Places, require: ast.Require) -> Linear:
     )
 
 
+def _each(makers: Sequence[Callable[[], Side]]) -> list[Side]:
+    """What each of them makes, so that one that is wrong does not hide the next."""
+    made: list[Side] = []
+    for make in makers:
+        with suppress(_Wrong):
+            made.append(make())
+    if len(made) < len(makers):
+        raise _Wrong
+    return made
+
+
 def _side(places: _Places, side: ast.Sum) -> Side:
     """A sum as a linear form."""
-    parts = [_product(places, product) for product in side.products]
+    parts = _each([partial(_product, places, product) for product in side.products])
     unit = _same_unit(places.context, side, parts)
     terms: dict[Amount | DecisionRef, Fraction] = {}
     for part in parts:
@@ -227,8 +261,7 @@ def _side(places: _Places, side: ast.Sum) -> Side:
 def _product(places: _Places, product: ast.Product) -> Side:
     """A product with at most one factor that is no plain number."""
     scale, result = Fraction(product.sign), None
-    for factor in product.factors:
-        side = _operand(places, factor)
+    for side in _each([partial(_operand, places, factor) for factor in product.factors]):
         if side.unit is None:
             scale *= side.constant
         elif result is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 from tsdsl.diagnostics import Edit, Fix
+from tsdsl.operators.registry import BLOCKS
 from tsdsl.space.resolve.context import Context
 from tsdsl.syntax import ast
 
@@ -25,6 +27,7 @@ def path_parts(path: str) -> tuple[PathPart, ...]:
     return tuple(parts)
 
 
+_OF_GROUPS = frozenset(attribute.name for operator in BLOCKS.values() for attribute in operator.attributes)
 _STRUCTURE = ("stage", "group", "fusion", "attention")
 
 
@@ -34,21 +37,24 @@ def selects(selector: ast.Selector, path: str) -> bool:
     Its segments are met in order; stages and groups that it does not mention are passed over. It begins
     at the front of the path, unless its first segment is a stage or a group.
     """
-    parts = path_parts(path)
+    return matched_parts(selector.segments, path_parts(path)) is not None
+
+
+def matched_parts(segments: Sequence[ast.Segment], parts: Sequence[PathPart]) -> int | None:
+    """How many parts of a path these segments of a selector match or pass over; None where they do not match."""
     position = 0
-    first = selector.segments[0].word.text
-    if first in ("stage", "group"):
+    if segments and segments[0].word.text in ("stage", "group"):
         while position < len(parts) and parts[position][1] is None:
             position += 1
-    for segment in selector.segments:
+    for segment in segments:
         while position < len(parts) and not _meets(segment, parts[position]):
             if parts[position][1] is None or parts[position][0] == segment.word.text:
-                return False
+                return None
             position += 1
         if position == len(parts):
-            return False
+            return None
         position += 1
-    return True
+    return position
 
 
 def _meets(segment: ast.Segment, part: PathPart) -> bool:
@@ -111,5 +117,5 @@ def may_lack(context: Context, selector: ast.Selector) -> bool:
         return True
     if first in _STRUCTURE and context.incomplete:
         return True
-    is_attribute = last not in _STRUCTURE and len(selector.segments) > 1
+    is_attribute = last in _OF_GROUPS and len(selector.segments) > 1
     return is_attribute and any(selects(selector, f"{path}.{last}") for path in context.uncertain)

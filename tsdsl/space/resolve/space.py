@@ -46,7 +46,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     context.own_level = flat.level
     context.origins["space"] = space.name.span
     given = context.attributes(_items(flat, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`")
-    if not space.broken and not context.has_wrong_base:
+    if not space.loses_names and not context.has_wrong_base:
         context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
     classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
     size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
@@ -70,7 +70,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     _report_unused(context, flat)
     if context.has_errors or classes is None or size is None or head is None:
         return None
-    if context.is_lossy or context.uncertain or context.incomplete:
+    if context.is_lossy or context.uncertain or context.incomplete or any(s.broken for s in (space, *flat.bases)):
         return None  # what is wrong is told elsewhere
     return Space(
         name=space.name.text,
@@ -177,7 +177,7 @@ def _check_known(context: Context, names: Collection[str]) -> None:
 def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
     """The streams by name, with what is known of those in which something is wrong."""
     space, written = flat.written, _placed(flat, ast.Stream)
-    if not written and not space.broken and not context.has_wrong_base:
+    if not written and not space.loses_names and not context.has_wrong_base:
         context.report(
             "TS307",
             space.name.span,
@@ -185,7 +185,7 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
             help="add `stream NAME { ... }`",
         )
     streams: dict[str, Stream] = {}
-    context.is_lossy = not written or any(one.broken for one in (space, *flat.bases))
+    context.is_lossy = not written or any(one.loses_names for one in (space, *flat.bases))
     spans: dict[str, Span] = {}
     for item, level in written:
         context.level = level

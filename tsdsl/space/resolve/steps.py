@@ -10,10 +10,11 @@ from typing import Any
 from tsdsl.diagnostics import Label
 from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
-from tsdsl.space.resolve.context import Context, renames
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import may_lack, selectors, selects
 from tsdsl.space.resolve.streams import MOST_FRAMES
+from tsdsl.space.resolve.unmatched import unmatched
 from tsdsl.space.resolve.values import flops, whole
 from tsdsl.syntax import ast
 
@@ -84,17 +85,15 @@ def resolve_steps(
                     used.setdefault(path, set()).add(index)
             tolerated = level < context.own_level or may_lack(context, selector)
             if not matched and not named and not tolerated:
+                groups = [group.path for stream in streams.values() for group in stream.groups]
+                wrong = unmatched(selector, [*parts, *groups, *(decision.path for decision in decisions)])
                 context.report(
                     "TS306",
-                    selector.span,
+                    wrong.span if wrong is not None else selector.span,
                     "this selects no decision and no part of the space",
                     label="matches nothing",
-                    help=f"parts are {', '.join(f'`{name}`' for name in (*streams, 'fusion', 'attention'))}",
-                    fixes=renames(
-                        selector.segments[0].word.text,
-                        selector.segments[0].word.span,
-                        {*streams, *(slot.path.split(".")[0] for slot in slots)} - {selector.segments[0].word.text},
-                    ),
+                    help=wrong.help if wrong is not None else None,
+                    fixes=wrong.fixes if wrong is not None else (),
                 )
             names.update(named)
             for path in matched:
@@ -296,13 +295,14 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], 
     for selector in selectors(context, attribute.value, "without") or ():
         matched = [part for part in parts if selects(selector, part)]
         if not matched and not is_inherited and not may_lack(context, selector):
-            word = selector.segments[0].word
+            wrong = unmatched(selector, parts)
             context.report(
                 "TS306",
-                selector.span,
+                wrong.span if wrong is not None else selector.span,
                 "this selects no part of the space",
                 label="matches nothing",
-                fixes=renames(word.text, word.span, {part.split(".")[0] for part in parts} - {word.text}),
+                help=wrong.help if wrong is not None else None,
+                fixes=wrong.fixes if wrong is not None else (),
             )
         left_out.update(matched)
     return tuple(part for part in parts if part in left_out)

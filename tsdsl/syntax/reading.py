@@ -1,0 +1,138 @@
+"""Reading tokens: all but space and comments, what is meant in place of what is unknown, a diagnostic for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tsdsl.diagnostics import Diagnostic, replacement
+from tsdsl.source import SourceFile, Span
+from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.machine import Token
+from tsdsl.syntax.remedies import SIGNS_MEANT, unknown_text
+from tsdsl.syntax.remembered import WHOLE_GROUP, parts, tokens_of
+from tsdsl.syntax.units import attached_unit, meant_units
+
+_NUMBERS = frozenset({"NUMBER", "SIGNED"})
+_EQUAL_FOLLOWS = re.compile(r"[ \t]*=(?!=)")
+
+
+def meaningful_tokens(source: SourceFile) -> tuple[list[Token], list[Diagnostic]]:
+    """The tokens of a text that the parser reads, and what is wrong with its characters and units."""
+    reader = _Reader(source)
+    reader.read()
+    return reader.kept, reader.diagnostics
+
+
+class _Reader:
+    def __init__(self, source: SourceFile) -> None:
+        self.source = source
+        self.kept: list[Token] = []
+        self.diagnostics: list[Diagnostic] = []
+
+    def read(self) -> None:
+        bad: list[Token] = []
+        comment_end = 0
+        for token in tokens_of(self.source.text):
+            if token.start_pos < comment_end:
+                if token.type == WHOLE_GROUP:
+                    self.kept += [part for part in parts(token) if part.start_pos >= comment_end]
+            elif token.type == "NAME" and self.kept and self.kept[-1].type in _NUMBERS:
+                self.kept.append(self.unit(token))
+            elif token.type != "BAD":
+                self.kept.append(token)
+            else:
+                token = self.whole_number(token)
+                if (divided := self.divided(token)) is not None:
+                    self.kept += divided
+                    continue
+                if bad and token.value == "/" == bad[-1].value and bad[-1].end_pos == token.start_pos:
+                    comment_end = (self.source.text + "\n").index("\n", token.end_pos)
+                bad.append(token)
+                if (sign := self.meant_sign(token)) is not None:
+                    self.kept.append(sign)
+                elif token.value.startswith('"'):
+                    self.kept.append(token._replace(type="STRING", value=f'{token.value.rstrip()}"'))
+        self.report(bad)
+
+    def report(self, bad: Sequence[Token]) -> None:
+        """A diagnostic for each run of unknown characters."""
+        runs: list[list[Token]] = []
+        for token in bad:
+            if runs and token.start_pos == runs[-1][-1].end_pos:
+                runs[-1].append(token)
+            else:
+                runs.append([token])
+        for run in runs:
+            span = Span(run[0].start_pos, run[-1].end_pos)
+            self.diagnostics.append(_unknown_text(self.source, span))
+
+    def unit(self, token: Token) -> Token:
+        """The unit that a word on the line of a number means, with a diagnostic; any other word itself."""
+        text = self.source.text
+        units = meant_units(token.value, self.kept) if "\n" not in text[self.kept[-1].end_pos : token.start_pos] else []
+        if not units or _EQUAL_FOLLOWS.match(text, token.end_pos):
+            return token
+        span = Span(token.start_pos, token.end_pos)
+        self.diagnostics.append(
+            Diagnostic(
+                "TS002",
+                f"there is no unit `{token.value}`",
+                self.source,
+                span,
+                "unknown unit",
+                help=f"did you mean {' or '.join(f'`{unit}`' for unit in units)}?",
+                fixes=tuple(replacement(f"change to `{u}`", span, u, safe=len(units) == 1) for u in units),
+            )
+        )
+        return token._replace(type="UNIT", value=units[0])
+
+    def divided(self, token: Token) -> tuple[Token, Token] | None:
+        """The number and the unit of `1.4GFLOPs`, with a diagnostic; None of other unknown text."""
+        found = attached_unit(token.value)
+        units = meant_units(found[1], self.kept) if found is not None else []
+        if found is None or not units:
+            return None
+        number, span = found[0], Span(token.start_pos, token.end_pos)
+        written = [f"{number} {unit}" for unit in units]
+        fixes = tuple(replacement(f"write `{text}`", span, text, safe=len(units) == 1) for text in written)
+        message = f"`{token.value}`: a space stands between a number and its unit"
+        help_text = f"write {' or '.join(f'`{text}`' for text in written)}"
+        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help=help_text, fixes=fixes))
+        middle = token.start_pos + len(number)
+        return Token("NUMBER", number, token.start_pos, middle), Token("UNIT", units[0], middle, token.end_pos)
+
+    def meant_sign(self, token: Token) -> Token | None:
+        """The sign of the language that an unknown one stands for, so that what follows is still read."""
+        if self.source.text[token.end_pos : token.end_pos + 1] == "=":
+            return None
+        sign = next(lex(SIGNS_MEANT.get(token.value, "").strip()), None)
+        return token._replace(type=sign.type, value=sign.value) if sign is not None else None
+
+    def whole_number(self, token: Token) -> Token:
+        """Unknown text with the number and the point that are part of it: `0.5MFLOPs`, of which `0` is a number."""
+        if not token.value[0].isdigit() or [t.type for t in self.kept[-2:]] != ["NUMBER", "DOT"]:
+            return token
+        number, point = self.kept[-2:]
+        if number.end_pos != point.start_pos or point.end_pos != token.start_pos:
+            return token
+        del self.kept[-2:]
+        return Token("BAD", f"{number.value}.{token.value}", number.start_pos, token.end_pos)
+
+
+def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
+    text = source.text[span.start : span.end]
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:40])
+    if text.startswith('"'):
+        message, fixes = "a string without its closing quote", unknown_text(text, span)
+        return Diagnostic("TS001", message, source, span, "never closed", help='end it with `"`', fixes=fixes)
+    if text[0].isdigit():
+        return Diagnostic(
+            "TS001",
+            f"`{shown}` is neither a number nor a name",
+            source,
+            span,
+            help="numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter",
+        )
+    fixes = unknown_text(text, span)
+    return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help=fixes[0].title, fixes=fixes)
