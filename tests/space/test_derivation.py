@@ -181,6 +181,12 @@ def test_an_import_that_is_no_space_is_one_diagnostic(tmp_path: Path, content: b
     assert found[0].code in ("TS107", "TS101")
 
 
+def test_a_mistake_far_down_in_an_imported_file_is_told_in_a_short_one() -> None:
+    twice = SHARED.replace("{1x3x3, 3x3x3}", "{1x3x3, 1x3x3}")
+    checked = check(SourceFile("y", 'tsspace 1\nimport "x"\nspace t from s {}\n'), lambda name: SourceFile(name, twice))
+    assert [d.code for d in checked.diagnostics] == ["TS107"]
+
+
 def test_files_that_import_each_other_are_told(tmp_path: Path) -> None:
     for name, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{name}.tsspace").write_text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
@@ -356,24 +356,30 @@ class File:
 
 def in_source(node: T, source: SourceFile) -> T:
     """The same tree with every span in `source`, as it is seen from another file."""
-    return moved(node, 0, source)
+    return cast(T, _mapped(node, lambda span: Span(span.start, span.end, source)))
 
 
 def moved(node: T, by: int, source: SourceFile | None) -> T:
     """The same tree with every span so many characters further on, in `source`."""
-    return cast(T, _moved(node, by, source))
+    return cast(T, _mapped(node, lambda span: Span(span.start + by, span.end + by, source)))
 
 
-def _moved(node: Any, by: int, source: SourceFile | None) -> Any:
+def without_places(node: T) -> T:
+    """The same tree wherever it stands: trees that say the same are equal."""
+    nowhere = Span(0, 0)
+    return cast(T, _mapped(node, lambda span: nowhere))
+
+
+def _mapped(node: Any, place: Callable[[Span], Span]) -> Any:
     kind = type(node)
     if kind is Span:
-        return Span(node.start + by, node.end + by, source)
+        return place(node)
     if kind is tuple:
-        return tuple([_moved(part, by, source) for part in node])
+        return tuple([_mapped(part, place) for part in node])
     if kind is Group and node.written is not None:
-        return Group.placed(node.written, _moved(node.span, by, source))
+        return Group.placed(node.written, place(node.span))
     names = _FIELDS.get(kind)
-    return node if names is None else kind(*[_moved(getattr(node, name), by, source) for name in names])
+    return node if names is None else kind(*[_mapped(getattr(node, name), place) for name in names])
 
 
 _FIELDS: Mapping[type, tuple[str, ...]] = {

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from tsdsl.diagnostics import Diagnostic, Fix, Label, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Decision, Parent, Value
+from tsdsl.space.resolve.origins import Origins
 from tsdsl.syntax import ast
 
 if TYPE_CHECKING:
     from tsdsl.space.resolve.literals import Placed
+    from tsdsl.space.resolve.remembered_groups import Meaning
 
 _SIMILAR = 0.6
 _CLEARLY_MEANT = 0.75
@@ -31,8 +34,9 @@ class Context:
     those that selected something; `level` is that of the item being
     resolved, `own_level` that of the space. `shared_uses` are the paths at
     which each shared decision stands. `has_wrong_base`: what it takes over has errors, which are told there.
-    `block_uses` are the groups of each block by name, `lacking` those that lack a required attribute, and of which
-    operator it is.
+    `block_uses` counts the groups of each block by name, `lacking` are those that lack a required attribute, and of
+    which operator it is. `meanings` are the names that groups have used so far. `domains_may_be_too_deep`: so many
+    domains are made of others that what one comes to may depend on which was asked for first.
     """
 
     source: SourceFile
@@ -50,12 +54,14 @@ class Context:
     uncertain: set[str] = field(default_factory=set)
     is_lossy: bool = False
     has_wrong_base: bool = False
-    block_uses: dict[str, list[Span]] = field(default_factory=dict)
+    block_uses: Counter[str] = field(default_factory=Counter)
     lacking: dict[tuple[str, str], list[tuple[Span, str]]] = field(default_factory=dict)
     open_domains: list[str] = field(default_factory=list)
     domain_values: dict[str, list[Placed] | None] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    origins: dict[str, Span] = field(default_factory=dict)
+    origins: Origins = field(default_factory=Origins)
+    meanings: dict[str, Meaning] = field(default_factory=dict)
+    domains_may_be_too_deep: bool = False
 
     def report(
         self,
@@ -80,7 +86,7 @@ class Context:
 
     def removal(self, title: str, span: Span, *, safe: bool = False) -> Fix:
         """A fix that removes what is written there, with one comma or the line it leaves empty."""
-        return replacement(title, without_rest(self.source.text, span), "", safe=safe)
+        return replacement(title, without_rest((span.source or self.source).text, span), "", safe=safe)
 
     @property
     def has_errors(self) -> bool:
@@ -199,13 +205,13 @@ def without_rest(text: str, span: Span) -> Span:
         after += 1
         while after < len(text) and text[after] in " \t":
             after += 1
-        return Span(start, after)
+        return replace(span, end=after)
     if before > 0 and text[before - 1] == ",":
-        return Span(before - 1, end)
+        return replace(span, start=before - 1)
     line = text.rfind("\n", 0, start) + 1
     if not text[line:start].strip() and text[after : after + 2].startswith(("\n", "\r\n")):
-        return Span(line, text.index("\n", after) + 1)
-    return Span(start, after if text[after : after + 1] not in ("", "\r", "\n", "}", ")") else end)
+        return replace(span, start=line, end=text.index("\n", after) + 1)
+    return replace(span, end=after if text[after : after + 1] not in ("", "\r", "\n", "}", ")") else end)
 
 
 def similarity(one: str, other: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -55,6 +55,22 @@ def matched_parts(segments: Sequence[ast.Segment], parts: Sequence[PathPart]) ->
             return None
         position += 1
     return position
+
+
+def all_selected(selector: ast.Selector, paths: Iterable[str]) -> Iterator[str]:
+    """Those of the paths that the selector matches.
+
+    What matches a part matches all inside of it; anything else must end in what the selector ends in.
+    """
+    last = selector.segments[-1].word.text
+    parts: dict[str, bool] = {}
+    for path in paths:
+        part, _, word = path.rpartition(".")
+        is_inside = parts.get(part)
+        if is_inside is None:
+            is_inside = parts[part] = selects(selector, part)
+        if is_inside or (word.startswith(last) and selects(selector, path)):
+            yield path
 
 
 def _meets(segment: ast.Segment, part: PathPart) -> bool:

@@ -12,9 +12,10 @@ from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.groups import resolve_settings
+from tsdsl.space.resolve.origins import Origins
 from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.places import Place, selected_places
-from tsdsl.space.resolve.streams import resolve_settings
 from tsdsl.space.resolve.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
 
@@ -254,7 +255,14 @@ def _alternatives_are_right(
 ) -> bool:
     """Whether the alternatives and their attributes are right, wherever they will stand; else diagnostics."""
     alone = replace(
-        context, diagnostics=[], overrides=[], applied=set(), shared_uses={}, postponed=[], decisions=[], origins={}
+        context,
+        diagnostics=[],
+        overrides=[],
+        applied=set(),
+        shared_uses={},
+        postponed=[],
+        decisions=[],
+        origins=Origins(),
     )
     alternatives = _alternatives(alone, op, operators, where)
     for name, make in alternatives or ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
@@ -12,7 +12,7 @@ from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literals import exact
-from tsdsl.space.resolve.selectors import may_lack, selectors, selects
+from tsdsl.space.resolve.selectors import all_selected, may_lack, selectors, selects
 from tsdsl.space.resolve.streams import MOST_FRAMES
 from tsdsl.space.resolve.unmatched import unmatched
 from tsdsl.space.resolve.values import flops, whole
@@ -48,6 +48,7 @@ def resolve_steps(
     resolved = []
     used: dict[str, set[int]] = {}
     is_whole = True
+    all_paths = [decision.path for decision in decisions]
     for step, level in sorted(steps, key=lambda entry: -entry[1]):
         index = whole(context, step.index, "a step's number", 1, 999)
         where = f"step {index}"
@@ -77,11 +78,11 @@ def resolve_steps(
         if listed is None:
             is_whole = False
         for selector in listed or ():
-            matched = [d.path for d in decisions if selects(selector, d.path)]
+            matched = list(all_selected(selector, all_paths))
             named = [part for part in parts if selects(selector, part)]
-            named += [s.name for s in streams.values() if any(selects(selector, g.path) for g in s.groups)]
+            named += [s.name for s in streams.values() if any(all_selected(selector, [g.path for g in s.groups]))]
             for path, uses in context.shared_uses.items():
-                if any(selects(selector, use) for use in uses):
+                if any(all_selected(selector, uses)):
                     used.setdefault(path, set()).add(index)
             tolerated = level < context.own_level or may_lack(context, selector)
             if not matched and not named and not tolerated:
@@ -96,8 +97,8 @@ def resolve_steps(
                     fixes=wrong.fixes if wrong is not None else (),
                 )
             names.update(named)
+            names.update(_parts_around(matched, order))
             for path in matched:
-                names.update(_parts_around(path, order))
                 lost += _claim(context, path, Claim(index, level, selector.span), made, paths)
         if not paths and level < context.own_level and (lost or not names):
             continue  # the space that derives has nothing left of it
@@ -284,10 +285,14 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
     return float(number)
 
 
-def _parts_around(path: str, parts: Collection[str]) -> list[str]:
-    """The parts that a path names, or names something of."""
-    words = path.split(".")
-    return [part for part in (".".join(words[:end]) for end in range(1, len(words) + 1)) if part in parts]
+def _parts_around(paths: Iterable[str], parts: Mapping[str, int]) -> set[str]:
+    """The parts that the paths name, or name something of."""
+    found: set[str] = set()
+    outer = set(paths)
+    while outer:
+        found |= outer
+        outer = {path.rpartition(".")[0] for path in outer} - found
+    return found & parts.keys()
 
 
 def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], is_inherited: bool) -> tuple[str, ...]:

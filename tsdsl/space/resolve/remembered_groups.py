@@ -1,0 +1,149 @@
+"""Groups that were resolved before: what came of a group's text while the names in it meant the same.
+
+An edit changes few groups of a long file, and the others need not be resolved again. Only what has no diagnostics is
+remembered, and only for groups that no override reaches; all else is resolved as it is met. A group that is
+remembered is the same object each time, and so are its decisions. Own design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+from tsdsl.operators.registry import BLOCKS
+from tsdsl.source import SourceFile, Span
+from tsdsl.space.model import Decision, DecisionRef, Group, Value, group_path
+from tsdsl.space.resolve.context import Context, meant
+from tsdsl.space.resolve.groups import resolved_group
+from tsdsl.space.resolve.mentions import mentioned_by, mentions
+from tsdsl.space.resolve.origins import GroupOrigins
+from tsdsl.space.resolve.selectors import selects
+from tsdsl.syntax import ast
+from tsdsl.syntax.remembered import MOST_REMEMBERED
+
+Named: TypeAlias = ast.Domain | ast.Shared | ast.BlockAlias
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Meaning:
+    """What a name is declared as, and the names in that, wherever they are written; there is one of each meaning."""
+
+    declarations: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupMeaning:
+    """What a group's text comes to: its attributes, where None stands for a decision of that name."""
+
+    operator: str
+    repeat: int
+    is_repeated: bool
+    attributes: Mapping[str, Value | None]
+    decisions: Sequence[tuple[str, tuple[Value, ...]]]
+    own: Mapping[str, Span]
+    inherited: Mapping[str, int]
+
+
+def resolve_group(context: Context, stream: str, stage: int, index: int, group: ast.Group) -> Group:
+    """A group with its settings; one without any where they could not be resolved."""
+    path = group_path(stream, stage, index)
+    known = _meaning_of(context, path, group) if group.written is not None else None
+    if known is not None:
+        made, decisions = _made(known, stream, stage, index)
+        block = context.blocks.get(group.written.call.name.text) if group.written is not None else None
+        if block is not None:
+            context.block_uses[block.name.text] += 1
+        context.decisions += decisions
+        context.origins.add_group(path, GroupOrigins(group, known.own, known.inherited, block))
+        return made
+    resolved = resolved_group(context, stream, stage, index, group)
+    if resolved is None:
+        context.uncertain.add(path)
+        return Group(path=path, stream=stream, stage=stage, index=index, operator="", attributes={})
+    return resolved
+
+
+def _meaning_of(context: Context, path: str, group: ast.Group) -> GroupMeaning | None:
+    written = group.written
+    if written is None or context.domains_may_be_too_deep or _is_overridden(context, path):
+        return None
+    return _group_meaning(written, tuple([_meaning(context, name) for name in mentioned_by(written)]))
+
+
+def _is_overridden(context: Context, path: str) -> bool:
+    return any(
+        level >= context.level and selects(override.selector, f"{path}.{override.selector.segments[-1].word.text}")
+        for override, level in context.overrides
+    )
+
+
+def _meaning(context: Context, name: str) -> Meaning:
+    if name not in context.meanings:
+        found: dict[str, Named] = {}
+        pending = [name]
+        while pending:
+            one = pending.pop()
+            declared = context.domains.get(one) or context.shared.get(one) or context.blocks.get(one)
+            if declared is not None and one not in found:
+                found[one] = declared
+                pending += sorted(mentions(declared))
+        context.meanings[name] = _the_meaning(ast.without_places(tuple(found.values())))
+    return context.meanings[name]
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _the_meaning(declarations: tuple[Named, ...]) -> Meaning:
+    return Meaning(declarations)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _group_meaning(written: ast.GroupText, names: tuple[Meaning, ...]) -> GroupMeaning | None:
+    """What a text comes to where its names mean this; None where it has diagnostics, or decisions of others."""
+    context = Context(SourceFile("", written.text))
+    for item in (item for name in names for item in name.declarations):
+        match item:
+            case ast.Domain():
+                context.domains[item.name.text] = item
+            case ast.Shared():
+                context.shared[item.name.text] = item
+            case ast.BlockAlias():
+                context.blocks[item.name.text] = item
+    group = ast.Group(written.call, written.repeat, Span(0, len(written.text)))
+    resolved = resolved_group(context, "", 0, 0, group)
+    if resolved is None or context.diagnostics or context.shared_uses:
+        return None
+    block = context.blocks.get(written.call.name.text)
+    arguments = block.call.arguments if block is not None else ()
+    known = [attribute.name for attribute in BLOCKS[resolved.operator].attributes]
+    numbers = {meant(a.name.text, known): number for number, a in enumerate(arguments)}
+    own = {a.name.text: a.value.span for a in written.call.arguments}
+    return GroupMeaning(
+        operator=resolved.operator,
+        repeat=resolved.repeat,
+        is_repeated=resolved.is_repeated,
+        attributes={n: None if isinstance(value, DecisionRef) else value for n, value in resolved.attributes.items()},
+        decisions=[(decision.path.rpartition(".")[2], decision.values) for decision in context.decisions],
+        own=own,
+        inherited={name: number for name, number in numbers.items() if name in resolved.attributes and name not in own},
+    )
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _made(meaning: GroupMeaning, stream: str, stage: int, index: int) -> tuple[Group, tuple[Decision, ...]]:
+    path = group_path(stream, stage, index)
+    group = Group(
+        path=path,
+        stream=stream,
+        stage=stage,
+        index=index,
+        operator=meaning.operator,
+        attributes={
+            name: DecisionRef(decision=f"{path}.{name}") if value is None else value
+            for name, value in meaning.attributes.items()
+        },
+        repeat=meaning.repeat,
+        is_repeated=meaning.is_repeated,
+    )
+    return group, tuple(Decision(path=f"{path}.{name}", values=values) for name, values in meaning.decisions)
