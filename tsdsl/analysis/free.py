@@ -77,11 +77,8 @@ class FreeSpace:
     @cached_property
     def axes(self) -> Mapping[str, Axis]:
         """The axis of each free decision."""
-        return {
-            decision.path: Axis(rank, decision.path, len(decision.values))
-            for rank, decision in enumerate(self.table.blueprint.space.decisions)
-            if decision.path not in self.pinned
-        }
+        axes, pinned = self.table.blueprint.reading.axes, self.pinned
+        return {path: axis for path, (axis, _) in axes.items() if path not in pinned}
 
     @cached_property
     def columns(self) -> Mapping[str, int]:

@@ -44,6 +44,7 @@ class Unnamed:
     num_axes: int
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def group_costs(layout: GroupLayout, quantity: Quantity) -> tuple[Unnamed, tuple[Axis, ...]]:
     """What a group costs, and the decisions that this depends on, in the order of the axes.
 
@@ -89,8 +90,13 @@ def _remembered(tables: tuple[Table, ...], num_axes: int) -> Unnamed:
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
-def least_width(alike: Alike) -> int:
+def least_width(layout: GroupLayout) -> int:
     """The least channels of any layer of a group, whatever is chosen."""
+    return _least_width(layout.alike)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _least_width(alike: Alike) -> int:
     widths = (minimum(width) for block in alike.layout().blocks for width in block_widths(block))
     return min(widths, default=1)
 
@@ -98,6 +104,6 @@ def least_width(alike: Alike) -> int:
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _tables(alike: Alike, quantity: Quantity) -> tuple[Varying, ...]:
     layout = alike.layout()
-    shape = Shape(layout.width_in.channels, *layout.sizes_in)
+    shape = Shape(layout.place.width_in.channels, *layout.place.sizes_in)
     node = Node("", "group", "", (), shape, shape, layout=layout)
     return tuple(merged(without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))))

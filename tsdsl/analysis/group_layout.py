@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from tsdsl.analysis.reading import Reading
 from tsdsl.operators.layers import Block, Segment, Width
+from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
-from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying
+from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying, rounded
+from tsdsl.space.model import DecisionRef, Group, Value
 
 Plain: TypeAlias = int | float | str
 MOST_REMEMBERED = 16384
 
 
-@dataclass(frozen=True)
-class GroupLayout:
-    """A group that sees `sizes_in` frames, rows and columns, and stands after so many blocks of its stage."""
+class GroupPlace(NamedTuple):
+    """Where a group stands: it sees `sizes_in` frames, rows and columns, after so many blocks of its stage."""
 
-    layers: BlockLayers
-    settings: Settings
     width_in: Width
     sizes_in: tuple[int, int, int]
     repeat: int
     blocks_before: int
 
+
+@dataclass(frozen=True, eq=False)
+class GroupLayout:
+    """A group's settings and place, and what follows from them."""
+
+    layers: BlockLayers
+    settings: Settings
+    place: GroupPlace
+
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks, one after the other."""
-        width = self.width_in
+        width = self.place.width_in
         found = []
-        for index in range(self.repeat):
-            block = self.layers(self.settings, width, BlockPlace(index, self.blocks_before + index))
+        for index in range(self.place.repeat):
+            block = self.layers(self.settings, width, BlockPlace(index, self.place.blocks_before + index))
             found.append(replace(block, name=f"block{index}"))
             width = block.width
         return tuple(found)
 
     @cached_property
     def width_out(self) -> Width:
-        """The width after the last block; that of many decisions without the blocks being made."""
+        """The width after the last block; where it is the same after other groups too, it is the same object."""
         if not self.axes:
             return self.blocks[-1].width
-        axes = self.axes
-        segments = []
         try:
             width = _width_out(self.alike)
         except TableTooLarge as error:
             raise self.named(error) from None
-        for segment in width.segments:
-            length = segment.length
-            if isinstance(length, Varying):
-                length = Varying(tuple([axes[axis.rank] for axis in length.scope]), length.table)
-            segments.append(Segment(length, segment.offset))
-        return Width(tuple(segments))
+        return named_width(width, self.axes)
 
     def named(self, error: TableTooLarge) -> TableTooLarge:
         """What went wrong with groups that are laid out alike, with the names of this group's decisions."""
@@ -69,7 +71,7 @@ class GroupLayout:
             for value in setting if isinstance(setting, tuple) else (setting,):
                 if isinstance(value, Varying):
                     found.update(value.scope)
-        for segment in self.width_in.segments:
+        for segment in self.place.width_in.segments:
             if isinstance(segment.length, Varying):
                 found.update(segment.length.scope)
         return tuple(sorted(found))
@@ -81,10 +83,8 @@ class GroupLayout:
         return Alike(
             self.layers,
             tuple([(name, _key(setting, numbers)) for name, setting in self.settings.values.items()]),
-            tuple([(_single_key(segment.length, numbers), segment.offset) for segment in self.width_in.segments]),
-            self.sizes_in,
-            self.repeat,
-            self.blocks_before,
+            tuple([(_single_key(segment.length, numbers), segment.offset) for segment in self.place.width_in.segments]),
+            *self.place[1:],
         )
 
 
@@ -116,12 +116,60 @@ class Alike:
         """Such a group, its axes named by their numbers."""
         settings = Settings({name: _setting(key) for name, key in self.settings})
         width_in = Width(tuple(Segment(_count(key), offset) for key, offset in self.width_in))
-        return GroupLayout(self.layers, settings, width_in, self.sizes_in, self.repeat, self.blocks_before)
+        return GroupLayout(self.layers, settings, GroupPlace(width_in, self.sizes_in, self.repeat, self.blocks_before))
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _width_out(alike: Alike) -> Width:
     return alike.layout().blocks[-1].width
+
+
+def lay_out(group: Group, reading: Reading, width_factor: float, place: GroupPlace) -> GroupLayout:
+    """What the blocks of a group follow from; the same object where a group that is the same stands in the same place.
+
+    Its channels are multiplied by `width_factor`.
+    """
+    if not reading.axes:
+        return _laid_out(group, reading, width_factor, place)
+    named = [value.decision for value in group.attributes.values() if isinstance(value, DecisionRef)]
+    return _remembered_layout(group, tuple([reading.axes[path] for path in named]), width_factor, place)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _remembered_layout(
+    group: Group, choices: tuple[tuple[Axis, tuple[Value, ...]], ...], width_factor: float, place: GroupPlace
+) -> GroupLayout:
+    reading = Reading(axes={axis.path: (axis, values) for axis, values in choices})
+    return _laid_out(group, reading, width_factor, place)
+
+
+def _laid_out(group: Group, reading: Reading, width_factor: float, place: GroupPlace) -> GroupLayout:
+    operator = BLOCKS[group.operator]
+    settings = reading.settings(operator.attributes, group.attributes)
+    if width_factor != 1.0 and settings.given("channels"):
+        channels = rounded(settings.count("channels"), width_factor, 8)
+        settings = Settings({**settings.values, "channels": channels})
+    return GroupLayout(operator.layers, settings, place)
+
+
+def named_width(width: Width, axes: Sequence[Axis]) -> Width:
+    """A width over axes called by their numbers, with their names; the same object where all is the same."""
+    lengths = [segment.length for segment in width.segments]
+    used = sorted({axis.rank for length in lengths if isinstance(length, Varying) for axis in length.scope})
+    numbers = {Axis(number, f"#{number}", axes[number].size): position for position, number in enumerate(used)}
+    keys = tuple([(_single_key(segment.length, numbers), segment.offset) for segment in width.segments])
+    return _named_width(keys, tuple([axes[number] for number in used]))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _named_width(segments: tuple[tuple[Plain | Table, int], ...], axes: tuple[Axis, ...]) -> Width:
+    found = []
+    for key, offset in segments:
+        length = _count(key)
+        if isinstance(length, Varying):
+            length = Varying(tuple([axes[axis.rank] for axis in length.scope]), length.table)
+        found.append(Segment(length, offset))
+    return Width(tuple(found))
 
 
 def _key(setting: Setting, numbers: Mapping[Axis, int]) -> Key:

@@ -132,7 +132,7 @@ def _widths(resolved: ResolvedSpace, network: Network, source: SourceFile) -> It
     """Every layer has at least one channel, whatever is chosen (TS308); one report a part."""
     reported: set[Span] = set()
     for node in network.nodes:
-        if node.layout is not None and least_width(node.layout.alike) >= 1:
+        if node.layout is not None and least_width(node.layout) >= 1:
             continue
         for block in node.blocks:
             for width in block_widths(block):

@@ -15,18 +15,15 @@ from tsdsl.space.resolve import ResolvedSpace
 def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
     """TS410: numbers whose choice changes neither multiply-adds nor parameters, and so no layer."""
     nodes = blueprint.over(None).nodes
-    constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
-    idle = {
-        decision.path
-        for decision in resolved.space.decisions
-        if decision.path not in constrained and all(isinstance(value, int | float) for value in decision.values)
-    }
+    idle = list(resolved.space.decisions)
     quantities: tuple[Quantity, Quantity] = ("macs", "params")
     for quantity in quantities:  # what changes multiply-adds needs no look at the parameters
         if idle:
-            idle -= {axis.path for node in nodes for axis in decided_costs(node, quantity)[1]}
-    for decision in resolved.space.decisions:
-        if decision.path in idle:
+            felt = {axis.path for node in nodes for axis in decided_costs(node, quantity)[1]}
+            idle = [decision for decision in idle if decision.path not in felt]
+    constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
+    for decision in idle:
+        if decision.path not in constrained and all(isinstance(value, int | float) for value in decision.values):
             yield Diagnostic(
                 "TS410",
                 f"whatever `{decision.path}` is, the network is the same",

@@ -14,13 +14,13 @@ from functools import cached_property
 from math import ceil
 from typing import Literal
 
-from tsdsl.analysis.group_layout import GroupLayout
+from tsdsl.analysis.group_layout import GroupLayout, GroupPlace, lay_out
 from tsdsl.analysis.reading import Reading, concrete_reading, symbolic_reading
 from tsdsl.operators.head import HEADS, head_kind
-from tsdsl.operators.layers import Block, Conditional, Segment, Width, same_width
-from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
-from tsdsl.operators.schema import FusionPlace, Settings
-from tsdsl.operators.varying import Count, fixed, is_never, rounded
+from tsdsl.operators.layers import Block, Conditional, Segment, Width
+from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
+from tsdsl.operators.schema import FusionPlace
+from tsdsl.operators.varying import Count, fixed, is_never
 from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Slot, Space, Stream, Value
 
 
@@ -143,7 +143,9 @@ class Blueprint:
 
     def repeat(self, group: Group) -> int:
         """The blocks of a group."""
-        return ceil(group.repeat * self.depth) if group.repeat > 1 or group.is_repeated else group.repeat
+        if self.scale.depth == 1 or not (group.repeat > 1 or group.is_repeated):
+            return group.repeat
+        return ceil(group.repeat * self.depth)
 
     def present(self, step: int | None = None) -> frozenset[str]:
         """The parts present after a step, without those that the scale leaves out."""
@@ -236,41 +238,20 @@ class _Layout:
     def add_group(self, group: Group, blocks_before: int) -> int:
         """Lay out a group that stands after so many blocks of its stage; how many blocks it has."""
         before = self.current[group.stream]
-        known = self.known_layout(group)
-        if known is not None and known.width_in == before.width:
-            layout, width = known, known.width_out
-        else:
-            layout = self.group_layout(group, before, blocks_before)
-            width = layout.width_out
-            if known is not None and same_width(width, known.width_out):
-                width = known.width_out  # then the next group is known too
+        seen = before.shape
+        sizes = (seen.frames, seen.height, seen.width)
+        place = GroupPlace(before.width, sizes, self.blueprint.repeat(group), blocks_before)
+        layout = lay_out(group, self.reading, self.blueprint.scale.width, place)
+        width = layout.width_out
         shape = Shape(
             width.channels,
-            -(-before.shape.frames // group.frame_stride),
-            -(-before.shape.height // group.stride),
-            -(-before.shape.width // group.stride),
+            -(-seen.frames // group.frame_stride),
+            -(-seen.height // group.stride),
+            -(-seen.width // group.stride),
         )
-        self.nodes.append(Node(group.path, "group", group.stream, (before.name,), before.shape, shape, layout=layout))
+        self.nodes.append(Node(group.path, "group", group.stream, (before.name,), seen, shape, layout=layout))
         self.current[group.stream] = Flow(group.path, width, shape)
-        return layout.repeat
-
-    def known_layout(self, group: Group) -> GroupLayout | None:
-        """The layout of a group in the whole network, where that is over the same decisions."""
-        if self.whole is None or self.reading is not self.blueprint.reading:
-            return None
-        return self.whole.by_name[group.path].layout
-
-    def group_layout(self, group: Group, before: Flow, blocks_before: int) -> GroupLayout:
-        """What the blocks of a group follow from."""
-        operator = BLOCKS[group.operator]
-        settings = self.reading.settings(operator.attributes, group.attributes)
-        scale = self.blueprint.scale
-        if scale.width != 1.0 and settings.given("channels"):
-            channels = rounded(settings.count("channels"), scale.width, 8)
-            settings = Settings({**settings.values, "channels": channels})
-        shape = before.shape
-        sizes = (shape.frames, shape.height, shape.width)
-        return GroupLayout(operator.layers, settings, before.width, sizes, self.blueprint.repeat(group), blocks_before)
+        return place.repeat
 
     def add_fusion(self, slot: FusionSlot) -> None:
         source, target = self.raw[slot.source], self.current[slot.target]

@@ -73,8 +73,9 @@ def concrete_reading(decisions: Mapping[str, Value]) -> Reading:
 
 def symbolic_reading(space: Space) -> Reading:
     """Reads every setting as a table over its decision."""
+    ranks = space.rank_by_path
     axes = {
-        decision.path: (Axis(rank, decision.path, len(decision.values)), decision.values)
-        for rank, decision in enumerate(space.decisions)
+        decision.path: (Axis(ranks[decision.path], decision.path, len(decision.values)), decision.values)
+        for decision in space.decisions
     }
     return Reading(axes=axes) if axes else Reading()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tsdsl.operators.varying import Count, is_never, maximum, same
+from tsdsl.operators.varying import Count, is_never, maximum
 
 ActivationKind = Literal["relu", "swish", "none"]
 
@@ -57,14 +57,6 @@ class Width:
     def moved(self, offset: int) -> Width:
         """The same segments further on in the shared weight by `offset` channels."""
         return Width(tuple(Segment(s.length, s.offset + offset) for s in self.segments))
-
-
-def same_width(one: Width, other: Width) -> bool:
-    """Whether two widths have the same segments, whatever is decided."""
-    pairs = zip(one.segments, other.segments, strict=False)
-    return len(one.segments) == len(other.segments) and all(
-        a.offset == b.offset and same(a.length, b.length) for a, b in pairs
-    )
 
 
 @dataclass(frozen=True, slots=True)

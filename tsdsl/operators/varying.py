@@ -157,13 +157,6 @@ def differs(left: Count, right: Count) -> Count:
     return int(left != right)
 
 
-def same(left: Count, right: Count) -> bool:
-    """Whether two counts depend on the same decisions, and are equal whatever is decided."""
-    if isinstance(left, Varying) and isinstance(right, Varying):
-        return left is right or (left.scope == right.scope and np.array_equal(left.table, right.table))
-    return not isinstance(left, Varying) and not isinstance(right, Varying) and left == right
-
-
 def maximum(count: Count) -> int:
     """The largest value over all decisions."""
     return int(count.table.max()) if isinstance(count, Varying) else count

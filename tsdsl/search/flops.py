@@ -89,10 +89,6 @@ def step_flops(blueprint: Blueprint, step: int | None, variables: Variables) -> 
         if decision.path not in variables.slices
     }
     table = CostTable(blueprint, step)
-    axes = {
-        decision.path: Axis(rank, decision.path, len(decision.values))
-        for rank, decision in enumerate(space.decisions)
-        if decision.path in variables.slices
-    }
+    axes = {path: axis for path, (axis, _) in blueprint.reading.axes.items() if path in variables.slices}
     factors = tuple(at(factor, standing) for factor in table.factors("macs"))
     return StepFlops(variables, axes, factors, FreeSpace(table, variables.fixed))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Value: TypeAlias = bool | int | float | str
 SHARED = "shared."
+RANKS_OF_AN_OWNER = 64
 
 
 class Strict:
@@ -72,6 +73,9 @@ class Group(Strict):
     attributes: Mapping[str, Setting]
     repeat: int = 1
     is_repeated: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.path)
 
     @property
     def stride(self) -> int:
@@ -252,6 +256,23 @@ class Space(Strict):
     def decision_by_path(self) -> Mapping[str, Decision]:
         """Every decision under its path."""
         return {decision.path: decision for decision in self.decisions}
+
+    @cached_property
+    def rank_by_path(self) -> Mapping[str, int]:
+        """A number for every decision that grows in the order of the space.
+
+        It leaves gaps, so that another decision of one group changes the numbers of no other.
+        """
+        ranks: dict[str, int] = {}
+        owner, rank = "", 0
+        for decision in self.decisions:
+            path = decision.path
+            own = path[: path.rfind(".")]
+            if own != owner:
+                owner, rank = own, (rank // RANKS_OF_AN_OWNER + 1) * RANKS_OF_AN_OWNER
+            ranks[path] = rank
+            rank += 1
+        return ranks
 
     @cached_property
     def nesting(self) -> int:
