@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, TypeAlias
 
 END = "$END"
+_ALONE = ([(0, False, 0)], [(0, True, 0)])  # what a rule of one part keeps, mostly
 
 
 class Token(NamedTuple):
@@ -77,7 +78,7 @@ def table() -> Table:
     return Table(
         data["patterns"],
         data["keywords"],
-        [Rule(*rule) for rule in data["rules"]],
+        [Rule(name, size, [tuple(entry) for entry in kept], *more) for name, size, kept, *more in data["rules"]],
         data["states"],
         data["start"],
         data["end"],
@@ -172,10 +173,25 @@ class Machine:
         return {kind for kind in self.table.states[self.states[-1]] if kind.upper() == kind and self.takes(kind)}
 
     def _reduce(self, rule: Rule) -> None:
-        size = rule.size
+        name, size, kept, nones_at_end, origin = rule
+        if size == 1 and not nones_at_end and kept in _ALONE:
+            made = self._renamed(name, kept[0][1])
+            self.states.pop()
+        else:
+            made = self._joined(name, size, kept, nones_at_end)
+            if size:
+                del self.states[-size:]
+        self.values.append(made)
+        self.states.append(self.table.states[self.states[-1]][origin])
+
+    def _renamed(self, name: str, takes_its_parts: bool) -> Node:
+        """The last part alone, or all that it is made of, under another name."""
+        part: Any = self.values.pop()
+        return Node(name, part.children if takes_its_parts else [part], part.start_pos, part.end_pos)
+
+    def _joined(self, name: str, size: int, kept: list[tuple[int, bool, int]], nones_at_end: int) -> Node:
         parts: list[Any] = self.values[-size:] if size else []
         if size:
-            del self.states[-size:]
             del self.values[-size:]
         start = end = -1
         for part in parts:
@@ -184,7 +200,7 @@ class Machine:
                     start = part.start_pos
                 end = part.end_pos
         children: list[Any] = []
-        for position, takes_its_parts, nones in rule.kept:
+        for position, takes_its_parts, nones in kept:
             if nones:
                 children += [None] * nones
             if not takes_its_parts:
@@ -193,7 +209,6 @@ class Machine:
                 children += parts[position].children
             else:
                 children = parts[position].children  # a list that grows from the left stays the same list
-        if rule.nones_at_end:
-            children += [None] * rule.nones_at_end
-        self.values.append(Node(rule.name, children, start, end))
-        self.states.append(self.table.states[self.states[-1]][rule.origin])
+        if nones_at_end:
+            children += [None] * nones_at_end
+        return Node(name, children, start, end)

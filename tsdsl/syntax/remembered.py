@@ -6,19 +6,17 @@ it can, and the parser takes that token for the group that it is. Own design.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_group
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.lexer import lex_meaning
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 
 WHOLE_GROUP = "group"
 MOST_BRACKETS = 2
 MOST_REMEMBERED = 32768
-_SILENT = frozenset({"WS", "COMMENT"})
 _SPACE = r"[ \t\f\r\n]"
 # No comment, string or call inside, so that its end is found without reading it. It ends where the tokens end that it
 # is made of, whatever follows.
@@ -32,25 +30,19 @@ _BEFORE = "space s { stream s { stage 0 {"
 def tokens_of(text: str) -> Iterator[Token]:
     """The tokens of a text but for space and comments; unknown characters are BAD, whole groups WHOLE_GROUP.
 
-    With `parts` of each whole group in its place they are those of `lex`.
+    With `parts` of each whole group in its place they are those of `lex_meaning`.
     """
-    keywords = table().keywords
-    for match in _pattern().finditer(text):
-        kind, value = match.lastgroup or "", match[0]
-        if kind == "WS" or kind == "COMMENT":
-            continue
-        start = match.start()
-        if kind == "NAME":
-            kind = keywords.get(value, kind)
-        elif kind == WHOLE_GROUP and group_text(value) is None:
-            yield from _shifted(value, start)
-            continue
-        yield Token(kind, value, start, match.end())
+    for token in lex_meaning(text, ((WHOLE_GROUP, _GROUP),)):
+        if token.type == WHOLE_GROUP and group_text(token.value) is None:
+            yield from parts(token)
+        else:
+            yield token
 
 
 def parts(whole: Token) -> list[Token]:
     """The tokens that a whole group is made of."""
-    return list(_shifted(whole.value, whole.start_pos))
+    by = whole.start_pos
+    return [Token(kind, value, start + by, end + by) for kind, value, start, end in lex_meaning(whole.value)]
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
@@ -59,7 +51,7 @@ def group_text(text: str) -> ast.GroupText | None:
     machine = Machine(table())
     machine.states, machine.values = list(_states_in_a_stage()), []
     try:
-        for token in _shifted(text, 0):
+        for token in lex_meaning(text):
             machine.feed(token)
         machine.feed(Token("RBRACE", "}", len(text), len(text)))
     except Unexpected:
@@ -70,21 +62,9 @@ def group_text(text: str) -> ast.GroupText | None:
     return ast.GroupText(text, call, repeat)
 
 
-def _shifted(text: str, by: int) -> Iterator[Token]:
-    for kind, value, start, end in lex(text):
-        if kind not in _SILENT:
-            yield Token(kind, value, start + by, end + by)
-
-
 @lru_cache(maxsize=1)
 def _states_in_a_stage() -> tuple[int, ...]:
     machine = Machine(table())
-    for token in _shifted(_BEFORE, 0):
+    for token in lex_meaning(_BEFORE):
         machine.feed(token)
     return tuple(machine.states)
-
-
-@lru_cache(maxsize=1)
-def _pattern() -> re.Pattern[str]:
-    patterns = [(WHOLE_GROUP, _GROUP), *table().patterns]
-    return re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in patterns))

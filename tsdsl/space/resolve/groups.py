@@ -86,6 +86,8 @@ def resolve_settings(
     for attribute in schema:
         own_path = f"{path}.{attribute.name}"
         expression = given[attribute.name].value if attribute.name in given else None
+        if expression is None and not context.overrides:
+            continue
         written = overridden(context, own_path, expression)
         if written.expression is None and not written.pins:
             continue

@@ -147,10 +147,11 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
             ],
         )
         return None
-    count = (Fraction(high) - Fraction(low)) / Fraction(step)
+    first, by = Fraction(low), Fraction(step)
+    count = (Fraction(high) - first) / by
     if count.denominator != 1:
-        below = Fraction(low) + int(count) * Fraction(step)
-        above = below + Fraction(step)
+        below = first + int(count) * by
+        above = below + by
         nearest = [below, above] if Fraction(high) - below < above - Fraction(high) else [above, below]
         context.report(
             "TS204",
@@ -168,7 +169,10 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
     if count >= MOST_VALUES:
         context.report("TS202", expression.span, f"{int(count) + 1} values are too many", help=f"at most {MOST_VALUES}")
         return None
-    return [(_plain(Fraction(low) + i * Fraction(step)), expression.span) for i in range(int(count) + 1)]
+    if first.denominator == by.denominator == 1:
+        low_number, step_number = first.numerator, by.numerator
+        return [(Decimal(low_number + i * step_number), expression.span) for i in range(int(count) + 1)]
+    return [(_plain(first + i * by), expression.span) for i in range(int(count) + 1)]
 
 
 def _plain(fraction: Fraction) -> Decimal:

@@ -42,6 +42,11 @@ class Origins(MutableMapping[str, Span]):
         """Add a group with all of its attributes."""
         self._groups[path] = origins
 
+    def add(self, path: str, span: Span) -> None:
+        """Add where a value is written, unless something that decides it has been added before."""
+        if path not in self._spans:
+            self._spans[path] = span
+
     def __getitem__(self, path: str) -> Span:
         span = self._spans.get(path) or self._in_group(path)
         if span is None:
