@@ -46,7 +46,7 @@ from tsdsl.engine.device import autocast
 from tsdsl.lowering import Model, Supernet
 from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
-from tsdsl.lowering.ops.depthwise_gpu import TRITON, depthwise_kernels
+from tsdsl.lowering.ops.depthwise_operators import TRITON, depthwise_kernels
 from tsdsl.operators.layers import Convolution, walk
 from tsdsl.operators.varying import fixed
 from tsdsl.space.model import Scale

@@ -11,7 +11,7 @@ import torch
 
 from tsdsl.engine.ranks import launched_ranks
 from tsdsl.errors import UsageError
-from tsdsl.lowering.ops.depthwise_gpu import depthwise_kernels
+from tsdsl.lowering.ops.depthwise_operators import depthwise_kernels
 
 RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
 

@@ -3,7 +3,7 @@
 On the CPU, in float32 and float64, they run in the channels-last layout and with gradients of their own
 (`depthwise`, `planar`), a training step being several times faster for it; the result is in that layout
 too, and so are the activations of a whole network. On CUDA with Triton the layout is the same, depthwise
-convolutions are kernels of our own (`depthwise_gpu`) and point-wise ones matrix products. CUDA without
+convolutions are kernels of our own (`depthwise_operators`) and point-wise ones matrix products. CUDA without
 Triton, the meta device, other precisions on the CPU, and compiling and exporting keep torch's convolution.
 
 Shapes: B clips, C channels, T frames, H rows, W columns; O output channels, I input channels a filter,
@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tsdsl.lowering.ops import depthwise_gpu
+from tsdsl.lowering.ops import depthwise_operators
 from tsdsl.lowering.ops.depthwise import channels_last, depthwise_convolution
-from tsdsl.lowering.ops.depthwise_gpu import MOST_TAPS, TRITON, depthwise_kernels
+from tsdsl.lowering.ops.depthwise_operators import MOST_TAPS, TRITON, depthwise_kernels
 from tsdsl.lowering.ops.planar import is_planar, planar_convolution, pointwise
 
 
@@ -79,7 +79,7 @@ def _cuda_convolution(
         # Torch's own depthwise kernels take no other layout, and would copy each time.
         return plain_convolution(x_BCTHW.contiguous(), weight_OIDRS, bias_O, stride, depthwise)
     if depthwise and math.prod(kernel) <= MOST_TAPS and all(size % 2 for size in kernel):
-        y_BOTHW = depthwise_gpu.depthwise_convolution(x_BCTHW, weight_OIDRS, stride)
+        y_BOTHW = depthwise_operators.depthwise_convolution(x_BCTHW, weight_OIDRS, stride)
         return y_BOTHW if bias_O is None else y_BOTHW + bias_O[:, None, None, None]
     if not depthwise and kernel == (1, 1, 1):
         x_BTHWI = x_BCTHW[:, :, :: stride[0], :: stride[1], :: stride[2]].permute(0, 2, 3, 4, 1)

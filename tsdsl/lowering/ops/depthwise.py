@@ -1,10 +1,11 @@
-"""Depthwise convolutions on the CPU, with gradients made of what oneDNN is fast at.
+"""Depthwise convolutions on the CPU: numba's kernels where they fit, else gradients made of what oneDNN is fast at.
 
-Its 3D backward pass takes 10 to 40 times as long as the forward pass. Here the gradient of the input is a
-forward pass with the flipped kernel, over a gradient with zeros between its elements where the stride is 2;
-and the gradient of the weight is one 2D gradient for each of the kernel's frames and, as the fast ones go
-up to 3 columns, for each 3 of its columns. A kernel of one frame is a 2D convolution altogether. Everything
-is exact: only the order of summation differs. Own design; measured in tests/benchmarks/depthwise_cpu.py.
+oneDNN's 3D backward pass takes 10 to 40 times as long as the forward pass. With numba's kernels (`depthwise_numba`) a
+gradient takes about as long as a forward pass. Without them the gradient of the input is a forward pass with the
+flipped kernel, over a gradient with zeros between its elements where the stride is 2; and the gradient of the weight
+is one 2D gradient for each of the kernel's frames and, as the fast ones go up to 3 columns, for each 3 of its columns.
+A kernel of one frame is a 2D convolution altogether. Everything is exact: only the order of summation differs. Own
+design; measured in tests/benchmarks/depthwise_cpu.py.
 
 Shapes: B clips, C channels, T frames, H rows, W columns; D, R, S the kernel's sizes in time, rows and
 columns; N the batch of a 2D convolution; E that of a kernel's filters, 1.
@@ -19,13 +20,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
+from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, fits
+
 FAST_COLUMNS = 3
 
 
 def depthwise_convolution(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:
     """The convolution with odd kernel sizes, padding size // 2 and a stride in rows and columns."""
+    is_compiled = depthwise_kernels("cpu") == NUMBA and fits(x_BCTHW, weight_CEDRS, stride)
     y_BCTHW: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        channels_last(x_BCTHW), weight_CEDRS, stride
+        channels_last(x_BCTHW), weight_CEDRS, stride, is_compiled
     )
     return y_BCTHW
 
@@ -41,22 +45,47 @@ class _Depthwise(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:
+    def forward(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int], is_compiled: bool) -> Tensor:
+        if is_compiled:
+            y_BCTHW: Tensor = torch.ops.tsdsl.depthwise_conv3d(x_BCTHW, weight_CEDRS, (1, *stride))
+            return y_BCTHW
         return _forward(x_BCTHW, weight_CEDRS, stride)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x_BCTHW, weight_CEDRS, ctx.stride = inputs
+        x_BCTHW, weight_CEDRS, ctx.stride, ctx.is_compiled = inputs
         ctx.save_for_backward(x_BCTHW, weight_CEDRS)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x_BCTHW, weight_CEDRS = ctx.saved_tensors
-        needs_x, needs_weight, _ = ctx.needs_input_grad
+        needs_x, needs_weight, *_ = ctx.needs_input_grad
         dy_BCTHW = channels_last(gradients[0])
-        dx = _input_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride) if needs_x else None
-        dweight = _weight_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride) if needs_weight else None
-        return dx, dweight, None
+        # Compiled gradients have no gradient of their own.
+        is_compiled = ctx.is_compiled and not torch.is_grad_enabled()
+        input_gradient = _compiled_input_gradient if is_compiled else _input_gradient
+        weight_gradient = _compiled_weight_gradient if is_compiled else _weight_gradient
+        dx = input_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride) if needs_x else None
+        dweight = weight_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride) if needs_weight else None
+        return dx, dweight, None, None
+
+
+def _compiled_input_gradient(
+    dy_BCTHW: Tensor, x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]
+) -> Tensor:
+    dx_BCTHW: Tensor = torch.ops.tsdsl.depthwise_conv3d_input_gradient(
+        dy_BCTHW, weight_CEDRS, x_BCTHW.shape[2:], (1, *stride)
+    )
+    return dx_BCTHW
+
+
+def _compiled_weight_gradient(
+    dy_BCTHW: Tensor, x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]
+) -> Tensor:
+    dweight_CEDRS: Tensor = torch.ops.tsdsl.depthwise_conv3d_weight_gradient(
+        dy_BCTHW, x_BCTHW, weight_CEDRS.shape[2:], (1, *stride)
+    )
+    return dweight_CEDRS
 
 
 def _forward(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:

@@ -1,8 +1,9 @@
-"""Depthwise convolution on CUDA as operators of torch, made of Triton kernels, and whether they can be used.
+"""Depthwise convolution as operators of torch, made of Triton's or numba's kernels, and whether they can be used.
 
-The operators `tsdsl::depthwise_conv3d` and its two gradients know autograd, autocast (bfloat16), shapes without
-data and their number of operations. Compiling and exporting see torch's own convolution instead, so that
-what is exported needs no tsdsl; see `convolution`.
+The operators `tsdsl::depthwise_conv3d` and its two gradients know autograd, autocast (bfloat16), vmap, shapes without
+data and their number of operations. On CUDA they are Triton's kernels, on the CPU numba's, which take float32 and what
+`fits` alone; or Triton's in its interpreter where TRITON_INTERPRET is 1. Compiling and exporting see torch's own
+convolution instead, so that what is exported needs no tsdsl; see `convolution`.
 
 Shapes: B clips, C channels, T frames, H rows, W columns; D, R, S the kernel's sizes in time, rows and columns;
 E that of a kernel's filters, 1; K = D * R * S.
@@ -13,6 +14,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import math
+import os
+from collections.abc import Callable
+from itertools import repeat
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -21,6 +26,9 @@ from torch.utils.flop_counter import register_flop_formula
 
 TORCH = "torch"
 TRITON = "triton"
+NUMBA = "numba"
+COMPILED_TAPS = (3, 5)
+"""Rows and columns of the kernels that numba's are made and measured for; a stride is 1 or 2."""
 MOST_TAPS = 125
 """5 x 5 x 5: taps are unrolled, and more of them compile slowly."""
 
@@ -34,8 +42,10 @@ LIBRARY.define("depthwise_conv3d_weight_gradient(Tensor dy, Tensor x, int[3] ker
 def depthwise_kernels(device_type: str) -> str:
     """Whose depthwise kernels a kind of device uses, chosen once a process; a run's record holds it.
 
-    `triton`, or `torch` with the reason: `torch (triton is not installed)`.
+    `triton` or `numba`, or `torch` with the reason: `torch (triton is not installed)`.
     """
+    if device_type == "cpu":
+        return _kernels_of_the_host()
     if device_type != "cuda":
         return TORCH
     if importlib.util.find_spec("triton") is None:
@@ -45,34 +55,62 @@ def depthwise_kernels(device_type: str) -> str:
     return TRITON
 
 
+def _kernels_of_the_host() -> str:
+    if importlib.util.find_spec("numba") is None:
+        return f"{TORCH} (numba is not installed)"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        return f"{TORCH} (NUMBA_DISABLE_JIT is set)"
+    from tsdsl.lowering.ops.vectors import HAS_VECTORS
+
+    return NUMBA if HAS_VECTORS else f"{TORCH} (the processor has neither AVX-512 nor AVX2)"
+
+
+def fits(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> bool:
+    """Whether numba's kernels take it."""
+    depth, rows, columns = weight_CEDRS.shape[2:]
+    return (
+        x_BCTHW.dtype == torch.float32
+        and x_BCTHW.numel() > 0
+        and depth % 2 == 1
+        and rows == columns
+        and rows in COMPILED_TAPS
+        and stride in ((1, 1), (2, 2))
+    )
+
+
 def depthwise_convolution(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int, int]) -> Tensor:
     """The convolution with odd kernel sizes and padding size // 2; the result has its channels last in memory."""
     y_BCTHW: Tensor = torch.ops.tsdsl.depthwise_conv3d(x_BCTHW, weight_CEDRS, stride)
     return y_BCTHW
 
 
-def _compute(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: list[int]) -> Tensor:
+def _kernels(tensor: Tensor) -> ModuleType:
+    """The module that computes on a tensor's device."""
+    if tensor.device.type == "cpu" and os.environ.get("TRITON_INTERPRET", "0") != "1":
+        from tsdsl.lowering.ops import depthwise_numba
+
+        return depthwise_numba
     from tsdsl.lowering.ops import depthwise_triton
 
-    kernel = tuple(weight_CEDRS.shape[2:])
-    y_BTHWC = depthwise_triton.forward(_channels_last(x_BCTHW), _taps(weight_CEDRS), kernel, tuple(stride))
+    return depthwise_triton
+
+
+def _compute(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: list[int]) -> Tensor:
+    y_BTHWC = _kernels(x_BCTHW).forward(
+        _channels_last(x_BCTHW), _taps(weight_CEDRS), tuple(weight_CEDRS.shape[2:]), tuple(stride)
+    )
     return _channels_first(y_BTHWC)
 
 
 def _compute_input_gradient(dy_BCTHW: Tensor, weight_CEDRS: Tensor, sizes: list[int], stride: list[int]) -> Tensor:
-    from tsdsl.lowering.ops import depthwise_triton
-
-    kernel = tuple(weight_CEDRS.shape[2:])
-    dx_BTHWC = depthwise_triton.input_gradient(
-        _channels_last(dy_BCTHW), _taps(weight_CEDRS), tuple(sizes), kernel, tuple(stride)
+    dx_BTHWC = _kernels(dy_BCTHW).input_gradient(
+        _channels_last(dy_BCTHW), _taps(weight_CEDRS), tuple(sizes), tuple(weight_CEDRS.shape[2:]), tuple(stride)
     )
     return _channels_first(dx_BTHWC)
 
 
 def _compute_weight_gradient(dy_BCTHW: Tensor, x_BCTHW: Tensor, kernel: list[int], stride: list[int]) -> Tensor:
-    from tsdsl.lowering.ops import depthwise_triton
-
-    dweight_KC = depthwise_triton.weight_gradient(
+    dweight_KC: Tensor = _kernels(x_BCTHW).weight_gradient(
         _channels_last(dy_BCTHW), _channels_last(x_BCTHW), tuple(kernel), tuple(stride)
     )
     return dweight_KC.t().reshape(-1, 1, *kernel).contiguous()
@@ -108,6 +146,19 @@ def _backward(ctx: Any, dy_BCTHW: Tensor) -> tuple[Tensor | None, Tensor | None,
     return dx, dweight, None
 
 
+def _one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
+    """The operator under vmap: for each element of the mapped axis by itself."""
+
+    def mapped(info: Any, axes: tuple[Any, ...], *arguments: Any) -> tuple[Tensor, int]:
+        def element(argument: Any, axis: Any, index: int) -> Any:
+            return argument.select(axis, index) if isinstance(axis, int) else argument
+
+        found = [operator(*map(element, arguments, axes, repeat(index))) for index in range(info.batch_size)]
+        return torch.stack(found), 0
+
+    return mapped
+
+
 def _channels_last(x_BCTHW: Tensor) -> Tensor:
     return x_BCTHW.permute(0, 2, 3, 4, 1).contiguous()
 
@@ -127,6 +178,8 @@ torch.library.register_fake("tsdsl::depthwise_conv3d", _shape, lib=LIBRARY)
 torch.library.register_fake("tsdsl::depthwise_conv3d_input_gradient", _input_gradient_shape, lib=LIBRARY)
 torch.library.register_fake("tsdsl::depthwise_conv3d_weight_gradient", _weight_gradient_shape, lib=LIBRARY)
 torch.library.register_autograd("tsdsl::depthwise_conv3d", _backward, setup_context=_remember, lib=LIBRARY)
+for _name in ("depthwise_conv3d", "depthwise_conv3d_input_gradient", "depthwise_conv3d_weight_gradient"):
+    torch.library.register_vmap(f"tsdsl::{_name}", _one_by_one(getattr(torch.ops.tsdsl, _name)), lib=LIBRARY)
 for _device_type in ("cuda", "cpu"):
     torch.library.register_autocast("tsdsl::depthwise_conv3d", _device_type, torch.bfloat16, lib=LIBRARY)
 

@@ -1,0 +1,250 @@
+"""Vectors of floats in kernels that numba compiles: loads, stores, and the inner loops of convolutions, unrolled.
+
+Compilers do not find these loops by themselves: accumulators must stay in registers over all taps of a kernel, and
+a channel's neighbour in memory be its neighbour in a vector. Here they are written down in LLVM's language instead.
+Addresses and distances are bytes, as integers. All that is untyped for lack of numba's types is in this module.
+"""
+
+from __future__ import annotations
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+FEATURES = binding.get_host_cpu_features()
+HAS_WIDE_VECTORS = bool(FEATURES.get("avx512f"))
+HAS_VECTORS = HAS_WIDE_VECTORS or bool(FEATURES.get("avx2") and FEATURES.get("fma"))
+LANES = 16 if HAS_WIDE_VECTORS else 8
+VECTOR_BYTES = 4 * LANES
+MOST_COLUMNS = 8
+"""Outputs side by side that a block of a forward pass keeps in registers."""
+
+COUNTER, JOBS, FIRST = range(3)
+"""Of a kernel's numbers: the jobs taken, the jobs there are, and the first of its own."""
+NUMBER_BYTES = 8
+INTEGER = ir.IntType(64)
+INDEX = ir.IntType(32)
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
+INDICES = ir.VectorType(INDEX, LANES)
+MASK = ir.VectorType(ir.IntType(1), LANES)
+ZERO = ir.Constant(VECTOR, [0.0] * LANES)
+FLOAT_ALIGNMENT = ir.Constant(INDEX, 4)
+
+
+def _literal(number):
+    return ir.Constant(INTEGER, number)
+
+
+def _entry(builder, address, index):
+    """A pointer to an integer of an array."""
+    at = builder.add(address, builder.mul(index, _literal(NUMBER_BYTES)))
+    return builder.inttoptr(at, INTEGER.as_pointer())
+
+
+def _declared(builder, name, result, arguments):
+    found = builder.module.globals.get(name)
+    return found or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+def _load(builder, address):
+    found = builder.load(builder.inttoptr(address, VECTOR.as_pointer()))
+    found.align = 4
+    return found
+
+
+def _store(builder, vector, address):
+    builder.store(vector, builder.inttoptr(address, VECTOR.as_pointer())).align = 4
+
+
+def _fused(builder, one, other, total):
+    function = _declared(builder, f"llvm.fma.v{LANES}f32", VECTOR, [VECTOR] * 3)
+    return builder.call(function, [one, other, total])
+
+
+def _first_lanes(builder, count):
+    """A mask of the first `count` lanes."""
+    undefined = ir.Constant(INDICES, ir.Undefined)
+    one = builder.insert_element(undefined, builder.trunc(count, INDEX), ir.Constant(INDEX, 0))
+    all_lanes = builder.shuffle_vector(one, undefined, ir.Constant(INDICES, [0] * LANES))
+    return builder.icmp_signed("<", ir.Constant(INDICES, list(range(LANES))), all_lanes)
+
+
+def _load_lanes(builder, address, count):
+    pointer = VECTOR.as_pointer()
+    function = _declared(builder, f"llvm.masked.load.v{LANES}f32.p0", VECTOR, [pointer, INDEX, MASK, VECTOR])
+    arguments = [builder.inttoptr(address, pointer), FLOAT_ALIGNMENT, _first_lanes(builder, count), ZERO]
+    return builder.call(function, arguments)
+
+
+def _store_lanes(builder, vector, address, count):
+    pointer = VECTOR.as_pointer()
+    result = ir.VoidType()
+    function = _declared(builder, f"llvm.masked.store.v{LANES}f32.p0", result, [VECTOR, pointer, INDEX, MASK])
+    arguments = [vector, builder.inttoptr(address, pointer), FLOAT_ALIGNMENT, _first_lanes(builder, count)]
+    builder.call(function, arguments)
+
+
+def _variables(builder, count):
+    """Vectors on the stack, zero; LLVM makes registers of them."""
+    variables = [cgutils.alloca_once(builder, VECTOR) for _ in range(count)]
+    for variable in variables:
+        builder.store(ZERO, variable)
+    return variables
+
+
+@intrinsic
+def take_job(typing_context, numbers):
+    """The number of a job that no other thread has, and how many there are: the first two of a kernel's numbers."""
+
+    def generate(context, builder, signature, arguments):
+        counter = _entry(builder, arguments[0], _literal(COUNTER))
+        job = builder.atomic_rmw("add", counter, _literal(1), "monotonic")
+        jobs = builder.load(_entry(builder, arguments[0], _literal(JOBS)))
+        return context.make_tuple(builder, signature.return_type, (job, jobs))
+
+    return types.UniTuple(types.int64, 2)(types.int64), generate
+
+
+@intrinsic
+def number_at(typing_context, address, index):
+    """The integer at an index of an array."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.load(_entry(builder, *arguments))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def set_number(typing_context, address, index, value):
+    """Write an integer to an index of an array."""
+
+    def generate(context, builder, signature, arguments):
+        address, index, value = arguments
+        builder.store(value, _entry(builder, address, index))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def copy_lanes(typing_context, target, source, count):
+    """Write a whole vector: `count` floats from `source`, then zeros."""
+
+    def generate(context, builder, signature, arguments):
+        target, source, count = arguments
+        _store(builder, _load_lanes(builder, source, count), target)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def zero_lanes(typing_context, target):
+    """Write a vector of zeros."""
+
+    def generate(context, builder, signature, arguments):
+        _store(builder, ZERO, arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic(prefer_literal=True)
+def convolve_columns(
+    typing_context, taps, stride, columns, frames, num_frames, x, x_row, num_rows,
+    w, w_frame, w_row, w_tap, y, y_column, lanes,
+):  # fmt: skip
+    """Up to MOST_COLUMNS neighbouring outputs: y[j] = sum over d, r, s of x[d, r, j * stride + s] * w[d, r, s].
+
+    `taps`, of s, and `stride` are constants. x[d] begins `x` bytes into what the d-th address at `frames` points
+    to; its columns are vectors side by side. `lanes` floats of each output are written.
+    """
+    num_taps, step = taps.literal_value, stride.literal_value
+
+    def generate(context, builder, signature, arguments):
+        columns, frames, num_frames, x, x_row, num_rows, w, w_frame, w_row, w_tap, y, y_column, lanes = arguments[2:]
+
+        def block(num_columns):
+            sums = _variables(builder, num_columns)
+            with cgutils.for_range(builder, num_frames) as d:
+                x_begin = builder.add(builder.load(_entry(builder, frames, d.index)), x)
+                w_begin = builder.add(w, builder.mul(d.index, w_frame))
+                with cgutils.for_range(builder, num_rows) as r:
+                    x_at = builder.add(x_begin, builder.mul(r.index, x_row))
+                    w_at = builder.add(w_begin, builder.mul(r.index, w_row))
+                    weights = [
+                        _load(builder, builder.add(w_at, builder.mul(w_tap, _literal(s)))) for s in range(num_taps)
+                    ]
+                    values = [builder.load(variable) for variable in sums]
+                    for column in range((num_columns - 1) * step + num_taps):
+                        met = _load(builder, builder.add(x_at, _literal(column * VECTOR_BYTES)))
+                        for s, weight in enumerate(weights):
+                            j, between = divmod(column - s, step)
+                            if between == 0 and 0 <= j < num_columns:
+                                values[j] = _fused(builder, met, weight, values[j])
+                    for variable, value in zip(sums, values, strict=True):
+                        builder.store(value, variable)
+            for j, variable in enumerate(sums):
+                target = builder.add(y, builder.mul(y_column, _literal(j)))
+                _store_lanes(builder, builder.load(variable), target, lanes)
+
+        after = builder.append_basic_block("after")
+        choice = builder.switch(columns, after)
+        for number in range(1, MOST_COLUMNS + 1):
+            case = builder.append_basic_block(f"columns{number}")
+            choice.add_case(_literal(number), case)
+            builder.position_at_end(case)
+            block(number)
+            builder.branch(after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    return types.void(taps, stride, *[types.int64] * 13), generate
+
+
+@intrinsic(prefer_literal=True)
+def correlate_plane(typing_context, taps, stride, x, x_row, dy, dy_row, num_rows, num_columns, sums):
+    """Adds to sums[r, s] the sum over h, w of dy[h, w] * x[h * stride + r, w * stride + s].
+
+    `taps` and `stride` are constants: r and s are less than `taps`. An even number of columns is met.
+    """
+    num_taps, step = taps.literal_value, stride.literal_value
+    # All sums fit into the registers of wide vectors, and those of one row of taps into any.
+    rows_at_once = num_taps if HAS_WIDE_VECTORS else 1
+
+    def generate(context, builder, signature, arguments):
+        x, x_row, dy, dy_row, num_rows, num_columns, sums = arguments[2:]
+        for first in range(0, num_taps, rows_at_once):
+            rows = range(first, first + rows_at_once)
+            places = [[builder.add(sums, _literal((r * num_taps + s) * VECTOR_BYTES)) for s in range(num_taps)]
+                      for r in rows]  # fmt: skip
+            totals = [_variables(builder, num_taps) for _ in rows]
+            for row_places, row_totals in zip(places, totals, strict=True):
+                for place, total in zip(row_places, row_totals, strict=True):
+                    builder.store(_load(builder, place), total)
+            with cgutils.for_range(builder, num_rows) as h:
+                x_begin = builder.add(x, builder.mul(builder.mul(h.index, _literal(step)), x_row))
+                dy_begin = builder.add(dy, builder.mul(h.index, dy_row))
+                with cgutils.for_range(builder, builder.udiv(num_columns, _literal(2))) as pair:
+                    x_at = builder.add(x_begin, builder.mul(pair.index, _literal(2 * step * VECTOR_BYTES)))
+                    dy_at = builder.add(dy_begin, builder.mul(pair.index, _literal(2 * VECTOR_BYTES)))
+                    given = [_load(builder, builder.add(dy_at, _literal(j * VECTOR_BYTES))) for j in range(2)]
+                    for r, row_totals in zip(rows, totals, strict=True):
+                        row_at = builder.add(x_at, builder.mul(x_row, _literal(r)))
+                        values = [builder.load(total) for total in row_totals]
+                        for column in range(step + num_taps):
+                            met = _load(builder, builder.add(row_at, _literal(column * VECTOR_BYTES)))
+                            for s in range(num_taps):
+                                j, between = divmod(column - s, step)
+                                if between == 0 and 0 <= j < 2:
+                                    values[s] = _fused(builder, met, given[j], values[s])
+                        for total, value in zip(row_totals, values, strict=True):
+                            builder.store(value, total)
+            for row_places, row_totals in zip(places, totals, strict=True):
+                for place, total in zip(row_places, row_totals, strict=True):
+                    _store(builder, builder.load(total), place)
+        return context.get_dummy_value()
+
+    return types.void(taps, stride, *[types.int64] * 7), generate
