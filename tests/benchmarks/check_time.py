@@ -4,18 +4,20 @@
 
 A fresh `tsdsl check std:auto_tsnet` is set beside a process that only imports numpy, pydantic and typer, in turns, as
 on a busy machine only their ratio means something. The large file has N groups (default 2000) of which no two
-neighbours are alike; files of half and a quarter of that show how time grows. An edit changes the choice of one
-group, a different one each time; the server then takes what it knows of the whole text anew. Medians of the runs.
+neighbours are alike; files of half and a quarter of that show how time grows. An edit changes the line of one group,
+a different one each time; the server then takes what it knows of the whole text anew. Medians of the runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 from recording import recorded
 
@@ -98,23 +100,34 @@ def large_files(num_groups: int, runs: int) -> str:
     return "check of a new file: " + ", ".join(f"{size} groups {value:.3f} s" for size, value in medians.items())
 
 
-def after_edits(num_groups: int, runs: int) -> str:
-    """What the server does when a text has changed, one choice at a time."""
+def after_edits(num_groups: int, runs: int) -> Iterator[str]:
+    """What the server does when a text has changed, for each way of changing the line of one group."""
     text = large_space(num_groups)
-    snapshot = take(SourceFile("large.tsspace", text))
     lines = text.split("\n")
     places = [number for number, line in enumerate(lines) if line.strip().startswith("group")]
-    taken = []
-    for run in range(runs):
-        edited = list(lines)
-        place = places[len(places) * (run + 1) // (runs + 1)]
-        edited[place] = edited[place].replace("expansion = ", "t = {1, 3}, expansion = ")
-        source = SourceFile("large.tsspace", "\n".join(edited))
-        begin = time.process_time()
-        snapshot = take(source, snapshot)
-        taken.append(time.process_time() - begin)
-        assert list(snapshot.diagnostics) == list(check(source).diagnostics)
-    return f"server's check after an edit of {num_groups} groups: {statistics.median(taken):.3f} s"
+    for what, change in EDITS.items():
+        taken = []
+        for run in range(runs):
+            snapshot = take(SourceFile("large.tsspace", text))
+            edited = list(lines)
+            place = places[len(places) * (run + 1) // (runs + 1)]
+            edited[place] = change(edited[place])
+            source = SourceFile("large.tsspace", "\n".join(edited))
+            begin = time.process_time()
+            snapshot = take(source, snapshot)
+            taken.append(time.process_time() - begin)
+            assert list(snapshot.diagnostics) == list(check(source).diagnostics)
+        yield f"server's check of {num_groups} groups after {what}: {statistics.median(taken):.3f} s"
+
+
+EDITS: Mapping[str, Callable[[str], str]] = {
+    "a decision is added": lambda line: line.replace("expansion = ", "t = {1, 3}, expansion = "),
+    "choices are changed": lambda line: re.sub(r"channels = [^,]*", "channels = {24, 56}", line),
+    "a group is inserted": lambda line: f"{line}\n{line}",
+    "a group is removed": lambda line: "",
+    "a mistake is made": lambda line: line.replace("expansion", "expnasion"),
+    "a bracket is lost": lambda line: line.replace(")", ""),
+}
 
 
 def main() -> None:
@@ -127,7 +140,8 @@ def main() -> None:
     with recorded("check_time", arguments.write):
         print(fresh_process(2 * arguments.runs + 1), flush=True)
         print(large_files(arguments.groups, arguments.runs), flush=True)
-        print(after_edits(arguments.groups, arguments.runs), flush=True)
+        for line in after_edits(arguments.groups, arguments.runs):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

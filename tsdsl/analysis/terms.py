@@ -160,8 +160,10 @@ class CostTable:
 
     def bounds_of(self, nodes: Sequence[Node], quantity: Quantity = "macs") -> tuple[int, int]:
         """The smallest and largest multiply-adds or parameters of some nodes together, constraints aside."""
-        factors = [at(f, self.standing) for f in merged(node_counts(nodes, quantity))]
-        least, most = optima(factors)
+        found = extremes(nodes, quantity, self.standing)
+        if found is not None:
+            return found.least, found.most
+        least, most = optima([at(f, self.standing) for f in merged(node_counts(nodes, quantity))])
         return int(least.value), int(most.value)
 
     def node_bounds(self, node: Node) -> tuple[int, int]:
