@@ -9,12 +9,13 @@ out: the innermost one that can go on at a later token takes an ERROR in place o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import REQUIRE, build_file
+from tsdsl.syntax.likely import Guess, Place, guess, looks_misspelt
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.reading import meaningful_tokens
 from tsdsl.syntax.remedies import unclosed, unexpected, virtual
@@ -70,6 +71,7 @@ class _Driver:
         self.position = 0
         self.recoveries = 0
         self.resumed = 0
+        self.guesses: set[int] = set()
 
     def give_up(self, token: Token, message: str) -> None:
         """Stop reading, and say so."""
@@ -90,7 +92,7 @@ class _Driver:
                 )
                 break
             try:
-                if self.begins_an_item_early():
+                if self.begins_an_item_early() or self.is_misspelt():
                     raise Unexpected
                 self.parser.feed(token)
                 self.position += 1
@@ -100,7 +102,8 @@ class _Driver:
                     self.give_up(token, f"more than {MOST_RECOVERIES} mistakes: the rest of the file is not read")
                     break
                 self.recoveries += 1
-                self.recover(token)
+                if not self.guessed(token):
+                    self.recover(token)
         tree = self.finish()
         file = build_file(tree, len(self.source.text))
         return Parsed(file, tuple(self.diagnostics))
@@ -128,6 +131,47 @@ class _Driver:
         if before.type not in _UNFINISHED or "\n" not in self.source.text[before.end_pos : token.start_pos]:
             return False
         return following.type in ("NAME", "NUMBER", "LBRACE") and next_but_one.type != "EQUAL"
+
+    def is_misspelt(self) -> bool:
+        """Whether a name may stand here only as an attribute's, which it is not, and a likely meaning is known."""
+        token = self.tokens[self.position]
+        if token.type not in ("NAME", "STEP") or token.start_pos in self.guesses:
+            return False
+        place = Place(self.source.text, self.tokens, self.position, frozenset())
+        if not looks_misspelt(place):
+            return False
+        accepted = self.parser.accepts()
+        found = guess(replace(place, accepted=frozenset(accepted))) if token.type in accepted else None
+        return found is not None and found.tokens is not None and self.stands(found)
+
+    def guessed(self, token: Token) -> bool:
+        """Report what was most likely meant and go on as if it stood there; whether that is known."""
+        if token.start_pos in self.guesses or self.touches_unknown_text(Span(token.start_pos, token.end_pos)):
+            return False
+        found = guess(Place(self.source.text, self.tokens, self.position, frozenset(self.parser.accepts())))
+        if found is None or (found.tokens is not None and not self.stands(found)):
+            return False
+        self.guesses.add(token.start_pos)
+        help_text = found.help or None
+        self.diagnostics.append(
+            Diagnostic("TS002", found.message, self.source, found.span, found.label, help=help_text, fixes=found.fixes)
+        )
+        if found.tokens is None:
+            self.skip(token)
+        else:
+            self.tokens[self.position : found.last] = found.tokens
+        return True
+
+    def stands(self, found: Guess) -> bool:
+        """Whether the tokens of a guess can be read here, and what follows them."""
+        trial = self.parser.copy()
+        following = self.tokens[found.last : found.last + 1]
+        try:
+            for token in (*(found.tokens or ()), *(one for one in following if one.type != WHOLE_GROUP)):
+                trial.feed(token)
+        except Unexpected:
+            return False
+        return True
 
     def too_deep(self) -> int:
         """Where the first token inside of more than MOST_NESTED brackets begins; past the end if there is none."""
@@ -201,8 +245,12 @@ class _Driver:
         span = Span(token.start_pos, token.end_pos)
         if not self.touches_unknown_text(span) and self.mended(token, self.report_unexpected(token, span)):
             return
+        self.skip(token)
+
+    def skip(self, token: Token) -> None:
+        """Go on behind `token` in the innermost context that can, with an ERROR in place of what is not read."""
         lost = self.lost_item()
-        contexts = self.contexts(span.start, lost)
+        contexts = self.contexts(token.start_pos, lost)
         depth = 0
         for position in range(self.position, len(self.tokens)):
             candidate = self.tokens[position]
@@ -211,7 +259,7 @@ class _Driver:
                 for context, accepted in contexts:
                     if first in accepted:
                         if lost and any(t.type in _ITEM_KEYWORDS for t in self.tokens[self.position : position]):
-                            contexts_of_more = self.contexts(span.start, "")
+                            contexts_of_more = self.contexts(token.start_pos, "")
                             context = contexts_of_more[[c for c, _ in contexts].index(context)][0]
                         self.parser, self.position, self.resumed = context, position, position
                         return

@@ -9,7 +9,7 @@ from tsdsl.diagnostics import Diagnostic, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.machine import Token
-from tsdsl.syntax.remedies import SIGNS_MEANT, unknown_text
+from tsdsl.syntax.remedies import SIGNS_MEANT, unknown_number, unknown_text
 from tsdsl.syntax.remembered import WHOLE_GROUP, parts, tokens_of
 from tsdsl.syntax.units import attached_unit, meant_units
 
@@ -51,6 +51,8 @@ class _Reader:
                 bad.append(token)
                 if (sign := self.meant_sign(token)) is not None:
                     self.kept.append(sign)
+                elif token.value[0].isdigit():
+                    self.kept.append(token)  # so that what follows is not taken for the value that this is not
                 elif token.value.startswith('"'):
                     self.kept.append(token._replace(type="STRING", value=f'{token.value.rstrip()}"'))
         self.report(bad)
@@ -65,7 +67,8 @@ class _Reader:
                 runs.append([token])
         for run in runs:
             span = Span(run[0].start_pos, run[-1].end_pos)
-            self.diagnostics.append(_unknown_text(self.source, span))
+            before = next((t for t in reversed(self.kept) if t.end_pos <= span.start), None)
+            self.diagnostics.append(_unknown_text(self.source, span, before))
 
     def unit(self, token: Token) -> Token:
         """The unit that a word on the line of a number means, with a diagnostic; any other word itself."""
@@ -104,7 +107,8 @@ class _Reader:
 
     def meant_sign(self, token: Token) -> Token | None:
         """The sign of the language that an unknown one stands for, so that what follows is still read."""
-        if self.source.text[token.end_pos : token.end_pos + 1] == "=":
+        is_attribute = bool(self.kept) and self.kept[-1].type == "NAME"
+        if self.source.text[token.end_pos : token.end_pos + 1] == "=" or (token.value == ":" and not is_attribute):
             return None
         sign = next(lex(SIGNS_MEANT.get(token.value, "").strip()), None)
         return token._replace(type=sign.type, value=sign.value) if sign is not None else None
@@ -120,19 +124,23 @@ class _Reader:
         return Token("BAD", f"{number.value}.{token.value}", number.start_pos, token.end_pos)
 
 
-def _unknown_text(source: SourceFile, span: Span) -> Diagnostic:
+def _unknown_text(source: SourceFile, span: Span, before: Token | None) -> Diagnostic:
     text = source.text[span.start : span.end]
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:40])
     if text.startswith('"'):
         message, fixes = "a string without its closing quote", unknown_text(text, span)
         return Diagnostic("TS001", message, source, span, "never closed", help='end it with `"`', fixes=fixes)
     if text[0].isdigit():
+        help_text, fixes = unknown_number(text, span)
         return Diagnostic(
-            "TS001",
-            f"`{shown}` is neither a number nor a name",
-            source,
-            span,
-            help="numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter",
+            "TS001", f"`{shown}` is neither a number nor a name", source, span, help=help_text, fixes=fixes
         )
+    message = f"`{shown}` means nothing here"
+    if text == "/":
+        return Diagnostic("TS001", message, source, span, help="there is no division: multiply the other side")
+    if text == ":" and before is not None and before.type != "NAME":
+        help_text = "a range is written `8 .. 24 by 8`" if before.type in _NUMBERS else "remove it"
+        fixes = (replacement("remove it", span, ""),) if before.type not in _NUMBERS else ()
+        return Diagnostic("TS001", message, source, span, help=help_text, fixes=fixes)
     fixes = unknown_text(text, span)
-    return Diagnostic("TS001", f"`{shown}` means nothing here", source, span, help=fixes[0].title, fixes=fixes)
+    return Diagnostic("TS001", message, source, span, help=fixes[0].title, fixes=fixes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -33,6 +34,8 @@ _MEANT: Mapping[str, str] = MappingProxyType(
         **SIGNS_MEANT,
     }
 )
+_MEASURE = re.compile(r"[0-9]+x[0-9]+x[0-9]+|[0-9]+(\.[0-9]+)?x")
+_SIDES = re.compile(r"([0-9]+)x[0-9]+")
 _CLOSING: Mapping[str, str] = MappingProxyType({"RPAR": ")", "RSQB": "]", "RBRACE": "}"})
 _VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING", "NAME", "LBRACE"})
 
@@ -48,6 +51,19 @@ def unknown_text(text: str, span: Span) -> tuple[Fix, ...]:
         return ()
     meaningless = text.strip(";") == "" or not any(character.isprintable() for character in text)
     return (replacement("remove it", span, " " if meaningless and text != ";" else "", safe=meaningless),)
+
+
+def unknown_number(text: str, span: Span) -> tuple[str, tuple[Fix, ...]]:
+    """A help line and fixes of what begins like a number: `2X`, `1X3X3`, `3x3`."""
+    lower = text.lower()
+    if lower != text and _MEASURE.fullmatch(lower):
+        return f"write `{lower}`", (replacement(f"write `{lower}`", span, lower, safe=True),)
+    sides = _SIDES.fullmatch(lower)
+    if sides is not None:
+        kernels = [f"{frames}x{lower}" for frames in dict.fromkeys((1, int(sides[1])))] if len(lower) < 8 else []
+        help_text = "a kernel size is frames x rows x columns, such as `1x3x3`; sides are one number"
+        return help_text, tuple(replacement(f"write `{kernel}`", span, kernel) for kernel in kernels)
+    return "numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter", ()
 
 
 def unexpected(

@@ -93,9 +93,10 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             fixes=[replacement(f"write {braces}", expression.span, braces)],
         )
         return None
-    context.report(
-        "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
-    )
+    if not isinstance(expression, ast.Call) or not expression.broken:
+        context.report(
+            "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
+        )
     return None
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from tsdsl.space.model import group_path
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import selectors, selects
+from tsdsl.space.resolve.unmatched import unmatched
 from tsdsl.syntax import ast
 
 Place: TypeAlias = tuple[int, int]
@@ -47,14 +48,18 @@ def selected_places(
             continue
         if not matched & allowed:
             context.incomplete.add(kind)
-        told = any(d.code == "TS306" and d.span == selector.span for d in context.diagnostics)
+        told = any(
+            d.code == "TS306" and selector.span.start <= d.span.start < selector.span.end for d in context.diagnostics
+        )
         if not matched and not told and not context.is_lossy and context.incomplete.isdisjoint(joined):
+            wrong = unmatched(selector, [group_path(stream, *place) for place in known])
             context.report(
                 "TS306",
-                selector.span,
+                wrong.span if wrong is not None else selector.span,
                 f"this selects no group of `{stream}`",
                 label="matches nothing",
-                help=f"{owners} {_existing(known)}",
+                help=wrong.help if wrong is not None and wrong.fixes else f"{owners} {_existing(known)}",
+                fixes=wrong.fixes if wrong is not None else (),
             )
         elif matched and not matched & allowed and context.incomplete.isdisjoint(joined):
             context.report(

@@ -14,6 +14,8 @@ from functools import partial
 from math import lcm
 from typing import Literal, NoReturn, TypeAlias
 
+from tsdsl.diagnostics import replacement
+from tsdsl.source import Span
 from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
 from tsdsl.space.resolve.context import Context, did_you_mean
 from tsdsl.space.resolve.literals import exact
@@ -318,11 +320,34 @@ def _number(context: Context, number: ast.Number | ast.Quantity) -> Fraction:
 def _same_unit(context: Context, place: ast.Sum | ast.Require, sides: Sequence[Side]) -> Unit | None:
     """The unit that all sides have; a bare number is of no unit, and is no cost."""
     units = [side.unit or "plain numbers" for side in sides if side.unit is not None or side.constant]
+    bare = _bare_numbers(place)
+    if len(set(units)) > 1 and bare and len(set(units) - {"plain numbers"}) == 1:
+        other = next(unit for unit in units if unit != "plain numbers")
+        unit = "FLOPs" if other == "FLOPs" else "params"
+        context.report(
+            "TS201",
+            bare[0].span,
+            f"this is a plain number, and what it stands beside is in {other}",
+            label="no unit",
+            help=f"give it one, such as `M{unit}`",
+            fixes=[
+                replacement(f"write {prefix}{unit}", Span(bare[0].span.end, bare[0].span.end), f" {prefix}{unit}")
+                for prefix in ("M", "G", "K")
+            ],
+        )
+        raise _Wrong
     if len(set(units)) > 1:
         two = sorted(set(units))
         _wrong(context, place, f"puts {two[0]} and {two[1]} together", "give a cost a unit, such as `1.4 GFLOPs`")
     known = [side.unit for side in sides if side.unit is not None]
     return known[0] if known else None
+
+
+def _bare_numbers(place: ast.Sum | ast.Require) -> list[ast.Number]:
+    """The terms of a sum or comparison that are a number and nothing else."""
+    sums = (place.left, place.right) if isinstance(place, ast.Require) else (place,)
+    products = [product for side in sums for product in side.products if len(product.factors) == 1]
+    return [factor for product in products for factor in product.factors if isinstance(factor, ast.Number)]
 
 
 def _wrong(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
-from tsdsl.diagnostics import Edit, Fix
+from tsdsl.diagnostics import Edit, Fix, replacement
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.space.resolve.context import Context
 from tsdsl.syntax import ast
@@ -84,6 +84,17 @@ def _meets(segment: ast.Segment, part: PathPart) -> bool:
 
 def selectors(context: Context, expression: ast.Expression, what: str) -> list[ast.Selector] | None:
     """The selectors of a comma-separated list, or None with a diagnostic."""
+    if isinstance(expression, ast.Choice) and expression.items:
+        inner = expression.items[0].span.to(expression.items[-1].span)
+        written = context.text(inner)
+        context.report(
+            "TS201",
+            expression.span,
+            f"`{what}` is a list of selectors, which has no braces",
+            help=f"write `{written}`",
+            fixes=[replacement("remove the braces", expression.span, written, safe=True)],
+        )
+        return None
     items = expression.items if isinstance(expression, ast.Sequence) else (expression,)
     found = []
     for item in items:
@@ -132,6 +143,8 @@ def may_lack(context: Context, selector: ast.Selector) -> bool:
     if context.is_lossy or first in context.incomplete:
         return True
     if first in _STRUCTURE and context.incomplete:
+        return True
+    if first == "shared" and any(selects(selector, path) for path in context.uncertain):
         return True
     is_attribute = last in _OF_GROUPS and len(selector.segments) > 1
     return is_attribute and any(selects(selector, f"{path}.{last}") for path in context.uncertain)

@@ -203,6 +203,16 @@ def _alternatives(
     shared = shared_named(context, op)
     if shared is not None:
         op = shared.value
+    if isinstance(op, ast.Sequence):
+        braces = f"{{{context.text(op.span)}}}"
+        context.report(
+            "TS201",
+            op.span,
+            "several alternatives are a choice, which stands in braces",
+            help=f"write `{braces}`",
+            fixes=[replacement(f"write {braces}", op.span, braces, safe=True)],
+        )
+        return None
     items = op.items if isinstance(op, ast.Choice) else (op,)
     if not items:
         context.empty_choice(op.span)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
-from tsdsl.diagnostics import Label
+from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.source import Span
 from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
@@ -116,7 +116,7 @@ def resolve_steps(
     ordered = tuple(sorted((_with_shared(step, used, made, decisions) for step in resolved), key=lambda s: s.index))
     if is_whole:
         _check_order(context, ordered, slots)
-    if steps and not context.has_errors and not any(step.broken for step, _ in steps):
+    if steps and not context.is_lossy and not context.has_errors and not any(step.broken for step, _ in steps):
         _warn_undecided(context, decisions, {*made, *used})
     return ordered
 
@@ -206,7 +206,7 @@ def resolve_models(
         if model.base is not None:
             if model.base.text not in resolved:
                 if model.base.text not in spans:
-                    context.unknown_name(model.base, "model before this one", resolved)
+                    context.unknown_name(model.base, "earlier model", resolved)
                 continue
             base = resolved[model.base.text]
         given = context.attributes(model.attributes, ["size", "frames", "depth", "width", "without"], f"model `{name}`")
@@ -273,7 +273,12 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
     value = attribute.value
     if not isinstance(value, ast.Factor | ast.Number):
         context.report(
-            "TS201", value.span, f"`{attribute.name.text}` is a factor", label="no factor", help="for instance `2x`"
+            "TS201",
+            value.span,
+            f"`{attribute.name.text}` is a factor",
+            label="no factor",
+            help="for instance `2x`",
+            fixes=_turned(value),
         )
         return None
     number = exact(context, value)
@@ -283,6 +288,14 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
         context.report("TS202", value.span, f"`{attribute.name.text}` is above 0x and at most 64x, not {number}x")
         return None
     return float(number)
+
+
+def _turned(value: ast.Expression) -> list[Fix]:
+    """`x2` as `2x`."""
+    name = value.bare_name or "" if isinstance(value, ast.Selector) else ""
+    if name[:1] not in ("x", "X") or not name[1:].isdigit():
+        return []
+    return [replacement(f"write `{name[1:]}x`", value.span, f"{name[1:]}x", safe=True)]
 
 
 def _parts_around(paths: Iterable[str], parts: Mapping[str, int]) -> set[str]:

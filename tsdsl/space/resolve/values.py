@@ -15,6 +15,7 @@ from tsdsl.space.resolve.overrides import Overridden, overridden
 from tsdsl.syntax import ast
 
 _MOST_FIXES = 4
+_LIKELY_SIDES = frozenset(map(Decimal, (1, 3, 5, 7, 9, 11)))
 _MOST_PLAUSIBLE_GIGA = 20
 
 
@@ -84,6 +85,8 @@ def setting(
         expression, pins = changed.expression or shared.value, changed.pins
     values = _values(context, attribute, expression)
     if values is None:
+        if shared is not None:
+            context.uncertain.add(path)
         return None
     for pin in pins:
         values = _pinned(context, attribute, pin, values, path)
@@ -217,20 +220,31 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         )
         return None
     if isinstance(literal, Word):
+        known = sorted({*context.domains, *context.shared})
         context.report(
             "TS101",
             span,
             f"there is no domain `{literal.text}`",
             label="unknown name",
-            help=did_you_mean(literal.text, context.domains),
-            fixes=renames(literal.text, span, context.domains),
+            help=did_you_mean(literal.text, known),
+            fixes=renames(literal.text, span, known),
         )
         return None
     if isinstance(literal, Kernel) and attribute.kind == "kernel":
         return _checked_kernel(context, attribute, literal, span)
     if isinstance(literal, Decimal) and attribute.kind in ("integer", "number"):
         return _checked_number(context, attribute, literal, span)
-    context.report("TS201", span, f"`{attribute.name}` is {_KINDS[attribute.kind]}", label="not that")
+    found = "a kernel size" if isinstance(literal, Kernel) else "a number"
+    kernels: list[str] = []
+    if attribute.kind == "kernel" and isinstance(literal, Decimal) and literal in _LIKELY_SIDES:
+        kernels = [f"{frames}x{literal}x{literal}" for frames in dict.fromkeys((1, int(literal)))]
+    context.report(
+        "TS201",
+        span,
+        f"`{attribute.name}` is {_KINDS[attribute.kind]}",
+        label=found,
+        fixes=[replacement(f"change to {kernel}", span, kernel) for kernel in kernels if written_out(context, span)],
+    )
     return None
 
 
