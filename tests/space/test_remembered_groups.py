@@ -13,7 +13,7 @@ from random_edits import edited
 
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
-from tsdsl.space.model import Group
+from tsdsl.space.model import DecisionRef, Group
 from tsdsl.space.resolve import Read, Resolved, resolve
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literals import MOST_DOMAINS_DEEP
@@ -102,14 +102,72 @@ def test_groups_of_a_file_that_is_imported_are_placed_in_it(seed: int) -> None:
 def test_a_group_is_the_same_object_until_its_text_its_place_or_what_it_names_changes() -> None:
     before = groups_of(agrees(SourceFile("x", DECLARED)))
     moved = groups_of(agrees(SourceFile("x", DECLARED.replace("tsspace 1", "tsspace 1\n# one more line"))))
-    assert [path for path in before if moved[path] is not before[path]] == ["a.stage0.group3"]  # shared decisions
+    assert [path for path in before if moved[path] is not before[path]] == []
     other = groups_of(agrees(SourceFile("x", DECLARED.replace("widths) * 2", "widths) * 3"))))
-    assert [path for path in before if other[path] is not before[path]] == ["a.stage0.group2", "a.stage0.group3"]
+    assert [path for path in before if other[path] is not before[path]] == ["a.stage0.group2"]
     wider = groups_of(agrees(SourceFile("x", DECLARED.replace("inner = {8, 16}", "inner = {8, 32}"))))
     assert [path for path in before if wider[path] == before[path]] == [f"a.stage0.group{n}" for n in (1, 2, 3, 4, 5)]
     larger = groups_of(agrees(SourceFile("x", DECLARED.replace("t = {1, 3}", "t = 3"))))
     changed = [path for path in before if larger[path] is not before[path]]
     assert changed == [f"a.stage0.group{n}" for n in (2, 3, 4, 5)]
+
+
+SHARED = """tsspace 1
+space s {
+  classes = 4
+  size = 16
+  shared width = {8, 16}
+  shared size_of_kernel = {3, 5}
+  shared single = {8}
+  block mb = mbconv3d(t = {1, 3}, k = size_of_kernel, expansion = {1, 2}, channels = width)
+  stream a {
+    frames = 4
+    stage 0 {
+      group mb(t = size_of_kernel)
+      group mb(channels = single)
+      group mb() * 2
+      group mb(channels = single, stride = 2)
+      group conv3d(kernel = 1x3x3, channels = width)
+    }
+  }
+  attention a { after = stage[0].group[2]  op = {none, glore(nodes = width)} }
+  step 1 { search = a, attention }
+}
+space t from s {
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("space t from s {", "space t from s { fix shared.width = 8"),
+        ("space t from s {", "space t from s { free shared.width = {8, 24}"),
+        ("space t from s {", "space t from s { shared width = {16, 24, 32}"),
+        ("space t from s {", "space t from s { fix a.stage[0].group[3].channels = 8"),
+        ("space t from s {", "space t from s { free a.stage[0].group[3].channels = size_of_kernel"),
+        ("space t from s {", "space t from s { fix group[1].k = 3 fix group[2].k = 5"),
+        ("search = a", "search = a.stage[0].group[5]"),
+        ("group mb()", "group mb(expansion = width)"),
+        ("t = {1, 3}", "t = width"),
+        ("shared width = {8, 16}", "shared width = {8, 16.5}"),
+        ("shared width = {8, 16}", "domain width = {8, 16}"),
+        ("shared single = {8}", "shared single = width"),
+        ("shared single = {8}", "shared single = 8"),
+        ("shared single = {8}", ""),
+        ("group conv3d(kernel = 1x3x3", "group conv3d(kernel = width"),
+        ("stride = 2", "stride = width"),
+        ("stride = 2", "stride = single"),
+    ],
+)
+def test_shared_decisions_are_shared_by_groups_that_are_remembered(change: tuple[str, str]) -> None:
+    assert len(agrees(SourceFile("x", SHARED)).spaces) == 2
+    agrees(SourceFile("x", SHARED.replace(*change)))
+    draw = Random(0)
+    for _ in range(6):
+        agrees(SourceFile("x", edited(draw, SHARED.replace(*change))))
+    found = agrees(SourceFile("x", SHARED))
+    assert groups_of(found)["a.stage0.group3"].attributes["channels"] == DecisionRef(decision="shared.width")
 
 
 def test_what_a_group_names_may_be_declared_anew_in_each_space() -> None:

@@ -31,9 +31,9 @@ class Context:
     kinds of slots of which parts are missing. `uncertain` are paths of groups, and of frames, whose values are not
     known. `is_lossy`: a whole item could not be read, so any name may have been declared in it.
     `overrides` are `fix` and `free` with the level of derivation they are written at, `applied` the numbers of
-    those that selected something; `level` is that of the item being
-    resolved, `own_level` that of the space. `shared_uses` are the paths at
-    which each shared decision stands. `has_wrong_base`: what it takes over has errors, which are told there.
+    those that selected something; `level` is that of the item being resolved, `own_level` that of the space.
+    `shared_uses` are the paths at which each shared decision stands, `shared_values` what it decides between.
+    `has_wrong_base`: what it takes over has errors, which are told there.
     `block_uses` counts the groups of each block by name, `lacking` are those that lack a required attribute, and of
     which operator it is. `meanings` are the names that groups have used so far. `domains_may_be_too_deep`: so many
     domains are made of others that what one comes to may depend on which was asked for first.
@@ -45,6 +45,7 @@ class Context:
     blocks: dict[str, ast.BlockAlias] = field(default_factory=dict)
     shared: dict[str, ast.Shared] = field(default_factory=dict)
     shared_uses: dict[str, list[str]] = field(default_factory=dict)
+    shared_values: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     overrides: list[tuple[ast.Override, int]] = field(default_factory=list)
     applied: set[int] = field(default_factory=set)
     postponed: list[Diagnostic] = field(default_factory=list)

@@ -14,12 +14,13 @@ from typing import TypeAlias
 
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.source import SourceFile, Span
-from tsdsl.space.model import Decision, DecisionRef, Group, Value, group_path
+from tsdsl.space.model import SHARED, Decision, DecisionRef, Group, Setting, Value, group_path
 from tsdsl.space.resolve.context import Context, meant
 from tsdsl.space.resolve.groups import resolved_group
 from tsdsl.space.resolve.mentions import mentioned_by, mentions
 from tsdsl.space.resolve.origins import GroupOrigins
 from tsdsl.space.resolve.selectors import selects
+from tsdsl.space.resolve.values import decide_shared
 from tsdsl.syntax import ast
 from tsdsl.syntax.remembered import MOST_REMEMBERED
 
@@ -35,13 +36,18 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupMeaning:
-    """What a group's text comes to: its attributes, where None stands for a decision of that name."""
+    """What a group's text comes to: its attributes, where None stands for a decision of that name.
+
+    `shared_uses` are the attributes that each shared decision stands at, `shared` those that decide between values.
+    """
 
     operator: str
     repeat: int
     is_repeated: bool
-    attributes: Mapping[str, Value | None]
+    attributes: Mapping[str, Setting | None]
     decisions: Sequence[tuple[str, tuple[Value, ...]]]
+    shared_uses: Mapping[str, Sequence[str]]
+    shared: Mapping[str, tuple[Value, ...]]
     own: Mapping[str, Span]
     inherited: Mapping[str, int]
 
@@ -56,6 +62,8 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
         if block is not None:
             context.block_uses[block.name.text] += 1
         context.decisions += decisions
+        for shared, attributes in known.shared_uses.items():
+            _use_shared(context, shared, [f"{path}.{attribute}" for attribute in attributes], known.shared.get(shared))
         context.origins.add_group(path, GroupOrigins(group, known.own, known.inherited, block))
         return made
     resolved = resolved_group(context, stream, stage, index, group)
@@ -65,18 +73,31 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
     return resolved
 
 
+def _use_shared(context: Context, shared: str, paths: list[str], values: tuple[Value, ...] | None) -> None:
+    span = context.shared[shared.removeprefix(SHARED)].value.span
+    context.shared_uses.setdefault(shared, []).extend(paths)
+    context.origins.add(shared, span)
+    if values is not None:
+        decide_shared(context, shared, values, span)
+
+
 def _meaning_of(context: Context, path: str, group: ast.Group) -> GroupMeaning | None:
     written = group.written
     if written is None or context.domains_may_be_too_deep or _is_overridden(context, path):
         return None
-    return _group_meaning(written, tuple([_meaning(context, name) for name in mentioned_by(written)]))
+    known = _group_meaning(written, tuple([_meaning(context, name) for name in mentioned_by(written)]))
+    if known is None or any(_is_overridden(context, shared, is_part=False) for shared in known.shared_uses):
+        return None
+    return known if all(context.shared_values.get(s, v) == v for s, v in known.shared.items()) else None
 
 
-def _is_overridden(context: Context, path: str) -> bool:
-    return any(
-        level >= context.level and selects(override.selector, f"{path}.{override.selector.segments[-1].word.text}")
-        for override, level in context.overrides
-    )
+def _is_overridden(context: Context, path: str, *, is_part: bool = True) -> bool:
+    """Whether an override reaches what stands at a path, or any attribute of the part there."""
+    for override, level in context.overrides:
+        reached = f"{path}.{override.selector.segments[-1].word.text}" if is_part else path
+        if level >= context.level and selects(override.selector, reached):
+            return True
+    return False
 
 
 def _meaning(context: Context, name: str) -> Meaning:
@@ -100,7 +121,7 @@ def _the_meaning(declarations: tuple[Named, ...]) -> Meaning:
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _group_meaning(written: ast.GroupText, names: tuple[Meaning, ...]) -> GroupMeaning | None:
-    """What a text comes to where its names mean this; None where it has diagnostics, or decisions of others."""
+    """What a text comes to where its names mean this; None where it has diagnostics."""
     context = Context(SourceFile("", written.text))
     for item in (item for name in names for item in name.declarations):
         match item:
@@ -112,8 +133,9 @@ def _group_meaning(written: ast.GroupText, names: tuple[Meaning, ...]) -> GroupM
                 context.blocks[item.name.text] = item
     group = ast.Group(written.call, written.repeat, Span(0, len(written.text)))
     resolved = resolved_group(context, "", 0, 0, group)
-    if resolved is None or context.diagnostics or context.shared_uses:
+    if resolved is None or context.diagnostics:
         return None
+    inside = f"{resolved.path}."
     block = context.blocks.get(written.call.name.text)
     arguments = block.call.arguments if block is not None else ()
     known = [attribute.name for attribute in BLOCKS[resolved.operator].attributes]
@@ -123,11 +145,17 @@ def _group_meaning(written: ast.GroupText, names: tuple[Meaning, ...]) -> GroupM
         operator=resolved.operator,
         repeat=resolved.repeat,
         is_repeated=resolved.is_repeated,
-        attributes={n: None if isinstance(value, DecisionRef) else value for n, value in resolved.attributes.items()},
-        decisions=[(decision.path.rpartition(".")[2], decision.values) for decision in context.decisions],
-        own=own,
-        inherited={name: number for name, number in numbers.items() if name in resolved.attributes and name not in own},
+        attributes={n: None if _is_decided(value, inside) else value for n, value in resolved.attributes.items()},
+        decisions=[(d.path.removeprefix(inside), d.values) for d in context.decisions if d.path.startswith(inside)],
+        shared_uses={s: [path.removeprefix(inside) for path in paths] for s, paths in context.shared_uses.items()},
+        shared=dict(context.shared_values),
+        own={name: span for name, span in own.items() if inside + name in context.origins},
+        inherited={n: number for n, number in numbers.items() if n not in own and inside + n in context.origins},
     )
+
+
+def _is_decided(value: Setting, inside: str) -> bool:
+    return isinstance(value, DecisionRef) and value.decision.startswith(inside)
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

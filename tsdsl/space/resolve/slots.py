@@ -270,6 +270,7 @@ def _alternatives_are_right(
         overrides=[],
         applied=set(),
         shared_uses={},
+        shared_values={},
         postponed=[],
         decisions=[],
         origins=Origins(),

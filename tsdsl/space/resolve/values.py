@@ -130,10 +130,10 @@ def shared_named(context: Context, expression: ast.Expression) -> ast.Shared | N
 
 def decide_shared(context: Context, path: str, values: tuple[Value, ...], span: Span) -> None:
     """Record a shared decision once; all its uses must read it alike (TS104)."""
-    known = next((decision for decision in context.decisions if decision.path == path), None)
-    if known is None:
+    if path not in context.shared_values:
+        context.shared_values[path] = values
         context.decide(path, values, span)
-    elif known.values != values:
+    elif context.shared_values[path] != values:
         context.report(
             "TS104",
             span,
