@@ -12,8 +12,9 @@ from documentation_tables import DOCS, TABLES, renewed, table_names
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
-import tsdsl.analysis.network
-import tsdsl.space.resolve.streams
+import tsdsl.analysis.group_layout
+import tsdsl.space.resolve.groups
+import tsdsl.space.resolve.remembered_groups
 from tsdsl.analysis.check import check
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.sampling import sample_architectures
@@ -110,7 +111,8 @@ def test_the_example_operator_is_checked_counted_and_run(monkeypatch: pytest.Mon
     exec(compile(code[1], "CONTRIBUTING.md", "exec"), module)
     operator = module["SEPARABLE3D"]
     assert isinstance(operator, BlockOperator)
-    for reader in (tsdsl.analysis.network, tsdsl.space.resolve.streams):
+    resolving = tsdsl.space.resolve.groups, tsdsl.space.resolve.remembered_groups
+    for reader in (tsdsl.analysis.group_layout, *resolving):
         monkeypatch.setattr(reader, "BLOCKS", {**BLOCKS, operator.name: operator})
     (example,) = (e for e in EXAMPLES if e.mark == f"fragment with {operator.name}")
     resolved = check(SourceFile(example.place, whole_file(example.text)))
