@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
-from tsdsl.lsp.import_paths import import_path_at, importable
+from tsdsl.lsp.import_paths import import_path_at
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
 from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
@@ -16,6 +16,7 @@ from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.source import Span
 from tsdsl.space.model import Value
 from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.importable import importable
 from tsdsl.space.resolve.literals import literals, shown
 from tsdsl.space.resolve.selectors import path_parts
 from tsdsl.space.resolve.values import checked_value

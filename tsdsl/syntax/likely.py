@@ -83,6 +83,8 @@ def looks_misspelt(place: Place) -> bool:
     if place.token.type == "STEP":
         return place.kind(-1) == "NUMBER" and place.kind(-2) == "__ANON_1"
     following, before = place.kind(1), place.kind(-1)
+    if following in ("DOT", "LSQB") and before not in ("EQUAL", "COMMA", "DOT", "FIX", "FREE", "REQUIRE"):
+        return True
     return following in _AFTER_KEYWORD or (
         before in ("NAME", "RSQB") and following in _IN_A_LIST and _ends_a_word(place, 0)
     )
@@ -217,6 +219,83 @@ def _bare_choice(place: Place) -> Guess | None:
     return Guess(span, message, "no braces", f"write `{written}`", (fix,))
 
 
+def _missing_from(place: Place) -> Guess | None:
+    """`space a base {`, `space a extends base {`, `model L (S) {`."""
+    before, token = place.at(-1), place.token
+    if "FROM" not in place.accepted or before is None or place.kind(-2) not in ("SPACE", "MODEL"):
+        return None
+    last = place.position
+    if token.type == "NAME" and place.kind(1) == "LBRACE":
+        name, last = token, last + 1
+    elif token.type == "NAME" and place.kind(1) == "NAME" and place.kind(2) == "LBRACE":
+        name, last = place.tokens[last + 1], last + 2
+    elif token.type == "LPAR" and place.kind(1) == "NAME" and place.kind(2) == "RPAR":
+        name, last = place.tokens[last + 1], last + 3
+    else:
+        return None
+    span = Span(token.start_pos, place.tokens[last - 1].end_pos)
+    written = f"from {name.value}"
+    fix = replacement(f"write `{written}`", span, written, safe=True)
+    read = (Token("FROM", "from", token.start_pos, token.start_pos), name)
+    message = f"expected `from` or `{{`, found `{token.value}`"
+    return Guess(span, message, "not expected here", f"write `{written}`", (fix,), last, read)
+
+
+def _missing_keyword(place: Place) -> Guess | None:
+    """`narrow from base {` for a space; `sparse.stage[1].t = 1` for a `fix`."""
+    token, following = place.token, place.kind(1)
+    if token.type != "NAME" or place.kind(-1) in _UNFINISHED:
+        return None
+    if "SPACE" in place.accepted and following in ("FROM", "LBRACE"):
+        kind, word, help_text = "SPACE", "space", "a space begins with `space`"
+    elif "FIX" in place.accepted and following in ("DOT", "LSQB"):
+        kind, word, help_text = (
+            "FIX",
+            "fix",
+            "decisions of the base are fixed with `fix`, and given other values with `free`",
+        )
+    else:
+        return None
+    fix = replacement(f"insert `{word}`", Span(token.start_pos, token.start_pos), f"{word} ", safe=word == "space")
+    read = (Token(kind, word, token.start_pos, token.start_pos), token)
+    message = f"a keyword is missing before `{token.value}`"
+    return _told(place, _span(token), message, "not expected here", help_text, (fix,), 1, read)
+
+
+def _equal(place: Place) -> Guess | None:
+    """`t to 1` and `t == 1` for `t = 1`; `without attention`."""
+    token, before = place.token, place.at(-1)
+    if "EQUAL" not in place.accepted or before is None or not place.is_on_one_line(before, token):
+        return None
+    if token.value in ("==", "to", "is", "as", "be", "of"):
+        fix = replacement("write `=`", _span(token), "=", safe=True)
+        read: tuple[Token, ...] = (token._replace(type="EQUAL", value="="),)
+        found = f"expected `=`, found `{token.value}`"
+        return _told(place, _span(token), found, "not expected here", "write `=`", (fix,), 1, read)
+    if place.accepted == {"EQUAL"} and token.type in _SELECTING - {"NAME"}:
+        fix = replacement("insert `=`", Span(before.end_pos, before.end_pos), " =", safe=True)
+        read = (Token("EQUAL", "=", before.end_pos, before.end_pos), token)
+        help_text = "attributes are written `name = value`"
+        found = f"expected `=`, found `{token.value}`"
+        return _told(place, _span(token), found, "not expected here", help_text, (fix,), 1, read)
+    return None
+
+
+def _missing_end(place: Place) -> Guess | None:
+    """A block without its closing brace, where an item begins that cannot stand in it."""
+    token, before = place.token, place.at(-1)
+    outer = token.type in ("SPACE", "IMPORT", "STREAM", "STAGE", "FIX", "FREE", "REQUIRE", "STEP", "MODEL", "FUSION")
+    if before is None or not outer or token.type in place.accepted or not {"RBRACE"} <= place.accepted:
+        return None
+    if "COMMA" in place.accepted or place.is_on_one_line(before, token):
+        return None
+    at = before.end_pos
+    fix = replacement("insert `}`", Span(at, at), "\n}", safe=True)
+    message = f"expected `}}`, found `{token.value}`"
+    brace = Token("RBRACE", "}", at, at)
+    return _told(place, _span(token), message, "a closing `}` is missing before it", "", (fix,), 1, (brace, token))
+
+
 def _call_of_range(place: Place) -> Guess | None:
     """`range(8, 24, 8)`."""
     name = place.at(-2)
@@ -310,7 +389,10 @@ def _first_token(place: Place) -> Guess | None:
 
 _RULES: tuple[Callable[[Place], Guess | None], ...] = (
     _misspelt_keyword,
+    _missing_from,
+    _missing_keyword,
     _missing_commas,
+    _equal,
     _comparison,
     _call_of_range,
     _range_signs,
@@ -319,6 +401,7 @@ _RULES: tuple[Callable[[Place], Guess | None], ...] = (
     _repeat,
     _missing_number,
     _missing_brace,
+    _missing_end,
     _first_token,
 )
 

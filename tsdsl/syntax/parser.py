@@ -48,6 +48,7 @@ _AFTER_A_GROUP = frozenset({WHOLE_GROUP, "GROUP", "RBRACE"})
 MOST_RECOVERIES = 100
 MOST_NESTED = 100
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
+_OPENERS = {**_CLOSERS, "RSQB": "LSQB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,9 @@ class _Driver:
             message = f"expected {expected_words(accepted)}, found {found}"
             self.diagnostics.append(Diagnostic("TS002", message, self.source, at))
             return
-        mark = "}" if opener.type == "LBRACE" else ")"
+        if opener.start_pos == opener.end_pos:
+            return  # it was read where it is missing, which has been told
+        mark = {"LBRACE": "}", "LPAR": ")"}.get(opener.type, "]")
         self.diagnostics.append(
             Diagnostic(
                 "TS003",
@@ -235,8 +238,8 @@ class _Driver:
         for token in self.tokens:
             if token.type in ("LBRACE", "LPAR", "LSQB"):
                 stack.append(token)
-            elif token.type in _CLOSERS:
-                while stack and stack.pop().type != _CLOSERS[token.type]:
+            elif token.type in _OPENERS:
+                while stack and stack.pop().type != _OPENERS[token.type]:
                     pass
         return stack[-1] if stack else None
 

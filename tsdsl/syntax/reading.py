@@ -14,6 +14,8 @@ from tsdsl.syntax.remembered import WHOLE_GROUP, parts, tokens_of
 from tsdsl.syntax.units import attached_unit, meant_units
 
 _NUMBERS = frozenset({"NUMBER", "SIGNED"})
+_QUOTES = "'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+_UNQUOTED_PATH = re.compile(r"[ \t]+([^\"\s#][^\"\s#]*)(?=[ \t]*(?:#|\r?\n|$))")
 _EQUAL_FOLLOWS = re.compile(r"[ \t]*=(?!=)")
 
 
@@ -41,6 +43,9 @@ class _Reader:
                 self.kept.append(self.unit(token))
             elif token.type != "BAD":
                 self.kept.append(token)
+                if token.type == "IMPORT" and (path := self.unquoted_path(token)) is not None:
+                    self.kept.append(path)
+                    comment_end = path.end_pos
             else:
                 token = self.whole_number(token)
                 if (divided := self.divided(token)) is not None:
@@ -67,7 +72,7 @@ class _Reader:
                 runs.append([token])
         for run in runs:
             span = Span(run[0].start_pos, run[-1].end_pos)
-            before = next((t for t in reversed(self.kept) if t.end_pos <= span.start), None)
+            before = [token for token in self.kept if token.end_pos <= span.start][-2:]
             self.diagnostics.append(_unknown_text(self.source, span, before))
 
     def unit(self, token: Token) -> Token:
@@ -105,11 +110,26 @@ class _Reader:
         middle = token.start_pos + len(number)
         return Token("NUMBER", number, token.start_pos, middle), Token("UNIT", units[0], middle, token.end_pos)
 
+    def unquoted_path(self, statement: Token) -> Token | None:
+        """The path of an import that stands in no quotes or in others, with a diagnostic."""
+        found = _UNQUOTED_PATH.match(self.source.text, statement.end_pos)
+        if found is None:
+            return None
+        span, written = Span(found.start(1), found.end(1)), f'"{found[1].strip(_QUOTES)}"'
+        fix = replacement(f"write `{written}`", span, written, safe=True)
+        message = "the path of an import stands in double quotes"
+        self.diagnostics.append(
+            Diagnostic("TS002", message, self.source, span, help=f"write `{written}`", fixes=(fix,))
+        )
+        return Token("STRING", written, span.start, span.end)
+
     def meant_sign(self, token: Token) -> Token | None:
         """The sign of the language that an unknown one stands for, so that what follows is still read."""
         is_attribute = bool(self.kept) and self.kept[-1].type == "NAME"
         if self.source.text[token.end_pos : token.end_pos + 1] == "=" or (token.value == ":" and not is_attribute):
             return None
+        if token.value == ":" and [t.type for t in self.kept[-2:-1]] in (["SPACE"], ["MODEL"]):
+            return token._replace(type="FROM", value="from")
         sign = next(lex(SIGNS_MEANT.get(token.value, "").strip()), None)
         return token._replace(type=sign.type, value=sign.value) if sign is not None else None
 
@@ -124,7 +144,7 @@ class _Reader:
         return Token("BAD", f"{number.value}.{token.value}", number.start_pos, token.end_pos)
 
 
-def _unknown_text(source: SourceFile, span: Span, before: Token | None) -> Diagnostic:
+def _unknown_text(source: SourceFile, span: Span, before: Sequence[Token]) -> Diagnostic:
     text = source.text[span.start : span.end]
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:40])
     if text.startswith('"'):
@@ -138,9 +158,13 @@ def _unknown_text(source: SourceFile, span: Span, before: Token | None) -> Diagn
     message = f"`{shown}` means nothing here"
     if text == "/":
         return Diagnostic("TS001", message, source, span, help="there is no division: multiply the other side")
-    if text == ":" and before is not None and before.type != "NAME":
-        help_text = "a range is written `8 .. 24 by 8`" if before.type in _NUMBERS else "remove it"
-        fixes = (replacement("remove it", span, ""),) if before.type not in _NUMBERS else ()
+    last = before[-1].type if before else ""
+    if text == ":" and last == "NAME" and before[0].type in ("SPACE", "MODEL"):
+        fixes = (replacement("write `from`", span, " from", safe=True),)
+        return Diagnostic("TS001", message, source, span, help="write `from`", fixes=fixes)
+    if text == ":" and last != "NAME":
+        help_text = "a range is written `8 .. 24 by 8`" if last in _NUMBERS else "remove it"
+        fixes = () if last in _NUMBERS else (replacement("remove it", span, ""),)
         return Diagnostic("TS001", message, source, span, help=help_text, fixes=fixes)
     fixes = unknown_text(text, span)
     return Diagnostic("TS001", message, source, span, help=fixes[0].title, fixes=fixes)

@@ -35,6 +35,7 @@ _MEANT: Mapping[str, str] = MappingProxyType(
     }
 )
 _MEASURE = re.compile(r"[0-9]+x[0-9]+x[0-9]+|[0-9]+(\.[0-9]+)?x")
+_LEADING_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SIDES = re.compile(r"([0-9]+)x[0-9]+")
 _CLOSING: Mapping[str, str] = MappingProxyType({"RPAR": ")", "RSQB": "]", "RBRACE": "}"})
 _VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING", "NAME", "LBRACE"})
@@ -63,6 +64,11 @@ def unknown_number(text: str, span: Span) -> tuple[str, tuple[Fix, ...]]:
         kernels = [f"{frames}x{lower}" for frames in dict.fromkeys((1, int(sides[1])))] if len(lower) < 8 else []
         help_text = "a kernel size is frames x rows x columns, such as `1x3x3`; sides are one number"
         return help_text, tuple(replacement(f"write `{kernel}`", span, kernel) for kernel in kernels)
+    number = _LEADING_NUMBER.match(text)
+    if number is not None and text[number.end() :].isalpha():
+        return f"`{text[number.end() :]}` is no unit; sizes are pixels and frames, and written without one", (
+            replacement(f"write `{number[0]}`", span, number[0]),
+        )
     return "numbers look like 24 or 0.75, kernels like 1x3x3, factors 2x; names start with a letter", ()
 
 

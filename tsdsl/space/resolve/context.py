@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SIMILAR = 0.6
 _CLEARLY_MEANT = 0.75
 _AHEAD = 0.1
+_NEAR = 0.15
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Context:
     those that selected something; `level` is that of the item being resolved, `own_level` that of the space.
     `shared_uses` are the paths at which each shared decision stands, `shared_values` what it decides between.
     `has_wrong_base`: what it takes over has errors, which are told there.
+    `left_out` are the first words of what `without` leaves out, and where.
     `block_uses` counts the groups of each block by name, `lacking` are those that lack a required attribute, and of
     which operator it is. `meanings` are the names that groups have used so far. `domains_may_be_too_deep`: so many
     domains are made of others that what one comes to may depend on which was asked for first.
@@ -54,6 +56,7 @@ class Context:
     incomplete: set[str] = field(default_factory=set)
     uncertain: set[str] = field(default_factory=set)
     is_lossy: bool = False
+    left_out: dict[str, Span] = field(default_factory=dict)
     has_wrong_base: bool = False
     block_uses: Counter[str] = field(default_factory=Counter)
     lacking: dict[tuple[str, str], list[tuple[Span, str]]] = field(default_factory=dict)
@@ -113,15 +116,15 @@ class Context:
         self.decisions.append(Decision(path=path, values=values, parent=parent))
         self.origins[path] = span
 
-    def unknown_name(self, name: ast.Name, what: str, known: Iterable[str]) -> None:
-        """Report an unknown name, with the most similar known one."""
+    def unknown_name(self, name: ast.Name, what: str, known: Iterable[str], *, help: str | None = None) -> None:
+        """Report an unknown name, with the most similar known one; with `help` where none is similar."""
         known = sorted(known)
         self.report(
             "TS101",
             name.span,
             f"there is no {what} `{name.text}`",
             label="unknown name",
-            help=did_you_mean(name.text, known),
+            help=did_you_mean(name.text, known) or help,
             fixes=renames(name.text, name.span, known),
         )
 
@@ -222,9 +225,9 @@ def similarity(one: str, other: str) -> float:
 
 
 def similar(name: str, known: Iterable[str]) -> list[str]:
-    """The two most similar of the known names, best first; none where none is similar."""
+    """The most similar of the known names, and the next where it comes near; none where none is similar."""
     ranked = sorted(((similarity(name, other), other) for other in known), key=lambda pair: (-pair[0], pair[1]))
-    return [other for ratio, other in ranked[:2] if ratio >= _SIMILAR]
+    return [other for ratio, other in ranked[:2] if ratio >= max(_SIMILAR, ranked[0][0] - _NEAR)]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

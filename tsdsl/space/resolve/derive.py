@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import selectors
+from tsdsl.space.resolve.unmatched import unmatched
 from tsdsl.syntax import ast
 
 Declaration: TypeAlias = ast.Domain | ast.BlockAlias
@@ -136,16 +137,33 @@ def _left_out(context: Context, items: Sequence[Placed], without: Sequence[ast.I
             words = [segment.word.text for segment in selector.segments]
             fewer = _less(kept, words) if all(s.indices is None for s in selector.segments) else kept
             if len(fewer) == len(kept) and fewer == kept:
+                wrong = unmatched(selector, _parts(items))
+                is_close = wrong is not None and bool(wrong.fixes)
                 context.report(
                     "TS306",
-                    selector.span,
+                    wrong.span if wrong is not None and is_close else selector.span,
                     "this selects no part that can be left out",
                     label="matches nothing",
-                    help="parts are streams, `fusion`, `attention` and `attention.STREAM`; "
+                    fixes=wrong.fixes if wrong is not None else (),
+                    help=wrong.help
+                    if wrong is not None and is_close
+                    else "parts are streams, `fusion`, `attention` and `attention.STREAM`; "
                     "`fix fusion.stage[3] = none` empties single slots",
                 )
+            elif words:
+                context.left_out[words[0]] = selector.span
+                for kind, word in ((ast.Fusion, "fusion"), (ast.Attention, "attention")):
+                    if not any(isinstance(entry.item, kind) for entry in fewer):
+                        context.left_out.setdefault(word, selector.span)
             kept = fewer
     return kept
+
+
+def _parts(items: Sequence[Placed]) -> list[str]:
+    """What can be left out, as paths."""
+    streams = [entry.item.name.text for entry in items if isinstance(entry.item, ast.Stream)]
+    attention = {n.text for entry in items if isinstance(entry.item, ast.Attention) for n in entry.item.streams}
+    return [*streams, "fusion", "attention", *(f"attention.{name}" for name in sorted(attention))]
 
 
 def _less(items: list[Placed], words: Sequence[str]) -> list[Placed]:

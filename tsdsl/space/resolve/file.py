@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.source import SourceFile, Span
-from tsdsl.source_files import read_source
+from tsdsl.source_files import read_source, shipped_with
 from tsdsl.space.model import Space
-from tsdsl.space.resolve.context import Context, meant
+from tsdsl.space.resolve.context import Context, meant, similar
 from tsdsl.space.resolve.derive import Declaration, Flat, derive, first, without_base
+from tsdsl.space.resolve.importable import importable
 from tsdsl.space.resolve.imports import ImportProblem, Library, Read, file_key, project_root
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.space import as_seen_from, check_declarations, is_taken_over, report_unused, resolve_space
@@ -20,6 +21,7 @@ from tsdsl.syntax.parser import parse
 
 LANGUAGE_VERSION = 1
 MOST_DERIVATIONS = 50
+SUFFIX = ".tsspace"
 _SURE_WITHOUT_BASE = ("TS102", "TS105", "TS201", "TS202", "TS203", "TS204", "TS205", "TS206")
 
 
@@ -87,7 +89,15 @@ def _open(
         try:
             imported_key, text = library.follow(statement.path, source, (*open_keys, key))
         except ImportProblem as problem:
-            scope.context.report(problem.code, statement.path.span, problem.message, help=problem.help)
+            known = _similar_paths(statement.path.value, source) if problem.is_unreadable else []
+            inner = Span(statement.path.span.start + 1, statement.path.span.end - 1, statement.path.span.source)
+            scope.context.report(
+                problem.code,
+                statement.path.span,
+                problem.message,
+                help=f"did you mean {' or '.join(f'`{path}`' for path in known)}?" if known else problem.help,
+                fixes=[replacement(f"change to `{path}`", inner, path, safe=len(known) == 1) for path in known],
+            )
             continue
         if imported_key not in scopes:
             scopes[imported_key] = _open(library, scopes, text, imported_key, (*open_keys, key))
@@ -152,12 +162,35 @@ def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _
         flat = derive(context, base, space, declarations)
     resolved = resolve_space(context, flat)
     if context.has_wrong_base:
-        own = tuple(d for d in context.diagnostics if not is_taken_over(flat, d.span))
+        unsure = _of_uncertain_values(scope, flat)
+        own = tuple(
+            d
+            for d in context.diagnostics
+            if not is_taken_over(flat, d.span) and not (d.code == "TS207" and any(_is_in(d.span, s) for s in unsure))
+        )
         return _Resolution(flat, None, own)
     context.diagnostics[:] = [as_seen_from(flat, diagnostic) for diagnostic in context.diagnostics]
     if resolved is None or context.has_errors:
         return _Resolution(flat, None, tuple(context.diagnostics))
     return _Resolution(flat, ResolvedSpace(resolved, flat, context.origins), tuple(context.diagnostics))
+
+
+def _of_uncertain_values(scope: _Scope, flat: Flat) -> list[Span]:
+    """The overrides of a space whose decisions may have other values, as what a base frees is wrong."""
+    overrides = [(entry.item, entry.level) for entry in flat.items if isinstance(entry.item, ast.Override)]
+    told = [d for result in scope.results.values() for d in result.diagnostics if d.source == scope.context.source]
+    wrong = {
+        item.selector.segments[0].word.text
+        for item, level in overrides
+        if level < flat.level and item.kind == "free" and any(_is_in(d.span, item.span) for d in told)
+    }
+    is_lossy = any(base.broken for base in flat.bases)
+    own = [item for item, level in overrides if level == flat.level]
+    return [item.span for item in own if is_lossy or item.selector.segments[0].word.text in wrong]
+
+
+def _is_in(span: Span, outer: Span) -> bool:
+    return span.source == outer.source and outer.start <= span.start < outer.end
 
 
 def _base(
@@ -170,8 +203,8 @@ def _base(
     chain = (*open_names, space.name.text)
     known = [*scope.spaces, *scope.imported]
     if base.text not in known:
-        if not any(d.code in ("TS107", "TS108") for d in scope.context.diagnostics):
-            context.unknown_name(base, "space", known)
+        if not scope.file.broken and not any(d.code in ("TS107", "TS108") for d in scope.context.diagnostics):
+            context.unknown_name(base, "space", known, help=_elsewhere(base.text))
         base = ast.Name(meant(base.text, [name for name in known if name not in chain]), base.span)
         context.has_wrong_base = True
         if base.text not in known:
@@ -206,6 +239,18 @@ def _base(
             help=f"run `tsdsl check {source.name}`",
         )
     return result.flat
+
+
+def _similar_paths(written: str, source: SourceFile) -> list[str]:
+    """The paths that can be imported and are most like what is written, whatever they end with."""
+    by_name = {path.removesuffix(SUFFIX): path for path, _ in importable(source)}
+    return [by_name[name] for name in similar(written.removesuffix(SUFFIX), by_name)]
+
+
+def _elsewhere(name: str) -> str:
+    """Where a space that is not known here may be."""
+    shipped = shipped_with(name)
+    return f'write `import "{shipped[0]}"` for the shipped one' if shipped else "import the file that has it"
 
 
 def _unused(scope: _Scope) -> list[Diagnostic]:

@@ -20,9 +20,9 @@ _PROJECT_MARKS = (".git", "pyproject.toml")
 class ImportProblem(Exception):
     """Why an import cannot be followed, in a reader's words."""
 
-    def __init__(self, code: str, message: str, help: str | None) -> None:
+    def __init__(self, code: str, message: str, help: str | None, *, is_unreadable: bool = False) -> None:
         super().__init__(message)
-        self.code, self.message, self.help = code, message, help
+        self.code, self.message, self.help, self.is_unreadable = code, message, help, is_unreadable
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Library:
             try:
                 self.sources[key] = self.read(name)
             except FileError as error:
-                raise ImportProblem("TS107", error.message, error.help) from error
+                raise ImportProblem("TS107", error.message, error.help, is_unreadable=True) from error
         return key, self.sources[key]
 
     def _place(self, written: str, importing: SourceFile) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tsdsl.diagnostics import Label
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.space.resolve.context import Context
@@ -50,6 +51,17 @@ def report_idle(context: Context, level: int) -> None:
     for number, (override, written_at) in enumerate(context.overrides):
         if written_at == level and number not in context.applied:
             if may_lack(context, override.selector):
+                continue
+            word = override.selector.segments[0].word.text
+            if word in context.left_out:
+                context.report(
+                    "TS306",
+                    override.selector.span,
+                    f"this is of `{word}`, which is left out",
+                    label="matches nothing",
+                    labels=[Label(context.left_out[word], "left out here")],
+                    help="remove one of the two",
+                )
                 continue
             wrong = unmatched(override.selector, _attributes(context))
             context.report(

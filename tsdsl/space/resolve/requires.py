@@ -17,7 +17,7 @@ from typing import Literal, NoReturn, TypeAlias
 from tsdsl.diagnostics import replacement
 from tsdsl.source import Span
 from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
-from tsdsl.space.resolve.context import Context, did_you_mean
+from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import may_lack, selects
 from tsdsl.space.resolve.unmatched import unmatched, written_path
@@ -182,10 +182,11 @@ def _alike(places: _Places, require: ast.Require) -> Alike | None:
             values = [str(value) for value in decision.values]
             places.context.report(
                 "TS207",
-                require.span,
+                right.span,
                 f"`{first.decision}` is never `{second}`",
                 label="not among its values",
                 help=did_you_mean(str(second), values) or f"it has {', '.join(values)}",
+                fixes=renames(str(second), right.span, values),
             )
             raise _Wrong
     return Alike(text=text, left=first, right=second, is_equal=is_equal)

@@ -363,6 +363,7 @@ def _pinned(
             f"`{path}` is never `{name.text}`",
             label="not among its alternatives",
             help=did_you_mean(name.text, known) or f"it has {', '.join(known)}; `free` gives it others",
+            fixes=renames(name.text, pin.span, known),
         )
     context.postpone(before)
     return alternatives
