@@ -52,6 +52,8 @@ def highlights(snapshot: Snapshot) -> Iterator[Highlight]:
         occurrence.span.start: occurrence for occurrence in snapshot.names.occurrences if occurrence.kind in _NAMED
     }
     for token in snapshot.tokens:
+        if token.type == "WS":
+            continue
         start = token.start_pos or 0
         span = Span(start, start + len(token.value.rstrip("\r")))
         occurrence = named.get(start)
