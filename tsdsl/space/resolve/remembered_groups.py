@@ -39,9 +39,11 @@ class GroupMeaning:
     """What a group's text comes to: its attributes, where None stands for a decision of that name.
 
     `shared_uses` are the attributes that each shared decision stands at, `shared` those that decide between values.
+    `own` and `inherited`: where attributes are written, as in `GroupOrigins`.
     """
 
     operator: str
+    block: str | None
     repeat: int
     is_repeated: bool
     attributes: Mapping[str, Setting | None]
@@ -55,12 +57,12 @@ class GroupMeaning:
 def resolve_group(context: Context, stream: str, stage: int, index: int, group: ast.Group) -> Group:
     """A group with its settings; one without any where they could not be resolved."""
     path = group_path(stream, stage, index)
-    known = _meaning_of(context, path, group) if group.written is not None else None
+    known = _meaning_of(context, path, group.written) if group.written is not None else None
     if known is not None:
         made, decisions = _made(known, stream, stage, index)
-        block = context.blocks.get(group.written.call.name.text) if group.written is not None else None
-        if block is not None:
-            context.block_uses[block.name.text] += 1
+        block = context.blocks[known.block] if known.block is not None else None
+        if known.block is not None:
+            context.block_uses[known.block] += 1
         context.decisions += decisions
         for shared, attributes in known.shared_uses.items():
             _use_shared(context, shared, [f"{path}.{attribute}" for attribute in attributes], known.shared.get(shared))
@@ -81,9 +83,8 @@ def _use_shared(context: Context, shared: str, paths: list[str], values: tuple[V
         decide_shared(context, shared, values, span)
 
 
-def _meaning_of(context: Context, path: str, group: ast.Group) -> GroupMeaning | None:
-    written = group.written
-    if written is None or context.domains_may_be_too_deep or _is_overridden(context, path):
+def _meaning_of(context: Context, path: str, written: ast.GroupText) -> GroupMeaning | None:
+    if context.domains_may_be_too_deep or _is_overridden(context, path):
         return None
     known = _group_meaning(written, tuple([_meaning(context, name) for name in mentioned_by(written)]))
     if known is None or any(_is_overridden(context, shared, is_part=False) for shared in known.shared_uses):
@@ -143,6 +144,7 @@ def _group_meaning(written: ast.GroupText, names: tuple[Meaning, ...]) -> GroupM
     own = {a.name.text: a.value.span for a in written.call.arguments}
     return GroupMeaning(
         operator=resolved.operator,
+        block=block.name.text if block is not None else None,
         repeat=resolved.repeat,
         is_repeated=resolved.is_repeated,
         attributes={n: None if _is_decided(value, inside) else value for n, value in resolved.attributes.items()},
