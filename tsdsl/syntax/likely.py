@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -12,6 +13,7 @@ from tsdsl.source import Span
 from tsdsl.syntax.machine import Token, table
 
 _SIMILAR = 0.75
+_NUMBERED = re.compile(r"(stage|step)_?([0-9]+)")
 _VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "NAME", "UNIT", "__ANON_1", "BY"})
 _CLOSING: Mapping[str, str] = MappingProxyType({"LSQB": "RSQB", "LPAR": "RPAR"})
 _AFTER_KEYWORD = frozenset({"NAME", "NUMBER", "LBRACE", "STRING"})
@@ -83,6 +85,10 @@ def looks_misspelt(place: Place) -> bool:
     if place.token.type == "STEP":
         return place.kind(-1) == "NUMBER" and place.kind(-2) == "__ANON_1"
     following, before = place.kind(1), place.kind(-1)
+    if following == "LPAR":
+        return before == "COMMA"
+    if following == "LSQB" and (place.kind(2), place.kind(3)) == ("NAME", "EQUAL"):
+        return True
     if following in ("DOT", "LSQB") and before not in ("EQUAL", "COMMA", "DOT", "FIX", "FREE", "REQUIRE"):
         return True
     return following in _AFTER_KEYWORD or (
@@ -246,7 +252,9 @@ def _missing_keyword(place: Place) -> Guess | None:
     token, following = place.token, place.kind(1)
     if token.type != "NAME" or place.kind(-1) in _UNFINISHED:
         return None
-    if "SPACE" in place.accepted and following in ("FROM", "LBRACE"):
+    if "GROUP" in place.accepted and following == "LPAR" and place.kind(-1) != "GROUP":
+        kind, word, help_text = "GROUP", "group", "a group begins with `group`"
+    elif "SPACE" in place.accepted and following in ("FROM", "LBRACE"):
         kind, word, help_text = "SPACE", "space", "a space begins with `space`"
     elif "FIX" in place.accepted and following in ("DOT", "LSQB"):
         kind, word, help_text = (
@@ -256,7 +264,7 @@ def _missing_keyword(place: Place) -> Guess | None:
         )
     else:
         return None
-    fix = replacement(f"insert `{word}`", Span(token.start_pos, token.start_pos), f"{word} ", safe=word == "space")
+    fix = replacement(f"insert `{word}`", Span(token.start_pos, token.start_pos), f"{word} ", safe=word != "fix")
     read = (Token(kind, word, token.start_pos, token.start_pos), token)
     message = f"a keyword is missing before `{token.value}`"
     return _told(place, _span(token), message, "not expected here", help_text, (fix,), 1, read)
@@ -294,6 +302,161 @@ def _missing_end(place: Place) -> Guess | None:
     message = f"expected `}}`, found `{token.value}`"
     brace = Token("RBRACE", "}", at, at)
     return _told(place, _span(token), message, "a closing `}` is missing before it", "", (fix,), 1, (brace, token))
+
+
+def _missing_parenthesis(place: Place) -> Guess | None:
+    """`{glore(nodes = 8, se(ratio = 1)}`: a call begins where an argument would."""
+    comma, before = place.at(-1), place.at(-2)
+    if place.token.type != "NAME" or place.kind(1) != "LPAR" or "RPAR" not in place.accepted:
+        return None
+    if comma is None or before is None or comma.type != "COMMA":
+        return None
+    at = before.end_pos
+    fix = replacement("insert `)`", Span(at, at), ")", safe=True)
+    read = (Token("RPAR", ")", at, at), comma, place.token)
+    span = Span(before.start_pos, at)
+    return _told(place, span, "expected `)`", "a parenthesis is missing after this", "", (fix,), 1, read)
+
+
+def _call_brackets(place: Place) -> Guess | None:
+    """`glore{nodes = 8}` and `glore[nodes = 8]`."""
+    at = 1 if place.token.type == "NAME" and place.kind(1) == "LSQB" else 0
+    token = place.tokens[place.position + at]
+    closer = {"LBRACE": "RBRACE", "LSQB": "RSQB"}.get(token.type)
+    if closer is None or (place.kind(at + 1), place.kind(at + 2)) != ("NAME", "EQUAL"):
+        return None
+    if not at and "LPAR" not in place.accepted:
+        return None
+    end = _matching(place.tokens, place.position + at)
+    if end is None or place.tokens[end].type != closer:
+        return None
+    last = place.tokens[end]
+    edits = (Edit(_span(token), "("), Edit(_span(last), ")"))
+    before, inner = place.tokens[place.position : place.position + at], place.tokens[place.position + at + 1 : end]
+    read = (*before, token._replace(type="LPAR", value="("), *inner, last._replace(type="RPAR", value=")"))
+    fix = Fix("write parentheses", edits, "safe")
+    message = "the attributes of an operator stand in parentheses"
+    count = len(read)
+    return _told(place, _span(token), message, "other brackets", "write `(` and `)`", (fix,), count, read)
+
+
+def _wrong_closer(place: Place) -> Guess | None:
+    """`{8, 16)`."""
+    token = place.token
+    if token.type not in ("RPAR", "RSQB") or not {"COMMA", "RBRACE"} <= place.accepted or "NAME" in place.accepted:
+        return None
+    if place.kind(1) not in ("COMMA", "RPAR", "RBRACE"):
+        return None
+    fix = replacement("write `}`", _span(token), "}", safe=True)
+    read = (token._replace(type="RBRACE", value="}"),)
+    message = f"a choice ends with `}}`, not with `{token.value}`"
+    return _told(place, _span(token), message, "another bracket", "write `}`", (fix,), 1, read)
+
+
+def _short_fraction(place: Place) -> Guess | None:
+    """`.5`."""
+    token, following = place.token, place.at(1)
+    if token.type != "DOT" or "NUMBER" not in place.accepted or following is None or following.type != "NUMBER":
+        return None
+    if following.start_pos != token.end_pos or place.kind(-1) == "__ANON_1":
+        return None
+    span, number = Span(token.start_pos, following.end_pos), f"0.{following.value}"
+    fix = replacement(f"write `{number}`", span, number, safe=True)
+    read = (Token("NUMBER", number, span.start, span.end),)
+    message = "a number begins with a digit"
+    return _told(place, span, message, "no digit before the point", f"write `{number}`", (fix,), 2, read)
+
+
+def _arguments_without_parentheses(place: Place) -> Guess | None:
+    """`group conv3d kernel = 1x3x3, channels = 8`."""
+    token, before = place.token, place.at(-1)
+    if place.accepted != {"LPAR"} or before is None or place.kind(1) != "EQUAL" or token.type != "NAME":
+        return None
+    end, depth = place.position, 0
+    while end < len(place.tokens) and place.tokens[end].type not in ("STAR", "RPAR"):
+        depth += {"LBRACE": 1, "RBRACE": -1}.get(place.tokens[end].type, 0)
+        if depth < 0 or not place.is_on_one_line(token, place.tokens[end]):
+            break
+        end += 1
+    last = place.tokens[end - 1]
+    edits = (Edit(Span(before.end_pos, token.start_pos), "("), Edit(Span(last.end_pos, last.end_pos), ")"))
+    read = (
+        Token("LPAR", "(", before.end_pos, before.end_pos),
+        *place.tokens[place.position : end],
+        Token("RPAR", ")", last.end_pos, last.end_pos),
+    )
+    message = "the attributes of an operator stand in parentheses"
+    fix = Fix("insert parentheses", edits, "safe")
+    count = end - place.position
+    return _told(place, Span(token.start_pos, last.end_pos), message, "no parentheses", "", (fix,), count, read)
+
+
+def _repeat_before(place: Place) -> Guess | None:
+    """`group 2 * mb(...)` and `group mb(...) * {1, 2}`."""
+    token = place.token
+    if token.type == "LBRACE" and place.kind(-1) == "STAR" and place.accepted == {"NUMBER"}:
+        help_text = "how many blocks a group has is no decision; models scale it with `depth`"
+        return Guess(_span(token), "a repeat is one number", "no number", help_text, ())
+    kinds = [place.kind(offset) for offset in range(-1, 4)]
+    if kinds != ["GROUP", "NUMBER", "STAR", "NAME", "LPAR"]:
+        return None
+    end = _matching(place.tokens, place.position + 3)
+    span = Span(token.start_pos, place.tokens[place.position + 1].end_pos)
+    fixes: tuple[Fix, ...] = ()
+    if end is not None:
+        at = place.tokens[end].end_pos
+        name = place.tokens[place.position + 2]
+        edits = (Edit(Span(span.start, name.start_pos), ""), Edit(Span(at, at), f" * {token.value}"))
+        fixes = (Fix("write it behind", edits, "safe"),)
+    help_text = f"write `group {place.tokens[place.position + 2].value}(...) * {token.value}`"
+    return _told(place, span, "a repeat stands behind its operator", "not before it", help_text, fixes, 2, ())
+
+
+def _matching(tokens: Sequence[Token], start: int) -> int | None:
+    """The number of the bracket that closes the one there; any kind of bracket closes any other."""
+    depth = 0
+    for number in range(start, len(tokens)):
+        if tokens[number].type in ("LPAR", "LBRACE", "LSQB"):
+            depth += 1
+        elif tokens[number].type in ("RPAR", "RBRACE", "RSQB"):
+            depth -= 1
+            if depth == 0:
+                return number
+    return None
+
+
+def _numbered_name(place: Place) -> Guess | None:
+    """`stage1 {`, `stage[1] {`, `step2 "title" {`."""
+    token = place.token
+    found = _NUMBERED.fullmatch(token.value) if token.type == "NAME" else None
+    if found is not None and place.kind(1) in ("LBRACE", "STRING") and found[1].upper() in place.accepted:
+        middle = token.start_pos + len(found[1])
+        read: tuple[Token, ...] = (
+            Token(found[1].upper(), found[1], token.start_pos, middle),
+            Token("NUMBER", found[2], middle, token.end_pos),
+        )
+        written, span, last = f"{found[1]} {found[2]}", _span(token), 1
+    elif token.type == "LSQB" and place.kind(-1) in ("STAGE", "STEP") and place.kind(2) == "RSQB":
+        number = place.tokens[place.position + 1]
+        written = f" {number.value}"
+        span, last, read = Span(token.start_pos, place.tokens[place.position + 2].end_pos), 3, (number,)
+        if number.type != "NUMBER" or place.kind(3) not in ("LBRACE", "STRING"):
+            return None
+    else:
+        return None
+    fix = replacement(f"write `{written.strip()}`", span, written, safe=True)
+    message = "a space stands between a stage or step and its number"
+    return _told(place, span, message, "no keyword and number", f"write `{written.strip()}`", (fix,), last, read)
+
+
+def _plus_in_a_list(place: Place) -> Guess | None:
+    """`search = sparse + dense`."""
+    token = place.token
+    if token.type != "PLUS" or "COMMA" not in place.accepted:
+        return None
+    fix = replacement("write `,`", _span(token), ",", safe=True)
+    read = (token._replace(type="COMMA", value=","),)
+    return _told(place, _span(token), "expected `,`, found `+`", "no comma", "write `,`", (fix,), 1, read)
 
 
 def _call_of_range(place: Place) -> Guess | None:
@@ -366,7 +529,7 @@ def _missing_number(place: Place) -> Guess | None:
     before, token = place.at(-1), place.token
     if before is None or before.type not in ("STEP", "STAGE") or place.accepted != {"NUMBER"}:
         return None
-    if token.type not in ("STRING", "LBRACE"):
+    if token.type not in ("STRING", "LBRACE", "NAME"):
         return None
     word = before.value
     numbers = [
@@ -389,8 +552,16 @@ def _first_token(place: Place) -> Guess | None:
 
 _RULES: tuple[Callable[[Place], Guess | None], ...] = (
     _misspelt_keyword,
+    _numbered_name,
     _missing_from,
     _missing_keyword,
+    _missing_parenthesis,
+    _arguments_without_parentheses,
+    _call_brackets,
+    _wrong_closer,
+    _short_fraction,
+    _repeat_before,
+    _plus_in_a_list,
     _missing_commas,
     _equal,
     _comparison,

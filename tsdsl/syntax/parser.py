@@ -166,7 +166,7 @@ class _Driver:
     def stands(self, found: Guess) -> bool:
         """Whether the tokens of a guess can be read here, and what follows them."""
         trial = self.parser.copy()
-        following = self.tokens[found.last : found.last + 1]
+        following = self.tokens[found.last : found.last + 1] if found.last - self.position <= 2 else []
         try:
             for token in (*(found.tokens or ()), *(one for one in following if one.type != WHOLE_GROUP)):
                 trial.feed(token)
@@ -254,22 +254,27 @@ class _Driver:
         """Go on behind `token` in the innermost context that can, with an ERROR in place of what is not read."""
         lost = self.lost_item()
         contexts = self.contexts(token.start_pos, lost)
-        depth = 0
+        levels = [_open_brackets(context) for context, _ in contexts]
+        opened = _open_brackets(self.parser)
+        most = len(opened)
         for position in range(self.position, len(self.tokens)):
             candidate = self.tokens[position]
-            if depth == 0 and self.is_sync(position):
+            closes = _OPENERS.get(candidate.type)
+            if closes is not None and closes in opened:
+                while opened[-1] != closes:
+                    opened.pop()  # a bracket that is never closed
+            if len(opened) <= most and self.is_sync(position):
                 first = "GROUP" if candidate.type == WHOLE_GROUP else candidate.type
-                for context, accepted in contexts:
-                    if first in accepted:
+                for number, (context, accepted) in enumerate(contexts):
+                    if first in accepted and (closes is None or len(levels[number]) == len(opened)):
                         if lost and any(t.type in _ITEM_KEYWORDS for t in self.tokens[self.position : position]):
-                            contexts_of_more = self.contexts(token.start_pos, "")
-                            context = contexts_of_more[[c for c, _ in contexts].index(context)][0]
+                            context = self.contexts(token.start_pos, "")[number][0]
                         self.parser, self.position, self.resumed = context, position, position
                         return
-            if candidate.type in ("LBRACE", "LPAR"):
-                depth += 1
-            elif candidate.type in _CLOSERS:
-                depth = max(0, depth - 1)
+            if candidate.type in _OPENERS.values():
+                opened.append(candidate.type)
+            elif closes is not None and opened and opened[-1] == closes:
+                opened.pop()
         # Nothing to go on at: the rest is lost, and what was read before it is kept.
         whole = next((context for context, accepted in contexts if "$END" in accepted), contexts[-1][0])
         self.parser, self.position = whole, len(self.tokens)
@@ -355,6 +360,11 @@ class _Driver:
             return True
         following = self.tokens[position + 1] if position + 1 < len(self.tokens) else None
         return token.type == "NAME" and following is not None and following.type == "EQUAL"
+
+
+def _open_brackets(parser: Machine) -> list[str]:
+    """The brackets that are open in what a parser has read, outermost first."""
+    return [value.type for value in parser.values if isinstance(value, Token) and value.type in _OPENERS.values()]
 
 
 def _inserts(fixes: Sequence[Fix]) -> bool:

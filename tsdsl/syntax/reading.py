@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 
 from tsdsl.diagnostics import Diagnostic, replacement
 from tsdsl.source import SourceFile, Span
@@ -16,6 +18,8 @@ from tsdsl.syntax.units import attached_unit, meant_units
 _NUMBERS = frozenset({"NUMBER", "SIGNED"})
 _QUOTES = "'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 _UNQUOTED_PATH = re.compile(r"[ \t]+([^\"\s#][^\"\s#]*)(?=[ \t]*(?:#|\r?\n|$))")
+_WORD = re.compile(r"\w+")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EQUAL_FOLLOWS = re.compile(r"[ \t]*=(?!=)")
 
 
@@ -30,6 +34,7 @@ class _Reader:
     def __init__(self, source: SourceFile) -> None:
         self.source = source
         self.kept: list[Token] = []
+        self.is_block: list[bool] = []
         self.diagnostics: list[Diagnostic] = []
 
     def read(self) -> None:
@@ -43,10 +48,16 @@ class _Reader:
                 self.kept.append(self.unit(token))
             elif token.type != "BAD":
                 self.kept.append(token)
+                self.follow_brackets(token)
                 if token.type == "IMPORT" and (path := self.unquoted_path(token)) is not None:
                     self.kept.append(path)
                     comment_end = path.end_pos
             else:
+                if self.percent(token):
+                    continue
+                if (end := self.block_comment(token) or self.foreign_name(token)) is not None:
+                    comment_end = end
+                    continue
                 token = self.whole_number(token)
                 if (divided := self.divided(token)) is not None:
                     self.kept += divided
@@ -109,6 +120,82 @@ class _Reader:
         self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help=help_text, fixes=fixes))
         middle = token.start_pos + len(number)
         return Token("NUMBER", number, token.start_pos, middle), Token("UNIT", units[0], middle, token.end_pos)
+
+    def follow_brackets(self, token: Token) -> None:
+        """Note which brackets are those of blocks; in one, take out a comma that stands before the next attribute."""
+        if token.type in ("LBRACE", "LPAR"):
+            is_outer = not self.is_block or self.is_block[-1]
+            self.is_block.append(is_outer and token.type == "LBRACE" and self.follows_a_header())
+        elif token.type in ("RBRACE", "RPAR"):
+            if self.is_block:
+                self.is_block.pop()
+        elif token.type == "EQUAL" and self.is_block and self.is_block[-1] and self.follows_a_comma():
+            comma = self.kept.pop(-3)
+            span = Span(comma.start_pos, comma.end_pos)
+            fix = replacement("remove the comma", span, "", safe=True)
+            message = "no comma stands between the attributes of a block"
+            self.diagnostics.append(
+                Diagnostic("TS002", message, self.source, span, "not expected here", help="remove it", fixes=(fix,))
+            )
+
+    def follows_a_header(self) -> bool:
+        """Whether the brace that was read last begins a block of attributes; groups stand in those of stages."""
+        kinds = [token.type for token in self.kept[-3:-1]]
+        return kinds[-1:] not in (["EQUAL"], ["COMMA"], ["LBRACE"]) and kinds not in (
+            ["EQUAL", "NAME"],
+            ["STAGE", "NUMBER"],
+        )
+
+    def follows_a_comma(self) -> bool:
+        """Whether the attribute whose `=` was read last stands behind a comma."""
+        return [token.type for token in self.kept[-3:-1]] == ["COMMA", "NAME"]
+
+    def percent(self, token: Token) -> bool:
+        """Whether it is the sign of a share in percent, which is told and read as a number."""
+        number = self.kept[-1] if self.kept else None
+        if token.value != "%" or number is None or number.type != "NUMBER" or number.end_pos != token.start_pos:
+            return False
+        share = Decimal(number.value) / 100
+        span = Span(number.start_pos, token.end_pos)
+        fix = replacement(f"write `{share}`", span, str(share), safe=True)
+        message = f"`{number.value}%`: shares are written as numbers"
+        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help=f"write `{share}`", fixes=(fix,)))
+        self.kept[-1] = number._replace(value=str(share), end_pos=token.end_pos)
+        return True
+
+    def block_comment(self, token: Token) -> int | None:
+        """The end of a `/* ... */`, with a diagnostic; None of other text."""
+        text, start = self.source.text, token.start_pos
+        if not text.startswith("/*", start):
+            return None
+        end = text.find("*/", start + 2)
+        end = len(text) if end < 0 else end + 2
+        line_end = text.find("\n", end)
+        inner = text[start + 2 : end - 2]
+        is_last = "\n" not in inner and not text[end : line_end if line_end >= 0 else len(text)].strip()
+        span = Span(start, end if "\n" not in text[start:end] else start + 2)
+        fixes = (replacement("write `#`", Span(start, end), f"#{inner.rstrip()}", safe=True),) if is_last else ()
+        message = "comments begin with `#` and end with their line"
+        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help="write `#`", fixes=fixes))
+        return end
+
+    def foreign_name(self, token: Token) -> int | None:
+        """The end of a name with letters that names do not have, read without their marks; None of other text."""
+        if not token.value.isalpha():
+            return None
+        start = token.start_pos
+        if self.kept and self.kept[-1].type == "NAME" and self.kept[-1].end_pos == start:
+            start = self.kept.pop().start_pos
+        found = _WORD.match(self.source.text, start)
+        assert found is not None
+        plain = unicodedata.normalize("NFKD", found[0]).encode("ascii", "ignore").decode()
+        span = Span(start, found.end())
+        is_name = _NAME.fullmatch(plain) is not None
+        fixes = (replacement(f"change to `{plain}`", span, plain),) if is_name else ()
+        message = f"`{found[0][:40]}`: a name has letters from a to z, digits and `_`"
+        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, "other letters", fixes=fixes))
+        self.kept.append(Token("NAME", plain if is_name else "_", start, found.end()))
+        return found.end()
 
     def unquoted_path(self, statement: Token) -> Token | None:
         """The path of an import that stands in no quotes or in others, with a diagnostic."""

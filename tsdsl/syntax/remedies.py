@@ -17,6 +17,10 @@ SIGNS_MEANT: Mapping[str, str] = MappingProxyType(
         "\N{LESS-THAN OR EQUAL TO}": "<=",
         "\N{GREATER-THAN OR EQUAL TO}": ">=",
         "\N{NOT EQUAL TO}": "!=",
+        "\N{FULLWIDTH COMMA}": ",",
+        "\N{FULLWIDTH LEFT PARENTHESIS}": "(",
+        "\N{FULLWIDTH RIGHT PARENTHESIS}": ")",
+        "\N{FULLWIDTH EQUALS SIGN}": "=",
         ":": " =",
     }
 )
@@ -35,6 +39,7 @@ _MEANT: Mapping[str, str] = MappingProxyType(
     }
 )
 _MEASURE = re.compile(r"[0-9]+x[0-9]+x[0-9]+|[0-9]+(\.[0-9]+)?x")
+_GROUPED = re.compile(r"[0-9]+(_[0-9]+)+")
 _LEADING_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SIDES = re.compile(r"([0-9]+)x[0-9]+")
 _CLOSING: Mapping[str, str] = MappingProxyType({"RPAR": ")", "RSQB": "]", "RBRACE": "}"})
@@ -59,6 +64,9 @@ def unknown_number(text: str, span: Span) -> tuple[str, tuple[Fix, ...]]:
     lower = text.lower()
     if lower != text and _MEASURE.fullmatch(lower):
         return f"write `{lower}`", (replacement(f"write `{lower}`", span, lower, safe=True),)
+    if _GROUPED.fullmatch(text):
+        plain = text.replace("_", "")
+        return f"write `{plain}`", (replacement(f"write `{plain}`", span, plain, safe=True),)
     sides = _SIDES.fullmatch(lower)
     if sides is not None:
         kernels = [f"{frames}x{lower}" for frames in dict.fromkeys((1, int(sides[1])))] if len(lower) < 8 else []

@@ -101,6 +101,11 @@ class Context:
         """Whether the frames of these streams are known at every place."""
         return not any(path.split(".", 1)[0] in streams for path in self.uncertain)
 
+    @property
+    def shared_paths(self) -> list[str]:
+        """The paths of all shared decisions that are declared."""
+        return [f"shared.{name}" for name in self.shared]
+
     def postpone(self, start: int) -> None:
         """Hold back the diagnostics from this number on: they do not spoil the part that is being resolved.
 

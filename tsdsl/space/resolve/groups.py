@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tsdsl.diagnostics import Label
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import Group, Parent, Setting, group_path
-from tsdsl.space.resolve.context import Context, meant
+from tsdsl.space.resolve.context import Context, meant, renames
 from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.values import setting, whole
 from tsdsl.syntax import ast
@@ -71,7 +73,7 @@ def resolve_settings(
     """The settings of an operator in the order of its attributes, or None with diagnostics."""
     arguments = call.arguments if call is not None else ()
     known = [attribute.name for attribute in schema]
-    where = f"`{name}`"
+    where = name if " " in name else f"`{name}`"
     before = len(context.diagnostics)
     own = context.attributes(arguments, known, where)
     given = {meant(a.name.text, known): a for a in inherited} | own
@@ -91,7 +93,10 @@ def resolve_settings(
         written = overridden(context, own_path, expression)
         if written.expression is None and not written.pins:
             continue
+        told = len(context.diagnostics)
         value = setting(context, attribute, written, own_path, parent)
+        if value is None and attribute.name in given and not _is_clear(given[attribute.name].name, known):
+            del context.diagnostics[told:]  # it may have been another attribute that was misspelt so
         if value is not None:
             result[attribute.name] = value
     failed = lacks or len(context.diagnostics) > before or len(result) < len(given)
@@ -131,3 +136,8 @@ def check_block_alias(context: Context, alias: ast.BlockAlias) -> None:
         if operator is None:
             return
     context.attributes(alias.call.arguments, [a.name for a in operator.attributes], f"`{operator.name}`")
+
+
+def _is_clear(name: ast.Name, known: Sequence[str]) -> bool:
+    """Whether it is known which attribute is meant."""
+    return name.text in known or any(fix.applicability == "safe" for fix in renames(name.text, name.span, known))

@@ -93,11 +93,34 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             fixes=[replacement(f"write {braces}", expression.span, braces)],
         )
         return None
-    if not isinstance(expression, ast.Call) or not expression.broken:
+    if isinstance(expression, ast.Text):
+        text = expression.value
+        context.report(
+            "TS201",
+            expression.span,
+            "values are written without quotes",
+            help=f"write `{shown(text)}`",
+            fixes=[replacement("remove the quotes", expression.span, text, safe=text.isidentifier())],
+        )
+    elif (shared := shared_path(context, expression)) is not None:
+        context.report(
+            "TS201",
+            expression.span,
+            "a shared decision is used by its name alone",
+            help=f"write `{shared}`",
+            fixes=[replacement(f"write `{shared}`", expression.span, shared, safe=True)],
+        )
+    elif not isinstance(expression, ast.Call) or not expression.broken:
         context.report(
             "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
         )
     return None
+
+
+def shared_path(context: Context, expression: ast.Expression) -> str | None:
+    """The name of the shared decision that `shared.NAME` names; None of other expressions."""
+    words = [segment.word.text for segment in expression.segments] if isinstance(expression, ast.Selector) else []
+    return words[1] if len(words) == 2 and words[0] == "shared" and words[1] in context.shared else None
 
 
 def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
@@ -184,4 +207,6 @@ def _plain(fraction: Fraction) -> Decimal:
 def shown(value: object) -> str:
     """A value in a message: numbers without needless digits, long ones cut."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _LONGEST_SHOWN:
+        text = f"{value:f}"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -77,7 +77,11 @@ def report_idle(context: Context, level: int) -> None:
 def _attributes(context: Context) -> list[str]:
     """The paths of everything that overrides may select."""
     inner = [path for path in context.origins if path.rpartition(".")[2] in _NAMES or path.startswith("shared.")]
-    return [*inner, *(path for path in context.origins if path.startswith(("fusion.", "attention.")))]
+    return [
+        *inner,
+        *context.shared_paths,
+        *(path for path in context.origins if path.startswith(("fusion.", "attention."))),
+    ]
 
 
 def _example(context: Context, selector: ast.Selector) -> str:

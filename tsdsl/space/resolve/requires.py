@@ -92,7 +92,9 @@ class _Places:
             costs = [
                 f"{part}.{cost}" for part in (*self.streams, "fusion", "attention", "head") for cost in _QUANTITIES
             ]
-            wrong = unmatched(selector, [*self.settings, *self.context.uncertain, *_QUANTITIES, *costs])
+            wrong = unmatched(
+                selector, [*self.settings, *self.context.uncertain, *self.context.shared_paths, *_QUANTITIES, *costs]
+            )
             example = next((written_path(decision.path) for decision in self.context.decisions), "flops")
             self.context.report(
                 "TS306",

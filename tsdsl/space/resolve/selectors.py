@@ -98,6 +98,16 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
     items = expression.items if isinstance(expression, ast.Sequence) else (expression,)
     found = []
     for item in items:
+        if isinstance(item, ast.Text):
+            text = item.value
+            context.report(
+                "TS201",
+                item.span,
+                "selectors are written without quotes",
+                help=f"write `{text}`",
+                fixes=[replacement(f"write `{text}`", item.span, text, safe=text.isidentifier())],
+            )
+            continue
         if not isinstance(item, ast.Selector):
             context.report(
                 "TS201",
@@ -109,7 +119,7 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
         if not all(_indices_are_right(context, segment) for segment in item.segments):
             return None
         found.append(item)
-    return found
+    return found if len(found) == len(items) else None
 
 
 def _indices_are_right(context: Context, segment: ast.Segment) -> bool:
@@ -144,7 +154,7 @@ def may_lack(context: Context, selector: ast.Selector) -> bool:
         return True
     if first in _STRUCTURE and context.incomplete:
         return True
-    if first == "shared" and any(selects(selector, path) for path in context.uncertain):
-        return True
+    if first == "shared" and last in context.shared:
+        return context.has_errors or bool(context.incomplete or context.uncertain)
     is_attribute = last in _OF_GROUPS and len(selector.segments) > 1
     return is_attribute and any(selects(selector, f"{path}.{last}") for path in context.uncertain)

@@ -13,6 +13,7 @@ from tsdsl.source import Span
 from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.groups import resolve_settings
+from tsdsl.space.resolve.literals import shared_path
 from tsdsl.space.resolve.origins import Origins
 from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.places import Place, selected_places
@@ -222,12 +223,36 @@ def _alternatives(
     for item in items:
         call = item if isinstance(item, ast.Call) else None
         name = call.name if call else _bare(item)
+        if name is not None and name.text in context.shared:
+            context.report(
+                "TS104",
+                name.span,
+                f"`{name.text}` is a shared decision, which stands alone",
+                labels=[Label(context.shared[name.text].name.span, "shared here")],
+                help=f"write only `{name.text}`, or write its alternatives out",
+            )
+            failed = True
+            continue
+        if name is None and (alone := shared_path(context, item)) is not None:
+            context.report(
+                "TS201",
+                item.span,
+                "a shared decision is used by its name alone",
+                help=f"write `{alone}`",
+                fixes=[replacement(f"write `{alone}`", item.span, alone, safe=True)],
+            )
+            failed = True
+            continue
         if name is None:
             context.report("TS201", item.span, "an alternative is an operator or `none`", label="not an operator")
             failed = True
             continue
         if name.text != NONE and name.text not in operators:
-            context.unknown_name(name, f"operator of {where.split(' ')[0]}", [NONE, *operators])
+            context.unknown_name(
+                name,
+                f"operator of {where.split(' ')[0]}",
+                [NONE, *operators, *([] if isinstance(op, ast.Choice) else context.shared)],
+            )
             failed = True
             continue
         if any(name.text == other for other, _ in found):

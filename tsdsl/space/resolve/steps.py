@@ -87,7 +87,9 @@ def resolve_steps(
             tolerated = level < context.own_level or may_lack(context, selector)
             if not matched and not named and not tolerated:
                 groups = [group.path for stream in streams.values() for group in stream.groups]
-                wrong = unmatched(selector, [*parts, *groups, *(decision.path for decision in decisions)])
+                wrong = unmatched(
+                    selector, [*parts, *groups, *context.shared_paths, *(decision.path for decision in decisions)]
+                )
                 context.report(
                     "TS306",
                     wrong.span if wrong is not None else selector.span,

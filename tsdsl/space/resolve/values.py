@@ -15,6 +15,7 @@ from tsdsl.space.resolve.overrides import Overridden, overridden
 from tsdsl.syntax import ast
 
 _MOST_FIXES = 4
+_TRUTHS = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
 _LIKELY_SIDES = frozenset(map(Decimal, (1, 3, 5, 7, 9, 11)))
 _MOST_PLAUSIBLE_GIGA = 20
 
@@ -201,7 +202,6 @@ _KINDS = {
     "integer": "an integer",
     "number": "a number",
     "kernel": "a kernel size such as `1x3x3`",
-    "keyword": "a keyword",
 }
 
 
@@ -210,13 +210,14 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
     if isinstance(literal, Word) and attribute.kind == "keyword":
         if literal.text in attribute.keywords:
             return literal.text
+        said = _TRUTHS.get(literal.text.casefold(), literal.text)
         context.report(
             "TS201",
             span,
             f"`{attribute.name}` is one of {', '.join(attribute.keywords)}, not `{literal.text}`",
             label="unknown value",
-            help=did_you_mean(literal.text, attribute.keywords),
-            fixes=renames(literal.text, span, attribute.keywords),
+            help=did_you_mean(said, attribute.keywords),
+            fixes=renames(said, span, attribute.keywords),
         )
         return None
     if isinstance(literal, Word):
@@ -234,6 +235,7 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         return _checked_kernel(context, attribute, literal, span)
     if isinstance(literal, Decimal) and attribute.kind in ("integer", "number"):
         return _checked_number(context, attribute, literal, span)
+    values = _KINDS.get(attribute.kind, f"one of {', '.join(attribute.keywords)}")
     found = "a kernel size" if isinstance(literal, Kernel) else "a number"
     kernels: list[str] = []
     if attribute.kind == "kernel" and isinstance(literal, Decimal) and literal in _LIKELY_SIDES:
@@ -241,7 +243,7 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
     context.report(
         "TS201",
         span,
-        f"`{attribute.name}` is {_KINDS[attribute.kind]}",
+        f"`{attribute.name}` is {values}",
         label=found,
         fixes=[replacement(f"change to {kernel}", span, kernel) for kernel in kernels if written_out(context, span)],
     )
