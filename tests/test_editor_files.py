@@ -71,18 +71,61 @@ def test_words_get_the_scope_of_what_they_are() -> None:
         "title": "variable.other",
         '"a # b"': "string.quoted.double",
     }
+    assert scopes("space b from a { require one.flops <= 2 * flops - head.flops  fix op = none }") == {
+        "space": "keyword.control",
+        "b": "entity.name.type",
+        "from": "keyword.control",
+        "a": "entity.name.type",
+        "require": "keyword.control",
+        "one": "variable.other",
+        "flops": "variable.other",
+        "<=": "keyword.operator",
+        "2": "constant.numeric",
+        "*": "keyword.operator",
+        "-": "keyword.operator",
+        "head": "keyword.control",
+        "fix": "keyword.control",
+        "op": "variable.other.property",
+        "=": "keyword.operator",
+        "none": "constant.language",
+    }
 
 
-@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
-def test_colours_agree_with_the_lexer_on_every_shipped_space(path: Path) -> None:
-    families = {"COMMENT": "comment", "STRING": "string", "KERNEL": "constant", "NUMBER": "constant", "UNIT": "keyword"}
-    for line in path.read_text(encoding="utf-8").split("\n"):
+SCOPES_OF = {
+    "COMMENT": {"comment.line.number-sign"},
+    "STRING": {"string.quoted.double"},
+    "KERNEL": {"constant.numeric.kernel"},
+    "FACTOR": {"constant.numeric.factor"},
+    "NUMBER": {"constant.numeric"},
+    "SIGNED": {"constant.numeric"},
+    "UNIT": {"keyword.other.unit"},
+    "NAME": {
+        "constant.language",
+        "entity.name.function",
+        "entity.name.type",
+        "variable.other",
+        "variable.other.property",
+    },
+}
+PUNCTUATION = frozenset({"WS", "COMMA", "DOT", "LBRACE", "RBRACE", "LPAR", "RPAR", "LSQB", "RSQB"})
+
+
+def lines_of_shipped_spaces_and_of_the_page() -> list[str]:
+    texts = [path.read_text(encoding="utf-8") for path in SPACES]
+    page = (ROOT / "tsdsl" / "docs" / "language.md").read_text(encoding="utf-8")
+    texts += re.findall(r"```tsspace[^\n]*\n(.*?)```", page, re.DOTALL)
+    return sorted({line for text in texts for line in text.split("\n")})
+
+
+def test_every_token_gets_the_scope_of_its_kind_in_every_shipped_space_and_example() -> None:
+    for line in lines_of_shipped_spaces_and_of_the_page():
         found = scopes(line)
         for token in lex(line):
-            if token.type in families:
-                assert found[token.value].startswith(families[token.type])
-            elif token.type == token.value.upper():
-                assert found[token.value] == "keyword.control"
+            if token.type in PUNCTUATION:
+                continue
+            is_word = token.type == token.value.upper()
+            expected = SCOPES_OF.get(token.type, {"keyword.control"} if is_word else {"keyword.operator"})
+            assert found.get(token.value) in expected, (token, line)
 
 
 def test_the_extension_names_files_that_exist() -> None:

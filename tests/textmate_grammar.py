@@ -22,8 +22,8 @@ SCOPES = {
     "NUMBER": "constant.numeric",
     "UNIT": "keyword.other.unit",
 }
-SIGNS = ("__ANON_0", "__ANON_1", "EQUAL", "STAR")
-NAMED = ("space", "stream", "domain", "shared", "block", "model")
+SIGNS = ("COMPARISON", "__ANON_0", "__ANON_1", "EQUAL", "STAR", "PLUS", "MINUS")
+NAMED = ("space", "stream", "domain", "shared", "block", "model", "from")
 
 
 def textmate() -> dict[str, Any]:
@@ -44,6 +44,7 @@ def textmate() -> dict[str, Any]:
     patterns.append(_rule("keyword.control", rf"\b(?:{'|'.join(words)})\b"))
     patterns.append(_rule("variable.other.property", rf"{name}(?=\s*=)"))
     patterns.append(_rule("entity.name.function", rf"{name}(?=\s*\()"))
+    patterns.append(_rule("constant.language", r"none\b"))
     patterns.append(_rule("variable.other", name))
     patterns.append(_rule("keyword.operator", "|".join(terminals[sign] for sign in SIGNS)))
     return {

@@ -364,7 +364,13 @@ class _Driver:
 
 def _open_brackets(parser: Machine) -> list[str]:
     """The brackets that are open in what a parser has read, outermost first."""
-    return [value.type for value in parser.values if isinstance(value, Token) and value.type in _OPENERS.values()]
+    opened: list[str] = []
+    for value in parser.values:
+        if isinstance(value, Token) and value.type in _OPENERS.values():
+            opened.append(value.type)
+        elif isinstance(value, Token) and value.type in _OPENERS:
+            opened.pop()
+    return opened
 
 
 def _inserts(fixes: Sequence[Fix]) -> bool:

@@ -98,7 +98,7 @@ def unexpected(
     if token.type in _VALUES and {"COMMA", "RBRACE"} <= accepted and "NAME" not in accepted:
         return "values of a choice are separated by commas", (replacement("insert a comma", after, ",", safe=True),)
     for kind, mark in (("RPAR", ")"), ("RSQB", "]")):
-        if kind in accepted and (token.type in keywords or token.type in _CLOSING):
+        if kind in accepted and (token.type in keywords or token.type in _CLOSING or token.type == "STAR"):
             title = f"insert `{mark}`"
             return f"is a closing `{mark}` missing before it?", (replacement(title, after, mark, safe=True),)
     if token.type in keywords and "RBRACE" in accepted and "EQUAL" not in accepted:

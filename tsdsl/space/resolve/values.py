@@ -72,6 +72,8 @@ def setting(
     A `shared` name gives the decision of that name instead, whichever attributes it stands at.
     """
     expression, pins = written.expression, written.pins
+    if expression is None and attribute.default is None and not attribute.optional:
+        return None  # that it is missing is told at the group
     if expression is None:
         context.report("TS207", pins[0].span, f"`{path}` is not written, so it decides nothing", help="use `free`")
         return None
