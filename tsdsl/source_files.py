@@ -26,14 +26,15 @@ def read_source(path: str | Path) -> SourceFile:
     try:
         if place.is_dir():
             raise FileError(f"{name}: is a folder", help="give a .tsspace file")
-        if place.stat().st_size > LARGEST_FILE_BYTES:
-            raise FileError(
-                f"{name}: is larger than {LARGEST_FILE_BYTES // 2**20} MiB",
-                help="a space is a text of a few kilobytes",
-            )
-        data = place.read_bytes()
+        with place.open("rb") as file:
+            data = file.read(LARGEST_FILE_BYTES + 1)  # whatever its size is said to be: a device says 0
     except OSError as error:
         raise FileError(f"{name}: cannot be read ({error.strerror})", help="check the path") from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise FileError(
+            f"{name}: is larger than {LARGEST_FILE_BYTES // 2**20} MiB",
+            help="a space is a text of a few kilobytes",
+        )
     return decode_source(name, data)
 
 

@@ -61,6 +61,17 @@ TEXTS = {
         for i in range(30)
     )
     + "}",
+    "a unit of a million letters": RIGHT.replace("8 MFLOPs", f"8 M{'f' * 1_000_000}LOPs"),
+    "a number of 10,000 digits with its unit": RIGHT.replace("8 MFLOPs", f"{NINES}MFLOPs"),
+    "a share of 10,000 digits": RIGHT.replace("0.2", f"{NINES}%"),
+    "a list of 20,000 values in other brackets": RIGHT.replace("{none, glore}", "[" + "1, " * 20_000 + "2]"),
+    "a list of 20,000 values in no brackets": RIGHT.replace("{none, glore}", "none, " * 20_000 + "none"),
+    "a search in braces of 20,000 parts": RIGHT.replace("= sparse\n", "= {" + "sparse, " * 20_000 + "sparse}\n"),
+    "20,000 words without commas": RIGHT.replace("= sparse\n", "= sparse" + " sparse" * 20_000 + "\n"),
+    "20,000 misspelt keywords": RIGHT.replace("head {", "strem x { frames = ] 3 ; }\n" * 20_000 + "head {"),
+    "a name of other letters": RIGHT.replace("sparse", "\N{GREEK SMALL LETTER ALPHA}" * 100_000),
+    "comments that never end": RIGHT.replace("head {", "/* " * 100_000 + "head {"),
+    "a path without quotes of a million letters": f"tsspace 1\nimport {'a' * 1_000_000}\n",
     "many unclosed strings": 'tsspace 1\n"\n' * 5_000,
 }
 
@@ -103,3 +114,12 @@ def test_a_bad_file_is_told_by_its_name(
     captured = capsys.readouterr()
     assert message in captured.out + captured.err
     assert not message or "bad.tsspace" in captured.out + captured.err
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device without an end here")
+def test_a_device_without_an_end_is_read_no_further_than_a_file_may_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "endless.tsspace").symlink_to("/dev/zero")
+    assert run(["check", str(tmp_path / "endless.tsspace")]) == 3
+    assert "larger than 8 MiB" in capsys.readouterr().err

@@ -13,6 +13,8 @@ from tsdsl.source import Span
 from tsdsl.syntax.machine import Token, table
 
 _SIMILAR = 0.75
+_MOST_GAPS = 50
+_LONGEST = 20
 _NUMBERED = re.compile(r"(stage|step)_?([0-9]+)")
 _VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "NAME", "UNIT", "__ANON_1", "BY"})
 _CLOSING: Mapping[str, str] = MappingProxyType({"LSQB": "RSQB", "LPAR": "RPAR"})
@@ -101,6 +103,8 @@ def _misspelt_keyword(place: Place) -> Guess | None:
     token = place.token
     if token.type != "NAME" or place.kind(1) not in _AFTER_KEYWORD or place.kind(-1) in _UNFINISHED:
         return None
+    if len(token.value) > _LONGEST:
+        return None
     keywords = [
         word
         for word, kind in table().keywords.items()
@@ -125,7 +129,7 @@ def _missing_commas(place: Place) -> Guess | None:
     read: list[Token] = []
     gaps: list[int] = []
     number = place.position
-    while number < len(place.tokens):
+    while number < len(place.tokens) and len(gaps) < _MOST_GAPS:
         token = place.tokens[number]
         following = place.tokens[number + 1] if number + 1 < len(place.tokens) else None
         if _ends_a_word(place, number - place.position, in_list=bool(gaps)):

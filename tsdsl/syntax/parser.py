@@ -20,7 +20,7 @@ from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.reading import meaningful_tokens
 from tsdsl.syntax.remedies import unclosed, unexpected, virtual
 from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, group_text, parts
-from tsdsl.syntax.words import expected_words, token_words
+from tsdsl.syntax.words import brief, expected_words, token_words
 
 # After one of these a value is still to come, so that an item's keyword there begins the next item.
 _UNFINISHED = frozenset({"PLUS", "MINUS", "STAR", "COMPARISON", "EQUAL", "COMMA", "DOT", "FIX", "FREE", "REQUIRE"})
@@ -153,9 +153,9 @@ class _Driver:
         if found is None or (found.tokens is not None and not self.stands(found)):
             return False
         self.guesses.add(token.start_pos)
-        help_text = found.help or None
+        message, help_text = brief(found.message), brief(found.help) or None
         self.diagnostics.append(
-            Diagnostic("TS002", found.message, self.source, found.span, found.label, help=help_text, fixes=found.fixes)
+            Diagnostic("TS002", message, self.source, found.span, found.label, help=help_text, fixes=found.fixes)
         )
         if found.tokens is None:
             self.skip(token)

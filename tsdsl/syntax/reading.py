@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -14,7 +15,9 @@ from tsdsl.syntax.machine import Token
 from tsdsl.syntax.remedies import SIGNS_MEANT, unknown_number, unknown_text
 from tsdsl.syntax.remembered import WHOLE_GROUP, parts, tokens_of
 from tsdsl.syntax.units import attached_unit, meant_units
+from tsdsl.syntax.words import brief
 
+MOST_TOLD = 1000
 _NUMBERS = frozenset({"NUMBER", "SIGNED"})
 _QUOTES = "'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 _UNQUOTED_PATH = re.compile(r"[ \t]+([^\"\s#][^\"\s#]*)(?=[ \t]*(?:#|\r?\n|$))")
@@ -81,10 +84,16 @@ class _Reader:
                 runs[-1].append(token)
             else:
                 runs.append([token])
+        ends = [token.end_pos for token in self.kept]
         for run in runs:
             span = Span(run[0].start_pos, run[-1].end_pos)
-            before = [token for token in self.kept if token.end_pos <= span.start][-2:]
-            self.diagnostics.append(_unknown_text(self.source, span, before))
+            behind = bisect_right(ends, span.start)
+            self.diagnostics.append(_unknown_text(self.source, span, self.kept[max(0, behind - 2) : behind]))
+        if len(self.diagnostics) > MOST_TOLD:
+            self.diagnostics.sort(key=lambda diagnostic: diagnostic.span.start)
+            first = self.diagnostics[MOST_TOLD]
+            message = f"more than {MOST_TOLD} characters and units are wrong: the others are not told"
+            self.diagnostics[MOST_TOLD:] = [Diagnostic("TS001", message, self.source, first.span)]
 
     def unit(self, token: Token) -> Token:
         """The unit that a word on the line of a number means, with a diagnostic; any other word itself."""
@@ -117,7 +126,9 @@ class _Reader:
         fixes = tuple(replacement(f"write `{text}`", span, text, safe=len(units) == 1) for text in written)
         message = f"`{token.value}`: a space stands between a number and its unit"
         help_text = f"write {' or '.join(f'`{text}`' for text in written)}"
-        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help=help_text, fixes=fixes))
+        self.diagnostics.append(
+            Diagnostic("TS001", brief(message), self.source, span, help=brief(help_text), fixes=fixes)
+        )
         middle = token.start_pos + len(number)
         return Token("NUMBER", number, token.start_pos, middle), Token("UNIT", units[0], middle, token.end_pos)
 
@@ -159,7 +170,9 @@ class _Reader:
         span = Span(number.start_pos, token.end_pos)
         fix = replacement(f"write `{share}`", span, str(share), safe=True)
         message = f"`{number.value}%`: shares are written as numbers"
-        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help=f"write `{share}`", fixes=(fix,)))
+        self.diagnostics.append(
+            Diagnostic("TS001", brief(message), self.source, span, help=brief(f"write `{share}`"), fixes=(fix,))
+        )
         self.kept[-1] = number._replace(value=str(share), end_pos=token.end_pos)
         return True
 
@@ -206,7 +219,7 @@ class _Reader:
         fix = replacement(f"write `{written}`", span, written, safe=True)
         message = "the path of an import stands in double quotes"
         self.diagnostics.append(
-            Diagnostic("TS002", message, self.source, span, help=f"write `{written}`", fixes=(fix,))
+            Diagnostic("TS002", message, self.source, span, help=brief(f"write `{written}`"), fixes=(fix,))
         )
         return Token("STRING", written, span.start, span.end)
 
@@ -240,7 +253,7 @@ def _unknown_text(source: SourceFile, span: Span, before: Sequence[Token]) -> Di
     if text[0].isdigit():
         help_text, fixes = unknown_number(text, span)
         return Diagnostic(
-            "TS001", f"`{shown}` is neither a number nor a name", source, span, help=help_text, fixes=fixes
+            "TS001", f"`{shown}` is neither a number nor a name", source, span, help=brief(help_text), fixes=fixes
         )
     message = f"`{shown}` means nothing here"
     if text == "/":

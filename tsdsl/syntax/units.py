@@ -15,6 +15,7 @@ _FLOPS = tuple(f"{prefix}FLOPs" for prefix in ("", "K", "M", "G", "T"))
 _PARAMS = tuple(f"{prefix}params" for prefix in ("K", "M", "G"))
 _TELLING = ("FLO", "FOP", "PARA", "PARM", "MAC")
 _SIMILAR = 0.7
+_LONGEST = 20
 
 
 def meant_units(text: str, before: Sequence[Token]) -> list[str]:
@@ -22,6 +23,8 @@ def meant_units(text: str, before: Sequence[Token]) -> list[str]:
 
     `before` are the tokens before it, which tell what a bare prefix counts.
     """
+    if len(text) > _LONGEST:
+        return []
     upper = text.upper()
     known = (*_FLOPS, *_PARAMS)
     made_of = _MADE_OF.fullmatch(upper)

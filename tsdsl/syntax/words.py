@@ -40,6 +40,7 @@ _VALUE_STARTS = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING", "LB
 _PARTS = frozenset({"STREAM", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL", "SHARED"})
 _HIDDEN = frozenset({"ERROR", "BAD", "WS", "COMMENT"})
 _MOST_NAMED = 4
+_LONGEST = 200
 
 
 def expected_words(accepted: Iterable[str]) -> str:
@@ -90,3 +91,8 @@ def token_words(token: Token) -> str:
     """What was found, in a reader's words."""
     value = str(token.value)
     return f"`{value}`" if len(value) <= 40 else f"`{value[:40]}...`"
+
+
+def brief(text: str) -> str:
+    """A text for one line of a terminal, cut where it is far longer."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

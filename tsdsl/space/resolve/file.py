@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.source import SourceFile, Span
@@ -101,6 +101,7 @@ def _open(
             continue
         if imported_key not in scopes:
             scopes[imported_key] = _open(library, scopes, text, imported_key, (*open_keys, key))
+        _report_circle(scope.context, statement, scopes[imported_key].context)
         _take(scope, scopes[imported_key], statement)
     if not file.spaces and not file.declarations and not file.broken and not scope.context.has_errors:
         end = len(source.text.rstrip())
@@ -118,6 +119,21 @@ def _open(
             scope.context.duplicate(f"space `{name}`", space.name.span, scope.import_of[name].path.span)
         scope.spaces.setdefault(name, space)
     return scope
+
+
+def _report_circle(context: Context, statement: ast.Import, imported: Context) -> None:
+    """Report an import that leads back to a file which is being imported, where each of these files names the next."""
+    closing = next((d for d in imported.diagnostics if d.code == "TS108"), None)
+    if closing is None or any(d.code == "TS108" for d in context.diagnostics):
+        return
+    context.report(
+        "TS108",
+        statement.path.span,
+        f"`{statement.path.value}` leads back to a file that imports it",
+        label="in a circle",
+        labels=[Label(replace(closing.span, source=imported.source), "by this import")],
+        help="move what both need into a third file",
+    )
 
 
 def _take(scope: _Scope, imported: _Scope, statement: ast.Import) -> None:
@@ -224,6 +240,8 @@ def _base(
     result = _resolution(imported, base.text, ())
     if result.resolved is None:
         context.has_wrong_base = True
+        if any(d.code == "TS108" for d in scope.context.diagnostics):
+            return result.flat
         wrong = [*result.diagnostics, *imported.context.diagnostics]
         source = imported.context.source
         notes = []

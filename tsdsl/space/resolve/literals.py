@@ -11,6 +11,7 @@ from tsdsl.diagnostics import Edit, Fix, Label, replacement
 from tsdsl.source import Span
 from tsdsl.space.resolve.context import Context
 from tsdsl.syntax import ast
+from tsdsl.syntax.words import brief
 
 LARGEST_NUMBER = Decimal(10) ** 15
 SMALLEST_NUMBER = Decimal(10) ** -9
@@ -89,7 +90,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             "TS201",
             expression.span,
             "several values are a choice, which stands in braces",
-            help=f"write `{braces}`",
+            help=brief(f"write `{braces}`"),
             fixes=[replacement(f"write {braces}", expression.span, braces)],
         )
         return None

@@ -11,6 +11,7 @@ from tsdsl.diagnostics import Edit, Fix, replacement
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.space.resolve.context import Context
 from tsdsl.syntax import ast
+from tsdsl.syntax.words import brief
 
 MOST_INDEX = 99_999
 PathPart: TypeAlias = tuple[str, int | None]
@@ -91,7 +92,7 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
             "TS201",
             expression.span,
             f"`{what}` is a list of selectors, which has no braces",
-            help=f"write `{written}`",
+            help=brief(f"write `{written}`"),
             fixes=[replacement("remove the braces", expression.span, written, safe=True)],
         )
         return None
@@ -104,7 +105,7 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
                 "TS201",
                 item.span,
                 "selectors are written without quotes",
-                help=f"write `{text}`",
+                help=brief(f"write `{text}`"),
                 fixes=[replacement(f"write `{text}`", item.span, text, safe=text.isidentifier())],
             )
             continue

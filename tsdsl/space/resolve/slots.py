@@ -19,6 +19,7 @@ from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.places import Place, selected_places
 from tsdsl.space.resolve.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
+from tsdsl.syntax.words import brief
 
 Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
@@ -210,7 +211,7 @@ def _alternatives(
             "TS201",
             op.span,
             "several alternatives are a choice, which stands in braces",
-            help=f"write `{braces}`",
+            help=brief(f"write `{braces}`"),
             fixes=[replacement(f"write {braces}", op.span, braces, safe=True)],
         )
         return None
