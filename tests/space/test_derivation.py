@@ -193,8 +193,9 @@ def test_files_that_import_each_other_are_told(tmp_path: Path) -> None:
             f'tsspace 1\nimport "{other}.tsspace"\nspace {name} from {other} {{ size = 40 }}\n'
         )
     found = check(read_source(tmp_path / "a.tsspace")).diagnostics
-    assert [d.code for d in found] == ["TS107"]
-    assert "has errors" in found[0].message
+    assert [d.code for d in found] == ["TS108"]
+    assert "`b.tsspace` leads back" in found[0].message
+    assert [label.message for label in found[0].labels] == ["by this import"]
 
 
 def test_texts_come_from_the_reader_that_is_given(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tsdsl.source import SourceFile
-from tsdsl.syntax.formatter import format_text
+from tsdsl.syntax.formatter import format_text, formatted
 from tsdsl.syntax.lexer import lex
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,6 +72,13 @@ def test_shipped_spaces_are_canonical(path: Path) -> None:
 
 def test_carriage_returns_become_newlines_and_mean_the_same() -> None:
     assert format_text(SourceFile("x", NEAT.replace("\n", "\r\n"))) == NEAT
+
+
+def test_a_file_keeps_the_line_ends_that_most_of_its_lines_have() -> None:
+    windows = NEAT.replace("\n", "\r\n")
+    assert formatted(SourceFile("x", windows)) == windows
+    assert formatted(SourceFile("x", windows.replace("\r\n", "\n", 1))) == windows
+    assert formatted(SourceFile("x", NEAT.replace("\n", "\r\n", 1))) == NEAT
 
 
 def test_a_text_with_syntax_errors_is_not_formatted() -> None:

@@ -36,7 +36,10 @@ def diff(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
 ) -> None:
-    """Compare two spaces by what they mean. Exit code 0 nothing breaks, 1 something does, 2 usage, 3 file trouble."""
+    """Compare two spaces by what they mean.
+
+    Exit code 0 nothing breaks, 1 something does or a space has errors, 2 usage, 3 file trouble.
+    """
     from tsdsl.analysis.compare import compare
     from tsdsl.cli.locate import find_space
 

@@ -18,7 +18,7 @@ def fmt(
     diff: Annotated[bool, typer.Option("--diff", help="Change nothing; print what would change.")] = False,
 ) -> None:
     """Bring files into the canonical form: white space only, comments kept, proved before writing."""
-    from tsdsl.syntax.formatter import format_text
+    from tsdsl.syntax.formatter import formatted
     from tsdsl.syntax.parser import parse
 
     failed = changed = 0
@@ -31,7 +31,7 @@ def fmt(
                 render_rich(wrong, messages())
                 failed += 1
                 continue
-            result = format_text(source)
+            result = formatted(source)
             if file == STANDARD_INPUT_FLAG and not (check or diff):
                 print(result, end="")
                 continue

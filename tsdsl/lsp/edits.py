@@ -10,7 +10,7 @@ from tsdsl.analysis.mend import mend
 from tsdsl.diagnostics import Diagnostic, Edit
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.source import SourceFile, Span
-from tsdsl.syntax.formatter import format_text
+from tsdsl.syntax.formatter import formatted
 from tsdsl.syntax.parser import parse
 
 
@@ -43,10 +43,7 @@ def formatting(source: SourceFile) -> list[Edit]:
     """What brings a text into its canonical form, line endings kept; nothing while it has syntax errors."""
     if parse(source).diagnostics:
         return []
-    formatted = format_text(source)
-    if source.text.count("\r\n") * 2 > source.text.count("\n"):
-        formatted = formatted.replace("\n", "\r\n")
-    return line_edits(source.text, formatted)
+    return line_edits(source.text, formatted(source))
 
 
 def line_edits(before: str, after: str) -> list[Edit]:

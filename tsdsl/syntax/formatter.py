@@ -46,6 +46,17 @@ def format_text(source: SourceFile) -> str:
     return result
 
 
+def formatted(source: SourceFile) -> str:
+    """The canonical form with the line ends that most lines of the text have.
+
+    Raises:
+        ValueError: the text has syntax errors, so that its layout means nothing yet.
+        RuntimeError: the result would change a token; nothing is given out (this is a defect).
+    """
+    result = format_text(source)
+    return result.replace("\n", "\r\n") if source.text.count("\r\n") * 2 > source.text.count("\n") else result
+
+
 def _significant(text: str) -> list[tuple[str, str]]:
     return [(t.type, t.value.rstrip() if t.type == "COMMENT" else t.value) for t in lex(text) if t.type != "WS"]
 
