@@ -19,8 +19,10 @@ from tsdsl.syntax.words import brief
 
 MOST_TOLD = 1000
 _NUMBERS = frozenset({"NUMBER", "SIGNED"})
+_DECLARING = frozenset({"SPACE", "STREAM", "DOMAIN", "SHARED", "BLOCK", "MODEL", "FROM"})
 _QUOTES = "'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 _UNQUOTED_PATH = re.compile(r"[ \t]+([^\"\s#][^\"\s#]*)(?=[ \t]*(?:#|\r?\n|$))")
+_APOSTROPHES = re.compile(r"'([^'\"\n]*)'")
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EQUAL_FOLLOWS = re.compile(r"[ \t]*=(?!=)")
@@ -57,6 +59,9 @@ class _Reader:
                     comment_end = path.end_pos
             else:
                 if self.percent(token):
+                    continue
+                if (text := _APOSTROPHES.match(self.source.text, token.start_pos)) is not None:
+                    comment_end = self.quoted(text)
                     continue
                 if (end := self.block_comment(token) or self.foreign_name(token)) is not None:
                     comment_end = end
@@ -161,6 +166,16 @@ class _Reader:
         """Whether the attribute whose `=` was read last stands behind a comma."""
         return [token.type for token in self.kept[-3:-1]] == ["COMMA", "NAME"]
 
+    def quoted(self, found: re.Match[str]) -> int:
+        """The end of a text between apostrophes, with a diagnostic."""
+        span, written = Span(found.start(), found.end()), f'"{found[1]}"'
+        fix = replacement("write double quotes", span, written, safe=True)
+        message = "texts stand in double quotes"
+        help_text = brief(f"write `{written}`")
+        self.diagnostics.append(Diagnostic("TS001", message, self.source, span, help=help_text, fixes=(fix,)))
+        self.kept.append(Token("STRING", written, span.start, span.end))
+        return span.end
+
     def percent(self, token: Token) -> bool:
         """Whether it is the sign of a share in percent, which is told and read as a number."""
         number = self.kept[-1] if self.kept else None
@@ -250,6 +265,10 @@ def _unknown_text(source: SourceFile, span: Span, before: Sequence[Token]) -> Di
     if text.startswith('"'):
         message, fixes = "a string without its closing quote", unknown_text(text, span)
         return Diagnostic("TS001", message, source, span, "never closed", help='end it with `"`', fixes=fixes)
+    last = before[-1].type if before else ""
+    if text[0].isdigit() and last in _DECLARING:
+        message, help_text = f"`{shown}` is no name", "a name begins with a letter or `_`"
+        return Diagnostic("TS001", message, source, span, help=help_text)
     if text[0].isdigit():
         help_text, fixes = unknown_number(text, span)
         return Diagnostic(
@@ -258,7 +277,9 @@ def _unknown_text(source: SourceFile, span: Span, before: Sequence[Token]) -> Di
     message = f"`{shown}` means nothing here"
     if text == "/":
         return Diagnostic("TS001", message, source, span, help="there is no division: multiply the other side")
-    last = before[-1].type if before else ""
+    if text == ":" and last in _NUMBERS and before[0].type in ("STEP", "STAGE"):
+        fixes = (replacement("remove it", span, "", safe=True),)
+        return Diagnostic("TS001", message, source, span, help="remove it", fixes=fixes)
     if text == ":" and last == "NAME" and before[0].type in ("SPACE", "MODEL"):
         fixes = (replacement("write `from`", span, " from", safe=True),)
         return Diagnostic("TS001", message, source, span, help="write `from`", fixes=fixes)

@@ -97,6 +97,8 @@ def unexpected(
         return "one comma is enough", (replacement("remove the second comma", Span(start, end), "", safe=True),)
     if token.type in _VALUES and {"COMMA", "RBRACE"} <= accepted and "NAME" not in accepted:
         return "values of a choice are separated by commas", (replacement("insert a comma", after, ",", safe=True),)
+    if {"RPAR", "NAME"} <= accepted and token.type in _VALUES and (previous is None or previous.type != "EQUAL"):
+        return "attributes are written `name = value`, such as `channels = 8`", ()
     for kind, mark in (("RPAR", ")"), ("RSQB", "]")):
         if kind in accepted and (token.type in keywords or token.type in _CLOSING or token.type == "STAR"):
             title = f"insert `{mark}`"

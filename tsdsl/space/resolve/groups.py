@@ -35,7 +35,12 @@ def resolved_group(context: Context, stream: str, stage: int, index: int, group:
             return None
     operator = BLOCKS.get(operator_name.text)
     if operator is None:
-        context.unknown_name(call.name, "operator or block", [*BLOCKS, *context.blocks])
+        context.unknown_name(
+            call.name,
+            "operator or block",
+            [*BLOCKS, *context.blocks],
+            help=f"operators are {', '.join(f'`{name}`' for name in BLOCKS)}",
+        )
         operator = BLOCKS.get(meant(call.name.text, BLOCKS))
         if operator is None:
             return None

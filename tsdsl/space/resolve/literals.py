@@ -94,7 +94,16 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             fixes=[replacement(f"write {braces}", expression.span, braces)],
         )
         return None
-    if isinstance(expression, ast.Text):
+    if isinstance(expression, ast.Factor):
+        number = shown(expression.value)
+        context.report(
+            "TS201",
+            expression.span,
+            "factors are of models; this attribute takes a number",
+            help=f"write `{number}`",
+            fixes=[replacement("remove the x", expression.span, number, safe=True)],
+        )
+    elif isinstance(expression, ast.Text):
         text = expression.value
         context.report(
             "TS201",

@@ -188,6 +188,7 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
         context.level = level
         if item.name.text in spans:
             context.duplicate(f"stream `{item.name.text}`", item.name.span, spans[item.name.text])
+            context.is_lossy = True  # it was meant to have another name, which others may use
             continue
         spans[item.name.text] = item.name.span
         streams[item.name.text] = resolve_stream(context, item)
