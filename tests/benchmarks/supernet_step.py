@@ -4,7 +4,7 @@ Run by hand: `OMP_NUM_THREADS=1 python tests/benchmarks/supernet_step.py [--size
 A step is forward, backward and SGD with Nesterov momentum and weight decay, of one random architecture of
 auto_tsnet: its sparse stream, its dense stream, and both with fusion and attention. The twin is the same
 architecture as a model of its own, with fused SGD. The supernet's ways: `sliced`, the search's with
-`weight_updates = sliced`; `dense`, the same with fused SGD over all shared weights; `autograd`, slices that
+`weight_updates = sliced`; `dense`, the same with SGD over all shared weights; `autograd`, slices that
 autograd differentiates, as usual elsewhere, with fused SGD. On CUDA in bfloat16, as the search does it.
 
 Steps are interleaved, each round in another order; times are those of the process on the CPU, of the device
@@ -30,7 +30,7 @@ from torch import Tensor
 import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import autocast
-from tsdsl.lowering import Supernet, WeightedGradients, extract, sliced_step
+from tsdsl.lowering import Supernet, WeightedGradients, dense_step, extract, sliced_step
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Scale, Space, Value
 
@@ -75,9 +75,8 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], num_samples: int) -
         sliced_step(shared, supernet.placed, parts)
 
     def dense(clip_BCTHW: Tensor) -> None:
-        sampled(clip_BCTHW).finish()
-        shared.step()
-        shared.zero_grad(set_to_none=True)
+        _, parts = sampled(clip_BCTHW).finish_parts()
+        dense_step(shared, supernet.placed, parts)
 
     def autograd(clip_BCTHW: Tensor) -> None:
         with autocast(clip_BCTHW.device):

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tsdsl.analysis.network import Blueprint
-from tsdsl.lowering import Supernet, WeightedGradients, sliced_step
-from tsdsl.lowering.slices import compact_sizes, covering, take, within
+from tsdsl.lowering import Supernet, WeightedGradients, dense_step, sliced_sgd, sliced_step
+from tsdsl.lowering.accumulator import Part
+from tsdsl.lowering.slices import add, compact_sizes, covering, pieces, take, within
 
 
 @pytest.fixture
@@ -109,3 +110,96 @@ def test_a_covering_region_holds_both_and_says_where_they_lie():
     assert within(one, box) == (((0, 2), (4, 1)), ((0, 3),))
     shared = torch.arange(7 * 4).reshape(7, 4)
     assert torch.equal(take(take(shared, box), within(other, box)), take(shared, other))
+
+
+MOMENTA = [(0.9, True, 0.01), (0.9, False, 0.0)]
+REGIONS = {
+    "all of it": ((40, 7, 1, 3, 3), (((0, 40),), ((0, 7),), ((0, 1),), ((0, 3),), ((0, 3),))),
+    "a prefix": ((40, 70, 1, 1, 1), (((0, 23),), ((0, 37),), ((0, 1),), ((0, 1),), ((0, 1),))),
+    "a kernel's centre": ((40, 1, 5, 5, 5), (((0, 23),), ((0, 1),), ((1, 3),), ((0, 5),), ((1, 3),))),
+    "several ranges": ((9, 40, 1, 1, 1), (((0, 5),), ((0, 11), (20, 18)), ((0, 1),), ((0, 1),), ((0, 1),))),
+    "a vector": ((37,), (((0, 21),),)),
+    "a range within": ((37, 50), (((3, 20),), ((5, 33),))),
+}
+
+
+def three_steps(step, threads, momentum, nesterov, weight_decay, dtype=torch.float32):
+    """Weights and momenta after some steps with gradients of parts of weights."""
+    generator = torch.Generator().manual_seed(0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    placed = {
+        name: torch.randn(sizes, generator=generator, dtype=dtype).requires_grad_()
+        for name, (sizes, _) in REGIONS.items()
+    }
+    optimiser = torch.optim.SGD(
+        placed.values(), lr=0.1, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=True
+    )
+    for weight in placed.values():
+        optimiser.state[weight]["momentum_buffer"] = torch.randn(weight.shape, generator=generator, dtype=dtype)
+    for _ in range(3):
+        parts = {
+            name: Part(region, torch.randn(compact_sizes(region), generator=generator, dtype=dtype))
+            for name, (_, region) in REGIONS.items()
+        }
+        step(optimiser, placed, parts)
+    torch.set_num_threads(before)
+    return placed, {name: optimiser.state[weight]["momentum_buffer"] for name, weight in placed.items()}
+
+
+def step_of_torch(optimiser, placed, parts):
+    for name, part in parts.items():
+        placed[name].grad = torch.zeros_like(placed[name])
+        add(placed[name].grad, part.region, part.gradient)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("momentum", "nesterov", "weight_decay"), [*MOMENTA, (0.0, False, 0.01)])
+def test_a_dense_step_is_torchs(momentum, nesterov, weight_decay, dtype, threads):
+    found = three_steps(dense_step, threads, momentum, nesterov, weight_decay, dtype)
+    expected = three_steps(step_of_torch, threads, momentum, nesterov, weight_decay, dtype)
+    for mine, theirs in zip(found, expected, strict=True):
+        for name, tensor in mine.items():
+            # In float32 torch rounds the last few elements in another way.
+            torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=0 if dtype == torch.float64 else 1e-6)
+
+
+@pytest.mark.parametrize(("momentum", "nesterov", "weight_decay"), MOMENTA)
+def test_a_sliced_step_moves_the_parts_as_a_dense_one_and_nothing_else(momentum, nesterov, weight_decay):
+    def nothing(optimiser, placed, parts):
+        pass
+
+    sliced, dense, start = (
+        three_steps(step, 1, momentum, nesterov, weight_decay) for step in (sliced_step, dense_step, nothing)
+    )
+    for mine, all_moved, unmoved in zip(sliced, dense, start, strict=True):
+        for name, (_, region) in REGIONS.items():
+            expected = unmoved[name].detach().clone()
+            with torch.no_grad():
+                for target, source in pieces(expected, region, take(all_moved[name], region)):
+                    target.copy_(source)
+            torch.testing.assert_close(mine[name].detach(), expected, rtol=0, atol=1e-6)
+            used = torch.zeros_like(expected)
+            add(used, region, torch.ones(compact_sizes(region)))
+            assert torch.equal(mine[name][used == 0], unmoved[name][used == 0])
+
+
+def test_a_dense_step_leaves_weights_without_a_part():
+    placed = {name: torch.ones(5, requires_grad=True) for name in ("used", "other")}
+    optimiser = torch.optim.SGD(placed.values(), lr=0.1, momentum=0.9, weight_decay=0.1, fused=True)
+    for weight in placed.values():
+        optimiser.state[weight]["momentum_buffer"] = torch.ones(5)
+    dense_step(optimiser, placed, {"used": Part((((0, 2),),), torch.ones(2))})
+    assert torch.equal(placed["other"], torch.ones(5))
+    assert (placed["used"] != 1).all()
+
+
+def test_steps_without_numba_give_the_same(monkeypatch):
+    expected = three_steps(dense_step, 1, *MOMENTA[0])
+    monkeypatch.setattr(sliced_sgd, "depthwise_kernels", lambda device_type: "torch (numba is not installed)")
+    found = three_steps(dense_step, 1, *MOMENTA[0])
+    for name, tensor in expected[0].items():
+        torch.testing.assert_close(tensor, found[0][name], rtol=0, atol=1e-6)

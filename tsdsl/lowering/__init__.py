@@ -6,7 +6,7 @@ from tsdsl.lowering.export_pt2 import export_pt2, verify_pt2
 from tsdsl.lowering.export_python import export_python, verify_export
 from tsdsl.lowering.model import Model, recalibrate
 from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
-from tsdsl.lowering.sliced_sgd import sliced_step
+from tsdsl.lowering.sliced_sgd import dense_step, sliced_step
 from tsdsl.lowering.supernet import Leaves, Supernet, extract
 from tsdsl.lowering.weights import load_weights, read_weights_architecture, save_model
 
@@ -16,6 +16,7 @@ __all__ = [
     "ParameterKind",
     "Supernet",
     "WeightedGradients",
+    "dense_step",
     "export_onnx",
     "export_pt2",
     "export_python",

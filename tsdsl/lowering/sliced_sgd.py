@@ -1,18 +1,26 @@
-"""A step of SGD on the parts of shared weights that were used, which leaves every other element as it is.
+"""Steps of SGD from the gradients of parts of shared weights: on those parts alone, or on all of the weights.
 
-A dense step moves the rest as well: its momentum goes on, and it decays. A sliced step reads and writes only what
-has a gradient; the state is that of the same optimiser, so that both kinds can follow one another.
+A dense step moves what has no gradient as well: its momentum goes on, and it decays. A sliced step reads and writes
+only what has a gradient; the state is that of the same optimiser, so that both kinds can follow one another. On the CPU
+each is one pass of a compiled kernel, which rounds as torch's fused step does but for a weight's last few elements; a
+gradient as large as the whole weight is never made.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tsdsl.lowering.accumulator import Part
-from tsdsl.lowering.slices import pieces
+from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels
+from tsdsl.lowering.slices import Range, add, pieces
+
+Group: TypeAlias = dict[str, float]
 
 
 @torch.no_grad()
@@ -25,22 +33,20 @@ def sliced_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts:
     Raises:
         ValueError: the optimiser dampens or maximises, or a weight is none of its own.
     """
-    groups = {id(parameter): group for group in optimiser.param_groups for parameter in group["params"]}
+    groups = _groups(optimiser, placed, parts)
+    if _fits(groups, placed):
+        _compiled_step(optimiser, groups, placed, parts, whole=False)
+        return
     lists: dict[int, tuple[list[Tensor], list[Tensor], list[Tensor | None]]] = {}
     for name, part in parts.items():
-        weight = placed[name]
-        group = groups.get(id(weight))
-        if group is None or group["dampening"] or group["maximize"]:
-            raise ValueError(f"{name}: a sliced step needs plain SGD that holds it, not {group}")
+        weight, group = placed[name], groups[name]
         weights, gradients, momenta = lists.setdefault(id(group), ([], [], []))
         for target, gradient in pieces(weight, part.region, part.gradient):
             weights.append(target)
             gradients.append(gradient)
         if group["momentum"]:
-            state = optimiser.state[weight]
-            if state.get("momentum_buffer") is None:
-                state["momentum_buffer"] = torch.zeros_like(weight)
-            momenta.extend(target for target, _ in pieces(state["momentum_buffer"], part.region, part.gradient))
+            momentum = _momentum(optimiser, weight)
+            momenta.extend(target for target, _ in pieces(momentum, part.region, part.gradient))
         else:
             momenta.extend([None] * (len(weights) - len(momenta)))
     for group in optimiser.param_groups:
@@ -48,9 +54,117 @@ def sliced_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts:
             _update(group, *lists[id(group)])
 
 
-def _update(
-    group: dict[str, float], weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor | None]
+@torch.no_grad()
+def dense_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts: Mapping[str, Part]) -> None:
+    """What `optimiser.step()` does with gradients that are zero outside of some parts of the weights in `placed`.
+
+    Weights that have no part stay as they are. No weight has a `grad` afterwards.
+
+    Raises:
+        ValueError: the optimiser dampens or maximises, or a weight is none of its own.
+    """
+    groups = _groups(optimiser, placed, parts)
+    if _fits(groups, placed):
+        _compiled_step(optimiser, groups, placed, parts, whole=True)
+        return
+    for name, part in parts.items():
+        placed[name].grad = _spread(placed[name], part)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+
+
+def _groups(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts: Mapping[str, Part]) -> Mapping[str, Group]:
+    """The optimiser's group of each weight that has a part."""
+    by_weight = {id(parameter): group for group in optimiser.param_groups for parameter in group["params"]}
+    found = {}
+    for name in parts:
+        group = by_weight.get(id(placed[name]))
+        if group is None or group["dampening"] or group["maximize"]:
+            raise ValueError(f"{name}: a sliced step needs plain SGD that holds it, not {group}")
+        found[name] = group
+    return found
+
+
+def _momentum(optimiser: torch.optim.SGD, weight: Tensor) -> Tensor:
+    state = optimiser.state[weight]
+    if state.get("momentum_buffer") is None:
+        state["momentum_buffer"] = torch.zeros_like(weight)
+    momentum: Tensor = state["momentum_buffer"]
+    return momentum
+
+
+def _spread(weight: Tensor, part: Part) -> Tensor:
+    """A part's gradient as large as the whole weight."""
+    gradient = torch.zeros_like(weight)
+    add(gradient, part.region, part.gradient)
+    return gradient
+
+
+def _fits(groups: Mapping[str, Group], placed: Mapping[str, Tensor]) -> bool:
+    """Whether the kernel takes it: float32 on the CPU, with momentum."""
+    return depthwise_kernels("cpu") == NUMBA and all(
+        group["momentum"]
+        and placed[name].device.type == "cpu"
+        and placed[name].dtype == torch.float32
+        and placed[name].is_contiguous()
+        for name, group in groups.items()
+    )
+
+
+def _compiled_step(
+    optimiser: torch.optim.SGD,
+    groups: Mapping[str, Group],
+    placed: Mapping[str, Tensor],
+    parts: Mapping[str, Part],
+    *,
+    whole: bool,
 ) -> None:
+    from tsdsl.lowering.ops.update_numba import axes_of, update
+
+    numbers = {id(group): number for number, group in enumerate(optimiser.param_groups)}
+    entries = []
+    held = []
+    for name, part in parts.items():
+        weight = placed[name]
+        momentum = _momentum(optimiser, weight)
+        for box, gradient in _boxes(weight, part, whole):
+            addresses = (weight.data_ptr(), momentum.data_ptr(), gradient.data_ptr())
+            entries.append((*addresses, numbers[id(groups[name])], *axes_of(tuple(weight.shape), box)))
+            held.append(gradient)
+    update(entries, [_rates(group) for group in optimiser.param_groups], whole=whole)
+
+
+def _boxes(weight: Tensor, part: Part, whole: bool) -> list[tuple[tuple[Range, ...], Tensor]]:
+    """A part as boxes, one range an axis, each with a contiguous gradient; for a `whole` weight just one."""
+    sizes = tuple(weight.shape)
+    if all(len(ranges) == 1 for ranges in part.region):
+        box = tuple(ranges[0] for ranges in part.region)
+        inner = tuple((0, size) for size in sizes[2:])
+        if not whole or box[2:] == inner:
+            return [(box, part.gradient.contiguous())]
+        # A kernel's centre: a few floats in a row. With zeros around it, it is one row to a channel.
+        padding: list[int] = []
+        for (first, length), size in zip(box[:1:-1], sizes[:1:-1], strict=True):
+            padding += (first, size - first - length)
+        gradient = F.pad(part.gradient, padding)
+        return [((*box[:2], *inner), gradient)]
+    if whole:
+        return [(tuple((0, size) for size in sizes), _spread(weight, part))]
+    return [
+        (tuple(ranges), gradient.contiguous())
+        for ranges, (_, gradient) in zip(
+            itertools.product(*part.region), pieces(weight, part.region, part.gradient), strict=True
+        )
+    ]
+
+
+def _rates(group: Group) -> tuple[float, ...]:
+    """Rate, decay, momentum, and the factors of gradient and momentum in a step."""
+    of_gradient, of_momentum = (1.0, group["momentum"]) if group["nesterov"] else (0.0, 1.0)
+    return (group["lr"], group["weight_decay"], group["momentum"], of_gradient, of_momentum)
+
+
+def _update(group: Group, weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor | None]) -> None:
     if weights[0].device.type != "cpu":
         held = [momentum for momentum in momenta if momentum is not None]
         return _update_together(group, weights, gradients, held)
@@ -65,9 +179,7 @@ def _update(
         weight.add_(step, alpha=-group["lr"])
 
 
-def _update_together(
-    group: dict[str, float], weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor]
-) -> None:
+def _update_together(group: Group, weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor]) -> None:
     """The same in as few calls as there are operations."""
     if group["weight_decay"]:
         torch._foreach_add_(gradients, weights, alpha=group["weight_decay"])

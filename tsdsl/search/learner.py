@@ -26,7 +26,7 @@ from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.accumulator import WeightedGradients
-from tsdsl.lowering.sliced_sgd import sliced_step
+from tsdsl.lowering.sliced_sgd import dense_step, sliced_step
 from tsdsl.lowering.supernet import Leaves, Supernet
 from tsdsl.search.candidates import WithinTarget, drawn
 from tsdsl.search.conditioned import Conditioned, require_target
@@ -224,16 +224,10 @@ class StepLearner:
     def _step(self, gradients: WeightedGradients) -> None:
         """A step of SGD on the weighted gradients of all ranks."""
         combine = combiner(self.supernet.placed, self.ranks)
-        if self.settings.weight_updates == "sliced":
-            _, parts = gradients.finish_parts(combine)
-            limit_norm([part.gradient for part in parts.values()], self.settings.gradient_norm)
-            sliced_step(self.sgd, self.supernet.placed, parts)
-            return
-        gradients.finish(combine)
-        present = [grad for name in self.names if (grad := self.supernet.placed[name].grad) is not None]
-        limit_norm(present, self.settings.gradient_norm)
-        self.sgd.step()
-        self.sgd.zero_grad(set_to_none=True)
+        _, parts = gradients.finish_parts(combine)
+        limit_norm([part.gradient for part in parts.values()], self.settings.gradient_norm)
+        step = sliced_step if self.settings.weight_updates == "sliced" else dense_step
+        step(self.sgd, self.supernet.placed, parts)
 
     @torch.no_grad()
     def update_alpha(self, batch: Batch, iteration: int) -> Scored:

@@ -62,12 +62,17 @@ def _fused(builder, one, other, total):
     return builder.call(function, [one, other, total])
 
 
+def _spread(builder, scalar):
+    """A scalar in all lanes of a vector."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(INDEX, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(INDICES, [0] * LANES))
+
+
 def _first_lanes(builder, count):
     """A mask of the first `count` lanes."""
-    undefined = ir.Constant(INDICES, ir.Undefined)
-    one = builder.insert_element(undefined, builder.trunc(count, INDEX), ir.Constant(INDEX, 0))
-    all_lanes = builder.shuffle_vector(one, undefined, ir.Constant(INDICES, [0] * LANES))
-    return builder.icmp_signed("<", ir.Constant(INDICES, list(range(LANES))), all_lanes)
+    lanes = ir.Constant(INDICES, list(range(LANES)))
+    return builder.icmp_signed("<", lanes, _spread(builder, builder.trunc(count, INDEX)))
 
 
 def _load_lanes(builder, address, count):
@@ -83,6 +88,18 @@ def _store_lanes(builder, vector, address, count):
     function = _declared(builder, f"llvm.masked.store.v{LANES}f32.p0", result, [VECTOR, pointer, INDEX, MASK])
     arguments = [vector, builder.inttoptr(address, pointer), FLOAT_ALIGNMENT, _first_lanes(builder, count)]
     builder.call(function, arguments)
+
+
+def _load_float(builder, address):
+    return builder.load(builder.inttoptr(address, ir.FloatType().as_pointer()))
+
+
+def _store_float(builder, value, address):
+    builder.store(value, builder.inttoptr(address, ir.FloatType().as_pointer()))
+
+
+def _fused_floats(builder, one, other, total):
+    return builder.call(_declared(builder, "llvm.fma.f32", ir.FloatType(), [ir.FloatType()] * 3), [one, other, total])
 
 
 def _variables(builder, count):
@@ -248,3 +265,43 @@ def correlate_plane(typing_context, taps, stride, x, x_row, dy, dy_row, num_rows
         return context.get_dummy_value()
 
     return types.void(taps, stride, *[types.int64] * 7), generate
+
+
+@intrinsic(prefer_literal=True)
+def update_run(typing_context, has_gradient, p, m, g, count, rates):
+    """A step of SGD of `count` floats side by side: d = g + decay p, m = momentum m + d, p = p - rate (a d + b m).
+
+    `has_gradient` is a constant; without one, g is zero and not read. The rates are floats in the order rate, decay,
+    momentum, a, b. Sums are rounded where torch's fused step rounds them in a
+    vector.
+    """
+
+    def generate(context, builder, signature, arguments):
+        p, m, g, count, rates = arguments[1:]
+        rate, decay, momentum, a, b = (_load_float(builder, builder.add(rates, _literal(4 * i))) for i in range(5))
+        forward = builder.fneg(rate)
+
+        def step(offset, load, store, fused, spread):
+            """Of one vector, or of one float: vectors that overlap what was just stored in part would wait for it."""
+            p_at, m_at, g_at = (builder.add(address, offset) for address in (p, m, g))
+            value = load(builder, p_at)
+            if has_gradient.literal_value:
+                change = fused(builder, spread(decay), value, load(builder, g_at))
+            else:
+                change = builder.fmul(spread(decay), value)
+            moved = builder.fadd(builder.fmul(spread(momentum), load(builder, m_at)), change)
+            store(builder, moved, m_at)
+            direction = fused(builder, spread(b), moved, builder.fmul(spread(a), change))
+            store(builder, fused(builder, spread(forward), direction, value), p_at)
+
+        whole = builder.sdiv(count, _literal(LANES))
+        with cgutils.for_range(builder, whole) as loop:
+            offset = builder.mul(loop.index, _literal(VECTOR_BYTES))
+            step(offset, _load, _store, _fused, lambda scalar: _spread(builder, scalar))
+        done = builder.mul(whole, _literal(LANES))
+        with cgutils.for_range(builder, builder.sub(count, done)) as loop:
+            offset = builder.mul(builder.add(done, loop.index), _literal(4))
+            step(offset, _load_float, _store_float, _fused_floats, lambda scalar: scalar)
+        return context.get_dummy_value()
+
+    return types.void(has_gradient, *[types.int64] * 5), generate
