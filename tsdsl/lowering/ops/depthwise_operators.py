@@ -146,7 +146,7 @@ def _backward(ctx: Any, dy_BCTHW: Tensor) -> tuple[Tensor | None, Tensor | None,
     return dx, dweight, None
 
 
-def _one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
+def one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
     """The operator under vmap: for each element of the mapped axis by itself."""
 
     def mapped(info: Any, axes: tuple[Any, ...], *arguments: Any) -> tuple[Tensor, int]:
@@ -179,7 +179,7 @@ torch.library.register_fake("tsdsl::depthwise_conv3d_input_gradient", _input_gra
 torch.library.register_fake("tsdsl::depthwise_conv3d_weight_gradient", _weight_gradient_shape, lib=LIBRARY)
 torch.library.register_autograd("tsdsl::depthwise_conv3d", _backward, setup_context=_remember, lib=LIBRARY)
 for _name in ("depthwise_conv3d", "depthwise_conv3d_input_gradient", "depthwise_conv3d_weight_gradient"):
-    torch.library.register_vmap(f"tsdsl::{_name}", _one_by_one(getattr(torch.ops.tsdsl, _name)), lib=LIBRARY)
+    torch.library.register_vmap(f"tsdsl::{_name}", one_by_one(getattr(torch.ops.tsdsl, _name)), lib=LIBRARY)
 for _device_type in ("cuda", "cpu"):
     torch.library.register_autocast("tsdsl::depthwise_conv3d", _device_type, torch.bfloat16, lib=LIBRARY)
 

@@ -20,6 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
+from tsdsl.lowering.ops.products import has_products, pointwise_product
+
 # With one thread and fewer images torch does not give a 1 x 1 convolution to oneDNN, but to slower code.
 POINTWISE_IMAGES = range(16, 33)
 # Below that many positions a matrix product is as fast, and above that many outputs swapping gains nothing.
@@ -52,9 +54,11 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
 def pointwise(x: Tensor, weight_OIRS: Tensor) -> Tensor:
     """The 1 x 1 convolution of `x` over its last axis, all others being positions.
 
-    Which positions make up an image does not matter, so it is what oneDNN likes, or none.
+    Without numba's products: which positions make up an image does not matter, so it is what oneDNN likes, or none.
     """
     *sizes, inputs = x.shape
+    if has_products(x):
+        return pointwise_product(x.reshape(-1, inputs), weight_OIRS.flatten(1)).reshape(*sizes, -1)
     positions = math.prod(sizes)
     images = next((number for number in POINTWISE_IMAGES if positions % number == 0), None)
     if images is None or positions < SMALLEST_POSITIONS:

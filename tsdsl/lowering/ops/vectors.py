@@ -22,6 +22,10 @@ MOST_COLUMNS = 8
 
 COUNTER, JOBS, FIRST = range(3)
 """Of a kernel's numbers: the jobs taken, the jobs there are, and the first of its own."""
+BLOCK_ROWS = (8, 4, 2, 1) if HAS_WIDE_VECTORS else (4, 2, 1)
+MOST_VECTORS = 3
+"""A block of a matrix product that registers hold: so many rows times so many vectors."""
+
 NUMBER_BYTES = 8
 INTEGER = ir.IntType(64)
 INDEX = ir.IntType(32)
@@ -143,6 +147,22 @@ def set_number(typing_context, address, index, value):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def fetch_ahead(typing_context, address):
+    """Ask for the line of the cache at an address, which need not exist."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = ir.IntType(8).as_pointer()
+        function = _declared(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
+        read, nearest, data = 0, 3, 1
+        builder.call(
+            function, [builder.inttoptr(arguments[0], pointer), *(ir.Constant(INDEX, n) for n in (read, nearest, data))]
+        )
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
 
 
 @intrinsic
@@ -305,3 +325,58 @@ def update_run(typing_context, has_gradient, p, m, g, count, rates):
         return context.get_dummy_value()
 
     return types.void(has_gradient, *[types.int64] * 5), generate
+
+
+@intrinsic
+def multiply_block(typing_context, a, a_row, a_step, b, b_row, c, c_row, depth, rows, vectors, lanes, adds):
+    """c[m, n] = sum over k < depth of a[m, k] * b[k, n], plus what c holds where `adds` is 1, not 0.
+
+    `rows` is 8, 4, 2 or 1, and n goes over 1 to MOST_VECTORS vectors, of the last of which `lanes` lanes exist.
+    """
+
+    def generate(context, builder, signature, arguments):
+        a, a_row, a_step, b, b_row, c, c_row, depth, rows, vectors, lanes, adds = arguments
+
+        def block(num_rows, num_vectors):
+            def places(address, row):
+                begin = builder.add(address, row)
+                return [builder.add(begin, _literal(n * VECTOR_BYTES)) for n in range(num_vectors)]
+
+            counts = [_literal(LANES)] * (num_vectors - 1) + [lanes]
+            sums = [_variables(builder, num_vectors) for _ in range(num_rows)]
+            rows_c = [places(c, builder.mul(c_row, _literal(m))) for m in range(num_rows)]
+            with builder.if_then(builder.icmp_signed("!=", adds, _literal(0))):
+                for row_sums, row_c in zip(sums, rows_c, strict=True):
+                    for variable, place, count in zip(row_sums, row_c, counts, strict=True):
+                        builder.store(_load_lanes(builder, place, count), variable)
+            rows_a = [builder.add(a, builder.mul(a_row, _literal(m))) for m in range(num_rows)]
+            with cgutils.for_range(builder, depth) as k:
+                met = [
+                    _load(builder, place) if count is not lanes else _load_lanes(builder, place, lanes)
+                    for place, count in zip(places(b, builder.mul(k.index, b_row)), counts, strict=True)
+                ]
+                step = builder.mul(k.index, a_step)
+                for row_sums, row_a in zip(sums, rows_a, strict=True):
+                    factor = _spread(builder, _load_float(builder, builder.add(row_a, step)))
+                    for variable, vector in zip(row_sums, met, strict=True):
+                        builder.store(_fused(builder, factor, vector, builder.load(variable)), variable)
+            for row_sums, row_c in zip(sums, rows_c, strict=True):
+                for variable, place, count in zip(row_sums, row_c, counts, strict=True):
+                    if count is lanes:
+                        _store_lanes(builder, builder.load(variable), place, count)
+                    else:
+                        _store(builder, builder.load(variable), place)
+
+        after = builder.append_basic_block("after")
+        choice = builder.switch(builder.add(builder.mul(rows, _literal(MOST_VECTORS + 1)), vectors), after)
+        for num_rows in BLOCK_ROWS:
+            for num_vectors in range(1, MOST_VECTORS + 1):
+                case = builder.append_basic_block(f"block{num_rows}x{num_vectors}")
+                choice.add_case(_literal(num_rows * (MOST_VECTORS + 1) + num_vectors), case)
+                builder.position_at_end(case)
+                block(num_rows, num_vectors)
+                builder.branch(after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 12), generate
