@@ -2,7 +2,8 @@
 
 Run by hand: `python tests/benchmarks/depthwise_cpu.py [--threads 1] [--size 96] [--batch 2] [--rounds 7]`.
 A step is one forward and backward of a random architecture of auto_tsnet: its sparse stream, its dense stream,
-both with fusion, and both with fusion and attention, whose linear maps are torch's in the plain ways. The ways
+both with fusion, and both with fusion and attention. The plain ways are torch's convolutions, linear maps and batch
+normalisation. The ways
 are interleaved, each round in another order. Of each the median time is printed, and the median and the
 quartiles of its time over tsdsl's in the same round; of the gradients, in float64 at 32 px, how far they are
 from tsdsl's as a share of their norm. (In float32 a new network with BN over a small batch amplifies any
@@ -17,7 +18,8 @@ import argparse
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -30,7 +32,7 @@ import tsdsl
 from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.lowering import Model
 from tsdsl.lowering import run as interpreter
-from tsdsl.lowering.ops import attention
+from tsdsl.lowering.ops import attention, norm
 from tsdsl.lowering.ops.convolution import plain_convolution
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Scale
@@ -65,14 +67,25 @@ def ways(network: Network, batch: int, size_px: int, dtype: torch.dtype) -> tupl
         train(model, channels_last_BCTHW)
 
     def plain() -> None:
-        with patch.object(interpreter, "convolution", plain_convolution), patch.object(attention, "linear", F.linear):
+        with torchs_operators():
             train(model, clip_BCTHW)
 
     def plain_channels_last() -> None:
-        with patch.object(interpreter, "convolution", plain_convolution), patch.object(attention, "linear", F.linear):
+        with torchs_operators():
             train(model, channels_last_BCTHW)
 
     return model, {"tsdsl": own, "conv3d": plain, "conv3d, channels last": plain_channels_last}
+
+
+@contextmanager
+def torchs_operators() -> Iterator[None]:
+    """Convolutions, linear maps and batch normalisation as torch's own calls."""
+    with (
+        patch.object(interpreter, "convolution", plain_convolution),
+        patch.object(attention, "linear", F.linear),
+        patch.object(norm, "is_compiled", lambda x, weight: False),
+    ):
+        yield
 
 
 def train(model: Model, clip_BCTHW: Tensor) -> None:

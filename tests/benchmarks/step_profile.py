@@ -2,7 +2,7 @@
 
 Run by hand: `python tests/benchmarks/step_profile.py [--threads 1] [--size 96] [--batch 4] [--write]`. A step is
 forward, backward and SGD with Nesterov momentum and weight decay, of one random architecture in the supernet of
-auto_tsnet: as after each step of its search. `before` is the usual way: `F.conv3d` in the layout of the clips,
+auto_tsnet: as after each step of its search. `before` is the usual way: torch's operators in the layout of the clips,
 slices of the shared weights that autograd differentiates, and SGD over all of them in one loop. `after` is the
 search's way with `weight_updates = sliced`. Times are torch.profiler's of a step, the median of some; what a part
 costs in the backward pass counts with the part. GPUs: tests/benchmarks/gpu.py. Set
@@ -20,7 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
+from depthwise_cpu import torchs_operators
 from recording import recorded
 from supernet_step import SGD, SPACE, random_decisions
 from torch import Tensor
@@ -31,8 +31,6 @@ import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, sliced_step
 from tsdsl.lowering import run as interpreter
-from tsdsl.lowering.ops import attention
-from tsdsl.lowering.ops.convolution import plain_convolution
 from tsdsl.lowering.slices import take
 from tsdsl.operators.layers import Activation, BatchNorm, Convolution, GlobalReasoning, Layer, NonLocal, SqueezeExcite
 from tsdsl.operators.varying import fixed
@@ -73,7 +71,7 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], step: int, clip_BCT
     fused = torch.optim.SGD(supernet.parameters(), **SGD)  # type: ignore[arg-type]
 
     def before() -> None:
-        with patch.object(interpreter, "convolution", plain_convolution), patch.object(attention, "linear", F.linear):
+        with torchs_operators():
             supernet(clip_BCTHW.contiguous(), decisions, step).square().mean().backward()
         with record_function("SGD"):
             usual.step()
@@ -97,9 +95,9 @@ def profiled_ms(step: Step) -> Counter[str]:
     """Milliseconds of a step by part."""
     run_layer = interpreter.run_layer
 
-    def named(layer: Layer, prefix: str, x: Tensor, context: Any) -> Tensor:
+    def named(layer: Layer, prefix: str, x: Tensor, context: Any, *then: Any) -> Tensor:
         with record_function(part_of(layer)):
-            return run_layer(layer, prefix, x, context)
+            return run_layer(layer, prefix, x, context, *then)
 
     def sliced(shared: Tensor, region: Any) -> Tensor:
         with record_function("slices and their gradients"):

@@ -55,7 +55,7 @@ def synchronise_norms(model: nn.Module, ranks: Ranks) -> None:
     """Replace every BatchNorm3d by one over all ranks, with the same parameters, buffers and names."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.BatchNorm3d:
+            if isinstance(child, nn.BatchNorm3d) and not isinstance(child, SynchronisedNorm):
                 setattr(parent, name, SynchronisedNorm(child, ranks).train(child.training))
 
 

@@ -26,10 +26,11 @@ from tsdsl.errors import FileError
 from tsdsl.lowering.export_check import Agreement, agreement
 from tsdsl.lowering.export_description import StoredDescription, describe, stored_description, versions
 from tsdsl.lowering.model import Model
+from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.provenance import Provenance
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import submodule
-from tsdsl.operators.layers import BatchNorm
+from tsdsl.operators.layers import ActivationKind, BatchNorm
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -64,9 +65,8 @@ class Program(nn.Module):
         """The class scores of clips B x C x T x H x W."""
         return run(self.network, clip, self.placed, self._norm, training=False)
 
-    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor) -> Tensor:
-        y_BCTHW: Tensor = self.norms[name](x_BCTHW)
-        return y_BCTHW
+    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind) -> Tensor:
+        return activation(self.norms[name](x_BCTHW), then)
 
 
 def program_name(name: str) -> str:

@@ -14,9 +14,12 @@ from tsdsl.analysis.cost import Cost, network_cost
 from tsdsl.analysis.network import Network
 from tsdsl.analysis.parameters import shape
 from tsdsl.errors import RunError
+from tsdsl.lowering.ops.activation import activation
+from tsdsl.lowering.ops.norm import BatchNorm
 from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import grow, submodule
+from tsdsl.operators.layers import ActivationKind
 
 
 class Model(nn.Module):
@@ -43,10 +46,12 @@ class Model(nn.Module):
         """
         return run(self.network, clip_BCTHW, self.placed, self._norm, training=self.training)
 
-    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor) -> Tensor:
+    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind) -> Tensor:
         module = submodule(self, name)
-        y_BCTHW: Tensor = module(x_BCTHW)
-        return y_BCTHW
+        if isinstance(module, BatchNorm):
+            y_BCTHW: Tensor = module(x_BCTHW, then)
+            return y_BCTHW
+        return activation(module(x_BCTHW), then)
 
     @property
     def cost(self) -> Cost:

@@ -5,8 +5,9 @@ Shapes: B clips, C channels, T frames, H rows, W columns, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Protocol
 
 import torch
@@ -21,6 +22,7 @@ from tsdsl.lowering.ops.convolution import convolution
 from tsdsl.lowering.ops.shape import global_average_pool, max_pool, take_frames, time_to_channel
 from tsdsl.operators.layers import (
     Activation,
+    ActivationKind,
     BatchNorm,
     Convolution,
     Dropout,
@@ -38,9 +40,11 @@ from tsdsl.operators.layers import (
 
 
 class Norm(Protocol):
-    """How a BN layer of the given dotted name normalises."""
+    """How a BN layer of the given dotted name normalises, and activates what it has normalised."""
 
-    def __call__(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, /) -> Tensor: ...
+    def __call__(
+        self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind, /
+    ) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,7 @@ def run(
                     values.pop(name, None)
             for block in node.blocks:
                 prefix = block_prefix(node, block)
-                for layer in block.layers:
-                    x = run_layer(layer, prefix, x, context)
+                x = run_layers(block.layers, prefix, x, context)
         values[node.name] = x
     return values[network.nodes[-1].name]
 
@@ -107,15 +110,25 @@ def merged(node: Node, inputs: list[Tensor]) -> Tensor:
     return total
 
 
-def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
-    """One layer applied to `x`; `prefix` is the dotted name of its block."""
+def run_layers(layers: Sequence[Layer], prefix: str, x: Tensor, context: Context) -> Tensor:
+    """Layers applied to `x` in turn; an activation after BN together with it."""
+    is_done = False
+    for layer, following in zip_longest(layers, layers[1:]):
+        if is_done:
+            is_done = False
+            continue
+        then: ActivationKind = "none"
+        if isinstance(layer, BatchNorm) and isinstance(following, Activation):
+            is_done, then = True, following.kind
+        x = run_layer(layer, prefix, x, context, then)
+    return x
+
+
+def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context, then: ActivationKind = "none") -> Tensor:
+    """One layer applied to `x`; `prefix` is the dotted name of its block, `then` what follows BN."""
     if isinstance(layer, Residual):
-        body, shortcut = x, x
-        for inner in layer.body:
-            body = run_layer(inner, prefix, body, context)
-        for inner in layer.shortcut:
-            shortcut = run_layer(inner, prefix, shortcut, context)
-        return body + shortcut
+        body = run_layers(layer.body, prefix, x, context)
+        return body + run_layers(layer.shortcut, prefix, x, context)
     name = layer_name(prefix, layer)
 
     def weight(parameter: str) -> Tensor:
@@ -125,7 +138,7 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
         bias = weight("bias") if layer.bias else None
         return convolution(x, weight("weight"), bias, layer.stride, layer.depthwise)
     if isinstance(layer, BatchNorm):
-        return context.norm(name, x, weight("weight"), weight("bias"))
+        return context.norm(name, x, weight("weight"), weight("bias"), then)
     if isinstance(layer, Activation):
         return activation(x, layer.kind)
     if isinstance(layer, Linear):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tsdsl.analysis.network import Network
 from tsdsl.analysis.parameters import NamedLayer, named_layers
-from tsdsl.lowering.ops.norm import EPSILON, MOMENTUM
+from tsdsl.lowering.ops import norm
 from tsdsl.lowering.parameters import initial
 from tsdsl.operators.layers import BatchNorm, Convolution, Layer, Parameter
 
@@ -80,7 +80,7 @@ def grow(
 ) -> PlacedParameters:
     """Hang all parameters of `network` below `root`, and return them by name.
 
-    With `running_statistics` a BN layer is a torch BatchNorm3d with buffers, else only its parameters.
+    With `running_statistics` a BN layer is a torch BatchNorm3d (`ops.norm`) with buffers, else only its parameters.
     Under `torch.device("meta")` nothing is drawn. `seed` None draws from torch's global generator.
     """
     generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
@@ -89,7 +89,7 @@ def grow(
         holder: nn.Module
         if isinstance(item.layer, BatchNorm) and running_statistics:
             (channels,) = sizes_of(item.parameters[0])
-            holder = nn.BatchNorm3d(channels, EPSILON, MOMENTUM)
+            holder = norm.BatchNorm(channels, norm.EPSILON, norm.MOMENTUM)
         else:
             holder = LayerParameters(item.layer)
         attach(root, item.name, holder)

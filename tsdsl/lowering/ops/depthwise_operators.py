@@ -146,15 +146,17 @@ def _backward(ctx: Any, dy_BCTHW: Tensor) -> tuple[Tensor | None, Tensor | None,
     return dx, dweight, None
 
 
-def one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
-    """The operator under vmap: for each element of the mapped axis by itself."""
+def one_by_one(operator: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """An operator under vmap: for each element of the mapped axis by itself."""
 
-    def mapped(info: Any, axes: tuple[Any, ...], *arguments: Any) -> tuple[Tensor, int]:
+    def mapped(info: Any, axes: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
         def element(argument: Any, axis: Any, index: int) -> Any:
             return argument.select(axis, index) if isinstance(axis, int) else argument
 
         found = [operator(*map(element, arguments, axes, repeat(index))) for index in range(info.batch_size)]
-        return torch.stack(found), 0
+        if isinstance(found[0], Tensor):
+            return torch.stack(found), 0
+        return tuple(map(torch.stack, zip(*found, strict=True))), (0,) * len(found[0])
 
     return mapped
 

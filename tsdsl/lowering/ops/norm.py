@@ -1,20 +1,161 @@
-"""Batch normalisation with the statistics of the batch, and the constants that all networks share.
+"""Batch normalisation with the statistics of the batch, the activation after it, and constants all networks share.
 
-Shapes: B clips, C channels, T frames, H rows, W columns.
+On the CPU, in float32 and training mode, a ReLU is computed with it, by kernels that numba compiles (`norm_numba`):
+torch goes over the activations three times forward and five times backward, where they go once or twice from memory.
+Elsewhere torch's normalisation and the activation follow one another. The operators `tsdsl::batch_norm` and
+`tsdsl::batch_norm_gradient` know vmap and shapes without data; where a gradient is to have a gradient, torch's make it.
+
+Shapes: B clips, C channels, T frames, H rows, W columns; N positions of all clips.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from tsdsl.lowering.ops.activation import activation
+from tsdsl.lowering.ops.convolution import channels_last_pays
+from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, one_by_one
+from tsdsl.operators.layers import ActivationKind
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
+CHANNELS_A_THREAD = 16
+"""A vector's, for each thread beyond the first."""
+
+LIBRARY = torch.library.Library("tsdsl", "FRAGMENT")
+LIBRARY.define("batch_norm(Tensor x, Tensor weight, Tensor bias, float epsilon, bool rectifies) -> (Tensor, Tensor)")
+LIBRARY.define(
+    "batch_norm_gradient(Tensor dy, Tensor x, Tensor weight, Tensor bias, Tensor statistics, bool rectifies)"
+    " -> (Tensor, Tensor)"
+)
 
 
-def batch_statistics(name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor) -> Tensor:
-    """Normalised by the mean and variance of this batch, in training and evaluation alike.
+def batch_statistics(
+    name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind = "none"
+) -> Tensor:
+    """Normalised by the mean and variance of this batch, in training and evaluation alike, and activated.
 
     What a supernet uses: running statistics of different architectures must not be mixed.
     """
-    return F.batch_norm(x_BCTHW, None, None, weight_C, bias_C, training=True, eps=EPSILON)
+    if is_compiled(x_BCTHW, weight_C):
+        return _compiled(x_BCTHW, weight_C, bias_C, EPSILON, then)[0]
+    return activation(F.batch_norm(x_BCTHW, None, None, weight_C, bias_C, training=True, eps=EPSILON), then)
+
+
+class BatchNorm(nn.BatchNorm3d):
+    """A BatchNorm3d that can compute the activation after it as well."""
+
+    def forward(self, x_BCTHW: Tensor, then: ActivationKind = "none") -> Tensor:
+        """Normalised and activated; running statistics move in training mode."""
+        if not (self.training and is_compiled(x_BCTHW, self.weight)):
+            return activation(super().forward(x_BCTHW), then)
+        y_BCTHW, statistics_2C = _compiled(x_BCTHW, self.weight, self.bias, self.eps, then)
+        self._move(statistics_2C, x_BCTHW.numel() // x_BCTHW.shape[1])
+        return y_BCTHW
+
+    @torch.no_grad()
+    def _move(self, statistics_2C: Tensor, positions: int) -> None:
+        """Let the running statistics follow; their plain average where there is no momentum."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        mean_C, inverse_C = statistics_2C
+        variance_C = (inverse_C.pow(-2) - self.eps).clamp(min=0) * (positions / (positions - 1))
+        self.running_mean.lerp_(mean_C, share)
+        self.running_var.lerp_(variance_C, share)
+
+
+def is_compiled(x_BCTHW: Tensor, weight_C: Tensor) -> bool:
+    """Whether numba's kernels normalise: float32 on the CPU, more than one position, and channels for all threads."""
+    return (
+        x_BCTHW.dtype == torch.float32
+        and x_BCTHW.numel() > x_BCTHW.shape[1]
+        and channels_last_pays(x_BCTHW, weight_C)
+        and depthwise_kernels("cpu") == NUMBA
+        and x_BCTHW.shape[1] >= CHANNELS_A_THREAD * (torch.get_num_threads() - 1)
+    )
+
+
+def _compiled(
+    x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, then: ActivationKind
+) -> tuple[Tensor, Tensor]:
+    x_BTHWC = x_BCTHW.permute(0, 2, 3, 4, 1).contiguous()
+    y_NC, statistics_2C = _Normalised.apply(x_BTHWC.flatten(0, 3), weight_C, bias_C, epsilon, then == "relu")
+    y_BCTHW = y_NC.view(x_BTHWC.shape).permute(0, 4, 1, 2, 3)
+    return (y_BCTHW if then == "relu" else activation(y_BCTHW, then)), statistics_2C
+
+
+class _Normalised(torch.autograd.Function):
+    """The normalised positions and, without a gradient, the statistics."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool
+    ) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = torch.ops.tsdsl.batch_norm(x_NC, weight_C, bias_C, epsilon, rectifies)
+        return found
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        x_NC, weight_C, bias_C, ctx.epsilon, ctx.rectifies = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x_NC, weight_C, bias_C, output[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x_NC, weight_C, bias_C, statistics_2C = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            y_NC = F.batch_norm(x_NC, None, None, weight_C, bias_C, training=True, eps=ctx.epsilon)
+            if ctx.rectifies:
+                y_NC = F.relu(y_NC)
+            wanted = [
+                t for t, is_wanted in zip((x_NC, weight_C, bias_C), ctx.needs_input_grad, strict=False) if is_wanted
+            ]
+            found = iter(torch.autograd.grad(y_NC, wanted, gradients[0], create_graph=True))
+            return (*(next(found) if is_wanted else None for is_wanted in ctx.needs_input_grad[:3]), None, None)
+        dx_NC, found_2C = torch.ops.tsdsl.batch_norm_gradient(
+            gradients[0].contiguous(), x_NC, weight_C, bias_C, statistics_2C, ctx.rectifies
+        )
+        return dx_NC, found_2C[0], found_2C[1], None, None
+
+
+def _compute(x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool) -> tuple[Tensor, Tensor]:
+    from tsdsl.lowering.ops import norm_numba
+
+    return norm_numba.forward(x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), epsilon, rectifies)
+
+
+def _compute_gradient(
+    dy_NC: Tensor, x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, statistics_2C: Tensor, rectifies: bool
+) -> tuple[Tensor, Tensor]:
+    from tsdsl.lowering.ops import norm_numba
+
+    return norm_numba.backward(
+        dy_NC.contiguous(), x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), statistics_2C, rectifies
+    )
+
+
+def _shapes(x_NC: Tensor, weight_C: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(x_NC), x_NC.new_empty((2, math.prod(weight_C.shape)))
+
+
+def _gradient_shapes(dy_NC: Tensor, x_NC: Tensor, weight_C: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    return _shapes(x_NC, weight_C)
+
+
+LIBRARY.impl("batch_norm", _compute, "CPU")
+LIBRARY.impl("batch_norm_gradient", _compute_gradient, "CPU")
+torch.library.register_fake("tsdsl::batch_norm", _shapes, lib=LIBRARY)
+torch.library.register_fake("tsdsl::batch_norm_gradient", _gradient_shapes, lib=LIBRARY)
+for _name in ("batch_norm", "batch_norm_gradient"):
+    torch.library.register_vmap(f"tsdsl::{_name}", one_by_one(getattr(torch.ops.tsdsl, _name)), lib=LIBRARY)
