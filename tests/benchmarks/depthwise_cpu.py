@@ -83,6 +83,7 @@ def torchs_operators() -> Iterator[None]:
     with (
         patch.object(interpreter, "convolution", plain_convolution),
         patch.object(attention, "linear", F.linear),
+        patch.object(attention, "matmul", torch.matmul),
         patch.object(norm, "is_compiled", lambda x, weight: False),
     ):
         yield

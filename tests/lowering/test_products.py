@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tsdsl.lowering.ops import depthwise_operators, product_numba
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
-from tsdsl.lowering.ops.products import pointwise_product
+from tsdsl.lowering.ops.products import batched_product, pointwise_product
 
 pytestmark = pytest.mark.skipif(
     depthwise_operators.depthwise_kernels("cpu") != depthwise_operators.NUMBA,
@@ -98,3 +98,28 @@ def test_gradients_of_each_sample_by_vmap_are_those_of_single_clips():
 def test_an_operator_knows_its_shape_without_data():
     arguments = (drawn(3, 4).float(), drawn(4, 5).float())
     torch.library.opcheck(torch.ops.tsdsl.matrix_product, arguments, test_utils=("test_faketensor", "test_schema"))
+
+
+@pytest.mark.parametrize("is_transposed", [False, True])
+def test_products_of_each_sample_have_torchs_values_and_first_and_second_derivatives(is_transposed):
+    given = drawn(3, 50, 20) if is_transposed else drawn(3, 20, 50), drawn(3, 50, 33, seed=1)
+    found = []
+    for dtype, function in ((torch.float32, batched_product), (torch.float64, torch.matmul)):
+        a, b = (tensor.to(dtype).requires_grad_() for tensor in given)
+        seen = a.transpose(1, 2) if is_transposed else a
+        y = function(seen, b)
+        first = torch.autograd.grad(y.square().sum(), (a, b))
+        (again,) = torch.autograd.grad(function(seen, b).pow(3).sum(), a, create_graph=True)
+        found.append([y, *first, *torch.autograd.grad(again.sum(), (a, b))])
+    for mine, theirs in zip(*found, strict=True):
+        close(mine, theirs)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (16, 16), (16, 5), (33, 70), (100, 48)])
+def test_a_matrix_is_transposed(rows, columns, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    a = drawn(rows, columns).float()
+    assert torch.equal(product_numba.transposed(a), a.t())
+    torch.set_num_threads(before)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from tsdsl.lowering.ops.convolution import linear
+from tsdsl.lowering.ops.convolution import linear, matmul
 
 Weights = Callable[[str], Tensor]
 
@@ -29,12 +29,12 @@ def global_reasoning(x_BCTHW: Tensor, weights: Weights, normalized: bool) -> Ten
     x_BLC = x_BCTHW.flatten(2).transpose(1, 2)
     state_BLS = linear(x_BLC, weights("state.weight"), weights("state.bias"))
     projection_BLN = linear(x_BLC, weights("projection.weight"), weights("projection.bias"))
-    graph_BSN = state_BLS.transpose(1, 2) @ projection_BLN
+    graph_BSN = matmul(state_BLS.transpose(1, 2), projection_BLN)
     if normalized:
         graph_BSN = graph_BSN / x_BLC.shape[1]
     graph_BSN = F.relu(graph_BSN + linear(graph_BSN, weights("node.weight"), weights("node.bias")))
     graph_BNS = linear(graph_BSN.transpose(1, 2), weights("relation.weight"))
-    spread_BLS = projection_BLN @ graph_BNS
+    spread_BLS = matmul(projection_BLN, graph_BNS)
     y_BLC = linear(spread_BLS, weights("extend.weight"))
     return y_BLC.transpose(1, 2).reshape(x_BCTHW.shape)
 

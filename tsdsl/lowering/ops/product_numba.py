@@ -26,9 +26,12 @@ from tsdsl.lowering.ops.vectors import (
     MOST_VECTORS,
     VECTOR_BYTES,
     fetch_ahead,
+    float_at,
     multiply_block,
     number_at,
+    set_float,
     take_job,
+    transpose_square,
 )
 
 FLOAT_BYTES = 4
@@ -59,6 +62,42 @@ def product(a_MK: Tensor, b_KN: Tensor) -> Tensor:
     )
     run_kernel(_product_kernel(version()), jobs, numbers)
     return c_JMN.sum(0) if splits_sums else c_JMN[0]
+
+
+def transposed(a_MN: Tensor) -> Tensor:
+    """A contiguous matrix with rows and columns exchanged: N x M, contiguous."""
+    rows, columns = a_MN.shape
+    b_NM = a_MN.new_empty((columns, rows))
+    numbers = (a_MN.data_ptr(), b_NM.data_ptr(), rows, columns)
+    run_kernel(_transposing_kernel(version()), jobs_of(-(-columns // LANES)), numbers)
+    return b_NM
+
+
+@functools.cache
+def _transposing_kernel(version: int) -> Any:
+    def kernel(numbers):
+        a, b, rows, columns = (
+            number_at(numbers, FIRST), number_at(numbers, FIRST + 1), number_at(numbers, FIRST + 2),
+            number_at(numbers, FIRST + 3),
+        )  # fmt: skip
+        a_row, b_row = columns * FLOAT_BYTES, rows * FLOAT_BYTES
+        blocks = (columns + LANES - 1) // LANES
+        while version:
+            job, jobs = take_job(numbers)
+            if job >= jobs:
+                break
+            for block in range(job * blocks // jobs, (job + 1) * blocks // jobs):
+                first, last = block * LANES, min(columns, (block + 1) * LANES)
+                for row in range(0, rows, LANES):
+                    if last - first == LANES and rows - row >= LANES:
+                        at = a + row * a_row + first * FLOAT_BYTES
+                        transpose_square(at, a_row, b + first * b_row + row * FLOAT_BYTES, b_row)
+                        continue
+                    for i in range(row, min(rows, row + LANES)):
+                        for j in range(first, last):
+                            set_float(b, j * rows + i, float_at(a, i * columns + j))
+
+    return compile_kernel(kernel)
 
 
 @functools.cache

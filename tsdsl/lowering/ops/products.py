@@ -39,7 +39,7 @@ class _Pointwise(torch.autograd.Function):
 
     @staticmethod
     def forward(x_PI: Tensor, weight_OI: Tensor) -> Tensor:
-        return _product(x_PI, weight_OI.t().contiguous())
+        return _product(x_PI, weight_OI.t())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -59,6 +59,38 @@ class _Pointwise(torch.autograd.Function):
         return dx, product(dy_PO.t(), x_PI) if inputs >= outputs else product(x_PI.t(), dy_PO).t()
 
 
+def batched_product(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:
+    """B x M x N: the product of each sample's matrices, with gradients."""
+    c_BMN: Tensor = _Batched.apply(a_BMK, b_BKN)
+    return c_BMN
+
+
+class _Batched(torch.autograd.Function):
+    """Products of each sample's matrices."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:
+        return _products(a_BMK, b_BKN)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a_BMK, b_BKN = ctx.saved_tensors
+        needs_a, needs_b = ctx.needs_input_grad
+        products = torch.matmul if torch.is_grad_enabled() else _products
+        da = products(gradients[0], b_BKN.transpose(1, 2)) if needs_a else None
+        return da, products(a_BMK.transpose(1, 2), gradients[0]) if needs_b else None
+
+
+def _products(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:
+    return torch.stack([_product(a_MK, b_KN) for a_MK, b_KN in zip(a_BMK, b_BKN, strict=True)])
+
+
 def _product(a_MK: Tensor, b_KN: Tensor) -> Tensor:
     c_MN: Tensor = torch.ops.tsdsl.matrix_product(a_MK, b_KN)
     return c_MN
@@ -67,6 +99,8 @@ def _product(a_MK: Tensor, b_KN: Tensor) -> Tensor:
 def _compute(a_MK: Tensor, b_KN: Tensor) -> Tensor:
     from tsdsl.lowering.ops import product_numba
 
+    if b_KN.t().is_contiguous():
+        return product_numba.product(a_MK, product_numba.transposed(b_KN.t()))
     return product_numba.product(a_MK, b_KN.contiguous())
 
 

@@ -574,3 +574,26 @@ def spread_gradients(typing_context, rectifies, x, dy, dx, row, count, vectors, 
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 9), generate
+
+
+@intrinsic
+def transpose_square(typing_context, source, source_row, target, target_row):
+    """LANES x LANES floats with rows and columns exchanged."""
+
+    def generate(context, builder, signature, arguments):
+        source, source_row, target, target_row = arguments
+        half = LANES // 2
+        vectors = [_load(builder, builder.add(source, builder.mul(source_row, _literal(i)))) for i in range(LANES)]
+        for _ in range(half.bit_length()):
+            # Each time the vectors of both halves are interleaved, a bit of the row's number becomes one of the lane's.
+            interleaved = []
+            for one, other in zip(vectors[:half], vectors[half:], strict=True):
+                for first in (0, half):
+                    lanes = [lane for i in range(first, first + half) for lane in (i, LANES + i)]
+                    interleaved.append(builder.shuffle_vector(one, other, ir.Constant(INDICES, lanes)))
+            vectors = interleaved
+        for i, vector in enumerate(vectors):
+            _store(builder, vector, builder.add(target, builder.mul(target_row, _literal(i))))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), generate
