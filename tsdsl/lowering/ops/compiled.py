@@ -31,13 +31,13 @@ def compile_kernel(function: Callable[[int], None]) -> Any:
         # numba's word for a disk that takes no file anywhere.
         if "cannot cache" not in str(error):
             raise
-        return cfunc(void(int64))(function)
+        return cfunc(void(int64), error_model="numpy")(function)
 
 
 @functools.cache
 def version() -> int:
-    """Of the vectors' module: numba sees changes of a kernel's own module and of the numbers in its closure alone."""
-    return zlib.crc32(Path(vectors.__file__).read_bytes())
+    """Of the vectors' modules: numba sees changes of a kernel's own module and of the numbers in its closure alone."""
+    return zlib.crc32(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*vectors.py"))))
 
 
 def jobs_of(parts: int) -> int:

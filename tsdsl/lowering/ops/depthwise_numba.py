@@ -23,15 +23,13 @@ from numba import njit
 from torch import Tensor
 
 from tsdsl.lowering.ops.compiled import compile_kernel, jobs_of, run_kernel, version
+from tsdsl.lowering.ops.depthwise_vectors import MOST_COLUMNS, convolve_columns, correlate_plane
 from tsdsl.lowering.ops.vectors import (
     FIRST,
     LANES,
-    MOST_COLUMNS,
     NUMBER_BYTES,
     VECTOR_BYTES,
-    convolve_columns,
     copy_lanes,
-    correlate_plane,
     number_at,
     set_number,
     take_job,

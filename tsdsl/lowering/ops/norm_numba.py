@@ -20,19 +20,14 @@ from numba import float32
 from torch import Tensor
 
 from tsdsl.lowering.ops.compiled import compile_kernel, run_kernel, version
-from tsdsl.lowering.ops.vectors import (
-    FIRST,
-    LANES,
+from tsdsl.lowering.ops.norm_vectors import (
     NORM_VECTORS,
-    float_at,
-    number_at,
     scale_positions,
-    set_float,
     spread_gradients,
     sum_gradients,
     sum_positions,
-    take_job,
 )
+from tsdsl.lowering.ops.vectors import FIRST, LANES, float_at, number_at, set_float, take_job
 
 FLOAT_BYTES = 4
 WIDE = NORM_VECTORS * LANES

@@ -19,20 +19,8 @@ import torch
 from torch import Tensor
 
 from tsdsl.lowering.ops.compiled import compile_kernel, jobs_of, run_kernel, version
-from tsdsl.lowering.ops.vectors import (
-    BLOCK_ROWS,
-    FIRST,
-    LANES,
-    MOST_VECTORS,
-    VECTOR_BYTES,
-    fetch_ahead,
-    float_at,
-    multiply_block,
-    number_at,
-    set_float,
-    take_job,
-    transpose_square,
-)
+from tsdsl.lowering.ops.product_vectors import BLOCK_ROWS, MOST_VECTORS, multiply_block, transpose_square
+from tsdsl.lowering.ops.vectors import FIRST, LANES, VECTOR_BYTES, fetch_ahead, float_at, number_at, set_float, take_job
 
 FLOAT_BYTES = 4
 LINE_BYTES = 64

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import torch
 
 from tsdsl.lowering.ops.compiled import compile_kernel, jobs_of, run_kernel, version
-from tsdsl.lowering.ops.vectors import FIRST, number_at, take_job, update_run
+from tsdsl.lowering.ops.update_vectors import update_run
+from tsdsl.lowering.ops.vectors import FIRST, number_at, take_job
 
 AXES = 5
 ENTRY = 4 + 3 * AXES
