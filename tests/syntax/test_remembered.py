@@ -11,7 +11,7 @@ from random_derivations import valid_derivation
 from random_edits import edited
 
 from tsdsl.source import SourceFile
-from tsdsl.syntax import ast, remembered
+from tsdsl.syntax import ast, parser, remembered
 from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.parser import MOST_NESTED, Parsed, parse
 
@@ -22,6 +22,7 @@ STAGE = "tsspace 1\nspace s {{ classes = 2 size = 8 stream a {{ frames = 1 stage
 def read_in_full(source: SourceFile) -> Parsed:
     """What is parsed where no group is taken as a whole."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parser._Driver, "undisturbed", lambda driver: None)
         patch.setattr(remembered, "group_text", lambda text: None)
         return parse(source)
 
@@ -50,7 +51,7 @@ def test_a_text_that_is_edited_again_and_again_is_read_as_one_that_was_never_see
         "group mb(channels = 8) * 2",
         "group\tmb (channels = {1,\r\n 2})\n * 2",
         "group mb()",
-        "group mb(stride = stage[1].group[*], channels = 8 .. 16 by 4, x = 3.5 GFLOPs, y = 1x1x1, z = -2)",
+        "group mb(stride = wide, channels = 8 .. 16 by 4, x = 3.5 GFLOPs, y = {1x1x1, no}, z = -2) * 12",
     ],
 )
 def test_the_parts_of_a_group_are_the_tokens_it_is_written_with(statement: str) -> None:
@@ -101,6 +102,32 @@ def test_what_is_next_to_a_group_or_wrong_in_it_is_read_as_ever(groups: str) -> 
     for text in (STAGE.format(groups), STAGE.format(groups).split("} }")[0], groups):
         source = SourceFile("x", text)
         assert parse(source) == read_in_full(source)
+
+
+def test_a_mistake_elsewhere_leaves_a_group_remembered() -> None:
+    statement = "group mb(channels = 8 .. 16 by 8, t = {1, 3})"
+    right = groups_of(parse(SourceFile("x", STAGE.format(statement))))
+    before, after = STAGE.format("|").split("|")
+    for mistake in ("= 2 size", "classes = = 2 size", "classes = 2 size ;", "classes = 2 size"):
+        wrong = before.replace("classes = 2 size", mistake)
+        source = SourceFile("x", f"{wrong}{statement}\ngroup mb(channels = ,)\n{statement} # why\n{after}")
+        parsed = parse(source)
+        assert parsed.diagnostics
+        assert parsed == read_in_full(source)
+        found = groups_of(parsed)
+        assert [group.written is right[0].written for group in found].count(True) == 2
+
+
+def test_a_group_that_says_something_else_than_its_text_is_left_as_it_was_read() -> None:
+    text = STAGE.format("group mb(channels = 8) * 2")
+    source = SourceFile("x", text)
+    read = read_in_full(source).file
+    (group,) = groups_of(Parsed(read, ()))
+    assert remembered.with_remembered(read, text) == read
+    assert groups_of(Parsed(remembered.with_remembered(read, text), ()))[0].written is not None
+    for other in (text.replace("= 8", "= 9"), text.replace("* 2", "* 3"), text.replace("(c", "(d"), text[1:] + " "):
+        assert groups_of(Parsed(remembered.with_remembered(read, other), ())) == [group]
+        assert groups_of(Parsed(remembered.with_remembered(read, other), ()))[0].written is None
 
 
 def test_the_parts_of_a_group_are_placed_where_it_stands_in_its_file() -> None:

@@ -382,6 +382,21 @@ def _mapped(node: Any, place: Callable[[Span], Span]) -> Any:
     return node if names is None else kind(*[_mapped(getattr(node, name), place) for name in names])
 
 
+def is_moved(node: object, other: object, by: int) -> bool:
+    """Whether a node is what another is, so many characters further on in the file that is looked at."""
+    kind = type(node)
+    if kind is not type(other):
+        return False
+    if isinstance(node, Span) and isinstance(other, Span):
+        return node.start == other.start + by and node.end == other.end + by and node.source is other.source is None
+    if isinstance(node, tuple) and isinstance(other, tuple):
+        return len(node) == len(other) and all(is_moved(*pair, by) for pair in zip(node, other, strict=True))
+    names = _FIELDS.get(kind)
+    if names is None:
+        return bool(node == other)
+    return all(is_moved(getattr(node, name), getattr(other, name), by) for name in names)
+
+
 _FIELDS: Mapping[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind))
     for kind in tuple(vars().values())

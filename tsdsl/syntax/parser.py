@@ -1,7 +1,7 @@
 """Parsing with recovery: any text gives a tree and a list of diagnostics, and nothing is raised.
 
-The machine is driven token by token; a group that is followed by another or by the end of its stage is one token,
-where its text was read before.
+The machine is driven token by token. A text with which nothing is wrong is read with groups as single tokens, as most
+were read before; any other is read in full.
 On an error the contexts that are open (call, group list, space body, file) are tried from the inside
 out: the innermost one that can go on at a later token takes an ERROR in place of what it could not read.
 """
@@ -19,7 +19,7 @@ from tsdsl.syntax.likely import Guess, Place, guess, looks_misspelt
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.reading import meaningful_tokens
 from tsdsl.syntax.remedies import unclosed, unexpected, virtual
-from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, group_text, parts
+from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, parts, whole_group, with_remembered
 from tsdsl.syntax.words import brief, expected_words, token_words
 
 # After one of these a value is still to come, so that an item's keyword there begins the next item.
@@ -61,14 +61,16 @@ class Parsed:
 
 def parse(source: SourceFile) -> Parsed:
     """The syntax tree of a text, with a diagnostic for each thing that could not be read."""
-    return _Driver(source).run()
+    file = _Driver(source, whole_groups=True).undisturbed()
+    parsed = Parsed(file, ()) if file is not None else _Driver(source).run()
+    return Parsed(with_remembered(parsed.file, source.text), parsed.diagnostics)
 
 
 class _Driver:
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, *, whole_groups: bool = False) -> None:
         self.source = source
         self.parser = Machine(table())
-        self.tokens, self.diagnostics = meaningful_tokens(source)
+        self.tokens, self.diagnostics = meaningful_tokens(source, whole_groups=whole_groups)
         self.position = 0
         self.recoveries = 0
         self.resumed = 0
@@ -80,13 +82,28 @@ class _Driver:
         self.parser = Machine(table())
         self.parser.feed(_virtual("ERROR", "", token.start_pos))
 
+    def undisturbed(self) -> ast.File | None:
+        """The tree of a text with which nothing is wrong; None of any other."""
+        if self.diagnostics or self.too_deep() <= len(self.source.text):
+            return None
+        try:
+            while self.position < len(self.tokens):
+                token = self.tokens[self.position]
+                if token.type == WHOLE_GROUP:
+                    self.take_whole(token)
+                elif self.begins_an_item_early() or self.is_misspelt():
+                    return None
+                else:
+                    self.parser.feed(token)
+                    self.position += 1
+            return build_file(self.parser.finish(), len(self.source.text))
+        except Unexpected:
+            return None
+
     def run(self) -> Parsed:
         too_deep = self.too_deep()
         while self.position < len(self.tokens):
             token = self.tokens[self.position]
-            if token.type == WHOLE_GROUP:
-                self.take_whole(token)
-                continue
             if token.start_pos >= too_deep:
                 self.give_up(
                     token, f"more than {MOST_NESTED} brackets in one another: the rest of the file is not read"
@@ -110,13 +127,19 @@ class _Driver:
         return Parsed(file, tuple(self.diagnostics))
 
     def take_whole(self, token: Token) -> None:
-        """Take a group that was read before; its parts instead, where it may go on or cannot stand here."""
+        """Take a group that was read before; its parts instead, where it may go on or is none.
+
+        Raises:
+            Unexpected: it cannot stand here.
+        """
         following = self.tokens[self.position + 1].type if self.position + 1 < len(self.tokens) else ""
-        node = Node(WHOLE_GROUP, [group_text(token.value)], token.start_pos, token.end_pos)
-        if following in _AFTER_A_GROUP and self.parser.take(node, "GROUP"):
+        group = whole_group(token) if following in _AFTER_A_GROUP else None
+        if group is None:
+            self.tokens[self.position : self.position + 1] = parts(token)
+        elif self.parser.take(group, "GROUP"):
             self.position += 1
         else:
-            self.tokens[self.position : self.position + 1] = parts(token)
+            raise Unexpected
 
     def begins_an_item_early(self) -> bool:
         """Whether an item begins here on a line of its own although the value before it is unfinished.
@@ -168,7 +191,7 @@ class _Driver:
         trial = self.parser.copy()
         following = self.tokens[found.last : found.last + 1] if found.last - self.position <= 2 else []
         try:
-            for token in (*(found.tokens or ()), *(one for one in following if one.type != WHOLE_GROUP)):
+            for token in (*(found.tokens or ()), *following):
                 trial.feed(token)
         except Unexpected:
             return False
@@ -182,12 +205,7 @@ class _Driver:
                 depth += 1
             elif token.type in _CLOSERS:
                 depth = max(0, depth - 1)
-            elif token.type == WHOLE_GROUP and depth + MOST_BRACKETS > MOST_NESTED:
-                self.tokens = [
-                    part for one in self.tokens for part in (parts(one) if one.type == WHOLE_GROUP else [one])
-                ]
-                return self.too_deep()
-            if depth > MOST_NESTED:
+            if depth + (MOST_BRACKETS if token.type == WHOLE_GROUP else 0) > MOST_NESTED:
                 return token.start_pos
         return len(self.source.text) + 1
 
@@ -264,9 +282,8 @@ class _Driver:
                 while opened[-1] != closes:
                     opened.pop()  # a bracket that is never closed
             if len(opened) <= most and self.is_sync(position):
-                first = "GROUP" if candidate.type == WHOLE_GROUP else candidate.type
                 for number, (context, accepted) in enumerate(contexts):
-                    if first in accepted and (closes is None or len(levels[number]) == len(opened)):
+                    if candidate.type in accepted and (closes is None or len(levels[number]) == len(opened)):
                         if lost and any(t.type in _ITEM_KEYWORDS for t in self.tokens[self.position : position]):
                             context = self.contexts(token.start_pos, "")[number][0]
                         self.parser, self.position, self.resumed = context, position, position
@@ -356,7 +373,7 @@ class _Driver:
     def is_sync(self, position: int) -> bool:
         """Whether parsing may go on at this token: a closer, an item's keyword, or `name =`."""
         token = self.tokens[position]
-        if token.type in _CLOSERS or token.type in _ITEM_KEYWORDS or token.type == WHOLE_GROUP:
+        if token.type in _CLOSERS or token.type in _ITEM_KEYWORDS:
             return True
         following = self.tokens[position + 1] if position + 1 < len(self.tokens) else None
         return token.type == "NAME" and following is not None and following.type == "EQUAL"

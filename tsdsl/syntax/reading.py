@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from tsdsl.diagnostics import Diagnostic, replacement
 from tsdsl.source import SourceFile, Span
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.lexer import lex, lex_meaning
 from tsdsl.syntax.machine import Token
 from tsdsl.syntax.remedies import SIGNS_MEANT, unknown_number, unknown_text
-from tsdsl.syntax.remembered import WHOLE_GROUP, parts, tokens_of
+from tsdsl.syntax.remembered import tokens_of
 from tsdsl.syntax.units import attached_unit, meant_units
 from tsdsl.syntax.words import brief
 
@@ -28,10 +28,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EQUAL_FOLLOWS = re.compile(r"[ \t]*=(?!=)")
 
 
-def meaningful_tokens(source: SourceFile) -> tuple[list[Token], list[Diagnostic]]:
+def meaningful_tokens(source: SourceFile, *, whole_groups: bool = False) -> tuple[list[Token], list[Diagnostic]]:
     """The tokens of a text that the parser reads, and what is wrong with its characters and units."""
     reader = _Reader(source)
-    reader.read()
+    reader.read(tokens_of(source.text) if whole_groups else lex_meaning(source.text))
     return reader.kept, reader.diagnostics
 
 
@@ -42,14 +42,13 @@ class _Reader:
         self.is_block: list[bool] = []
         self.diagnostics: list[Diagnostic] = []
 
-    def read(self) -> None:
+    def read(self, tokens: Iterable[Token]) -> None:
         bad: list[Token] = []
         comment_end = 0
-        for token in tokens_of(self.source.text):
+        for token in tokens:
             if token.start_pos < comment_end:
-                if token.type == WHOLE_GROUP:
-                    self.kept += [part for part in parts(token) if part.start_pos >= comment_end]
-            elif token.type == "NAME" and self.kept and self.kept[-1].type in _NUMBERS:
+                continue
+            if token.type == "NAME" and self.kept and self.kept[-1].type in _NUMBERS:
                 self.kept.append(self.unit(token))
             elif token.type != "BAD":
                 self.kept.append(token)

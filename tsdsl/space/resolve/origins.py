@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from tsdsl.source import Span
@@ -13,10 +13,12 @@ from tsdsl.syntax import ast
 class GroupOrigins:
     """Where a group and its attributes are written.
 
+    `order` are the group (empty), its attributes (`.stride`) and shared decisions in the order in which they are met.
     `own` counts from the group's start, `inherited` are the numbers of the arguments of its block.
     """
 
     group: ast.Group
+    order: Sequence[str]
     own: Mapping[str, Span]
     inherited: Mapping[str, int]
     block: ast.BlockAlias | None
@@ -32,44 +34,47 @@ class GroupOrigins:
 
 
 class Origins(MutableMapping[str, Span]):
-    """Spans by path."""
+    """Spans by path, in the order in which the paths are met."""
 
     def __init__(self) -> None:
-        self._spans: dict[str, Span] = {}
-        self._groups: dict[str, GroupOrigins] = {}
+        self._places: dict[str, Span | GroupOrigins] = {}
 
     def add_group(self, path: str, origins: GroupOrigins) -> None:
         """Add a group with all of its attributes."""
-        self._groups[path] = origins
+        self._places[path] = origins
 
     def add(self, path: str, span: Span) -> None:
         """Add where a value is written, unless something that decides it has been added before."""
-        if path not in self._spans:
-            self._spans[path] = span
+        if path not in self._places:
+            self._places[path] = span
 
     def __getitem__(self, path: str) -> Span:
-        span = self._spans.get(path) or self._in_group(path)
+        place = self._places.get(path)
+        if isinstance(place, Span):
+            return place
+        if place is not None:
+            return place.group.span
+        group, _, attribute = path.rpartition(".")
+        around = self._places.get(group)
+        span = around.of(attribute) if isinstance(around, GroupOrigins) else None
         if span is None:
             raise KeyError(path)
         return span
 
-    def _in_group(self, path: str) -> Span | None:
-        if path in self._groups:
-            return self._groups[path].group.span
-        group, _, attribute = path.rpartition(".")
-        return self._groups[group].of(attribute) if group in self._groups else None
-
     def __setitem__(self, path: str, span: Span) -> None:
-        self._spans[path] = span
+        self._places[path] = span
 
     def __delitem__(self, path: str) -> None:
-        del self._spans[path]
+        del self._places[path]
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._spans
-        for path, origins in self._groups.items():
-            yield path
-            yield from (f"{path}.{attribute}" for attribute in (*origins.own, *origins.inherited))
+        found: dict[str, None] = {}
+        for path, place in self._places.items():
+            if isinstance(place, GroupOrigins):
+                found.update((f"{path}{key}" if key[:1] in ("", ".") else key, None) for key in place.order)
+            else:
+                found[path] = None
+        return iter(found)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

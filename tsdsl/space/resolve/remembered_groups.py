@@ -39,7 +39,7 @@ class GroupMeaning:
     """What a group's text comes to: its attributes, where None stands for a decision of that name.
 
     `shared_uses` are the attributes that each shared decision stands at, `shared` those that decide between values.
-    `own` and `inherited`: where attributes are written, as in `GroupOrigins`.
+    `order`, `own` and `inherited`: where attributes are written, as in `GroupOrigins`.
     """
 
     operator: str
@@ -50,6 +50,7 @@ class GroupMeaning:
     decisions: Sequence[tuple[str, tuple[Value, ...]]]
     shared_uses: Mapping[str, Sequence[str]]
     shared: Mapping[str, tuple[Value, ...]]
+    order: Sequence[str]
     own: Mapping[str, Span]
     inherited: Mapping[str, int]
 
@@ -64,9 +65,9 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
         if known.block is not None:
             context.block_uses[known.block] += 1
         context.decisions += decisions
+        context.origins.add_group(path, GroupOrigins(group, known.order, known.own, known.inherited, block))
         for shared, attributes in known.shared_uses.items():
             _use_shared(context, shared, [f"{path}.{attribute}" for attribute in attributes], known.shared.get(shared))
-        context.origins.add_group(path, GroupOrigins(group, known.own, known.inherited, block))
         return made
     resolved = resolved_group(context, stream, stage, index, group)
     if resolved is None:
@@ -151,6 +152,7 @@ def _group_meaning(written: ast.GroupText, names: tuple[Meaning, ...]) -> GroupM
         decisions=[(d.path.removeprefix(inside), d.values) for d in context.decisions if d.path.startswith(inside)],
         shared_uses={s: [path.removeprefix(inside) for path in paths] for s, paths in context.shared_uses.items()},
         shared=dict(context.shared_values),
+        order=[path.removeprefix(resolved.path) for path in context.origins],
         own={name: span for name, span in own.items() if inside + name in context.origins},
         inherited={n: number for n, number in numbers.items() if n not in own and inside + n in context.origins},
     )
