@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tsdsl.analysis.lint import lint
+from tsdsl.analysis.told_once import Said, said, told_once
 from tsdsl.diagnostics import ordered
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
@@ -21,13 +22,18 @@ def check(source: SourceFile, read: Read = read_source) -> Resolved:
     with _collector_paused():
         resolved = resolve(source, read)
         found = list(resolved.diagnostics)
-        kept = []
-        for space in resolved.spaces:
-            own = [as_seen_from(space.flat, diagnostic) for diagnostic in lint(space, source)]
-            found += own
-            if not any(d.severity == "error" for d in own):
-                kept.append(space)
-    return Resolved(source, resolved.file, tuple(kept), tuple(ordered(found)))
+        wrong: set[str] = set()
+        before: set[Said] = set()
+        for space in sorted(resolved.spaces, key=lambda space: len(space.flat.bases)):
+            own = told_once(lint(space, source))
+            if any(d.severity == "error" for d in own):
+                wrong.add(space.space.name)
+            # A warning of what a space takes over has been told at its base.
+            new = [d for d in own if d.severity == "error" or said(d) not in before]
+            before.update(map(said, own))
+            found += [as_seen_from(space.flat, diagnostic) for diagnostic in new]
+        kept = tuple(space for space in resolved.spaces if space.space.name not in wrong)
+    return Resolved(source, resolved.file, kept, tuple(ordered(found)))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from tsdsl.analysis.least_by_value import least_by_value
 from tsdsl.analysis.lint_idle_decisions import lint_idle_decisions
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.analysis.terms import Bound, CostTable
+from tsdsl.analysis.told_once import item_of
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.errors import RunError
 from tsdsl.operators.layers import NonLocal, block_widths, walk
@@ -238,12 +239,15 @@ def _dead_choices(resolved: ResolvedSpace, free: FreeSpace, step: Step, source: 
         if not dead or (parent is not None and least.get(parent.path, {}).get(parent.value, 0) > target):
             continue
         needed = min(least[path][value] for value in dead)
+        place = resolved.origins[path]
+        if len(dead) == 1:
+            place = item_of((place.source or source).text, place, dead[0])
         values = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in dead)
         yield Diagnostic(
             "TS406",
             f"{path} = {values} is in no architecture of step {step.index} within {giga(target)}",
             source,
-            resolved.origins[path],
+            place,
             f"takes at least {giga(needed)}",
             (Label(resolved.origins[f"step{step.index}.target"], "the target"),),
             help="leave the choice out, or raise the target",
