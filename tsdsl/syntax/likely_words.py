@@ -35,6 +35,9 @@ def looks_misspelt(place: Place) -> bool:
     """
     if place.token.type == "STEP":
         return place.kind(-1) == "NUMBER" and place.kind(-2) == "__ANON_1"
+    if place.token.type != "NAME":
+        begins_an_item = place.kind(1) in ("NUMBER", "LBRACE") or (place.kind(1) == "NAME" and place.kind(2) != "EQUAL")
+        return place.kind(-1) in ("NAME", "RSQB") and not begins_an_item and ends_a_word(place, 0)
     following, before = place.kind(1), place.kind(-1)
     if following == "LPAR":
         return before == "COMMA"
@@ -249,6 +252,18 @@ def _unquoted_title(place: Place) -> Guess | None:
     return told(place, span_of(token), "a title stands in quotes", "no quotes", help_text, (fix,), 1, read)
 
 
+def _name_of_two_words(place: Place) -> Guess | None:
+    """`stream one two {`."""
+    token, before = place.token, place.at(-1)
+    if place.accepted != {"LBRACE"} or before is None or place.kind(-2) != "STREAM":
+        return None
+    if token.type != "NAME" or place.kind(1) != "LBRACE":
+        return None
+    span, name = Span(before.start_pos, token.end_pos), f"{before.value}_{token.value}"
+    fix = replacement(f"write `{name}`", span, name)
+    return told(place, span, "a name is one word", "no name", f"write `{name}`", (fix,), 1, ())
+
+
 def _dash_in_a_name(place: Place) -> Guess | None:
     """`space my-models {`."""
     token, before, after = place.token, place.at(-1), place.at(1)
@@ -309,6 +324,7 @@ WORD_RULES: tuple[Callable[[Place], Guess | None], ...] = (
     _missing_from,
     _missing_keyword,
     _unquoted_title,
+    _name_of_two_words,
     _dash_in_a_name,
     _word_behind_a_number,
     _missing_commas,

@@ -17,6 +17,7 @@ from tsdsl.syntax import ast
 from tsdsl.syntax.build import REQUIRE, build_file
 from tsdsl.syntax.likely import Guess, Place, guess, looks_misspelt
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
+from tsdsl.syntax.place import SELECTING
 from tsdsl.syntax.reading import meaningful_tokens
 from tsdsl.syntax.remedies import unclosed, unexpected, virtual
 from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, parts, whole_group, with_remembered
@@ -44,6 +45,7 @@ _ITEM_KEYWORDS = frozenset(
         "REQUIRE",
     ]
 )
+_OFTEN_MISPLACED = SELECTING | {"STEP"}
 _AFTER_A_GROUP = frozenset({WHOLE_GROUP, "GROUP", "RBRACE"})
 MOST_RECOVERIES = 100
 MOST_NESTED = 100
@@ -159,13 +161,13 @@ class _Driver:
     def is_misspelt(self) -> bool:
         """Whether a name may stand here only as an attribute's, which it is not, and a likely meaning is known."""
         token = self.tokens[self.position]
-        if token.type not in ("NAME", "STEP") or token.start_pos in self.guesses:
+        if token.type not in _OFTEN_MISPLACED or token.start_pos in self.guesses:
             return False
         place = Place(self.source.text, self.tokens, self.position, frozenset())
         if not looks_misspelt(place):
             return False
         accepted = self.parser.accepts()
-        found = guess(replace(place, accepted=frozenset(accepted))) if token.type in accepted else None
+        found = guess(replace(place, accepted=frozenset(accepted))) if {token.type, "COMMA"} & accepted else None
         return found is not None and found.tokens is not None and self.stands(found)
 
     def guessed(self, token: Token) -> bool:
