@@ -1,7 +1,7 @@
 """Parsing with recovery: any text gives a tree and a list of diagnostics, and nothing is raised.
 
-The machine is driven token by token. A text with which nothing is wrong is read with groups as single tokens, as most
-were read before; any other is read in full.
+The machine is driven token by token. Most groups are taken as a whole, as they were read before. In a text with which
+nothing is wrong each is a single token.
 On an error the contexts that are open (call, group list, space body, file) are tried from the inside
 out: the innermost one that can go on at a later token takes an ERROR in place of what it could not read.
 """
@@ -20,7 +20,15 @@ from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.place import SELECTING
 from tsdsl.syntax.reading import meaningful_tokens
 from tsdsl.syntax.remedies import unclosed, unexpected, virtual
-from tsdsl.syntax.remembered import MOST_BRACKETS, WHOLE_GROUP, parts, whole_group, with_remembered
+from tsdsl.syntax.remembered import (
+    MOST_BRACKETS,
+    WHOLE_GROUP,
+    parts,
+    single_tokens_of,
+    tokens_of,
+    whole_group,
+    with_remembered,
+)
 from tsdsl.syntax.words import brief, expected_words, token_words
 
 # After one of these a value is still to come, so that an item's keyword there begins the next item.
@@ -70,9 +78,10 @@ def parse(source: SourceFile) -> Parsed:
 
 class _Driver:
     def __init__(self, source: SourceFile, *, whole_groups: bool = False) -> None:
+        tokens, self.groups = (tokens_of(source.text), {}) if whole_groups else single_tokens_of(source.text)
         self.source = source
         self.parser = Machine(table())
-        self.tokens, self.diagnostics = meaningful_tokens(source, whole_groups=whole_groups)
+        self.tokens, self.diagnostics = meaningful_tokens(source, tokens)
         self.position = 0
         self.recoveries = 0
         self.resumed = 0
@@ -114,8 +123,9 @@ class _Driver:
             try:
                 if self.begins_an_item_early() or self.is_misspelt():
                     raise Unexpected
-                self.parser.feed(token)
-                self.position += 1
+                if not self.takes_parts(token, too_deep):
+                    self.parser.feed(token)
+                    self.position += 1
             except Unexpected:
                 if self.recoveries == MOST_RECOVERIES:
                     # Each recovery costs time in the length of what was read, and nobody reads so many.
@@ -142,6 +152,21 @@ class _Driver:
             self.position += 1
         else:
             raise Unexpected
+
+    def takes_parts(self, token: Token, too_deep: int) -> bool:
+        """Take the tokens of a group that was read before; whether they are all there, and another item follows."""
+        whole = self.groups.get(token.start_pos)
+        if whole is None or whole.group.end_pos > too_deep:
+            return False
+        end = self.position + len(whole.parts)
+        following = self.tokens[end].type if end < len(self.tokens) else ""
+        if following not in _AFTER_A_GROUP or self.tokens[self.position : end] != whole.parts:
+            return False
+        group = whole_group(whole.group)
+        if group is None or not self.parser.take(group, "GROUP"):
+            return False
+        self.position = end
+        return True
 
     def begins_an_item_early(self) -> bool:
         """Whether an item begins here on a line of its own although the value before it is unfinished.

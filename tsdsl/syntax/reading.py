@@ -10,10 +10,9 @@ from decimal import Decimal
 
 from tsdsl.diagnostics import Diagnostic, replacement
 from tsdsl.source import SourceFile, Span
-from tsdsl.syntax.lexer import lex, lex_meaning
+from tsdsl.syntax.lexer import lex
 from tsdsl.syntax.machine import Token
 from tsdsl.syntax.remedies import SIGNS_MEANT, unknown_number, unknown_text
-from tsdsl.syntax.remembered import tokens_of
 from tsdsl.syntax.units import attached_unit, meant_units
 from tsdsl.syntax.words import brief
 
@@ -28,10 +27,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EQUAL_FOLLOWS = re.compile(r"[ \t]*=(?!=)")
 
 
-def meaningful_tokens(source: SourceFile, *, whole_groups: bool = False) -> tuple[list[Token], list[Diagnostic]]:
-    """The tokens of a text that the parser reads, and what is wrong with its characters and units."""
+def meaningful_tokens(source: SourceFile, tokens: Iterable[Token]) -> tuple[list[Token], list[Diagnostic]]:
+    """The tokens of a text that the parser reads, of all but space and comments, and what is wrong with some."""
     reader = _Reader(source)
-    reader.read(tokens_of(source.text) if whole_groups else lex_meaning(source.text))
+    reader.read(tokens)
     return reader.kept, reader.diagnostics
 
 

@@ -1,14 +1,14 @@
 """Group statements that are read once for each text they have, however often and wherever they stand.
 
 A long file is mostly groups, and an edit changes few of them. So the lexer takes a group statement for one token, and
-the parser takes that token for the group that it is. Where anything in a text is wrong it is read in full, and each
-group that came out as if it stood alone is remembered all the same. Own design.
+the parser takes that token for the group that it is. Where anything in a text is wrong its tokens are read one by one
+around that, as recovery looks at tokens far and near, and groups as a whole elsewhere. Own design.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tsdsl.syntax import ast
@@ -45,7 +45,33 @@ def tokens_of(text: str) -> Iterator[Token]:
 def parts(whole: Token) -> list[Token]:
     """The tokens that a group is made of."""
     by = whole.start_pos
-    return [Token(kind, value, start + by, end + by) for kind, value, start, end in lex_meaning(whole.value)]
+    return [Token(kind, value, start + by, end + by) for kind, value, start, end in _parts(whole.value)]
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _parts(text: str) -> tuple[Token, ...]:
+    return tuple(lex_meaning(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A group that can be taken as a whole, and the tokens that it is made of."""
+
+    group: Token
+    parts: list[Token]
+
+
+def single_tokens_of(text: str) -> tuple[list[Token], dict[int, Whole]]:
+    """The tokens of a text but for space and comments, and where what looks like a group begins among them."""
+    tokens: list[Token] = []
+    groups: dict[int, Whole] = {}
+    for token in tokens_of(text):
+        if token.type == WHOLE_GROUP:
+            groups[token.start_pos] = Whole(token, parts(token))
+            tokens += groups[token.start_pos].parts
+        else:
+            tokens.append(token)
+    return tokens, groups
 
 
 def whole_group(token: Token) -> Node | None:
@@ -57,7 +83,7 @@ def whole_group(token: Token) -> Node | None:
 @lru_cache(maxsize=MOST_REMEMBERED)
 def group_text(text: str) -> ast.GroupText | None:
     """A group statement with spans that count from its start; None where the text is not exactly one."""
-    tokens = list(lex_meaning(text))
+    tokens = _parts(text)
     machine = Machine(table())
     machine.states, machine.values = list(_states_in_a_stage()), []
     try:
