@@ -82,7 +82,7 @@ def whole_group(token: Token) -> Node | None:
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def group_text(text: str) -> ast.GroupText | None:
-    """A group statement with spans that count from its start; None where the text is not exactly one."""
+    """A group statement with spans that count from its start; None where the text is not one beyond doubt."""
     tokens = _parts(text)
     machine = Machine(table())
     machine.states, machine.values = list(_states_in_a_stage()), []
