@@ -323,7 +323,8 @@ Item: TypeAlias = (
 class Space:
     """`space NAME from BASE { ... }`; `broken` where an item could not be read.
 
-    `loses_names` where that item may have declared a name, which a `require` does not.
+    `loses_names` where that item may have declared a name, which a `require` does not; `loses_declarations` where
+    it was a domain, a shared decision or a block.
     """
 
     name: Name
@@ -332,6 +333,7 @@ class Space:
     broken: bool
     span: Span
     loses_names: bool = False
+    loses_declarations: bool = False
 
 
 @dataclass(frozen=True, slots=True)

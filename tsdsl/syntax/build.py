@@ -12,6 +12,7 @@ from tsdsl.syntax.machine import Node, Token
 
 T = TypeVar("T")
 REQUIRE = "require"
+DECLARATIONS = frozenset({"domain", "shared", "block"})
 
 
 def build_file(tree: Node, length: int) -> ast.File:
@@ -32,8 +33,10 @@ def _import(tree: Node) -> ast.Import:
 def _space(tree: Node) -> ast.Space:
     items = tuple(cast(ast.Item, _ITEMS[t.data](t)) for t in tree.children if isinstance(t, Node) and t.data in _ITEMS)
     name, *base = _tokens(tree)
-    loses = any(token.value != REQUIRE for error in _trees(tree, "error") for token in _tokens(error))
-    return ast.Space(_name(name), _name(base[0]) if base else None, items, _is_broken(tree), _span(tree), loses)
+    lost = {token.value for error in _trees(tree, "error") for token in _tokens(error)}
+    loses, declarations = bool(lost - {REQUIRE}), not lost.isdisjoint(DECLARATIONS)
+    base_name = _name(base[0]) if base else None
+    return ast.Space(_name(name), base_name, items, _is_broken(tree), _span(tree), loses, declarations)
 
 
 def _attribute(tree: Node) -> ast.Attribute:

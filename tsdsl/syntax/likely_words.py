@@ -25,6 +25,7 @@ _FOLLOWING: Mapping[str, frozenset[str]] = MappingProxyType(
         "require": _AFTER_KEYWORD,
     }
 )
+_DECLARING = frozenset({"SPACE", "STREAM", "DOMAIN", "SHARED", "BLOCK", "MODEL"})
 _IN_A_LIST = SELECTING | {"DOT", "LSQB", "COMMA", "RBRACE"}
 
 
@@ -37,7 +38,7 @@ def looks_misspelt(place: Place) -> bool:
         return place.kind(-1) == "NUMBER" and place.kind(-2) == "__ANON_1"
     if place.token.type != "NAME":
         begins_an_item = place.kind(1) in ("NUMBER", "LBRACE") or (place.kind(1) == "NAME" and place.kind(2) != "EQUAL")
-        return place.kind(-1) in ("NAME", "RSQB") and not begins_an_item and ends_a_word(place, 0)
+        return not begins_an_item and ends_a_word(place, 0)
     following, before = place.kind(1), place.kind(-1)
     if following == "LPAR":
         return before == "COMMA"
@@ -188,7 +189,7 @@ def _equal(place: Place) -> Guess | None:
     token, before = place.token, place.at(-1)
     if "EQUAL" not in place.accepted or before is None or not place.is_on_one_line(before, token):
         return None
-    if token.value in ("==", "to", "is", "as", "be", "of"):
+    if token.value in ("==", "<=", "to", "is", "as", "be", "of"):
         fix = replacement("write `=`", span_of(token), "=", safe=True)
         read: tuple[Token, ...] = (token._replace(type="EQUAL", value="="),)
         found = f"expected `=`, found `{token.value}`"
@@ -250,6 +251,37 @@ def _unquoted_title(place: Place) -> Guess | None:
     read = (token._replace(type="STRING", value=f'"{token.value}"'),)
     help_text = f'write `"{token.value}"`'
     return told(place, span_of(token), "a title stands in quotes", "no quotes", help_text, (fix,), 1, read)
+
+
+def _other_declaration(place: Place) -> Guess | None:
+    """`let few = {1, 3}`, `def mb = mbconv3d(...)`."""
+    token = place.token
+    if token.type != "NAME" or "DOMAIN" not in place.accepted or place.kind(-1) in UNFINISHED:
+        return None
+    if (place.kind(1), place.kind(2)) != ("NAME", "EQUAL") or not place.is_on_one_line(
+        token, place.tokens[place.position + 1]
+    ):
+        return None
+    word = "block" if (place.kind(3), place.kind(4)) == ("NAME", "LPAR") else "domain"
+    fix = replacement(f"change to `{word}`", span_of(token), word)
+    help_text = "`domain` names values, `shared` one decision, `block` an operator"
+    read = (token._replace(type=word.upper(), value=word),)
+    return told(
+        place, span_of(token), f"there is no keyword `{token.value}`", "unknown keyword", help_text, (fix,), 1, read
+    )
+
+
+def _keyword_for_a_name(place: Place) -> Guess | None:
+    """`domain step = {1, 3}`."""
+    token = place.token
+    if place.accepted != {"NAME"} or place.kind(-1) not in _DECLARING or token.type not in table().keywords.values():
+        return None
+    if not place.is_on_one_line(place.tokens[place.position - 1], token):
+        return None
+    name = f"{token.value}_"
+    fix = replacement(f"change to `{name}`", span_of(token), name)
+    message = f"`{token.value}` is a word of the language, and no name"
+    return Guess(span_of(token), message, "no name", "choose another name", (fix,))
 
 
 def _name_of_two_words(place: Place) -> Guess | None:
@@ -324,6 +356,8 @@ WORD_RULES: tuple[Callable[[Place], Guess | None], ...] = (
     _missing_from,
     _missing_keyword,
     _unquoted_title,
+    _other_declaration,
+    _keyword_for_a_name,
     _name_of_two_words,
     _dash_in_a_name,
     _word_behind_a_number,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
-from tsdsl.syntax.build import REQUIRE, build_file
+from tsdsl.syntax.build import build_file
 from tsdsl.syntax.likely import Guess, Place, guess, looks_misspelt
 from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.place import SELECTING
@@ -53,6 +53,7 @@ _ITEM_KEYWORDS = frozenset(
         "REQUIRE",
     ]
 )
+_TOLD_APART = frozenset({"REQUIRE", "DOMAIN", "SHARED", "BLOCK"})
 _OFTEN_MISPLACED = SELECTING | {"STEP"}
 _AFTER_A_GROUP = frozenset({WHOLE_GROUP, "GROUP", "RBRACE"})
 MOST_RECOVERIES = 100
@@ -363,11 +364,11 @@ class _Driver:
         return fixes
 
     def lost_item(self) -> str:
-        """What item is being read: `require`, which gives nothing a name; of any other the empty text."""
+        """What item is being read: `require`, which gives nothing a name, or a declaration; else the empty text."""
         for number in range(self.position - 1, 0, -1):
             kind, before = self.tokens[number].type, self.tokens[number - 1].type
-            if kind == "REQUIRE":
-                return REQUIRE
+            if kind in _TOLD_APART:
+                return kind.lower()
             if kind in ("LBRACE", "RBRACE") or (kind in _ITEM_KEYWORDS and before not in _UNFINISHED):
                 break
         return ""

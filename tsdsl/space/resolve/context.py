@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tsdsl.space.resolve.literals import Placed
     from tsdsl.space.resolve.remembered_groups import Meaning
 
-_SIMILAR = 0.6
+_SIMILAR = 0.61
 _CLEARLY_MEANT = 0.75
 _AHEAD = 0.1
 _NEAR = 0.15
@@ -35,6 +35,8 @@ class Context:
     those that selected something; `level` is that of the item being resolved, `own_level` that of the space.
     `shared_uses` are the paths at which each shared decision stands, `shared_values` what it decides between.
     `has_wrong_base`: what it takes over has errors, which are told there.
+    `lacks_declarations`: a domain, shared decision or block could not be read. `strange` are the parts that were given
+    an attribute which may be meant for a missing one.
     `left_out` are the first words of what `without` leaves out, and where.
     `block_uses` counts the groups of each block by name, `lacking` are those that lack a required attribute, and of
     which operator it is. `meanings` are the names that groups have used so far. `domains_may_be_too_deep`: so many
@@ -56,6 +58,8 @@ class Context:
     incomplete: set[str] = field(default_factory=set)
     uncertain: set[str] = field(default_factory=set)
     is_lossy: bool = False
+    lacks_declarations: bool = False
+    strange: set[str] = field(default_factory=set)
     left_out: dict[str, Span] = field(default_factory=dict)
     has_wrong_base: bool = False
     block_uses: Counter[str] = field(default_factory=Counter)
@@ -172,6 +176,8 @@ class Context:
                 )
                 if meant(name, known) != name:
                     found.setdefault(meant(name, known), attribute)
+                elif not where.startswith("`"):
+                    self.strange.add(where)
             elif name in found and found[name].name.text == name:
                 first = found[name]
                 same = self.text(first.value.span).split() == self.text(attribute.value.span).split()
@@ -191,7 +197,7 @@ class Context:
     def missing(self, names: Iterable[str], given: Mapping[str, object], span: Span, where: str) -> bool:
         """Report required attributes that are not given; whether there are any."""
         absent = [name for name in names if name not in given]
-        for name in absent:
+        for name in absent if where not in self.strange else ():
             self.report(
                 "TS106",
                 span,

@@ -9,7 +9,7 @@ from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import Group, Parent, Setting, group_path
-from tsdsl.space.resolve.context import Context, meant, renames
+from tsdsl.space.resolve.context import Context, meant, renames, similar
 from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.values import setting, whole
 from tsdsl.syntax import ast
@@ -35,12 +35,10 @@ def resolved_group(context: Context, stream: str, stage: int, index: int, group:
             return None
     operator = BLOCKS.get(operator_name.text)
     if operator is None:
-        context.unknown_name(
-            call.name,
-            "operator or block",
-            [*BLOCKS, *context.blocks],
-            help=f"operators are {', '.join(f'`{name}`' for name in BLOCKS)}",
-        )
+        known = [*BLOCKS, *context.blocks]
+        if not context.lacks_declarations or similar(call.name.text, known):
+            help_text = f"operators are {', '.join(f'`{name}`' for name in BLOCKS)}"
+            context.unknown_name(call.name, "operator or block", known, help=help_text)
         operator = BLOCKS.get(meant(call.name.text, BLOCKS))
         if operator is None:
             return None

@@ -182,6 +182,7 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
             help="add `stream NAME { ... }`",
         )
     streams: dict[str, Stream] = {}
+    context.lacks_declarations = any(one.loses_declarations for one in (space, *flat.bases))
     context.is_lossy = not written or any(one.loses_names for one in (space, *flat.bases))
     spans: dict[str, Span] = {}
     for item, level in written:

@@ -9,7 +9,7 @@ from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.model import DecisionRef, Parent, Setting, Value
-from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.context import Context, did_you_mean, renames, similar
 from tsdsl.space.resolve.literals import Kernel, Literal, Word, exact, literals, shown
 from tsdsl.space.resolve.overrides import Overridden, overridden
 from tsdsl.syntax import ast
@@ -224,6 +224,8 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         return None
     if isinstance(literal, Word):
         known = sorted({*context.domains, *context.shared})
+        if context.lacks_declarations and not similar(literal.text, known):
+            return None  # it may be the one that could not be read
         context.report(
             "TS101",
             span,
