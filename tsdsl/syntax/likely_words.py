@@ -281,7 +281,8 @@ def _keyword_for_a_name(place: Place) -> Guess | None:
     name = f"{token.value}_"
     fix = replacement(f"change to `{name}`", span_of(token), name)
     message = f"`{token.value}` is a word of the language, and no name"
-    return Guess(span_of(token), message, "no name", "choose another name", (fix,))
+    read = (token._replace(type="NAME"),)
+    return told(place, span_of(token), message, "no name", "choose another name", (fix,), 1, read)
 
 
 def _name_of_two_words(place: Place) -> Guess | None:
