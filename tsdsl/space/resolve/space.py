@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.operators.head import HEADS, PROJECTED
 from tsdsl.source import Span
 from tsdsl.space.model import AttentionSlot, FusionSlot, Head, Slot, Space, Stream
-from tsdsl.space.resolve.context import Context, meant
+from tsdsl.space.resolve.context import Context, meant, similar
 from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.groups import check_block_alias, report_lacking, resolve_settings
 from tsdsl.space.resolve.literals import MOST_DOMAINS_DEEP, domain_values
@@ -39,7 +39,8 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     space = flat.written
     context.own_level = flat.level
     context.origins["space"] = space.name.span
-    given = context.attributes(_items(flat, ast.Attribute), ["classes", "size"], f"space `{space.name.text}`")
+    written = [item for item in _items(flat, ast.Attribute) if not _is_domain(context, item, space.name.text)]
+    given = context.attributes(written, ["classes", "size"], f"space `{space.name.text}`")
     if not space.loses_names and not context.has_wrong_base:
         context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
     classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
@@ -79,6 +80,23 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
         models=models,
         requires=requires,
     )
+
+
+def _is_domain(context: Context, item: ast.Attribute, space: str) -> bool:
+    """Whether an attribute is a domain without its keyword, which is told and read as one."""
+    name = item.name.text
+    if not isinstance(item.value, ast.Choice | ast.Range) or similar(name, ["classes", "size"]):
+        return False
+    context.report(
+        "TS105",
+        item.name.span,
+        f"space `{space}` has no attribute `{name}`",
+        label="unknown attribute",
+        help=f"a set of values is declared with `domain {name} = ...`",
+        fixes=[replacement("insert `domain`", Span(item.span.start, item.span.start), "domain ", safe=True)],
+    )
+    context.domains[name] = ast.Domain(item.name, item.value, item.span)
+    return True
 
 
 def as_seen_from(flat: Flat, diagnostic: Diagnostic) -> Diagnostic:
