@@ -41,8 +41,7 @@ PARTS = (
     "depthwise convolutions",
     "point-wise convolutions",
     "other convolutions",
-    "batch normalisation",
-    "activations",
+    "normalisation, activations",
     "attention",
     "slices and their gradients",
     "SGD",
@@ -58,10 +57,8 @@ def part_of(layer: Layer) -> str:
             return "depthwise convolutions"
         is_pointwise = all(fixed(size) == 1 for size in layer.kernel)
         return "point-wise convolutions" if is_pointwise else "other convolutions"
-    if isinstance(layer, BatchNorm):
-        return "batch normalisation"
-    if isinstance(layer, Activation):
-        return "activations"
+    if isinstance(layer, BatchNorm | Activation):
+        return "normalisation, activations"
     return "attention" if isinstance(layer, SqueezeExcite | GlobalReasoning | NonLocal) else "everything else"
 
 

@@ -33,6 +33,8 @@ def sliced_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts:
     Raises:
         ValueError: the optimiser dampens or maximises, or a weight is none of its own.
     """
+    # Looked up once: each look-up walks the modules.
+    placed = {name: placed[name] for name in parts}
     groups = _groups(optimiser, placed, parts)
     if _fits(groups, placed):
         _compiled_step(optimiser, groups, placed, parts, whole=False)
@@ -63,6 +65,8 @@ def dense_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts: 
     Raises:
         ValueError: the optimiser dampens or maximises, or a weight is none of its own.
     """
+    # Looked up once: each look-up walks the modules.
+    placed = {name: placed[name] for name in parts}
     groups = _groups(optimiser, placed, parts)
     if _fits(groups, placed):
         _compiled_step(optimiser, groups, placed, parts, whole=True)
@@ -102,12 +106,10 @@ def _spread(weight: Tensor, part: Part) -> Tensor:
 
 def _fits(groups: Mapping[str, Group], placed: Mapping[str, Tensor]) -> bool:
     """Whether the kernel takes it: float32 on the CPU, with momentum."""
-    return depthwise_kernels("cpu") == NUMBA and all(
-        group["momentum"]
-        and placed[name].device.type == "cpu"
-        and placed[name].dtype == torch.float32
-        and placed[name].is_contiguous()
-        for name, group in groups.items()
+    return (
+        depthwise_kernels("cpu") == NUMBA
+        and all(group["momentum"] for group in groups.values())
+        and all(w.is_cpu and w.dtype == torch.float32 and w.is_contiguous() for w in placed.values())
     )
 
 

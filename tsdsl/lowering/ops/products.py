@@ -17,6 +17,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, one_by_one
 
+FEW_COLUMNS = 8
 LIBRARY = torch.library.Library("tsdsl", "FRAGMENT")
 LIBRARY.define("matrix_product(Tensor a, Tensor b) -> Tensor")
 
@@ -54,9 +55,10 @@ class _Pointwise(torch.autograd.Function):
         dx = product(dy_PO, weight_OI) if needs_x else None
         if not needs_weight:
             return dx, None
-        # Columns of the result become vectors: the more of them, the fuller.
+        # Columns of the result become vectors, which few would leave half empty.
         outputs, inputs = weight_OI.shape
-        return dx, product(dy_PO.t(), x_PI) if inputs >= outputs else product(x_PI.t(), dy_PO).t()
+        is_turned = inputs <= FEW_COLUMNS < outputs
+        return dx, product(x_PI.t(), dy_PO).t() if is_turned else product(dy_PO.t(), x_PI)
 
 
 def batched_product(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:

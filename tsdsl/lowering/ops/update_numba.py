@@ -8,10 +8,10 @@ five floats: learning rate, weight decay, momentum, and the factors of gradient 
 from __future__ import annotations
 
 import functools
+import itertools
+from array import array
 from collections.abc import Sequence
 from typing import Any, TypeAlias
-
-import torch
 
 from tsdsl.lowering.ops.compiled import compile_kernel, jobs_of, run_kernel, version
 from tsdsl.lowering.ops.update_vectors import update_run
@@ -27,9 +27,9 @@ Axis: TypeAlias = tuple[int, int, int]
 
 def update(entries: Sequence[tuple[int, ...]], rates: Sequence[tuple[float, ...]], *, whole: bool) -> None:
     """Moves weights by their gradients; `whole`, also what lies outside of the boxes by momentum and decay."""
-    table = torch.tensor(entries, dtype=torch.int64)
-    factors = torch.tensor(rates, dtype=torch.float32)
-    numbers = (len(entries), table.data_ptr(), factors.data_ptr(), int(whole))
+    table = array("q", itertools.chain.from_iterable(entries))
+    factors = array("f", itertools.chain.from_iterable(rates))
+    numbers = (len(entries), table.buffer_info()[0], factors.buffer_info()[0], int(whole))
     run_kernel(_update_kernel(version()), jobs_of(len(entries)), numbers)
 
 
