@@ -22,7 +22,8 @@ import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, extract, recalibrate, save_model
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 SPACE = """tsspace 1
 space two_streams {

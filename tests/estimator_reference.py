@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tsdsl.search.distribution import Distribution, Variables
 from tsdsl.search.importance import AccuracyWeights, accuracy_weights, loss_coefficients, softmax_weights
-from tsdsl.space.model import Decision, Value
+from tsdsl.space.parts import Decision, Value
 
 Weigh = Callable[[Tensor], Tensor]
 """Importance weights m_K of samples from their scores."""

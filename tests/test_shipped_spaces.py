@@ -18,7 +18,7 @@ from tsdsl.cli.main import run
 from tsdsl.lowering import Model
 from tsdsl.render import draw_architecture
 from tsdsl.source_files import read_source, shipped_names
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 from tsdsl.syntax.formatter import format_text
 
 DOCS = Path(tsdsl.__file__).parent / "docs"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tsdsl.errors import SpaceError, UsageError
 from tsdsl.source_files import STANDARD, read_source
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 if TYPE_CHECKING:
     from tsdsl.lowering import Model, Supernet

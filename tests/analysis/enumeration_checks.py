@@ -39,7 +39,7 @@ from tsdsl.operators.varying import Array
 from tsdsl.search.distribution import Distribution, step_variables
 from tsdsl.search.flops import step_flops
 from tsdsl.search.within_target import most_probable_within
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 FINE = 1 << 22  # bins of cost: more than there are costs
 ROUNDING = 1e-9

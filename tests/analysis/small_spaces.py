@@ -17,7 +17,7 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import architecture_cost
 from tsdsl.source import SourceFile
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Alike, DecisionRef, Requirement, Value
+from tsdsl.space.parts import Alike, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 
 MOST_ARCHITECTURES = 1500

@@ -10,7 +10,8 @@ from tsdsl.analysis.compare import compare, setting_places
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet
 from tsdsl.source import SourceFile
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 from tsdsl.space.resolve import resolve
 
 BASE = """tsspace 1

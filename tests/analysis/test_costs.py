@@ -17,7 +17,7 @@ from tsdsl.errors import UsageError
 from tsdsl.source import SourceFile
 from tsdsl.space.architecture import problems
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Scale, Value
+from tsdsl.space.parts import Scale, Value
 from tsdsl.space.resolve import resolve
 
 SMALL = """tsspace 1

@@ -25,7 +25,7 @@ from tsdsl.analysis.terms import CostTable
 from tsdsl.analysis.trellis import build_trellis
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Axis, Varying
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 SEEDS = range(12)
 

@@ -13,7 +13,8 @@ from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.least_by_value import least_by_value
 from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import CostTable
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 SEEDS = range(5)
 

@@ -24,7 +24,7 @@ from tsdsl.analysis.terms import CostTable
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array
 from tsdsl.source import SourceFile
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 from tsdsl.space.resolve import resolve
 
 SEEDS = range(12)

@@ -35,7 +35,7 @@ from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.ops import attention, norm
 from tsdsl.lowering.ops.convolution import plain_convolution
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
 CASES: dict[str, tuple[tuple[str, ...], int]] = {

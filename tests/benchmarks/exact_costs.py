@@ -27,7 +27,7 @@ from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.analysis.peaks import SENSES, peak_extreme
 from tsdsl.analysis.terms import CostTable
 from tsdsl.lowering import Model, Supernet, extract
-from tsdsl.space.model import Scale, Value
+from tsdsl.space.parts import Scale, Value
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))
 

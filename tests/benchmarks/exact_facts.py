@@ -35,7 +35,8 @@ from tsdsl.analysis.ranking import Ranking
 from tsdsl.analysis.sampling import sample_architectures
 from tsdsl.analysis.terms import CostTable
 from tsdsl.source import SourceFile
-from tsdsl.space.model import DecisionRef, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import DecisionRef
 from tsdsl.space.resolve import resolve
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"

@@ -25,7 +25,8 @@ from tsdsl.lowering import Model, export_onnx, export_pt2, recalibrate, verify_e
 from tsdsl.lowering.export_check import Agreement, agreement
 from tsdsl.lowering.provenance import Provenance, export_with_provenance
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Scale, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
 
 SPACES = ("std:auto_tsnet", "std:tiny", "examples/three_streams.tsspace")
 

@@ -49,7 +49,7 @@ from tsdsl.lowering.ops.convolution import convolution, plain_convolution
 from tsdsl.lowering.ops.depthwise_operators import TRITON, depthwise_kernels
 from tsdsl.operators.layers import Convolution, walk
 from tsdsl.operators.varying import fixed
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 LIMIT_S = 420.0
 SHARES = {"kernels": 0.45, "step": 0.2, "supernet": 0.25, "profile": 0.1}

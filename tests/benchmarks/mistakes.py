@@ -37,7 +37,8 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Model
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 from tsdsl.space.resolve import Read
 from tsdsl.syntax import ast
 from tsdsl.syntax.lexer import lex

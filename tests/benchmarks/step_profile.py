@@ -34,7 +34,7 @@ from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.slices import take
 from tsdsl.operators.layers import Activation, BatchNorm, Convolution, GlobalReasoning, Layer, NonLocal, SqueezeExcite
 from tsdsl.operators.varying import fixed
-from tsdsl.space.model import Scale, Value
+from tsdsl.space.parts import Scale, Value
 
 STEPS = {1: "sparse stream", 2: "both streams", 3: "both streams and attention"}
 PARTS = (

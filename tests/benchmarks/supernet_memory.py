@@ -24,7 +24,8 @@ import tsdsl
 from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, extract
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Scale, Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale, Value
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
 MIB = 2**20

@@ -32,7 +32,8 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import autocast
 from tsdsl.lowering import Supernet, WeightedGradients, dense_step, extract, sliced_step
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Scale, Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale, Value
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
 MIB = 2**20

@@ -31,7 +31,7 @@ from tsdsl.search.baselines import best_seen
 from tsdsl.search.distribution import Variables
 from tsdsl.search.settings import SearchSettings
 from tsdsl.search.tabular import search_table
-from tsdsl.space.model import Decision
+from tsdsl.space.parts import Decision
 
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
 

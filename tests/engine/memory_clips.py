@@ -17,7 +17,8 @@ from tsdsl.engine.randomness import generator
 from tsdsl.engine.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import TrainingData
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Alternative, FusionSlot, Group, Head, Setting, Space, Stage, Stream
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Alternative, FusionSlot, Group, Head, Setting, Stage, Stream
 
 NUM_CLASSES, NUM_FRAMES, SIZE_PX = 3, 4, 12
 

@@ -17,7 +17,7 @@ from tsdsl.engine.training_data import fitted_clip_settings, parsed_views, with_
 from tsdsl.engine.view_cost import resized, view_macs
 from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 
 def tiny_model(seed: int = 0) -> Model:

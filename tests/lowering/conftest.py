@@ -9,7 +9,8 @@ import pytest
 
 from tsdsl.analysis.network import Blueprint
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import (
+from tsdsl.space.model import Space
+from tsdsl.space.parts import (
     Alternative,
     AttentionSlot,
     Decision,
@@ -19,7 +20,6 @@ from tsdsl.space.model import (
     Head,
     Parent,
     Setting,
-    Space,
     Stage,
     Step,
     Stream,

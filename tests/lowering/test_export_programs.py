@@ -23,7 +23,7 @@ from tsdsl.lowering.preprocessing import Sampling, preprocessing
 from tsdsl.lowering.provenance import Provenance, export_with_provenance
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 CONCAT = pytest.mark.parametrize("small_space", ["concat"], indirect=True)
 SMALL = Scale(name="small", size=32)

@@ -19,7 +19,7 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import UsageError
 from tsdsl.lowering import Model, export_python, save_model, verify_export
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Alternative, Scale
+from tsdsl.space.parts import Alternative, Scale
 
 
 def trained_like(network, seed=0):

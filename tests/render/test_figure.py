@@ -16,7 +16,7 @@ from tsdsl.render.font import advances, shortened, text_width_px
 from tsdsl.render.found import FoundModel, found_model
 from tsdsl.render.rasterise import svg_to_pdf, svg_to_png
 from tsdsl.render.theme import DARK, KERNEL_FILLS, LIGHT, ON_FILL, OTHER_KERNEL_FILL, Theme, contrast
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 
 def found(space: tsdsl.Space, seed: int = 3, step: int | None = None, scale: str | None = None) -> FoundModel:

@@ -7,7 +7,7 @@ from itertools import product
 import torch
 
 from tsdsl.search.distribution import Distribution, Variables
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 
 def random_distribution(variables: Variables, seed: int = 0, spread: float = 1.5) -> Distribution:

@@ -18,7 +18,8 @@ from tsdsl.search.baselines import best_seen
 from tsdsl.search.distribution import Distribution, Variables, step_variables
 from tsdsl.search.settings import SearchSettings
 from tsdsl.search.tabular import Within, search_table
-from tsdsl.space.model import Decision, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Decision
 
 LAYERS = tuple(Decision(path=f"layer{n}", values=("a", "b", "c")) for n in range(4))
 WORTH = {"a": 0.0, "b": 0.04, "c": 0.09}

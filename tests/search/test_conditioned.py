@@ -25,7 +25,8 @@ from tsdsl.search.learner import Scored, StepLearner
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.search.step import read_alpha
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 SETTINGS = SearchSettings(budget="condition", samples=4, batch_size=4, recalibration_batches=2, alpha_lr=0.2)
 # A bin for each cost that an architecture of the tiny space may have.

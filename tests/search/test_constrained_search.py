@@ -15,7 +15,8 @@ from tsdsl.search.learner import StepLearner
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.space.architecture import read_architecture
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 REQUIRES = """  require sparse.stage[1].group[2].channels >= sparse.stage[1].group[1].channels
   require sparse.stage[1].group[2].expansion * 4 + sparse.stage[1].group[1].channels != 12

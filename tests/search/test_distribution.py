@@ -13,7 +13,8 @@ from tsdsl.errors import UsageError
 from tsdsl.search.distribution import Distribution, Variables, step_variables
 from tsdsl.space.architecture import Architecture, problems
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Decision, Parent, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Decision, Parent
 
 NESTED = Variables(
     (

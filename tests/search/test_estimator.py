@@ -13,7 +13,8 @@ from test_learner import ORDER, learner, ramps
 from torch import Tensor
 
 from tsdsl.data import normalise
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 KERNEL, CHANNELS = "sparse.stage1.group1.kernel", "sparse.stage1.group1.channels"
 

@@ -25,7 +25,7 @@ from tsdsl.search.importance import (
     require_samples,
     softmax_weights,
 )
-from tsdsl.space.model import Decision, Value
+from tsdsl.space.parts import Decision, Value
 
 TWO = Variables((Decision(path="a", values=(1, 2, 3)), Decision(path="b", values=(1, 2))), {})
 ALL: list[dict[str, Value]] = [{"a": a, "b": b} for a in (1, 2, 3) for b in (1, 2)]

@@ -16,7 +16,7 @@ from tsdsl.analysis.report import network_report
 from tsdsl.operators.layers import BatchNorm
 from tsdsl.operators.varying import fixed
 from tsdsl.source import SourceFile
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 TWO_STREAMS = """tsspace 1
 

@@ -13,7 +13,7 @@ from random_edits import edited
 
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
-from tsdsl.space.model import DecisionRef, Group
+from tsdsl.space.parts import DecisionRef, Group
 from tsdsl.space.resolve import Read, Resolved, resolve
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literals import MOST_DOMAINS_DEEP

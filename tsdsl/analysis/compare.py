@@ -23,7 +23,8 @@ from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute
-from tsdsl.space.model import AttentionSlot, Decision, DecisionRef, FusionSlot, Parent, Setting, Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import AttentionSlot, Decision, DecisionRef, FusionSlot, Parent, Setting, Value
 
 Breaks: TypeAlias = Literal["SOURCE", "ARCHITECTURES", "WEIGHTS"]
 ALL_BREAKS: tuple[Breaks, ...] = ("SOURCE", "ARCHITECTURES", "WEIGHTS")

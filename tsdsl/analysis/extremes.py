@@ -17,7 +17,7 @@ from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.terms import Bound, Quantity
 from tsdsl.analysis.trellis import Trellis, least_to_go
 from tsdsl.operators.varying import Array
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 NEAR_THE_END = 1000
 BATCHES = 8

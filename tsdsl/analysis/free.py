@@ -17,7 +17,7 @@ from tsdsl.analysis.requirements import Rules, rules_of
 from tsdsl.analysis.terms import CostTable, Quantity
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
-from tsdsl.space.model import Decision, Value
+from tsdsl.space.parts import Decision, Value
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from tsdsl.operators.layers import Block, Segment, Width
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying, rounded
-from tsdsl.space.model import DecisionRef, Group, Value
+from tsdsl.space.parts import DecisionRef, Group, Value
 
 Plain: TypeAlias = int | float | str
 MOST_REMEMBERED = 16384

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tsdsl.analysis.elimination import least_tables
 from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.terms import Quantity
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 
 def least_by_value(free: FreeSpace, quantity: Quantity = "macs") -> dict[str, dict[Value, int]]:

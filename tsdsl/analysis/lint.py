@@ -21,7 +21,7 @@ from tsdsl.errors import RunError
 from tsdsl.operators.layers import NonLocal, block_widths, walk
 from tsdsl.operators.varying import Count, Varying, combine, differs, is_never, maximum, minimum
 from tsdsl.source import SourceFile, Span
-from tsdsl.space.model import Step
+from tsdsl.space.parts import Step
 from tsdsl.space.resolve import ResolvedSpace
 
 MOST_CHOICES_SHOWN = 4

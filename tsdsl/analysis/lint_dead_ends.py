@@ -16,7 +16,8 @@ from tsdsl.analysis.requirements import Form, form_of, spoken_of
 from tsdsl.analysis.terms import CostTable
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.source import SourceFile
-from tsdsl.space.model import Amount, Linear, Space, Step, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Amount, Linear, Step, Value
 from tsdsl.space.resolve import ResolvedSpace
 
 Sense: TypeAlias = Literal["min", "max"]

@@ -16,7 +16,8 @@ from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Varying
 from tsdsl.source import SourceFile, Span
-from tsdsl.space.model import Linear, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Linear
 from tsdsl.space.resolve import ResolvedSpace
 
 

@@ -21,7 +21,8 @@ from tsdsl.operators.layers import Block, Conditional, Segment, Width
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import FusionPlace
 from tsdsl.operators.varying import Count, fixed, is_never
-from tsdsl.space.model import AttentionSlot, FusionSlot, Group, Scale, Slot, Space, Stream, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Scale, Slot, Stream, Value
 
 
 @dataclass(frozen=True, slots=True)

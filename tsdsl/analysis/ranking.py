@@ -19,7 +19,7 @@ from tsdsl.analysis.free import FreeSpace
 from tsdsl.analysis.trellis import Trellis
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array
-from tsdsl.space.model import Decision, Value
+from tsdsl.space.parts import Decision, Value
 
 
 @dataclass(frozen=True, eq=False)

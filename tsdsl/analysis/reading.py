@@ -10,8 +10,9 @@ import numpy as np
 
 from tsdsl.operators.schema import Attribute, Kernel, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, Varying
-from tsdsl.space.model import Alternative, DecisionRef, Slot, Space, Value
-from tsdsl.space.model import Setting as SpaceSetting
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Alternative, DecisionRef, Slot, Value
+from tsdsl.space.parts import Setting as SpaceSetting
 
 Chosen: TypeAlias = tuple[Alternative, Count]
 

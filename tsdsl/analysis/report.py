@@ -19,7 +19,8 @@ from tsdsl.analysis.probability import marginals_within
 from tsdsl.analysis.terms import CostTable
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import maximum, minimum
-from tsdsl.space.model import DecisionRef, Group, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import DecisionRef, Group
 
 MOST_WORK = 20_000_000_000
 

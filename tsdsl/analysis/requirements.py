@@ -18,7 +18,8 @@ import numpy as np
 
 from tsdsl.analysis.elimination import one_table
 from tsdsl.operators.varying import Array, Axis, Varying, combine
-from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Alike, Amount, DecisionRef, Linear, Requirement, Value
 
 if TYPE_CHECKING:
     from tsdsl.analysis.free import FreeSpace

@@ -22,7 +22,7 @@ from tsdsl.analysis.merging import merged, without_idle_axes
 from tsdsl.analysis.network import Blueprint, Network, Node
 from tsdsl.operators.varying import Count, Varying
 from tsdsl.space.decided import canonical
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 if TYPE_CHECKING:
     from tsdsl.analysis.free import FreeSpace

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tsdsl.diagnostics import Diagnostic
 from tsdsl.source import Span
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 from tsdsl.syntax.lexer import lex
 
 Said: TypeAlias = tuple[str, Span, str]

@@ -18,7 +18,8 @@ from tsdsl.cli.console import note
 from tsdsl.errors import FileError, UsageError
 from tsdsl.source_files import STANDARD, shipped_with
 from tsdsl.space.architecture import Architecture, problems, read_architecture
-from tsdsl.space.model import Scale, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
 
 BUILD = Path("build")
 SPACE_FILE = "space.json"

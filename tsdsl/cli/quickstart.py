@@ -141,7 +141,7 @@ class _Trainer:
         from tsdsl.engine.train import train
         from tsdsl.engine.training_data import open_training_data
         from tsdsl.lowering import Model, load_weights
-        from tsdsl.space.model import Scale
+        from tsdsl.space.parts import Scale
 
         scale = Scale(name=name, without=without)
         classes = open_dataset(self.clips, "train").num_classes

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tsdsl.analysis.distribution import CostDistribution
     from tsdsl.render.landscape import CostMark, ModelPoint
     from tsdsl.render.theme import Theme
-    from tsdsl.space.model import Scale, Space
+    from tsdsl.space.model import Space
+    from tsdsl.space.parts import Scale
 
 QUICKSTART = "quickstart.json"
 PAPER_CLASSES = 400

@@ -21,7 +21,8 @@ from tsdsl.search import read_alpha, read_result, step_directory
 from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord
 from tsdsl.search.settings import StepSettings
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Scale, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
 
 Points = list[tuple[float, float]]
 RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "architectures drawn", "seconds")

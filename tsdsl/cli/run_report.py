@@ -23,7 +23,8 @@ from tsdsl.render.landscape import PAPER
 from tsdsl.render.report import Section, commands, drawing, folded, paragraph, report_html, table
 from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.space.architecture import Architecture, read_architecture
-from tsdsl.space.model import Scale, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
 
 WAYS = {
     "searched": "found, with the search's shared weights",

@@ -15,7 +15,7 @@ from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering import Model, load_weights
 from tsdsl.lowering.weights import CLASSIFIER, read_tensors
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 
 CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.run_directory import RunDirectory
 from tsdsl.errors import FileError
-from tsdsl.space.model import Scale
+from tsdsl.space.parts import Scale
 from tsdsl.space.stored import Frozen
 
 KIND = "train"

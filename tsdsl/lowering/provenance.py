@@ -12,7 +12,8 @@ from tsdsl.errors import FileError
 from tsdsl.lowering.export_python import export_python
 from tsdsl.lowering.preprocessing import Sampling
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import Scale, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
 from tsdsl.space.stored import Frozen
 
 LEAD = "# Made by tsdsl from: "

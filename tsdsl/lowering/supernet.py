@@ -26,7 +26,7 @@ from tsdsl.lowering.slices import Region, add, region, take
 from tsdsl.lowering.tree import grow
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import decided_paths
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 CACHED_LAYOUTS = 64
 

@@ -14,7 +14,7 @@ from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.source import Span
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.importable import importable
 from tsdsl.space.resolve.literals import literals, shown

@@ -13,7 +13,8 @@ from tsdsl.analysis.network import Blueprint, Node
 from tsdsl.analysis.terms import CostTable, Quantity
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import maximum, minimum
-from tsdsl.space.model import Decision, Space
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Decision
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_li
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
-from tsdsl.space.model import Decision, Group
+from tsdsl.space.parts import Decision, Group
 from tsdsl.space.resolve.literals import shown
 from tsdsl.space.resolve.selectors import selects
 from tsdsl.syntax import ast

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tsdsl.space.model import group_path
+from tsdsl.space.parts import group_path
 from tsdsl.syntax import ast
 
 LARGEST_STAGE = 999

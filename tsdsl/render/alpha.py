@@ -16,7 +16,8 @@ from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.theme import LIGHT, Theme, contrast, mixed
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 MARGIN, ROW_LABEL, ROW, LEAST_CELL, MOST_CELL = 18.0, 126.0, 22.0, 28.0, 110.0
 ENTROPY_WIDTH, BLOCK_GAP, SECTION_GAP, LEAST_WIDTH = 34.0, 14.0, 18.0, 680.0

@@ -20,7 +20,8 @@ from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.varying import Count, Varying, maximum, minimum
 from tsdsl.render.font import shortened
 from tsdsl.space.architecture import Architecture
-from tsdsl.space.model import AttentionSlot, DecisionRef, FusionSlot, Group, Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Group, Value
 
 Column = tuple[int, ...]
 """Where a node stands along its stream: stage; or stage and group; or stage, group and block."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from tsdsl.errors import FileError, UsageError
 from tsdsl.search.distribution import Decisions, Variables
-from tsdsl.space.model import Decision, Value
+from tsdsl.space.parts import Decision, Value
 
 Key: TypeAlias = tuple[Value | None, ...]
 RESERVED = ("accuracy", "flops")

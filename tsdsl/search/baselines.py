@@ -19,7 +19,7 @@ from tsdsl.engine.randomness import derived_seed
 from tsdsl.search.candidates import Candidates, mutated
 from tsdsl.search.distribution import Decisions
 from tsdsl.search.settings import SearchSettings
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 
 @dataclass(frozen=True)

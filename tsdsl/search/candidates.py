@@ -14,7 +14,7 @@ from tsdsl.analysis.sampling import UniformDraws
 from tsdsl.engine.randomness import derived_seed
 from tsdsl.search.distribution import Decisions, Variables
 from tsdsl.search.flops import StepFlops
-from tsdsl.space.model import Decision, Value
+from tsdsl.space.parts import Decision, Value
 
 
 class Candidates(Protocol):

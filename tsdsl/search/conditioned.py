@@ -20,7 +20,7 @@ from tsdsl.errors import RunError, UsageError
 from tsdsl.operators.varying import Array
 from tsdsl.search.distribution import Decisions, Distribution
 from tsdsl.search.flops import StepFlops
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 BINS = 2048
 """Bins of FLOPs up to the target. Samples are exact with any number; see `Conditioned.score_gradient`."""

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from tsdsl.errors import UsageError
-from tsdsl.space.model import Decision, Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Decision, Value
 
 Decisions: TypeAlias = Mapping[str, Value]
 

@@ -15,7 +15,7 @@ from tsdsl.analysis.network import Blueprint
 from tsdsl.analysis.terms import CostTable
 from tsdsl.operators.varying import Axis, Varying
 from tsdsl.search.distribution import Decisions, Distribution, Variables
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 
 @dataclass(frozen=True, eq=False)

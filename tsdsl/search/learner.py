@@ -49,7 +49,7 @@ from tsdsl.search.sample_outcome import Outcome, OutcomeOnItsWay
 from tsdsl.search.sample_training import learn, limit_norm, log_losses, scored
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
 from tsdsl.search.shared_samples import combiner, own_share, put_together
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 
 class NotFiniteError(RunError):

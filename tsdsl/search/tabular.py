@@ -29,7 +29,7 @@ from tsdsl.search.importance import (
     require_samples,
 )
 from tsdsl.search.settings import SearchSettings
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
 from tsdsl.search.distribution import Distribution
 from tsdsl.search.flops import StepFlops
-from tsdsl.space.model import Value
+from tsdsl.space.parts import Value
 
 Road = Literal["argmax", "exact", "node limit", "best seen"]
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from tsdsl.errors import FileError
 from tsdsl.space.decided import decided_paths
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 from tsdsl.space.stored import Frozen
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tsdsl.space.model import Space, Value
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 
 
 def decided_paths(space: Space, decisions: Mapping[str, Value], step: int | None = None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tsdsl.diagnostics import Diagnostic, Fix, Label, replacement
 from tsdsl.source import SourceFile, Span
-from tsdsl.space.model import Decision, Parent, Value
+from tsdsl.space.parts import Decision, Parent, Value
 from tsdsl.space.resolve.origins import Origins
 from tsdsl.syntax import ast
 

@@ -8,7 +8,7 @@ from tsdsl.diagnostics import Label
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
-from tsdsl.space.model import Group, Parent, Setting, group_path
+from tsdsl.space.parts import Group, Parent, Setting, group_path
 from tsdsl.space.resolve.context import Context, meant, renames, similar
 from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.values import setting, whole

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from tsdsl.space.model import group_path
+from tsdsl.space.parts import group_path
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.selectors import selectors, selects
 from tsdsl.space.resolve.unmatched import unmatched

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.source import SourceFile, Span
-from tsdsl.space.model import SHARED, Decision, DecisionRef, Group, Setting, Value, group_path
+from tsdsl.space.parts import SHARED, Decision, DecisionRef, Group, Setting, Value, group_path
 from tsdsl.space.resolve.context import Context, meant
 from tsdsl.space.resolve.groups import resolved_group
 from tsdsl.space.resolve.mentions import mentioned_by, mentions

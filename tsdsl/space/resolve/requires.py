@@ -16,7 +16,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.diagnostics import replacement
 from tsdsl.source import Span
-from tsdsl.space.model import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
+from tsdsl.space.parts import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import may_lack, selects

@@ -10,7 +10,7 @@ from tsdsl.diagnostics import Edit, Fix, Label, replacement
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
-from tsdsl.space.model import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
+from tsdsl.space.parts import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.groups import resolve_settings
 from tsdsl.space.resolve.literals import shared_path

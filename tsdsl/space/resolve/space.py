@@ -9,7 +9,8 @@ from typing import TypeVar
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.operators.head import HEADS, PROJECTED
 from tsdsl.source import Span
-from tsdsl.space.model import AttentionSlot, FusionSlot, Head, Slot, Space, Stream
+from tsdsl.space.model import Space
+from tsdsl.space.parts import AttentionSlot, FusionSlot, Head, Slot, Stream
 from tsdsl.space.resolve.context import Context, meant, similar
 from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.groups import check_block_alias, report_lacking, resolve_settings

@@ -9,7 +9,7 @@ from typing import Any
 
 from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.source import Span
-from tsdsl.space.model import Decision, FusionSlot, Scale, Slot, Step, Stream
+from tsdsl.space.parts import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literals import exact
 from tsdsl.space.resolve.selectors import all_selected, may_lack, selectors, selects

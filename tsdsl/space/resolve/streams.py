@@ -8,7 +8,7 @@ from itertools import combinations
 
 from tsdsl.diagnostics import Label, replacement
 from tsdsl.source import Span
-from tsdsl.space.model import Stage, Stream
+from tsdsl.space.parts import Stage, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.remembered_groups import resolve_group
 from tsdsl.space.resolve.values import whole

@@ -8,7 +8,7 @@ from fractions import Fraction
 from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
-from tsdsl.space.model import DecisionRef, Parent, Setting, Value
+from tsdsl.space.parts import DecisionRef, Parent, Setting, Value
 from tsdsl.space.resolve.context import Context, did_you_mean, renames, similar
 from tsdsl.space.resolve.literals import Kernel, Literal, Word, exact, literals, shown
 from tsdsl.space.resolve.overrides import Overridden, overridden
