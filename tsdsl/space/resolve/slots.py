@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
-from tsdsl.diagnostics import Edit, Fix, Label, replacement
-from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
-from tsdsl.operators.schema import Operator
+from tsdsl.diagnostics import Edit, Fix, Label
+from tsdsl.operators.registry import ATTENTIONS, FUSIONS
 from tsdsl.source import Span
-from tsdsl.space.parts import Alternative, AttentionSlot, FusionSlot, Parent, Slot, Stream, group_path
+from tsdsl.space.parts import AttentionSlot, FusionSlot, Slot, Stream, group_path
+from tsdsl.space.resolve.alternatives import alternatives_are_right, decided
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
-from tsdsl.space.resolve.groups import resolve_settings
-from tsdsl.space.resolve.literals import shared_path
-from tsdsl.space.resolve.origins import Origins
-from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.places import Place, selected_places
-from tsdsl.space.resolve.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
-from tsdsl.syntax.words import brief
 
 Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
@@ -51,7 +45,7 @@ def resolve_fusion(
     written = _written(
         context, fusion.attributes, fusion.source.span.to(fusion.target.span), where, fusion.broken, True
     )
-    fails = written is not None and not _alternatives_are_right(context, written.op.value, FUSIONS, where)
+    fails = written is not None and not alternatives_are_right(context, written.op.value, FUSIONS, where)
     if not known or written is None:
         context.incomplete.add("fusion")
         return []
@@ -67,7 +61,7 @@ def resolve_fusion(
         path = f"{prefix}.stage{stage}.group{index}"
         if not _is_free(context, path, written.after.value.span, taken):
             continue
-        made, decision = _decided(context, path, written.op, FUSIONS, where)
+        made, decision = decided(context, path, written.op, FUSIONS, where)
         if made is None:
             context.incomplete.add("fusion")
         else:
@@ -133,7 +127,7 @@ def resolve_attention(
     where = f"attention {names}"
     span = attention.streams[0].span.to(attention.streams[-1].span)
     written = _written(context, attention.attributes, span, where, attention.broken, False)
-    fails = written is not None and not _alternatives_are_right(context, written.op.value, ATTENTIONS, where)
+    fails = written is not None and not alternatives_are_right(context, written.op.value, ATTENTIONS, where)
     if written is None or fails:
         context.incomplete.add("attention")
     slots = []
@@ -152,7 +146,7 @@ def resolve_attention(
             path = f"attention.{group_path(stream.name, stage, index)}"
             if fails or not _is_free(context, path, written.after.value.span, taken):
                 continue
-            made, decision = _decided(context, path, written.op, ATTENTIONS, where)
+            made, decision = decided(context, path, written.op, ATTENTIONS, where)
             if made is None:
                 context.incomplete.add("attention")
             else:
@@ -193,206 +187,6 @@ def _written(
         else:
             merge = name
     return Written(given["after"], given["op"], cast("Literal['concat', 'sum']", merge))
-
-
-Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
-
-
-def _alternatives(
-    context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
-) -> list[tuple[str, Made]] | None:
-    """The alternatives by name, each with what makes it at a place; None with diagnostics."""
-    shared = shared_named(context, op)
-    if shared is not None:
-        op = shared.value
-    if isinstance(op, ast.Sequence):
-        braces = f"{{{context.text(op.span)}}}"
-        context.report(
-            "TS201",
-            op.span,
-            "several alternatives are a choice, which stands in braces",
-            help=brief(f"write `{braces}`"),
-            fixes=[replacement(f"write {braces}", op.span, braces, safe=True)],
-        )
-        return None
-    items = op.items if isinstance(op, ast.Choice) else (op,)
-    if not items:
-        context.empty_choice(op.span)
-        return None
-    found: list[tuple[str, Made]] = []
-    failed = False
-    for item in items:
-        call = item if isinstance(item, ast.Call) else None
-        name = call.name if call else _bare(item)
-        if name is not None and name.text in context.shared:
-            context.report(
-                "TS104",
-                name.span,
-                f"`{name.text}` is a shared decision, which stands alone",
-                labels=[Label(context.shared[name.text].name.span, "shared here")],
-                help=f"write only `{name.text}`, or write its alternatives out",
-            )
-            failed = True
-            continue
-        if name is None and (alone := shared_path(context, item)) is not None:
-            context.report(
-                "TS201",
-                item.span,
-                "a shared decision is used by its name alone",
-                help=f"write `{alone}`",
-                fixes=[replacement(f"write `{alone}`", item.span, alone, safe=True)],
-            )
-            failed = True
-            continue
-        if name is None:
-            context.report("TS201", item.span, "an alternative is an operator or `none`", label="not an operator")
-            failed = True
-            continue
-        if name.text != NONE and name.text not in operators:
-            context.unknown_name(
-                name,
-                f"operator of {where.split(' ')[0]}",
-                [NONE, *operators, *([] if isinstance(op, ast.Choice) else context.shared)],
-            )
-            failed = True
-            continue
-        if any(name.text == other for other, _ in found):
-            first = next(other for other in items if _named(other) == name.text)
-            same = context.text(first.span).split() == context.text(item.span).split()
-            context.report(
-                "TS203",
-                name.span,
-                f"`op` repeats `{name.text}`",
-                label="again here",
-                labels=[Label(first.span, "first given here")],
-                help="remove one",
-                fixes=[context.removal(f"remove the second {name.text}", item.span, safe=same)],
-            )
-            failed = True
-            continue
-        if name.text == NONE:
-            if call is not None and call.arguments:
-                context.report(
-                    "TS105",
-                    call.arguments[0].name.span,
-                    "`none` has no attributes",
-                    label="unknown attribute",
-                    fixes=[replacement("leave `none` alone", call.span, NONE)],
-                )
-                failed = True
-            found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
-        else:
-            found.append((name.text, _maker(context, operators[name.text], call, name.span)))
-    return None if failed else found
-
-
-def _alternatives_are_right(
-    context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
-) -> bool:
-    """Whether the alternatives and their attributes are right, wherever they will stand; else diagnostics."""
-    alone = replace(
-        context,
-        diagnostics=[],
-        overrides=[],
-        applied=set(),
-        shared_uses={},
-        shared_values={},
-        postponed=[],
-        decisions=[],
-        origins=Origins(),
-    )
-    alternatives = _alternatives(alone, op, operators, where)
-    for name, make in alternatives or ():
-        make(f"{where}.{name}", None)
-    context.diagnostics += alone.diagnostics
-    return not alone.has_errors
-
-
-def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Span) -> Made:
-    def make(path: str, parent: Parent | None) -> Alternative | None:
-        settings = resolve_settings(
-            context,
-            operator.name,
-            operator.attributes,
-            call,
-            f"{path}.op.{operator.name}",
-            span=span,
-            broken=call.broken if call else False,
-            parent=parent,
-        )
-        return None if settings is None else Alternative(operator=operator.name, attributes=settings)
-
-    return make
-
-
-def _named(item: ast.Expression) -> str | None:
-    name = item.name if isinstance(item, ast.Call) else _bare(item)
-    return name.text if name is not None else None
-
-
-def _bare(item: ast.Expression) -> ast.Name | None:
-    return item.segments[0].word if isinstance(item, ast.Selector) and item.bare_name is not None else None
-
-
-def _decided(
-    context: Context, path: str, op: ast.Attribute, operators: Mapping[str, Operator], where: str
-) -> tuple[tuple[Alternative, ...] | None, str | None]:
-    """The alternatives made at a place, and the path of the decision between them."""
-    own = f"{path}.op"
-    written = overridden(context, own, op.value, slot=path)
-    expression, pins = written.expression or op.value, written.pins
-    shared = shared_named(context, expression)
-    if shared is not None:
-        if pins:
-            report_fixed_use(context, own, shared, pins[0].span)
-            return None, None
-        context.shared_uses.setdefault(f"shared.{shared.name.text}", []).append(own)
-        own = f"shared.{shared.name.text}"
-        changed = overridden(context, own, shared.value)
-        expression, pins = changed.expression or shared.value, changed.pins
-    alternatives = _alternatives(context, expression, operators, where)
-    if alternatives is None:
-        return None, None
-    for pin in pins:
-        alternatives = _pinned(context, pin, alternatives, own)
-    context.origins[path] = (pins[-1] if pins else expression).span
-    decision = own if len(alternatives) > 1 else None
-    names = tuple(name for name, _ in alternatives)
-    if decision is not None and shared is not None:
-        decide_shared(context, decision, names, expression.span)
-    elif decision is not None:
-        context.decide(decision, names, expression.span)
-    made = []
-    for name, make in alternatives:
-        made.append(make(path, Parent(path=decision, value=name) if decision is not None else None))
-    if any(alternative is None for alternative in made):
-        return None, None
-    return tuple(alternative for alternative in made if alternative is not None), decision
-
-
-def _pinned(
-    context: Context, pin: ast.Expression, alternatives: list[tuple[str, Made]], path: str
-) -> list[tuple[str, Made]]:
-    """The alternative that `fix` names alone; all of them, with a diagnostic, where it is not among them."""
-    name = _bare(pin)
-    kept = [alternative for alternative in alternatives if name is not None and alternative[0] == name.text]
-    if kept:
-        return kept
-    before = len(context.diagnostics)
-    if name is None:
-        context.report("TS201", pin.span, "`fix` names an operator or `none`", help="use `free` to give attributes")
-    else:
-        known = [alternative for alternative, _ in alternatives]
-        context.report(
-            "TS207",
-            pin.span,
-            f"`{path}` is never `{name.text}`",
-            label="not among its alternatives",
-            help=did_you_mean(name.text, known) or f"it has {', '.join(known)}; `free` gives it others",
-            fixes=renames(name.text, pin.span, known),
-        )
-    context.postpone(before)
-    return alternatives
 
 
 def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) -> bool:
