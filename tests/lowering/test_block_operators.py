@@ -124,4 +124,4 @@ space s {
 }
 """
     (found,) = check(SourceFile("x", text)).diagnostics
-    assert (found.code, found.message) == ("TS105", "`head of kind pooled` has no attribute `features`")
+    assert (found.code, found.message) == ("TS105", "head of kind pooled has no attribute `features`")

@@ -195,3 +195,17 @@ def test_a_models_scores_and_gradients_are_those_of_torchs_convolutions(small_bl
             found.append([scores, *(p.grad.clone() for p in model.parameters())])
         for a, b in zip(*found, strict=True):
             torch.testing.assert_close(a, b, atol=1e-10 * max(1.0, b.abs().max().item()), rtol=0)
+
+
+def test_a_models_gradients_in_float32_are_those_of_torchs_convolutions_in_float64(small_blueprint, draw, monkeypatch):
+    """With BN at fixed statistics: those of a small batch amplify any rounding, torch's own as well."""
+    for seed in range(4):
+        model = Model(small_blueprint.network(draw(small_blueprint.space, seed)), seed=0).eval()
+        clip = drawn(3, 3, model.network.frames, 32, 32, dtype=torch.float32, seed=seed)
+        found = []
+        for function, dtype in ((convolution, torch.float32), (plain_convolution, torch.float64)):
+            monkeypatch.setattr(interpreter, "convolution", function)
+            model.to(dtype).zero_grad()
+            model(clip.to(dtype)).square().sum().backward()
+            found.append(torch.cat([p.grad.double().flatten() for p in model.parameters()]))
+        assert (found[0] - found[1]).norm() < 1e-4 * found[1].norm()

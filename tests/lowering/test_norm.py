@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tsdsl.lowering.ops import depthwise_operators, norm, norm_numba
+from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.norm import BatchNorm, batch_statistics
 
 needs_numba = pytest.mark.skipif(
@@ -38,6 +39,11 @@ def given(sizes):
     return drawn(*sizes) * spread + 3 * spread, drawn(channels, seed=2), drawn(channels, seed=3)
 
 
+def activated(x, weight, bias, then="none"):
+    y, is_activated = batch_statistics("name", x, weight, bias, then)
+    return y if is_activated else activation(y, then)
+
+
 def reference(x, weight, bias, then):
     y = F.batch_norm(x, None, None, weight, bias, training=True, eps=norm.EPSILON)
     return {"relu": F.relu, "swish": F.silu, "none": lambda value: value}[then](y)
@@ -47,7 +53,7 @@ def found_and_expected(tensors, then):
     """Values and gradients of ours in float32 and of torch's in float64; the ReLU's kinks are not near any value."""
     found = []
     for dtype, function in (
-        (torch.float32, lambda *leaves: batch_statistics("name", *leaves, then)),
+        (torch.float32, lambda *leaves: activated(*leaves, then)),
         (torch.float64, lambda *leaves: reference(*leaves, then)),
     ):
         leaves = [tensor.to(dtype).requires_grad_() for tensor in tensors]
@@ -78,7 +84,7 @@ def test_inputs_may_lie_in_memory_in_any_way_and_results_have_their_channels_las
         for mine, theirs in zip(*found_and_expected((layout, weight, bias), "relu"), strict=True):
             scale = max(1.0, theirs.abs().max().item())
             torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=2e-5 * scale)
-        y = batch_statistics("name", layout.float(), weight.float(), bias.float(), "relu")
+        y = activated(layout.float(), weight.float(), bias.float(), "relu")
         assert y.permute(0, 2, 3, 4, 1).is_contiguous()
 
 
@@ -86,7 +92,7 @@ def test_inputs_may_lie_in_memory_in_any_way_and_results_have_their_channels_las
 def test_a_value_that_is_no_number_stays_one():
     x, weight, bias = (tensor.float() for tensor in given((2, 5, 1, 2, 2)))
     x[0, 3] = float("nan")
-    y = batch_statistics("name", x, weight, bias, "relu")
+    y = activated(x, weight, bias, "relu")
     assert y[:, 3].isnan().all()
     assert not y[:, :3].isnan().any()
 
@@ -96,7 +102,7 @@ def test_second_derivatives_are_torchs():
     tensors = given((2, 5, 2, 3, 3))
     found = []
     for dtype, function in (
-        (torch.float32, lambda *leaves: batch_statistics("name", *leaves, "relu")),
+        (torch.float32, lambda *leaves: activated(*leaves, "relu")),
         (torch.float64, lambda *leaves: reference(*leaves, "relu")),
     ):
         leaves = [tensor.to(dtype).requires_grad_() for tensor in tensors]
@@ -113,7 +119,7 @@ def test_a_module_has_torchs_values_gradients_and_running_statistics_in_both_mod
     for seed, training in itertools.product(range(2), (True, False)):
         x = drawn(2, 20, 2, 4, 5, seed=seed).float() + 1
         expected = theirs.train(training)(x)
-        y = ours.train(training)(x, then)
+        y = ours.train(training)(x, rectified=then == "relu")
         torch.testing.assert_close(y, F.relu(expected) if then == "relu" else expected, rtol=1e-4, atol=1e-5)
     for name, buffer in theirs.named_buffers():
         torch.testing.assert_close(dict(ours.named_buffers())[name], buffer, rtol=1e-5, atol=1e-6)
@@ -131,9 +137,9 @@ def test_what_the_kernels_are_not_made_for_keeps_torchs_normalisation(case, monk
     with torch.autocast("cpu", torch.bfloat16, enabled=case == "autocast"):
         if case == "one position":
             with pytest.raises(ValueError, match="more than 1 value per channel"):
-                batch_statistics("name", x, weight, bias)
+                activated(x, weight, bias)
         else:
-            batch_statistics("name", x, weight, bias)
+            activated(x, weight, bias)
 
 
 @needs_numba
@@ -150,7 +156,7 @@ def test_gradients_of_each_sample_by_vmap_are_those_of_single_clips():
     x, weight, bias = (tensor.float() for tensor in given((3, 5, 2, 3, 3)))
 
     def loss(weight, clip):
-        return batch_statistics("name", clip[None], weight, bias, "relu").square().sum()
+        return activated(clip[None], weight, bias, "relu").square().sum()
 
     together = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(weight, x)
     alone = torch.stack([torch.func.grad(loss)(weight, clip) for clip in x])

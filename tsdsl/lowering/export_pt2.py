@@ -26,7 +26,6 @@ from tsdsl.errors import FileError
 from tsdsl.lowering.export_check import Agreement, agreement
 from tsdsl.lowering.export_description import StoredDescription, describe, stored_description, versions
 from tsdsl.lowering.model import Model
-from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.provenance import Provenance
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import submodule
@@ -65,8 +64,10 @@ class Program(nn.Module):
         """The class scores of clips B x C x T x H x W."""
         return run(self.network, clip, self.placed, self._norm, training=False)
 
-    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind) -> Tensor:
-        return activation(self.norms[name](x_BCTHW), then)
+    def _norm(
+        self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind
+    ) -> tuple[Tensor, bool]:
+        return self.norms[name](x_BCTHW), False
 
 
 def program_name(name: str) -> str:

@@ -14,7 +14,6 @@ from tsdsl.analysis.cost import Cost, network_cost
 from tsdsl.analysis.network import Network
 from tsdsl.analysis.parameters import shape
 from tsdsl.errors import RunError
-from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.norm import BatchNorm
 from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
@@ -46,12 +45,13 @@ class Model(nn.Module):
         """
         return run(self.network, clip_BCTHW, self.placed, self._norm, training=self.training)
 
-    def _norm(self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind) -> Tensor:
+    def _norm(
+        self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind
+    ) -> tuple[Tensor, bool]:
         module = submodule(self, name)
-        if isinstance(module, BatchNorm):
-            y_BCTHW: Tensor = module(x_BCTHW, then)
-            return y_BCTHW
-        return activation(module(x_BCTHW), then)
+        if isinstance(module, BatchNorm) and then == "relu" and module.rectifies(x_BCTHW):
+            return module(x_BCTHW, rectified=True), True
+        return module(x_BCTHW), False
 
     @property
     def cost(self) -> Cost:

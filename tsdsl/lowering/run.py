@@ -40,11 +40,14 @@ from tsdsl.operators.layers import (
 
 
 class Norm(Protocol):
-    """How a BN layer of the given dotted name normalises, and activates what it has normalised."""
+    """How a BN layer of the given dotted name normalises.
+
+    Where it can compute the activation `then` at once it does, and says that it did.
+    """
 
     def __call__(
         self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind, /
-    ) -> Tensor: ...
+    ) -> tuple[Tensor, bool]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,9 @@ def run(
                 if network.last_use[name] == index:
                     values.pop(name, None)
             for block in node.blocks:
-                prefix = block_prefix(node, block)
-                x = run_layers(block.layers, prefix, x, context)
+                given = [x]
+                del x
+                x = run_layers(block.layers, block_prefix(node, block), given, context)
         values[node.name] = x
     return values[network.nodes[-1].name]
 
@@ -110,25 +114,31 @@ def merged(node: Node, inputs: list[Tensor]) -> Tensor:
     return total
 
 
-def run_layers(layers: Sequence[Layer], prefix: str, x: Tensor, context: Context) -> Tensor:
-    """Layers applied to `x` in turn; an activation after BN together with it."""
-    is_done = False
+def run_layers(layers: Sequence[Layer], prefix: str, given: list[Tensor], context: Context) -> Tensor:
+    """Layers applied in turn to the one tensor of `given`, which is taken out of it: it is freed after its last use.
+
+    `prefix` is the dotted name of their block.
+    """
+    x = given.pop()
+    is_activated = False
     for layer, following in zip_longest(layers, layers[1:]):
-        if is_done:
-            is_done = False
-            continue
-        then: ActivationKind = "none"
-        if isinstance(layer, BatchNorm) and isinstance(following, Activation):
-            is_done, then = True, following.kind
-        x = run_layer(layer, prefix, x, context, then)
+        if is_activated:
+            is_activated = False
+        elif isinstance(layer, BatchNorm):
+            name = layer_name(prefix, layer)
+            weight, bias = context.parameters[f"{name}.weight"], context.parameters[f"{name}.bias"]
+            then = following.kind if isinstance(following, Activation) else "none"
+            x, is_activated = context.norm(name, x, weight, bias, then)
+        else:
+            x = run_layer(layer, prefix, x, context)
     return x
 
 
-def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context, then: ActivationKind = "none") -> Tensor:
-    """One layer applied to `x`; `prefix` is the dotted name of its block, `then` what follows BN."""
+def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
+    """One layer, other than BN, applied to `x`."""
     if isinstance(layer, Residual):
-        body = run_layers(layer.body, prefix, x, context)
-        return body + run_layers(layer.shortcut, prefix, x, context)
+        body = run_layers(layer.body, prefix, [x], context)
+        return body + run_layers(layer.shortcut, prefix, [x], context)
     name = layer_name(prefix, layer)
 
     def weight(parameter: str) -> Tensor:
@@ -137,8 +147,6 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context, then: Acti
     if isinstance(layer, Convolution):
         bias = weight("bias") if layer.bias else None
         return convolution(x, weight("weight"), bias, layer.stride, layer.depthwise)
-    if isinstance(layer, BatchNorm):
-        return context.norm(name, x, weight("weight"), weight("bias"), then)
     if isinstance(layer, Activation):
         return activation(x, layer.kind)
     if isinstance(layer, Linear):

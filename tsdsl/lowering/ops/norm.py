@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.convolution import channels_last_pays
 from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, one_by_one
 from tsdsl.operators.layers import ActivationKind
@@ -37,24 +36,30 @@ LIBRARY.define(
 
 def batch_statistics(
     name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind = "none"
-) -> Tensor:
-    """Normalised by the mean and variance of this batch, in training and evaluation alike, and activated.
+) -> tuple[Tensor, bool]:
+    """Normalised by the mean and variance of this batch, in training and evaluation alike; whether activated as well.
 
     What a supernet uses: running statistics of different architectures must not be mixed.
     """
     if is_compiled(x_BCTHW, weight_C):
-        return _compiled(x_BCTHW, weight_C, bias_C, EPSILON, then)[0]
-    return activation(F.batch_norm(x_BCTHW, None, None, weight_C, bias_C, training=True, eps=EPSILON), then)
+        rectifies = then == "relu"
+        return _compiled(x_BCTHW, weight_C, bias_C, EPSILON, rectifies)[0], rectifies
+    return F.batch_norm(x_BCTHW, None, None, weight_C, bias_C, training=True, eps=EPSILON), False
 
 
 class BatchNorm(nn.BatchNorm3d):
-    """A BatchNorm3d that can compute the activation after it as well."""
+    """A BatchNorm3d that can compute a ReLU after it as well."""
 
-    def forward(self, x_BCTHW: Tensor, then: ActivationKind = "none") -> Tensor:
-        """Normalised and activated; running statistics move in training mode."""
-        if not (self.training and is_compiled(x_BCTHW, self.weight)):
-            return activation(super().forward(x_BCTHW), then)
-        y_BCTHW, statistics_2C = _compiled(x_BCTHW, self.weight, self.bias, self.eps, then)
+    def rectifies(self, x_BCTHW: Tensor) -> bool:
+        """Whether it can for this input: not where torch's own operators normalise it."""
+        return self.training and is_compiled(x_BCTHW, self.weight)
+
+    def forward(self, x_BCTHW: Tensor, rectified: bool = False) -> Tensor:
+        """Normalised, and `rectified` where asked for; running statistics move in training mode."""
+        if not self.rectifies(x_BCTHW):
+            y_BCTHW = super().forward(x_BCTHW)
+            return F.relu(y_BCTHW) if rectified else y_BCTHW
+        y_BCTHW, statistics_2C = _compiled(x_BCTHW, self.weight, self.bias, self.eps, rectified)
         self._move(statistics_2C, x_BCTHW.numel() // x_BCTHW.shape[1])
         return y_BCTHW
 
@@ -84,12 +89,11 @@ def is_compiled(x_BCTHW: Tensor, weight_C: Tensor) -> bool:
 
 
 def _compiled(
-    x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, then: ActivationKind
+    x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool
 ) -> tuple[Tensor, Tensor]:
     x_BTHWC = x_BCTHW.permute(0, 2, 3, 4, 1).contiguous()
-    y_NC, statistics_2C = _Normalised.apply(x_BTHWC.flatten(0, 3), weight_C, bias_C, epsilon, then == "relu")
-    y_BCTHW = y_NC.view(x_BTHWC.shape).permute(0, 4, 1, 2, 3)
-    return (y_BCTHW if then == "relu" else activation(y_BCTHW, then)), statistics_2C
+    y_NC, statistics_2C = _Normalised.apply(x_BTHWC.flatten(0, 3), weight_C, bias_C, epsilon, rectifies)
+    return y_NC.view(x_BTHWC.shape).permute(0, 4, 1, 2, 3), statistics_2C
 
 
 class _Normalised(torch.autograd.Function):
