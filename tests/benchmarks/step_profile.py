@@ -90,18 +90,21 @@ def ways(supernet: Supernet, decisions: Mapping[str, Value], step: int, clip_BCT
 
 def profiled_ms(step: Step) -> Counter[str]:
     """Milliseconds of a step by part."""
-    run_layer = interpreter.run_layer
 
-    def named(layer: Layer, prefix: str, x: Tensor, context: Any, *then: Any) -> Tensor:
-        with record_function(part_of(layer)):
-            return run_layer(layer, prefix, x, context, *then)
+    def named(run: Callable[..., Any]) -> Callable[..., Any]:
+        def run_named(layer: Layer, *arguments: Any) -> Any:
+            with record_function(part_of(layer)):
+                return run(layer, *arguments)
+
+        return run_named
 
     def sliced(shared: Tensor, region: Any) -> Tensor:
         with record_function("slices and their gradients"):
             return take(shared, region)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(interpreter, "run_layer", named))
+        for name in ("run_layer", "run_norm"):
+            stack.enter_context(patch.object(interpreter, name, named(getattr(interpreter, name))))
         stack.enter_context(patch("tsdsl.lowering.supernet.take", sliced))
         profiler = stack.enter_context(torch.profiler.profile(activities=[ProfilerActivity.CPU]))
         step()

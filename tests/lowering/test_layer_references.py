@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tsdsl.analysis.parameters import shape
 from tsdsl.lowering.ops.norm import EPSILON, batch_statistics
-from tsdsl.lowering.run import Context, run_layer
+from tsdsl.lowering.run import Context, run_layers
 from tsdsl.operators.layers import (
     Activation,
     BatchNorm,
@@ -45,7 +45,7 @@ def values(layer: Layer, seed: int = 0) -> dict[str, Tensor]:
 def apply(layer: Layer, x: Tensor, parameters: Mapping[str, Tensor], training: bool = True) -> Tensor:
     prefix = f"n.b.{layer.name}" if hasattr(layer, "name") else "n.b"
     named = {f"{prefix}.{name}": tensor for name, tensor in parameters.items()}
-    return run_layer(layer, "n.b", x, Context(named, batch_statistics, training))
+    return run_layers((layer,), "n.b", [x], Context(named, batch_statistics, training))
 
 
 def random_clip(*sizes: int) -> Tensor:

@@ -125,13 +125,17 @@ def run_layers(layers: Sequence[Layer], prefix: str, given: list[Tensor], contex
         if is_activated:
             is_activated = False
         elif isinstance(layer, BatchNorm):
-            name = layer_name(prefix, layer)
-            weight, bias = context.parameters[f"{name}.weight"], context.parameters[f"{name}.bias"]
             then = following.kind if isinstance(following, Activation) else "none"
-            x, is_activated = context.norm(name, x, weight, bias, then)
+            x, is_activated = run_norm(layer, prefix, x, context, then)
         else:
             x = run_layer(layer, prefix, x, context)
     return x
+
+
+def run_norm(layer: BatchNorm, prefix: str, x: Tensor, context: Context, then: ActivationKind) -> tuple[Tensor, bool]:
+    """BN applied to `x`, and whether `then`, the activation after it, was as well."""
+    name = layer_name(prefix, layer)
+    return context.norm(name, x, context.parameters[f"{name}.weight"], context.parameters[f"{name}.bias"], then)
 
 
 def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
