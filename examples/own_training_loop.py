@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, extract, recalibrate, save_model
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 import tsdsl
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.diagnostics import CODES
-from tsdsl.engine.recipe import EvaluateSettings, TrainSettings
+from tsdsl.engine.training.recipe import EvaluateSettings, TrainSettings
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Attribute, Operator

@@ -16,8 +16,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from tsdsl.search.distribution import Distribution, Variables
-from tsdsl.search.importance import AccuracyWeights, accuracy_weights, loss_coefficients, softmax_weights
+from tsdsl.search.distribution.factorised import Distribution, Variables
+from tsdsl.search.distribution.importance import AccuracyWeights, accuracy_weights, loss_coefficients, softmax_weights
 from tsdsl.space.parts import Decision, Value
 
 Weigh = Callable[[Tensor], Tensor]

@@ -52,10 +52,10 @@ space micro {
 PRELOADED = [
     "torch._dynamo",
     "torch.utils.tensorboard",
-    "tsdsl.analysis.check",
+    "tsdsl.check.check",
     "tsdsl.cli.main",
-    "tsdsl.cli.run_report",
-    "tsdsl.engine.train",
+    "tsdsl.report.run",
+    "tsdsl.engine.training.train",
     "tsdsl.render",
     "tsdsl.search",
     "tsdsl.space.resolve.file",

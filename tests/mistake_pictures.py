@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 import tsdsl
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.diagnostics.render import render_rich
 from tsdsl.source import SourceFile
 

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-PRELOADED = ["torch", "tsdsl.cli.main", "tsdsl.engine.train", "tsdsl.search"]
+PRELOADED = ["torch", "tsdsl.cli.main", "tsdsl.engine.training.train", "tsdsl.search"]
 TIMEOUT_S = 300
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import tsdsl
-from tsdsl.analysis.check import check
-from tsdsl.analysis.network import UNSCALED, Blueprint
-from tsdsl.analysis.report import network_report
+from tsdsl.analysis.questions.summary import network_report
+from tsdsl.check.check import check
+from tsdsl.network.layout import UNSCALED, Blueprint
 from tsdsl.source_files import read_source
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.diagnostics import CODES
 from tsdsl.diagnostics.render import concise
 from tsdsl.source import SourceFile

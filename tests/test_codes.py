@@ -10,7 +10,7 @@ from rich.console import Console
 
 import tsdsl
 import tsdsl.cli.explain
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.diagnostics import CODES, Diagnostic
 from tsdsl.source import SourceFile

@@ -12,15 +12,15 @@ from documentation_tables import DOCS, TABLES, renewed, table_names
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
-import tsdsl.analysis.group_layout
-import tsdsl.space.resolve.groups
-import tsdsl.space.resolve.remembered_groups
-from tsdsl.analysis.check import check
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.sampling import sample_architectures
+import tsdsl.network.group
+import tsdsl.space.resolve.parts.groups
+import tsdsl.space.resolve.parts.remembered_groups
+from tsdsl.analysis.questions.sampling import sample_architectures
+from tsdsl.check.check import check
 from tsdsl.cli.commands import COMMANDS
 from tsdsl.diagnostics.render import concise
 from tsdsl.lowering import Model
+from tsdsl.network.layout import Blueprint
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import BlockOperator
 from tsdsl.source import SourceFile
@@ -111,8 +111,8 @@ def test_the_example_operator_is_checked_counted_and_run(monkeypatch: pytest.Mon
     exec(compile(code[1], "CONTRIBUTING.md", "exec"), module)
     operator = module["SEPARABLE3D"]
     assert isinstance(operator, BlockOperator)
-    resolving = tsdsl.space.resolve.groups, tsdsl.space.resolve.remembered_groups
-    for reader in (tsdsl.analysis.group_layout, *resolving):
+    resolving = tsdsl.space.resolve.parts.groups, tsdsl.space.resolve.parts.remembered_groups
+    for reader in (tsdsl.network.group, *resolving):
         monkeypatch.setattr(reader, "BLOCKS", {**BLOCKS, operator.name: operator})
     (example,) = (e for e in EXAMPLES if e.mark == f"fragment with {operator.name}")
     resolved = check(SourceFile(example.place, whole_file(example.text)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textmate_grammar import GRAMMARS, PLACES, text, textmate
 
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.grammar.lexer import lex
 
 ROOT = GRAMMARS.parent
 SPACES = sorted((ROOT / "spaces").glob("*.tsspace"))

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    "module", ["tsdsl", "tsdsl.cli.main", "tsdsl.analysis.check", "tsdsl.syntax.formatter", "tsdsl.lsp.server"]
+    "module", ["tsdsl", "tsdsl.cli.main", "tsdsl.check.check", "tsdsl.syntax.formatter", "tsdsl.lsp.server"]
 )
 def test_the_language_starts_without_torch_or_av(module: str) -> None:
     code = f"import {module}, sys; print(sorted({{'torch', 'av'}} & set(sys.modules)))"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mistake_pictures import DOCS, MISTAKES, PICTURES, RIGHT, Mistake, page, picture, wrong_text
 
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.source import SourceFile
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tsdsl
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.diagnostics.render import rich_text
 from tsdsl.source import SourceFile

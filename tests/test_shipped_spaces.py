@@ -11,11 +11,11 @@ import torch
 from documentation_pictures import picture_commands
 
 import tsdsl
-from tsdsl.analysis.check import check
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.analysis.questions.sampling import sample_architectures
+from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.lowering import Model
+from tsdsl.network.layout import Blueprint
 from tsdsl.render import draw_architecture
 from tsdsl.source_files import read_source, shipped_names
 from tsdsl.space.parts import Scale

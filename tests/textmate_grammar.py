@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tsdsl.syntax.machine import table
+from tsdsl.syntax.grammar.machine import table
 
 GRAMMARS = Path(__file__).parent.parent / "grammars"
 PLACES = (GRAMMARS / "tsspace.tmLanguage.json", GRAMMARS / "vscode" / "tsspace.tmLanguage.json")

@@ -24,7 +24,7 @@ def load(path: str | Path, name: str | None = None) -> Space:
         SpaceError: the space has errors; its `diagnostics` say which.
         UsageError: the file holds several spaces and `name` picks none of them.
     """
-    from tsdsl.analysis.check import check
+    from tsdsl.check.check import check
 
     checked = check(read_source(path))
     errors = [d for d in checked.diagnostics if d.severity == "error"]
@@ -55,8 +55,8 @@ def supernet(space: Space, *, classes: int = 0, seed: int | None = None) -> Supe
     `classes` is the number of classes of the data, the space's own unless given; clips are
     B x 3 x T x H x W, T the frames of the stream that sees most.
     """
-    from tsdsl.analysis.network import Blueprint
     from tsdsl.lowering import Supernet
+    from tsdsl.network.layout import Blueprint
 
     return Supernet(Blueprint(space, classes=classes), seed=seed)
 
@@ -76,8 +76,8 @@ def model(
     Raises:
         UsageError: the architecture is not one of the space, or there is no such model.
     """
-    from tsdsl.analysis.network import UNSCALED, Blueprint
     from tsdsl.lowering import Model
+    from tsdsl.network.layout import UNSCALED, Blueprint
     from tsdsl.space.architecture import Architecture, problems
 
     if not isinstance(architecture, Architecture):

@@ -19,26 +19,26 @@ from live_tensors import measured_peak_bytes
 from small_spaces import everything
 
 import tsdsl
-from tsdsl.analysis.activations import peak_activation_bytes
-from tsdsl.analysis.batch_costs import BatchCosts
-from tsdsl.analysis.budget_sampling import WindowSampler, conditioned, uniform_within
-from tsdsl.analysis.cost import node_cost, plain
-from tsdsl.analysis.counting import counts
-from tsdsl.analysis.distribution import cost_distribution
-from tsdsl.analysis.extremes import extreme
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.least_by_value import least_by_value
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.peaks import SENSES, peak_extreme
-from tsdsl.analysis.probability import Marginal, expected_macs, marginals_within, probability_within
-from tsdsl.analysis.ranking import Ranking
-from tsdsl.analysis.report import dead_choices
-from tsdsl.analysis.terms import CostTable
-from tsdsl.analysis.trellis import UNREACHABLE
+from tsdsl.analysis.paths.trellis import UNREACHABLE
+from tsdsl.analysis.questions.batch_costs import BatchCosts
+from tsdsl.analysis.questions.budget_sampling import WindowSampler, conditioned, uniform_within
+from tsdsl.analysis.questions.cost_histogram import cost_distribution
+from tsdsl.analysis.questions.counting import counts
+from tsdsl.analysis.questions.least_by_value import least_by_value
+from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
+from tsdsl.analysis.questions.probability import Marginal, expected_macs, marginals_within, probability_within
+from tsdsl.analysis.questions.ranking import Ranking
+from tsdsl.analysis.questions.summary import dead_choices
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.extremes import extreme
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.network.activations import peak_activation_bytes
+from tsdsl.network.cost import node_cost, plain
+from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Array
-from tsdsl.search.distribution import Distribution, step_variables
-from tsdsl.search.flops import step_flops
-from tsdsl.search.within_target import most_probable_within
+from tsdsl.search.budget.flops import step_flops
+from tsdsl.search.budget.within_target import most_probable_within
+from tsdsl.search.distribution.factorised import Distribution, step_variables
 from tsdsl.space.parts import Value
 
 FINE = 1 << 22  # bins of cost: more than there are costs

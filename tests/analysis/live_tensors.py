@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tsdsl.analysis.network import Network
 from tsdsl.lowering import Model
+from tsdsl.network.layout import Network
 
 
 class _LiveStorages(TorchDispatchMode):

@@ -12,9 +12,9 @@ from fractions import Fraction
 from functools import cache
 
 import tsdsl
-from tsdsl.analysis.cost import node_cost, plain
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import architecture_cost
+from tsdsl.analysis.tables.cost_table import architecture_cost
+from tsdsl.network.cost import node_cost, plain
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Alike, DecisionRef, Requirement, Value

@@ -6,9 +6,9 @@ import pytest
 from small_spaces import everything, random_space
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.report import budget_report, step_report
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.summary import budget_report, step_report
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.network.layout import Blueprint
 
 
 @pytest.mark.parametrize("step", [1, None])

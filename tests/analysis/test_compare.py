@@ -6,9 +6,9 @@ import pytest
 from small_spaces import everything
 
 import tsdsl
-from tsdsl.analysis.compare import compare, setting_places
-from tsdsl.analysis.network import Blueprint
+from tsdsl.analysis.questions.compare import compare, setting_places
 from tsdsl.lowering import Supernet
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value

@@ -8,14 +8,14 @@ import pytest
 from small_spaces import random_space
 
 import tsdsl
-from tsdsl.analysis import contraction
-from tsdsl.analysis.check import check
-from tsdsl.analysis.contraction import extremes
-from tsdsl.analysis.elimination import optima
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.least_by_value import least_by_value
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.least_by_value import least_by_value
+from tsdsl.analysis.tables import contraction
+from tsdsl.analysis.tables.contraction import extremes
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.elimination import optima
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.check.check import check
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
 from tsdsl.space.model import Space

@@ -8,10 +8,10 @@ from itertools import islice
 import pytest
 
 import tsdsl
-from tsdsl.analysis.check import check
-from tsdsl.analysis.distribution import cost_distribution
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.cost_histogram import cost_distribution
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.check.check import check
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 
 

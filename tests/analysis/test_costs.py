@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.report import dead_choices, network_report, part_rows, space_report
-from tsdsl.analysis.sampling import sample_architectures
-from tsdsl.analysis.terms import CostTable, architecture_cost
+from tsdsl.analysis.questions.sampling import sample_architectures
+from tsdsl.analysis.questions.summary import dead_choices, network_report, part_rows, space_report
+from tsdsl.analysis.tables.cost_table import CostTable, architecture_cost
 from tsdsl.errors import UsageError
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.architecture import problems
 from tsdsl.space.decided import canonical

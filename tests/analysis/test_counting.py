@@ -13,17 +13,17 @@ import pytest
 from small_spaces import everything, random_space
 
 import tsdsl
-from tsdsl.analysis.arithmetic import Modular, Rounded, from_residues, moduli_beyond
-from tsdsl.analysis.batch_costs import BatchCosts
-from tsdsl.analysis.counting import Counts, counts
-from tsdsl.analysis.feasible import feasible
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.ranking import Ranking
-from tsdsl.analysis.semiring import COUNT, fold
-from tsdsl.analysis.terms import CostTable
-from tsdsl.analysis.trellis import build_trellis
+from tsdsl.analysis.paths.arithmetic import Modular, Rounded, from_residues, moduli_beyond
+from tsdsl.analysis.paths.feasible import feasible
+from tsdsl.analysis.paths.semiring import COUNT, fold
+from tsdsl.analysis.paths.trellis import build_trellis
+from tsdsl.analysis.questions.batch_costs import BatchCosts
+from tsdsl.analysis.questions.counting import Counts, counts
+from tsdsl.analysis.questions.ranking import Ranking
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
+from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Axis, Varying
 from tsdsl.space.parts import Value
 

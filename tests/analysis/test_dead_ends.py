@@ -8,13 +8,13 @@ import pytest
 from small_spaces import everything, satisfies
 
 import tsdsl
-from tsdsl.analysis.check import check
-from tsdsl.analysis.counting import counts
-from tsdsl.analysis.feasible import Unsatisfiable
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.lint_dead_ends import dead_end
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.paths.feasible import Unsatisfiable
+from tsdsl.analysis.questions.counting import counts
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.check.check import check
+from tsdsl.check.lint_dead_ends import dead_end
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 
 TWO_STEPS = """tsspace 1

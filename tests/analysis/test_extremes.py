@@ -7,12 +7,12 @@ import random
 import pytest
 from small_spaces import everything, random_space
 
-from tsdsl.analysis.cost import node_cost, plain
-from tsdsl.analysis.extremes import extreme
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.least_by_value import least_by_value
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.least_by_value import least_by_value
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.extremes import extreme
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.network.cost import node_cost, plain
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
 

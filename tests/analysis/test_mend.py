@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.analysis.check import check
-from tsdsl.analysis.mend import mend, stages
+from tsdsl.check.apply_fixes import mend, stages
+from tsdsl.check.check import check
 from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.diagnostics.fix import edited
 from tsdsl.source import SourceFile

@@ -9,13 +9,14 @@ from live_tensors import measured_peak_bytes
 from small_spaces import everything, random_space
 
 import tsdsl
-from tsdsl.analysis import constrained, feasible, requirements
-from tsdsl.analysis.activations import peak_activation_bytes
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.peaks import peak_extreme
-from tsdsl.analysis.requirements import violated
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.paths import constrained, feasible
+from tsdsl.analysis.questions.peaks import peak_extreme
+from tsdsl.analysis.tables import constraints as requirements
+from tsdsl.analysis.tables.constraints import violated
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.network.activations import peak_activation_bytes
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.resolve import resolve
@@ -113,7 +114,7 @@ def test_shipped_networks_allocate_what_is_told(name: str) -> None:
 
 
 def _first(name: str) -> Space:
-    from tsdsl.analysis.check import check
+    from tsdsl.check.check import check
     from tsdsl.source_files import read_source
 
     return check(read_source(f"std:{name}")).spaces[0].space

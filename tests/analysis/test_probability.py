@@ -10,18 +10,18 @@ import pytest
 from small_spaces import everything, random_space
 
 import tsdsl
-from tsdsl.analysis.budget_sampling import conditioned, uniform_within
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.probability import (
+from tsdsl.analysis.questions.budget_sampling import conditioned, uniform_within
+from tsdsl.analysis.questions.probability import (
     Probabilities,
     expected_macs,
     marginals_within,
     probability_within,
 )
-from tsdsl.analysis.ranking import Ranking
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.ranking import Ranking
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
+from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Array
 from tsdsl.source import SourceFile
 from tsdsl.space.parts import Value

@@ -9,20 +9,21 @@ import pytest
 from small_spaces import everything, random_space
 
 import tsdsl
-from tsdsl.analysis import constrained, feasible, requirements
 from tsdsl.analysis.amounts import giga
-from tsdsl.analysis.budget_sampling import uniform_within
-from tsdsl.analysis.check import check
-from tsdsl.analysis.counting import counts
-from tsdsl.analysis.extremes import extreme
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.probability import marginals_within
-from tsdsl.analysis.ranking import Ranking
-from tsdsl.analysis.requirements import violated
-from tsdsl.analysis.sampling import sample_architectures
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.paths import constrained, feasible
+from tsdsl.analysis.questions.budget_sampling import uniform_within
+from tsdsl.analysis.questions.counting import counts
+from tsdsl.analysis.questions.probability import marginals_within
+from tsdsl.analysis.questions.ranking import Ranking
+from tsdsl.analysis.questions.sampling import sample_architectures
+from tsdsl.analysis.tables import constraints as requirements
+from tsdsl.analysis.tables.constraints import violated
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.extremes import extreme
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.check.check import check
 from tsdsl.errors import UsageError
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 
 CONSTRAINED = [2, 5, 8, 11, 14, 17]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tsdsl.analysis.check import check
-from tsdsl.analysis.told_once import item_of
+from tsdsl.check.check import check
+from tsdsl.check.merge_duplicates import item_of
 from tsdsl.source import SourceFile, Span
 
 SPACE = """tsspace 1

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from recording import recorded
 
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.lsp.snapshot import take
 from tsdsl.source import SourceFile
 
@@ -82,7 +82,7 @@ def fresh_process(runs: int) -> str:
 def large_files(num_groups: int, runs: int) -> str:
     """The check of files of three sizes, each in a process that has not seen it."""
     code = (
-        "import sys, time; from tsdsl.analysis.check import check; from tsdsl.source import SourceFile;"
+        "import sys, time; from tsdsl.check.check import check; from tsdsl.source import SourceFile;"
         "source = SourceFile('large.tsspace', sys.stdin.read()); begin = time.process_time();"
         "found = check(source); print(time.process_time() - begin, len(found.spaces))"
     )

@@ -22,13 +22,13 @@ from statistics import mean
 from recording import recorded
 
 import tsdsl
-from tsdsl.analysis.counting import counts
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.counting import counts
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.data import DemoSettings, write_demo
-from tsdsl.engine.metrics import read_metrics
-from tsdsl.engine.progress import Progress
+from tsdsl.engine.runs.metrics import read_metrics
+from tsdsl.engine.runs.progress import Progress
+from tsdsl.network.layout import Blueprint
 from tsdsl.search import Cadence, DataSettings, read_result, search, search_settings, step_directory
 from tsdsl.search.step import read_alpha
 from tsdsl.space.model import Space

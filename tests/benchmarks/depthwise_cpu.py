@@ -28,11 +28,11 @@ from recording import recorded
 from torch import Tensor
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.lowering import Model
 from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.ops import attention, norm
 from tsdsl.lowering.ops.convolution import plain_convolution
+from tsdsl.network.layout import Blueprint, Network
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Scale
 

@@ -20,7 +20,7 @@ from estimator_reference import Weigh, by_accuracy, by_likelihood, small_space
 from recording import recorded
 from torch import Tensor
 
-from tsdsl.search.importance import alpha_weights
+from tsdsl.search.distribution.importance import alpha_weights
 
 SAMPLES = (2, 4, 8, 14, 16, 32)
 

@@ -21,12 +21,12 @@ from recording import recorded
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
-from tsdsl.analysis.activations import peak_activation_bytes
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.network import Blueprint, Network
-from tsdsl.analysis.peaks import SENSES, peak_extreme
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.lowering import Model, Supernet, extract
+from tsdsl.network.activations import peak_activation_bytes
+from tsdsl.network.layout import Blueprint, Network
 from tsdsl.space.parts import Scale, Value
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))

@@ -23,17 +23,17 @@ import numpy as np
 from recording import recorded
 
 import tsdsl
-from tsdsl.analysis.batch_costs import BatchCosts
-from tsdsl.analysis.budget_sampling import uniform_within
-from tsdsl.analysis.counting import counts
-from tsdsl.analysis.free import FreeSpace
-from tsdsl.analysis.least_by_value import least_by_value
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.peaks import SENSES, peak_extreme
-from tsdsl.analysis.probability import expected_macs, marginals_within, probability_within
-from tsdsl.analysis.ranking import Ranking
-from tsdsl.analysis.sampling import sample_architectures
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.batch_costs import BatchCosts
+from tsdsl.analysis.questions.budget_sampling import uniform_within
+from tsdsl.analysis.questions.counting import counts
+from tsdsl.analysis.questions.least_by_value import least_by_value
+from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
+from tsdsl.analysis.questions.probability import expected_macs, marginals_within, probability_within
+from tsdsl.analysis.questions.ranking import Ranking
+from tsdsl.analysis.questions.sampling import sample_architectures
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.parts import DecisionRef

@@ -18,12 +18,13 @@ from importlib.metadata import version
 import torch
 from onnx_in_double import in_double
 
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.api import load
-from tsdsl.lowering import Model, export_onnx, export_pt2, recalibrate, verify_export, verify_onnx, verify_pt2
-from tsdsl.lowering.export_check import Agreement, agreement
-from tsdsl.lowering.provenance import Provenance, export_with_provenance
+from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
+from tsdsl.export.agreement import Agreement, agreement
+from tsdsl.export.provenance import Provenance, export_with_provenance
+from tsdsl.lowering import Model, recalibrate
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale

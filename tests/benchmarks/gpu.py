@@ -40,13 +40,13 @@ from supernet_step import MIB, SPACE, random_decisions, step_bytes, ways
 from torch import Tensor
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint, Network
 from tsdsl.data import normalise
 from tsdsl.engine.device import autocast
 from tsdsl.lowering import Model, Supernet
 from tsdsl.lowering import run as interpreter
+from tsdsl.lowering.kernels.operators import TRITON, depthwise_kernels
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
-from tsdsl.lowering.ops.depthwise_operators import TRITON, depthwise_kernels
+from tsdsl.network.layout import Blueprint, Network
 from tsdsl.operators.layers import Convolution, walk
 from tsdsl.operators.varying import fixed
 from tsdsl.space.parts import Scale

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 import tsdsl
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.render import draw_space, svg_to_pdf, svg_to_png
 from tsdsl.render.graph_parts import Detail
 from tsdsl.source import SourceFile

@@ -32,16 +32,16 @@ from recording import recorded
 from shape_reference import fits
 
 import tsdsl
-from tsdsl.analysis.check import check
-from tsdsl.analysis.network import Blueprint
+from tsdsl.check.check import check
 from tsdsl.lowering import Model
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
 from tsdsl.space.resolve import Read
 from tsdsl.syntax import ast
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.grammar.lexer import lex
 from tsdsl.syntax.parser import parse
 
 SHIPPED = sorted((Path(tsdsl.__file__).parent.parent / "spaces").glob("*.tsspace"))

@@ -34,8 +34,8 @@ from recording import recorded
 from torch import Tensor, nn
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, extract, sliced_step
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.decided import canonical
 
 WIDTHS = ((24, 32, 40),) * 3 + ((48, 64, 80),) * 3 + ((96, 128, 160),) * 4

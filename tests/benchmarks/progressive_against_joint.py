@@ -28,17 +28,17 @@ from statistics import mean, pstdev
 from recording import recorded
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.cli.train import train_settings
 from tsdsl.data import DemoSettings, open_dataset, write_demo
 from tsdsl.engine.device import choose_device
-from tsdsl.engine.evaluate import evaluate
-from tsdsl.engine.progress import Progress
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
-from tsdsl.engine.training_data import open_training_data
+from tsdsl.engine.evaluation.evaluate import evaluate
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.progress import Progress
+from tsdsl.engine.training.data import open_training_data
+from tsdsl.engine.training.train import train
 from tsdsl.files import write_json
 from tsdsl.lowering import Model, load_weights
+from tsdsl.network.layout import Blueprint
 from tsdsl.search import (
     Cadence,
     DataSettings,

@@ -25,9 +25,9 @@ from recording import recorded
 
 import tsdsl
 from tsdsl.data import prepare_dataset
-from tsdsl.engine.interruption import Interruption
+from tsdsl.engine.runs.interruption import Interruption
 from tsdsl.search import step as search_step
-from tsdsl.search.learner import StepLearner
+from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import DataSettings, SearchSettings
 from tsdsl.space.model import Space

@@ -31,7 +31,7 @@ from micro_runs import search_command, start, train_command, write_inputs
 from recording import recorded
 
 import tsdsl
-from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.files import write_json
 
 INTERVAL_S = 0.5

@@ -28,10 +28,10 @@ from torch.autograd.profiler import record_function
 from torch.profiler import ProfilerActivity
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, sliced_step
 from tsdsl.lowering import run as interpreter
 from tsdsl.lowering.slices import take
+from tsdsl.network.layout import Blueprint
 from tsdsl.operators.layers import Activation, BatchNorm, Convolution, GlobalReasoning, Layer, NonLocal, SqueezeExcite
 from tsdsl.operators.varying import fixed
 from tsdsl.space.parts import Scale, Value

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, extract
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale, Value

@@ -28,9 +28,9 @@ from recording import recorded
 from torch import Tensor
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import autocast
 from tsdsl.lowering import Supernet, WeightedGradients, dense_step, extract, sliced_step
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale, Value

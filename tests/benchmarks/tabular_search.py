@@ -4,7 +4,8 @@
 
 TABLE is the file nas-bench-macro_cifar10.json of NAS-Bench-Macro (Su et al., 2021; Apache-2.0), which this repository
 does not hold: 3 operations in each of 8 layers, 6,561 networks, each trained three times on CIFAR-10. The mean of the
-three accuracies is looked up. Any other table that `tsdsl.search.accuracy_table.read_table` reads will do as well.
+three accuracies is looked up. Any other table that `tsdsl.search.methods.accuracy_table.read_table` reads will do as
+well.
 
 The space is made of decisions alone. The language cannot say it: there a choice of a layer is a whole operation
 (identity, or a block whose kernel and expansion are tied), and a group's operator is no choice in the language.
@@ -26,11 +27,11 @@ from statistics import mean, pstdev
 import numpy as np
 import torch
 
-from tsdsl.search.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
-from tsdsl.search.baselines import best_seen
-from tsdsl.search.distribution import Variables
+from tsdsl.search.distribution.factorised import Variables
+from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
+from tsdsl.search.methods.baselines import best_seen
+from tsdsl.search.methods.tabular import search_table
 from tsdsl.search.settings import SearchSettings
-from tsdsl.search.tabular import search_table
 from tsdsl.space.parts import Decision
 
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")

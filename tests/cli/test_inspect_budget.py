@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import tsdsl
-from tsdsl.analysis.activations import peak_activation_bytes
-from tsdsl.analysis.network import Blueprint
 from tsdsl.cli.inspect import witness_lines
 from tsdsl.cli.main import run
+from tsdsl.network.activations import peak_activation_bytes
+from tsdsl.network.layout import Blueprint
 
 TINY = str(Path(__file__).parent.parent.parent / "spaces" / "tiny.tsspace")
 

@@ -14,12 +14,12 @@ import pytest
 import tsdsl
 from tsdsl.cli.main import run
 from tsdsl.data.settings import ClipSettings
-from tsdsl.engine.recipe import TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.training_record import KIND, TrainRecord
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.files import write_json
-from tsdsl.search.outcome import SearchResult
-from tsdsl.search.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
+from tsdsl.search.record.outcome import SearchResult
+from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
 from tsdsl.search.settings import SearchSettings, StepSettings
 
 HOSTILE = "<script>alert(\"1\")</script> & 'single' \\ </style> é 漢字 🎬 \u202enrut " + "x" * 200

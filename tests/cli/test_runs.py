@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tsdsl.cli.main import run
-from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.runs.directory import RunDirectory
 
 
 def write(path: Path, content: Any) -> None:

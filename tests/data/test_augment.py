@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tsdsl.data.augment import View, centre_view, cut, draw_training_view, normalise
-from tsdsl.data.augment import test_views as views_of_test
 from tsdsl.data.settings import ClipSettings
+from tsdsl.data.video.augment import View, centre_view, cut, draw_training_view, normalise
+from tsdsl.data.video.augment import test_views as views_of_test
 
 
 def ramp_THWC(height_px: int, width_px: int) -> torch.Tensor:

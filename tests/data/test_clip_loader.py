@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsdsl.data.clips import ClipCache
-from tsdsl.data.datasets import open_dataset
-from tsdsl.data.loader import Batch, ClipLoader
-from tsdsl.data.records import VideoDataset
+from tsdsl.data.datasets.open import open_dataset
+from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.settings import ClipSettings
+from tsdsl.data.video.clips import ClipCache
 from tsdsl.errors import RunError, UsageError
 
 SETTINGS = ClipSettings(num_frames=8, stride=2, rate=1, size_px=32)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from video_files import indices_in, write_audio_only, write_video
 
-from tsdsl.data.decode import count_decodable_frames, decode_all, decode_frames, probe
-from tsdsl.data.frame_index import ClipError
+from tsdsl.data.video.decode import count_decodable_frames, decode_all, decode_frames, probe
+from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import FileError, UsageError
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsdsl.data.datasets import open_dataset
-from tsdsl.data.decode import decode_all
-from tsdsl.data.demo import DemoSettings, demo_clip_settings, write_demo
-from tsdsl.data.demo_motion import MOTIONS, draw_clip, draw_texture
-from tsdsl.data.loader import ClipLoader
+from tsdsl.data.datasets.open import open_dataset
+from tsdsl.data.demo.motion import MOTIONS, draw_clip, draw_texture
+from tsdsl.data.demo.write import DemoSettings, demo_clip_settings, write_demo
+from tsdsl.data.loading.batches import ClipLoader
+from tsdsl.data.video.decode import decode_all
 from tsdsl.errors import FileError, UsageError
 
 SMALL = DemoSettings(num_textures=2, train_clips_per_class=2, val_clips_per_class=1)

@@ -14,12 +14,12 @@ import pytest
 from video_files import indices_in, write_audio_only, write_video
 
 from tsdsl.cli.main import run
-from tsdsl.data.datasets import open_dataset
-from tsdsl.data.decode import decode_frames
-from tsdsl.data.loader import ClipLoader
+from tsdsl.data.datasets.open import open_dataset
+from tsdsl.data.loading.batches import ClipLoader
+from tsdsl.data.loading.views import ViewLoader
+from tsdsl.data.prepare.verify import verify_dataset
 from tsdsl.data.settings import ClipSettings
-from tsdsl.data.verify import verify_dataset
-from tsdsl.data.views import ViewLoader
+from tsdsl.data.video.decode import decode_frames
 
 SETTINGS = ClipSettings(num_frames=4, rate=1.0, size_px=16, flip=False, test_clips=2)
 UNEVEN_MS = [0, 40, 80, 500, 540, 1000]

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from video_files import indices_in, write_audio_only, write_video
 
-from tsdsl.data import TranscodeSettings, decode_frames, open_dataset, prepare_dataset, probe, transcode_pool
-from tsdsl.data.transcode import transcode, transcode_settings
-from tsdsl.data.transcode_pool import TranscodeTask, transcode_all
+from tsdsl.data import TranscodeSettings, decode_frames, open_dataset, prepare_dataset, probe
+from tsdsl.data.prepare.prepare import transcode_pool
+from tsdsl.data.prepare.transcode import transcode, transcode_settings
+from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.files import exclusive
 

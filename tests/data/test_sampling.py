@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tsdsl.data.sampling import (
+from tsdsl.data.settings import ClipSettings
+from tsdsl.data.video.sampling import (
     centre_times_s,
     draw_training_times_s,
     segment_times_s,
@@ -13,9 +14,8 @@ from tsdsl.data.sampling import (
     span_times_s,
     training_start_s,
 )
-from tsdsl.data.sampling import test_start_s as start_of_test_clip_s
-from tsdsl.data.sampling import test_times_s as times_of_test_clip_s
-from tsdsl.data.settings import ClipSettings
+from tsdsl.data.video.sampling import test_start_s as start_of_test_clip_s
+from tsdsl.data.video.sampling import test_times_s as times_of_test_clip_s
 
 
 def seeded(seed: int) -> torch.Generator:

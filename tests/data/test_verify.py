@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.data.verify import index_dataset, verify_dataset, write_bad_list
+from tsdsl.data.prepare.verify import index_dataset, verify_dataset, write_bad_list
 from tsdsl.errors import FileError
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from video_files import indices_in, write_video
 
-from tsdsl.data.datasets import open_dataset
-from tsdsl.data.records import ClipRecord, VideoDataset
+from tsdsl.data.datasets.open import open_dataset
+from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.loading.views import ViewLoader
 from tsdsl.data.settings import ClipSettings
-from tsdsl.data.views import ViewLoader
 from tsdsl.errors import RunError
 
 SETTINGS = ClipSettings(num_frames=4, rate=1, size_px=32, test_clips=4)

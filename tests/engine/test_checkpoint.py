@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsdsl.engine.checkpoint import STATE, TENSORS, CheckpointStore
+from tsdsl.engine.runs.checkpoint import STATE, TENSORS, CheckpointStore
 from tsdsl.errors import FileError
 
 
@@ -142,7 +142,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_intact(
     store.save(tensors_of(1.0), {"n": 1}, 1)
     with monkeypatch.context() as patch:
         if call == "save":
-            patch.setattr("tsdsl.engine.checkpoint.save_file", no_room)
+            patch.setattr("tsdsl.engine.runs.checkpoint.save_file", no_room)
         else:
             patch.setattr(call, no_room)
         with pytest.raises(FileError, match="No space left on device"):

@@ -9,14 +9,14 @@ import pytest
 import torch
 from memory_clips import NUM_CLASSES, MemoryViews, pictures, tiny_blueprint, tiny_space
 
-from tsdsl.analysis.cost import network_cost
-from tsdsl.analysis.network import Blueprint
 from tsdsl.data import ClipSettings, ViewBatch, normalise
-from tsdsl.engine.evaluate import evaluate, evaluate_views, mean_scores
-from tsdsl.engine.training_data import fitted_clip_settings, parsed_views, with_views
-from tsdsl.engine.view_cost import resized, view_macs
+from tsdsl.engine.evaluation.evaluate import evaluate, evaluate_views, mean_scores
+from tsdsl.engine.evaluation.view_cost import resized, view_macs
+from tsdsl.engine.training.data import fitted_clip_settings, parsed_views, with_views
 from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
+from tsdsl.network.cost import network_cost
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.parts import Scale
 
 

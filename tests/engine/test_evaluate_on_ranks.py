@@ -9,15 +9,15 @@ import pytest
 from memory_clips import MemoryViews, tiny_blueprint
 from processes import launch
 
-from tsdsl.engine.evaluate import evaluate_views
+from tsdsl.engine.evaluation.evaluate import evaluate_views
 from tsdsl.lowering.model import Model
 
 FOLDER = Path(__file__).parent
 PROGRAM = """
 import sys, torch
 from memory_clips import MemoryViews, tiny_blueprint
-from tsdsl.engine.evaluate import evaluate_views
-from tsdsl.engine.ranks import joined
+from tsdsl.engine.evaluation.evaluate import evaluate_views
+from tsdsl.engine.ranks.ranks import joined
 from tsdsl.lowering.model import Model
 
 with joined(torch.device("cpu")) as ranks:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.engine.metrics import MetricsLog, read_metrics
+from tsdsl.engine.runs.metrics import MetricsLog, read_metrics
 from tsdsl.errors import FileError
 
 

@@ -8,9 +8,9 @@ from device_reads import DeviceReads
 from memory_clips import MemoryClips, tiny_blueprint
 from pydantic import ValidationError
 
-from tsdsl.engine.optimiser import make_optimiser, not_finite, restore_training_tensors, training_tensors
-from tsdsl.engine.recipe import TrainSettings
-from tsdsl.engine.training_step import train_step
+from tsdsl.engine.training.optimiser import make_optimiser, not_finite, restore_training_tensors, training_tensors
+from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.training.step import train_step
 from tsdsl.lowering.model import Model
 
 SETTINGS = TrainSettings(weight_decay=0.25, batch_size=64)

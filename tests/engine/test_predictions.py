@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.engine.predictions import (
+from tsdsl.engine.evaluation.predictions import (
     Prediction,
     class_accuracies,
     confusion,

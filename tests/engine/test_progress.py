@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tsdsl.engine.progress import Progress, duration
+from tsdsl.engine.runs.progress import Progress, duration
 
 
 class Clock:

@@ -9,13 +9,13 @@ import torch
 from processes import launch
 
 from tsdsl.engine.device import choose_device
-from tsdsl.engine.ranks import ALONE, launched_ranks
+from tsdsl.engine.ranks.ranks import ALONE, launched_ranks
 from tsdsl.errors import UsageError
 
 MESSAGES = """
 import json, torch
 from tsdsl.data import Batch
-from tsdsl.engine.ranks import joined
+from tsdsl.engine.ranks.ranks import joined
 from tsdsl.errors import FileError, RepeatedError, RunError
 
 with joined(torch.device("cpu")) as ranks:
@@ -46,7 +46,7 @@ with joined(torch.device("cpu")) as ranks:
 FAILING = """
 import os, signal, sys, torch
 from tsdsl.cli.main import run
-from tsdsl.engine.ranks import joined
+from tsdsl.engine.ranks.ranks import joined
 from tsdsl.errors import RunError
 import tsdsl.cli.main as main
 

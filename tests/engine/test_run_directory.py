@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.errors import FileError, UsageError
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.runs.directory import RunDirectory
 with RunDirectory(Path(sys.argv[1])).locked():
     print("locked", flush=True)
     sys.stdin.read()

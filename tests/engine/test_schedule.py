@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tsdsl.engine.schedule import learning_rate
+from tsdsl.engine.training.schedule import learning_rate
 
 
 @pytest.mark.parametrize(("progress", "expected"), [(0.0, 0.4), (0.25, 0.34142135), (0.5, 0.2), (1.0, 0.0), (2.0, 0.0)])

@@ -14,10 +14,10 @@ WORKER = """
 import os, signal, sys, torch
 from pathlib import Path
 from memory_clips import memory_data, tiny_architecture, tiny_blueprint
-from tsdsl.engine.ranks import joined
-from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
+from tsdsl.engine.ranks.ranks import joined
+from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.train import train
 
 folder, settings = sys.argv[1:]
 with joined(torch.device("cpu")) as ranks:

@@ -18,18 +18,18 @@ from memory_clips import MemoryClips, MemoryViews, memory_data, tiny_architectur
 from safetensors.torch import load_file
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
-from tsdsl.engine.evaluate import evaluate_views
-from tsdsl.engine.interruption import InterruptedRunError
-from tsdsl.engine.metrics import read_metrics
-from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
-from tsdsl.engine.training_data import TrainingData
-from tsdsl.engine.training_record import TrainResult, read_train_result
+from tsdsl.engine.evaluation.evaluate import evaluate_views
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.interruption import InterruptedRunError
+from tsdsl.engine.runs.metrics import read_metrics
+from tsdsl.engine.training.data import TrainingData
+from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.training.record import TrainResult, read_train_result
+from tsdsl.engine.training.train import train
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import load_weights
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.model import Space
 
 SETTINGS = TrainSettings(
@@ -41,9 +41,9 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from memory_clips import memory_data, tiny_architecture, tiny_blueprint
-from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
+from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.train import train
 
 def die(iteration):
     if iteration == int(sys.argv[3]):
@@ -239,7 +239,7 @@ def test_a_loss_that_is_no_number_stops_with_the_batch_named(tmp_path: Path) -> 
 
 
 def test_a_batch_with_a_loss_that_is_no_number_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsdsl.engine.training_step.normalise", lambda clips: clips.float() * float("nan"))
+    monkeypatch.setattr("tsdsl.engine.training.step.normalise", lambda clips: clips.float() * float("nan"))
     with pytest.raises(RunError, match=r"epoch 1, batch 0: the loss of tiny is nan; its clips: clip\d\d.* 1 more"):
         run_training(tmp_path)
 
@@ -253,7 +253,7 @@ def test_an_architecture_with_a_loss_that_is_no_number_is_named(
     )
     space = tsdsl.load(tmp_path / "s.tsspace")
     chosen = next(iter(space.sample(1)))
-    monkeypatch.setattr("tsdsl.engine.training_step.normalise", lambda clips: clips.float() * float("nan"))
+    monkeypatch.setattr("tsdsl.engine.training.step.normalise", lambda clips: clips.float() * float("nan"))
     with pytest.raises(RunError, match=r"the loss of small with sparse\.stage1\.group1\.channels=[48] is nan"):
         train(Blueprint(space), chosen, memory_data(), SETTINGS, RunDirectory(tmp_path / "run"))
 

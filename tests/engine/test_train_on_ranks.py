@@ -11,12 +11,12 @@ from memory_clips import memory_data, tiny_architecture, tiny_blueprint
 from processes import launch
 from safetensors.torch import load_file
 
-from tsdsl.engine.metrics import read_metrics
-from tsdsl.engine.ranks import ALONE
-from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
-from tsdsl.engine.training_record import TrainResult, read_train_result
+from tsdsl.engine.ranks.ranks import ALONE
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.metrics import read_metrics
+from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.training.record import TrainResult, read_train_result
+from tsdsl.engine.training.train import train
 
 FOLDER = Path(__file__).parent
 SETTINGS = TrainSettings(
@@ -34,10 +34,10 @@ import os, signal, sys, torch
 from pathlib import Path
 from memory_clips import memory_data, tiny_architecture, tiny_blueprint
 from tsdsl.cli.main import run
-from tsdsl.engine.ranks import joined
-from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
+from tsdsl.engine.ranks.ranks import joined
+from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.train import train
 import tsdsl.cli.main as main
 
 folder, settings, signalled_at = sys.argv[1:]

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
-from tsdsl.engine.optimiser import make_optimiser
-from tsdsl.engine.recipe import TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
-from tsdsl.engine.training_step import train_step
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.optimiser import make_optimiser
+from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.training.step import train_step
+from tsdsl.engine.training.train import train
 from tsdsl.lowering.model import Model
 
 PLAIN = TrainSettings(momentum=0.0, nesterov=False, weight_decay=0.0, batch_size=4, reference_batch_size=4)
@@ -93,8 +93,8 @@ def test_the_average_of_the_weights_is_what_is_saved(tmp_path: Path) -> None:
             return super().forward(clips_BCTHW)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tsdsl.engine.train.Model", Watched)
-        patch.setattr("tsdsl.engine.validation.recalibrate", lambda *_: None)
+        patch.setattr("tsdsl.engine.training.train.Model", Watched)
+        patch.setattr("tsdsl.engine.training.validation.recalibrate", lambda *_: None)
         train(tiny_blueprint(), tiny_architecture(), memory_data(), settings, RunDirectory(tmp_path))
     newest = load_file(sorted((tmp_path / "checkpoints").iterdir())[-1] / "tensors.safetensors")
     after = [*seen[1:], {name: newest[f"model/{name}"] for name in seen[0]}]
@@ -124,7 +124,7 @@ def test_half_precision_is_bfloat16_on_cuda_where_it_is_asked_for(monkeypatch: p
 def test_a_training_step_asks_for_the_precision_of_its_settings(monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
     asked: list[bool] = []
     monkeypatch.setattr(
-        "tsdsl.engine.training_step.autocast", lambda _, enabled: asked.append(enabled) or nullcontext()
+        "tsdsl.engine.training.step.autocast", lambda _, enabled: asked.append(enabled) or nullcontext()
     )
     moved(mixed_precision=wanted)
     assert asked == [wanted]

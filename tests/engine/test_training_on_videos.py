@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from memory_clips import tiny_space
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.data import DemoSettings, open_dataset, write_demo
-from tsdsl.engine.evaluate import evaluate
-from tsdsl.engine.recipe import TrainSettings
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.train import train
-from tsdsl.engine.training_data import open_training_data
+from tsdsl.engine.evaluation.evaluate import evaluate
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.data import open_training_data
+from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.training.train import train
 from tsdsl.errors import UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import load_weights, read_weights_architecture
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 
 SETTINGS = TrainSettings(epochs=2, batch_size=4, precise_norm_batches=2, evaluate_every_epochs=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tsdsl.analysis.network import Blueprint
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 from tsdsl.space.parts import (

@@ -9,8 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
-from tsdsl.lowering import Model, Supernet, export_python, extract, verify_export
+from tsdsl.export import export_python, verify_export
+from tsdsl.lowering import Model, Supernet, extract
+from tsdsl.network.layout import Blueprint
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
 

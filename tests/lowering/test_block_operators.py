@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.analysis.check import check
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.sampling import sample_architectures
-from tsdsl.lowering import Model, Supernet, export_python, extract, verify_export
+from tsdsl.analysis.questions.sampling import sample_architectures
+from tsdsl.check.check import check
+from tsdsl.export import export_python, verify_export
+from tsdsl.lowering import Model, Supernet, extract
+from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from tsdsl.lowering.kernels import operators as depthwise_operators
 from tsdsl.lowering.ops import convolution as convolutions
-from tsdsl.lowering.ops import depthwise_operators
 
 SIZES = ((5, 3, 7, 6), (70, 1, 1, 2), (8, 4, 9, 9))  # C, T, H, W: ragged, more channels than a block, odd
 CASES = [

@@ -13,7 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.lowering.ops import compiled, depthwise, depthwise_numba, depthwise_operators
+from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels.cpu import compiled
+from tsdsl.lowering.kernels.cpu import depthwise as depthwise_numba
+from tsdsl.lowering.ops import depthwise
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
 
 pytestmark = pytest.mark.skipif(
@@ -162,7 +165,7 @@ def test_a_process_without_numba_uses_torchs_convolutions(monkeypatch):
 COMPILES = """
 import sys
 import torch
-import tsdsl.lowering.ops.compiled as compiled
+import tsdsl.lowering.kernels.cpu.compiled as compiled
 from tsdsl.lowering.ops.convolution import convolution
 x, weight = torch.ones(1, 2, 1, 4, 4), torch.ones(2, 1, 1, 3, 3)
 print(convolution(x, weight, depthwise=True).sum().item())

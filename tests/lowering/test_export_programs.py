@@ -10,17 +10,18 @@ import json
 import pytest
 import torch
 
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.sampling import sample_architectures
+from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.api import load
-from tsdsl.data.augment import MEAN, STANDARD_DEVIATION
+from tsdsl.data.video.augment import MEAN, STANDARD_DEVIATION
 from tsdsl.errors import FileError, RunError, UsageError
-from tsdsl.lowering import Model, export_onnx, export_pt2, recalibrate, verify_export, verify_onnx, verify_pt2
-from tsdsl.lowering.export_check import Agreement, agreement, demand_agreement
-from tsdsl.lowering.export_onnx import read_onnx
-from tsdsl.lowering.export_pt2 import program_name, read_pt2
-from tsdsl.lowering.preprocessing import Sampling, preprocessing
-from tsdsl.lowering.provenance import Provenance, export_with_provenance
+from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
+from tsdsl.export.agreement import Agreement, agreement, demand_agreement
+from tsdsl.export.onnx import read_onnx
+from tsdsl.export.preprocessing import Sampling, preprocessing
+from tsdsl.export.provenance import Provenance, export_with_provenance
+from tsdsl.export.pt2 import program_name, read_pt2
+from tsdsl.lowering import Model, recalibrate
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Scale

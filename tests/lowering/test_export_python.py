@@ -15,9 +15,10 @@ import pytest
 import torch
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import UsageError
-from tsdsl.lowering import Model, export_python, save_model, verify_export
+from tsdsl.export import export_python, verify_export
+from tsdsl.lowering import Model, save_model
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Alternative, Scale
 

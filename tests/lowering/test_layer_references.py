@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsdsl.analysis.parameters import shape
 from tsdsl.lowering.ops.norm import EPSILON, batch_statistics
 from tsdsl.lowering.run import Context, run_layers
+from tsdsl.network.parameters import shape
 from tsdsl.operators.layers import (
     Activation,
     BatchNorm,

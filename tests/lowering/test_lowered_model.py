@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import RunError
 from tsdsl.lowering import Model, parameter_kinds, recalibrate
 from tsdsl.lowering.run import merged
+from tsdsl.network.layout import Blueprint
 
 
 def clips(network, batch=2, seed=0):

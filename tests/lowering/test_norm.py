@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tsdsl.lowering.ops import depthwise_operators, norm, norm_numba
+from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels.cpu import norm as norm_numba
+from tsdsl.lowering.ops import norm
 from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.norm import BatchNorm, batch_statistics
 

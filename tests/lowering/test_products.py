@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.lowering.ops import depthwise_operators, product_numba
+from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels.cpu import product as product_numba
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
 from tsdsl.lowering.ops.products import batched_product, pointwise_product
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 import tsdsl
-from tsdsl.analysis.network import UNSCALED, Blueprint, Network
 from tsdsl.errors import FileError
 from tsdsl.lowering import Model
 from tsdsl.lowering.published_weights import num_classes, read_published, translated
+from tsdsl.network.layout import UNSCALED, Blueprint, Network
 
 TOLERANCE = 1e-4
 SIZE_PX = 64

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients, dense_step, sliced_sgd, sliced_step
 from tsdsl.lowering.accumulator import Part
 from tsdsl.lowering.slices import add, compact_sizes, covering, pieces, take, within
+from tsdsl.network.layout import Blueprint
 
 
 @pytest.fixture

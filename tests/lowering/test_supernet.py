@@ -7,10 +7,10 @@ import copy
 import pytest
 import torch
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import UsageError
 from tsdsl.lowering import Model, Supernet, extract, recalibrate
 from tsdsl.lowering.slices import add, ranges, take
+from tsdsl.network.layout import Blueprint
 from tsdsl.operators.layers import Centre, Segment, Width
 from tsdsl.space.architecture import Architecture
 

@@ -6,9 +6,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import FileError
 from tsdsl.lowering import Model, load_weights, read_weights_architecture, save_model
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.lowering import Supernet, WeightedGradients
+from tsdsl.network.layout import Blueprint
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 from editor import Editor, Text
 from lsprotocol import types
 
-from tsdsl.lsp.completion import complete
-from tsdsl.lsp.edits import formatting, quick_fixes
-from tsdsl.lsp.highlight import highlights
-from tsdsl.lsp.hover import hover
-from tsdsl.lsp.inlay import inlay_hints
-from tsdsl.lsp.navigation import definitions, references, renamable
-from tsdsl.lsp.outline import folds, symbols
+from tsdsl.lsp.features.completion import complete
+from tsdsl.lsp.features.edits import formatting, quick_fixes
+from tsdsl.lsp.features.highlight import highlights
+from tsdsl.lsp.features.hover import hover
+from tsdsl.lsp.features.inlay import inlay_hints
+from tsdsl.lsp.features.navigation import definitions, references, renamable
+from tsdsl.lsp.features.outline import folds, symbols
 from tsdsl.lsp.positions import Positions
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile, Span

@@ -9,7 +9,7 @@ import pytest
 from printed import printed
 from random_derivations import valid_derivation
 
-from tsdsl.analysis import group_costs
+from tsdsl.analysis.tables import group_costs
 from tsdsl.lsp.snapshot import take
 from tsdsl.source import SourceFile
 

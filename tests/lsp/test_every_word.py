@@ -8,7 +8,7 @@ import pytest
 from editor import Editor
 from lsprotocol import types
 
-from tsdsl.lsp.hover import hover
+from tsdsl.lsp.features.hover import hover
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile
 

@@ -12,7 +12,7 @@ from printed import printed
 from random_derivations import valid_derivation
 from random_edits import edited
 
-from tsdsl.lsp.inlay import inlay_hints
+from tsdsl.lsp.features.inlay import inlay_hints
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import parser, remembered

@@ -9,7 +9,7 @@ import pytest
 from picture_checks import HOSTILE, assert_nothing_is_cut, texts
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
+from tsdsl.network.layout import Blueprint
 from tsdsl.render.figure import COLUMNS_A_LINE, draw_box, draw_figure, wrapped
 from tsdsl.render.figure_difference import changed_boxes, draw_difference
 from tsdsl.render.font import advances, shortened, text_width_px

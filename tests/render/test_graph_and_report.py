@@ -9,14 +9,14 @@ from html.parser import HTMLParser
 import pytest
 
 import tsdsl
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
-from tsdsl.render.chart import Line, line_chart, line_figure, ticks
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.network.layout import Blueprint
 from tsdsl.render.graph import DARKEST, draw_architecture, draw_graph, draw_space, graph_lines, line_dot
 from tsdsl.render.graph_parts import Detail, architecture_graph, mega, space_graph
 from tsdsl.render.rasterise import svg_to_png
-from tsdsl.render.report import Section, bars, drawing, paragraph, report_html, table
 from tsdsl.render.theme import DARK, LIGHT, Theme, contrast, mixed
+from tsdsl.report.chart import Line, line_chart, line_figure, ticks
+from tsdsl.report.page import Section, bars, drawing, paragraph, report_html, table
 
 HOSTILE = "<b>\"quoted\" & 'single' \\ é 漢字 " + "x" * 200
 

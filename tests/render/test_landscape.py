@@ -9,9 +9,9 @@ import pytest
 from picture_checks import HOSTILE, assert_nothing_is_cut, texts
 
 import tsdsl
-from tsdsl.analysis.distribution import CostDistribution, cost_distribution
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.cost_histogram import CostDistribution, cost_distribution
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.network.layout import Blueprint
 from tsdsl.render.font import text_width_px
 from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, draw_landscape, pareto_front
 from tsdsl.render.theme import DARK, LIGHT, Theme

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 VIEWS = """
 import json
 import tsdsl
-from tsdsl.analysis.distribution import cost_distribution
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.questions.cost_histogram import cost_distribution
+from tsdsl.network.layout import Blueprint
+from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.render import AlphaEpoch, CostMark, draw_alpha, draw_architecture, draw_difference, draw_figure
 from tsdsl.render import draw_landscape, draw_space, found_model
 from tsdsl.render.graph_parts import Detail

@@ -13,11 +13,11 @@ import torch
 from enumeration import every_architecture
 
 from tsdsl.errors import FileError, UsageError
-from tsdsl.search.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
-from tsdsl.search.baselines import best_seen
-from tsdsl.search.distribution import Distribution, Variables, step_variables
+from tsdsl.search.distribution.factorised import Distribution, Variables, step_variables
+from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
+from tsdsl.search.methods.baselines import best_seen
+from tsdsl.search.methods.tabular import Within, search_table
 from tsdsl.search.settings import SearchSettings
-from tsdsl.search.tabular import Within, search_table
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Decision
 

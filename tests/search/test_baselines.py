@@ -8,12 +8,12 @@ from itertools import islice
 import pytest
 from enumeration import every_architecture
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import UsageError
-from tsdsl.search.baselines import Evaluation, Evolution, RandomSearch, best_seen, explore
-from tsdsl.search.candidates import WithinTarget, drawn, mutated
-from tsdsl.search.distribution import Decisions, step_variables
-from tsdsl.search.flops import step_flops
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.budget.candidates import WithinTarget, drawn, mutated
+from tsdsl.search.budget.flops import step_flops
+from tsdsl.search.distribution.factorised import Decisions, step_variables
+from tsdsl.search.methods.baselines import Evaluation, Evolution, RandomSearch, best_seen, explore
 from tsdsl.space.model import Space
 
 

@@ -12,16 +12,16 @@ import torch
 from enumeration import every_architecture, random_distribution
 from torch import Tensor
 
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import architecture_cost
+from tsdsl.analysis.tables.cost_table import architecture_cost
 from tsdsl.data import Batch
-from tsdsl.engine.metrics import read_metrics
+from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.errors import RunError, UsageError
-from tsdsl.search import conditioned, step_directory
-from tsdsl.search.conditioned import Conditioned
-from tsdsl.search.distribution import Decisions, Distribution, step_variables
-from tsdsl.search.flops import StepFlops, step_flops
-from tsdsl.search.learner import Scored, StepLearner
+from tsdsl.network.layout import Blueprint
+from tsdsl.search import step_directory
+from tsdsl.search.budget.flops import StepFlops, step_flops
+from tsdsl.search.distribution.conditioned import Conditioned
+from tsdsl.search.distribution.factorised import Decisions, Distribution, conditioned, step_variables
+from tsdsl.search.learning.learner import Scored, StepLearner
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.search.step import read_alpha

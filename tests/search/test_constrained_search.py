@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 from conftest import TINY, load_text
 
-from tsdsl.analysis.network import Blueprint
-from tsdsl.analysis.terms import architecture_cost
-from tsdsl.search.learner import StepLearner
+from tsdsl.analysis.tables.cost_table import architecture_cost
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.space.architecture import read_architecture

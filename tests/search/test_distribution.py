@@ -10,7 +10,7 @@ import torch
 from enumeration import every_architecture, random_distribution
 
 from tsdsl.errors import UsageError
-from tsdsl.search.distribution import Distribution, Variables, step_variables
+from tsdsl.search.distribution.factorised import Distribution, Variables, step_variables
 from tsdsl.space.architecture import Architecture, problems
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tsdsl.errors import UsageError
-from tsdsl.search.distribution import Distribution, Variables
-from tsdsl.search.importance import (
+from tsdsl.search.distribution.factorised import Distribution, Variables
+from tsdsl.search.distribution.importance import (
     HingeForm,
     accuracy_weights,
     adaptive_samples,

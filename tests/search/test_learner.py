@@ -8,13 +8,13 @@ from conftest import load_text
 from device_reads import DeviceReads
 from live_bytes import LiveBytes, SavedBytes
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch, normalise
-from tsdsl.engine.ranks import ALONE, Ranks
+from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.errors import FileError, RunError
-from tsdsl.search.distribution import Distribution, step_variables
-from tsdsl.search.flops import step_flops
-from tsdsl.search.learner import StepLearner, metrics
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.budget.flops import step_flops
+from tsdsl.search.distribution.factorised import Distribution, step_variables
+from tsdsl.search.learning.learner import StepLearner, metrics
 from tsdsl.search.settings import SearchSettings
 from tsdsl.space.model import Space
 

@@ -14,12 +14,12 @@ from test_learner import ORDER, learner, ramps
 from torch import Tensor
 
 from tsdsl.data import normalise
-from tsdsl.engine.evaluate import Evaluation, evaluate_views
-from tsdsl.engine.metrics import read_metrics
+from tsdsl.engine.evaluation.evaluate import Evaluation, evaluate_views
+from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.errors import RunError
 from tsdsl.lowering import Model
 from tsdsl.search import Cadence, DataSettings, SearchSettings, search
-from tsdsl.search.learner import StepLearner
+from tsdsl.search.learning.learner import StepLearner
 from tsdsl.space.model import Space
 
 PLAIN = {"momentum": 0.0, "weight_decay": 0.0, "weight_lr": 1.0}
@@ -213,7 +213,7 @@ def test_a_search_makes_sandwiches_in_its_warm_up_and_no_longer(tiny: Space, cli
 def test_a_loss_that_is_no_number_names_step_clips_and_architecture(
     tiny: Space, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tsdsl.search.learner.normalise", lambda clips: normalise(clips) * float("nan"))
+    monkeypatch.setattr("tsdsl.search.learning.learner.normalise", lambda clips: normalise(clips) * float("nan"))
     pattern = r"step 1, iteration 0: the loss is nan on .*train.*\.mp4.* and 5 more for the architecture sparse\.stage1"
     with pytest.raises(RunError, match=pattern) as raised:
         run(tiny, clips, tmp_path / "run")
@@ -250,7 +250,7 @@ def test_a_found_architecture_is_measured_with_statistics_of_its_own(
         measured.append({name: buffer.clone() for name, buffer in model.named_buffers()})
         return evaluate_views(model, *arguments, **options)
 
-    monkeypatch.setattr("tsdsl.search.outcome.evaluate_views", noted)
+    monkeypatch.setattr("tsdsl.search.record.outcome.evaluate_views", noted)
     run(tiny, clips, tmp_path / "run", recalibration_batches=2)
     (buffers,) = measured
     counts = [int(buffer) for name, buffer in buffers.items() if name.endswith("num_batches_tracked")]

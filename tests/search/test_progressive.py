@@ -13,17 +13,17 @@ import pytest
 import torch
 from conftest import TINY, load_text
 
-from tsdsl.analysis.cost import network_cost
-from tsdsl.analysis.network import Blueprint
 from tsdsl.data import Batch
-from tsdsl.engine.interruption import InterruptedRunError
-from tsdsl.engine.metrics import read_metrics
+from tsdsl.engine.runs.interruption import InterruptedRunError
+from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering.supernet import Supernet
 from tsdsl.lowering.weights import read_tensors
-from tsdsl.search.learner import Scored, StepLearner
-from tsdsl.search.outcome import SearchResult
+from tsdsl.network.cost import network_cost
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.learning.learner import Scored, StepLearner
 from tsdsl.search.progressive import Which, recorded_data_settings, recorded_settings, search
+from tsdsl.search.record.outcome import SearchResult
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.search.step import read_alpha
 from tsdsl.space.architecture import problems, read_architecture

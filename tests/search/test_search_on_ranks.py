@@ -11,11 +11,11 @@ from conftest import TINY, load_text
 from processes import launch
 from test_learner import ORDER, learner, ramps
 
-from tsdsl.engine.ranks import Ranks
+from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.errors import UsageError
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.search import Cadence, DataSettings, SearchSettings, search
-from tsdsl.search.shared_samples import require_work
+from tsdsl.search.learning.shared_samples import require_work
 from tsdsl.search.step import read_alpha
 from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
@@ -29,7 +29,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 import tsdsl
 from test_learner import learner, ramps
-from tsdsl.engine.ranks import joined
+from tsdsl.engine.ranks.ranks import joined
 
 folder = Path(sys.argv[1])
 with joined(torch.device("cpu")) as ranks:
@@ -45,7 +45,7 @@ SEARCH = """
 import json, sys, torch
 from pathlib import Path
 import tsdsl
-from tsdsl.engine.ranks import joined
+from tsdsl.engine.ranks.ranks import joined
 from tsdsl.search import Cadence, DataSettings, SearchSettings, search
 
 space, clips, run, settings = sys.argv[1:]

@@ -9,12 +9,12 @@ import torch
 from enumeration import every_architecture, random_distribution
 
 import tsdsl
-from tsdsl.analysis.cost import network_cost
-from tsdsl.analysis.network import Blueprint
 from tsdsl.errors import UsageError
-from tsdsl.search.distribution import step_variables
-from tsdsl.search.flops import StepFlops, step_flops
-from tsdsl.search.within_target import most_probable_within
+from tsdsl.network.cost import network_cost
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.budget.flops import StepFlops, step_flops
+from tsdsl.search.budget.within_target import most_probable_within
+from tsdsl.search.distribution.factorised import step_variables
 from tsdsl.space.model import Space
 
 

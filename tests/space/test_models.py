@@ -9,10 +9,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import tsdsl
-from tsdsl.analysis.check import check
-from tsdsl.analysis.cost import node_costs
-from tsdsl.analysis.network import UNSCALED, Blueprint, Network
-from tsdsl.analysis.report import network_report
+from tsdsl.analysis.questions.summary import network_report
+from tsdsl.check.check import check
+from tsdsl.network.cost import node_costs
+from tsdsl.network.layout import UNSCALED, Blueprint, Network
 from tsdsl.operators.layers import BatchNorm
 from tsdsl.operators.varying import fixed
 from tsdsl.source import SourceFile

@@ -16,8 +16,8 @@ from tsdsl.source_files import read_source
 from tsdsl.space.parts import DecisionRef, Group
 from tsdsl.space.resolve import Read, Resolved, resolve
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.literals import MOST_DOMAINS_DEEP
-from tsdsl.space.resolve.selectors import all_selected, selectors, selects
+from tsdsl.space.resolve.parts.literals import MOST_DOMAINS_DEEP
+from tsdsl.space.resolve.parts.selectors import all_selected, selectors, selects
 from tsdsl.syntax import ast, parser, remembered
 from tsdsl.syntax.parser import parse
 

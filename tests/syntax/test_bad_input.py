@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.source import SourceFile
 

@@ -8,7 +8,7 @@ import pytest
 
 from tsdsl.source import SourceFile
 from tsdsl.syntax.formatter import format_text, formatted
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.grammar.lexer import lex
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted([*(ROOT / "spaces").glob("*.tsspace"), *(ROOT / "tests" / "cases").glob("clean_*.tsspace")])

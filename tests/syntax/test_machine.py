@@ -11,10 +11,10 @@ import pytest
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedToken
 
-from tsdsl.syntax import machine
-from tsdsl.syntax.compile_table import table_text
-from tsdsl.syntax.lexer import lex
-from tsdsl.syntax.machine import Machine, Node, Unexpected, table
+from tsdsl.syntax.grammar import machine
+from tsdsl.syntax.grammar.compile_table import table_text
+from tsdsl.syntax.grammar.lexer import lex
+from tsdsl.syntax.grammar.machine import Machine, Node, Unexpected, table
 
 FOLDER = files("tsdsl.grammars")
 GRAMMAR = FOLDER.joinpath("tsspace.lark").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def lark() -> Lark:
 
 def test_the_table_is_what_the_grammar_gives() -> None:
     written = FOLDER.joinpath("tsspace.json").read_text(encoding="utf-8")
-    assert written == table_text(GRAMMAR), "run `python -m tsdsl.syntax.compile_table`"
+    assert written == table_text(GRAMMAR), "run `python -m tsdsl.syntax.grammar.compile_table`"
 
 
 def test_a_table_that_is_older_than_its_grammar_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

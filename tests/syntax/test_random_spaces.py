@@ -15,12 +15,12 @@ from random_derivations import in_two_files, valid_derivation
 from random_spaces import loose_space, valid_space
 from shape_reference import fits
 
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.diagnostics.render import concise
 from tsdsl.source import SourceFile
 from tsdsl.space.resolve import resolve
 from tsdsl.syntax.formatter import format_text
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.grammar.lexer import lex
 from tsdsl.syntax.parser import parse
 
 SHIPPED = sorted((Path(__file__).parent.parent.parent / "spaces").glob("*.tsspace"))

@@ -12,7 +12,7 @@ from random_edits import edited
 
 from tsdsl.source import SourceFile
 from tsdsl.syntax import ast, parser, remembered
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.grammar.lexer import lex
 from tsdsl.syntax.parser import MOST_NESTED, Parsed, parse
 
 SPACES = Path(__file__).parent.parent.parent / "spaces"

@@ -42,7 +42,7 @@ def check_files(
     prints_text = fix and (diff or STANDARD_INPUT_FLAG in files)
     if prints_text and format is not Format.rich:
         raise UsageError(f"--format {format.value} and a text would both go to standard output", help="leave one out")
-    from tsdsl.analysis.check import check
+    from tsdsl.check.check import check
 
     sources = [source for file in files for source in read_sources(file)]
     if fix:
@@ -72,7 +72,7 @@ def check_files(
 
 def _fixed(source: SourceFile, suggested: bool, diff: bool) -> tuple[Diagnostic, ...]:
     """What is wrong with a source after its fixes, which are written to its file, or shown."""
-    from tsdsl.analysis.mend import mend
+    from tsdsl.check.apply_fixes import mend
 
     if source.name.startswith("std:"):
         raise UsageError(f"{source.name}: shipped spaces are not written to", help="give a file of your own")

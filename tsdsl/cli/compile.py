@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tsdsl.artifacts.locate import BUILD, SPACE_FILE
 from tsdsl.cli.console import facts, messages, note, print_json
-from tsdsl.cli.locate import BUILD, SPACE_FILE
 from tsdsl.space.model import Space
 
 if TYPE_CHECKING:
-    from tsdsl.analysis.network import Blueprint
+    from tsdsl.network.layout import Blueprint
 
 
 def compile_space(
@@ -25,13 +25,13 @@ def compile_space(
     json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:
     """Check a space, tell exact facts about it, check that its supernet builds, and draw it."""
-    from tsdsl.analysis.check import check
-    from tsdsl.analysis.network import Blueprint
-    from tsdsl.analysis.report import space_report
+    from tsdsl.analysis.questions.summary import space_report
     from tsdsl.api import pick
+    from tsdsl.check.check import check
     from tsdsl.diagnostics.render import concise, render_rich
     from tsdsl.errors import SpaceError
     from tsdsl.files import write_json, write_text
+    from tsdsl.network.layout import Blueprint
     from tsdsl.render import draw_space
     from tsdsl.source_files import read_source
 
@@ -82,7 +82,7 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
     from rich.table import Table
 
     from tsdsl.analysis.amounts import giga
-    from tsdsl.analysis.report import part_rows
+    from tsdsl.analysis.questions.summary import part_rows
 
     console = facts()
     title = f"{space.name}, {space.classes} classes, {space.size} px; multiply-adds in millions"

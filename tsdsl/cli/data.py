@@ -113,7 +113,7 @@ def verify(
         report = verify_dataset(folder, kind=kind, progress=progress)
     lines = _bad_lines(report)
     if output is not None:
-        from tsdsl.data.verify import write_bad_list
+        from tsdsl.data.prepare.verify import write_bad_list
 
         write_bad_list(output, lines)
     if as_json:
@@ -149,7 +149,7 @@ def prepare(
 ) -> None:
     """Re-encode a data set so that its clips decode fast; the same command goes on after an interruption."""
     from tsdsl.data import prepare_dataset
-    from tsdsl.data.transcode import transcode_settings
+    from tsdsl.data.prepare.transcode import transcode_settings
 
     settings = transcode_settings(
         {"short_side_px": short_side, "key_frame_interval_frames": gop, "constant_rate_factor": crf}

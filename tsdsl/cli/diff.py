@@ -11,8 +11,8 @@ import typer
 from tsdsl.cli.console import print_json
 
 if TYPE_CHECKING:
-    from tsdsl.analysis.compare import Bounds, Changed, Comparison, Values
-    from tsdsl.analysis.counting import Bracket
+    from tsdsl.analysis.questions.compare import Bounds, Changed, Comparison, Values
+    from tsdsl.analysis.questions.counting import Bracket
     from tsdsl.space.model import Space
 
 MOST_LINES = 20
@@ -40,8 +40,8 @@ def diff(
 
     Exit code 0 nothing breaks, 1 something does or a space has errors, 2 usage, 3 file trouble.
     """
-    from tsdsl.analysis.compare import compare
-    from tsdsl.cli.locate import find_space
+    from tsdsl.analysis.questions.compare import compare
+    from tsdsl.artifacts.locate import find_space
 
     comparison = compare(find_space(old, space).space, find_space(new, space).space)
     if as_json:

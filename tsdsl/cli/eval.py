@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsdsl.cli.console import facts, note, print_json, report_skipped
-from tsdsl.cli.settings_given import fitted, given_settings, settings_text
+from tsdsl.cli.settings_sources import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.engine.evaluate import Evaluation
+    from tsdsl.engine.evaluation.evaluate import Evaluation
 
 NUM_SHOWN = 3
 
@@ -63,15 +63,15 @@ def evaluate(
 
     Started with `torchrun --nproc-per-node W -m -- tsdsl eval ...`, W processes share the videos.
     """
-    from tsdsl.cli.trained import open_trained
+    from tsdsl.artifacts.trained import open_trained
     from tsdsl.data import open_dataset
     from tsdsl.engine.device import choose_device
-    from tsdsl.engine.evaluate import evaluate as evaluate_model
-    from tsdsl.engine.predictions import require_table_format, write_confusion, write_predictions
-    from tsdsl.engine.progress import Progress
-    from tsdsl.engine.ranks import joined
-    from tsdsl.engine.recipe import EvaluateSettings
-    from tsdsl.engine.training_data import fitted_clip_settings
+    from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
+    from tsdsl.engine.evaluation.predictions import require_table_format, write_confusion, write_predictions
+    from tsdsl.engine.ranks.ranks import joined
+    from tsdsl.engine.runs.progress import Progress
+    from tsdsl.engine.training.data import fitted_clip_settings
+    from tsdsl.engine.training.recipe import EvaluateSettings
 
     flags = {"split": ("--split", split), "views": ("--views", views), "num_workers": ("--workers", workers)}
     given = given_settings(settings, flags, changes or [])
@@ -130,7 +130,7 @@ def evaluate(
 
 def _print_classes(result: Evaluation) -> None:
     """The classes that go worst, and what is taken for what most often."""
-    from tsdsl.engine.predictions import most_confused
+    from tsdsl.engine.evaluation.predictions import most_confused
 
     console = facts()
     known = sorted((share, name) for name, share in result.per_class.items() if share is not None)

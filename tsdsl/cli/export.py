@@ -13,11 +13,11 @@ from tsdsl.errors import FileError
 from tsdsl.files import write_bytes
 
 if TYPE_CHECKING:
-    from tsdsl.engine.training_record import TrainRecord
+    from tsdsl.engine.training.record import TrainRecord
+    from tsdsl.export.agreement import Agreement
+    from tsdsl.export.preprocessing import Sampling
+    from tsdsl.export.provenance import Provenance
     from tsdsl.lowering import Model
-    from tsdsl.lowering.export_check import Agreement
-    from tsdsl.lowering.preprocessing import Sampling
-    from tsdsl.lowering.provenance import Provenance
     from tsdsl.space.model import Space
 
 
@@ -61,13 +61,13 @@ def export(
     The file holds the labels, and the frames, size and normalisation that the model expects. A .pt2 or .onnx file
     has the weights in it; beside a source file they are a .safetensors file. Batches may have any size.
     """
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale
-    from tsdsl.cli.trained import open_trained, training_record
+    from tsdsl.artifacts.locate import find_architecture, find_scale
+    from tsdsl.artifacts.trained import open_trained, training_record
+    from tsdsl.export.agreement import demand_agreement
+    from tsdsl.export.onnx import demand_onnx
+    from tsdsl.export.provenance import Provenance
     from tsdsl.lowering import Model, save_model
-    from tsdsl.lowering.export_check import demand_agreement
-    from tsdsl.lowering.export_onnx import demand_onnx
-    from tsdsl.lowering.provenance import Provenance
+    from tsdsl.network.layout import UNSCALED, Blueprint
 
     chosen = format or _format_of(output)
     if chosen is ExportFormat.onnx:
@@ -112,8 +112,8 @@ def _format_of(output: Path | None) -> ExportFormat:
 
 def _exported(format: ExportFormat, space: Space, model: Model, provenance: Provenance) -> tuple[bytes, Agreement]:
     """The content of the file, and how what it computes agrees with the model."""
-    from tsdsl.lowering import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
-    from tsdsl.lowering.provenance import export_with_provenance
+    from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
+    from tsdsl.export.provenance import export_with_provenance
 
     if format is ExportFormat.python:
         source = export_with_provenance(space, provenance)
@@ -149,7 +149,7 @@ def _labels(data: Path | None, classes: int) -> tuple[str, ...] | None:
 def _sampling(record: TrainRecord | None) -> Sampling | None:
     """Which frames of a video a training run took, where it recorded that."""
     from tsdsl.data.settings import REFERENCE_FPS, clip_settings
-    from tsdsl.lowering.preprocessing import Sampling
+    from tsdsl.export.preprocessing import Sampling
 
     if record is None or "clip" not in record.data:
         return None

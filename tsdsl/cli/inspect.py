@@ -32,7 +32,7 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:
     """Tell sizes, exact bounds with an architecture that reaches each, and what a budget leaves."""
-    from tsdsl.cli.locate import SPACE_FILE, find_architecture, find_scale, find_space
+    from tsdsl.artifacts.locate import SPACE_FILE, find_architecture, find_scale, find_space
 
     if fast and budget is None:
         raise UsageError("--fast has no effect without --budget", help="give a budget, for instance 1.4GFLOPs")
@@ -74,12 +74,12 @@ def flops_quantity(text: str, where: str) -> int:
 
 
 def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:
-    from tsdsl.analysis.free import FreeSpace
-    from tsdsl.analysis.network import Blueprint
-    from tsdsl.analysis.peaks import SENSES, peak_extreme
-    from tsdsl.analysis.report import budget_report, space_report, step_report
-    from tsdsl.analysis.terms import CostTable
+    from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
+    from tsdsl.analysis.questions.summary import budget_report, space_report, step_report
+    from tsdsl.analysis.tables.cost_table import CostTable
+    from tsdsl.analysis.tables.free_space import FreeSpace
     from tsdsl.cli.compile import print_table
+    from tsdsl.network.layout import Blueprint
 
     blueprint = Blueprint(space)
     if step is not None and step not in {s.index for s in space.steps}:
@@ -155,8 +155,8 @@ def _show_budget(budget: dict[str, Any]) -> None:
 def _show_network(space: Any, decisions: Any, step: int | None, scale: Any, as_json: bool) -> None:
     from rich.table import Table
 
-    from tsdsl.analysis.network import Blueprint
-    from tsdsl.analysis.report import network_report
+    from tsdsl.analysis.questions.summary import network_report
+    from tsdsl.network.layout import Blueprint
 
     blueprint = Blueprint(space) if scale is None else Blueprint(space, scale=scale)
     report = {"space": space.name, "model": scale.name if scale else None}

@@ -12,8 +12,8 @@ from tsdsl.cli.console import facts, note
 from tsdsl.errors import FileError
 
 if TYPE_CHECKING:
-    from tsdsl.engine.evaluate import Evaluation
-    from tsdsl.engine.progress import Progress
+    from tsdsl.engine.evaluation.evaluate import Evaluation
+    from tsdsl.engine.runs.progress import Progress
     from tsdsl.space.architecture import Architecture
     from tsdsl.space.model import Space
 
@@ -42,12 +42,12 @@ def quickstart(
     The same command goes on after an interruption.
     """
     from tsdsl.api import load
-    from tsdsl.cli.quickstart_report import MARKER, Result, write_results
     from tsdsl.cli.report import write_report
     from tsdsl.engine.device import choose_device
-    from tsdsl.engine.progress import Progress
+    from tsdsl.engine.runs.progress import Progress
     from tsdsl.files import write_json
     from tsdsl.render import draw_architecture, draw_space, write_picture
+    from tsdsl.report.quickstart import MARKER, Result, write_results
     from tsdsl.space.architecture import read_architecture
 
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
@@ -113,7 +113,7 @@ def _search(space: Space, clips: Path, run: Path, seed: int, device: str, progre
 
 def _random_architectures(space: Space, found: Architecture, count: int, seed: int) -> list[Architecture]:
     """Random architectures within the last step's target."""
-    from tsdsl.analysis.sampling import sample_architectures
+    from tsdsl.analysis.questions.sampling import sample_architectures
 
     if not count:
         return []
@@ -134,13 +134,13 @@ class _Trainer:
 
     def run(self, architecture: Architecture, name: str, without: tuple[str, ...]) -> tuple[int, int, Evaluation]:
         """(multiply-adds, parameters, evaluation) of an architecture trained without some of its streams."""
-        from tsdsl.analysis.network import Blueprint
         from tsdsl.data import open_dataset
-        from tsdsl.engine.evaluate import evaluate
-        from tsdsl.engine.run_directory import RunDirectory
-        from tsdsl.engine.train import train
-        from tsdsl.engine.training_data import open_training_data
+        from tsdsl.engine.evaluation.evaluate import evaluate
+        from tsdsl.engine.runs.directory import RunDirectory
+        from tsdsl.engine.training.data import open_training_data
+        from tsdsl.engine.training.train import train
         from tsdsl.lowering import Model, load_weights
+        from tsdsl.network.layout import Blueprint
         from tsdsl.space.parts import Scale
 
         scale = Scale(name=name, without=without)

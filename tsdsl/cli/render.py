@@ -12,7 +12,7 @@ from tsdsl.cli.console import note
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.cli.locate import LocatedSpace
+    from tsdsl.artifacts.locate import LocatedSpace
     from tsdsl.render.found import FoundModel
     from tsdsl.render.graph_parts import Detail
     from tsdsl.render.theme import Theme
@@ -79,9 +79,10 @@ def render(
     of the Auto-TSNet paper's Figure 3, or what differs between two. alpha: the probabilities in a search after an
     epoch. landscape: accuracy against multiply-adds, before the distribution of cost over the whole space.
     """
-    from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of, run_of
+    from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of
     from tsdsl.render.graph_parts import Detail
     from tsdsl.render.theme import THEMES
+    from tsdsl.report.landscape import run_of
 
     for option, value, own in (
         ("--detail", detail, (View.graph,)),
@@ -110,7 +111,7 @@ def render(
 
 def _demand_own_options(path: Path, space: str | None, in_space: str | None) -> None:
     """UsageError where `--space` is given with an architecture, or `--in` with a space."""
-    from tsdsl.cli.locate import is_architecture
+    from tsdsl.artifacts.locate import is_architecture
 
     if is_architecture(path) and space is not None:
         raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
@@ -127,9 +128,8 @@ def _graph(
     space: str | None,
     in_space: str | None,
 ) -> None:
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import BUILD, find_scale, find_space, is_architecture, only_architecture
-    from tsdsl.cli.search import RUNS
+    from tsdsl.artifacts.locate import BUILD, RUNS, find_scale, find_space, is_architecture, only_architecture
+    from tsdsl.network.layout import UNSCALED, Blueprint
     from tsdsl.render import draw_architecture, draw_space, write_picture
 
     if what is not None and is_architecture(Path(what)):
@@ -157,8 +157,8 @@ def _graph(
 def _draw_architecture(
     path: Path, output: Path, theme: Theme, detail: Detail, model: str | None, in_space: str | None
 ) -> None:
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale
+    from tsdsl.artifacts.locate import find_architecture, find_scale
+    from tsdsl.network.layout import UNSCALED, Blueprint
     from tsdsl.render import draw_architecture, write_picture
 
     architecture, located = find_architecture(path, in_space)
@@ -208,9 +208,15 @@ def _found(
     Raises:
         UsageError: a space with decisions was given, or none of it was found yet.
     """
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_architecture, find_scale, find_space, is_architecture, only_architecture
-    from tsdsl.cli.search import RUNS
+    from tsdsl.artifacts.locate import (
+        RUNS,
+        find_architecture,
+        find_scale,
+        find_space,
+        is_architecture,
+        only_architecture,
+    )
+    from tsdsl.network.layout import UNSCALED, Blueprint
     from tsdsl.render.found import found_model
 
     path = Path(what) if what is not None and is_architecture(Path(what)) else None

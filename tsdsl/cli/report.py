@@ -26,7 +26,7 @@ def report(
     """Write what a run did and found as one HTML file that needs no network: open it, print it, send it."""
     if output is not None and output.suffix not in (".html", ".htm"):
         raise UsageError(f"{output}: a report is an HTML file", help="give a name that ends in .html")
-    from tsdsl.cli.locate import find_space
+    from tsdsl.artifacts.locate import find_space
 
     space = find_space(in_space).space if in_space is not None else None
     note(f"wrote {write_report(run, output, space)}")
@@ -38,8 +38,8 @@ def write_report(run: Path, output: Path | None = None, space: Space | None = No
     Raises:
         FileError: `run` is no folder of a run, or a file in it is damaged.
     """
-    from tsdsl.cli.run_report import run_page
     from tsdsl.files import write_text
+    from tsdsl.report.run import run_page
 
     page = output or run / PAGE
     write_text(page, run_page(run, space))

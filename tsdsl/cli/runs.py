@@ -15,7 +15,7 @@ from tsdsl.cli.console import facts, note, print_json
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.engine.run_catalogue import Removal, Run, RunPart
+    from tsdsl.engine.runs.catalogue import Removal, Run, RunPart
 
 app = typer.Typer(help="List, compare, clean and remove runs.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def list_runs(
     """Show the runs in a folder: what each is, how far, what it found, how large it is."""
     from rich.table import Table
 
-    from tsdsl.engine.run_catalogue import find_runs
+    from tsdsl.engine.runs.catalogue import find_runs
 
     runs = find_runs(folder)
     if json:
@@ -68,7 +68,7 @@ def compare(runs: Runs, json: AsJson = False) -> None:
 
     A search counts as its steps, of which those of the same name stand together.
     """
-    from tsdsl.engine.run_catalogue import read_run
+    from tsdsl.engine.runs.catalogue import read_run
 
     parts = [(run, part) for run in map(read_run, runs) for part in run.parts]
     if len(parts) < 2:
@@ -104,8 +104,8 @@ def remove(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
 
 
 def _remove_from(paths: Sequence[Path], yes: bool, as_json: bool, checkpoints_only: bool) -> None:
-    from tsdsl.engine.run_catalogue import plan_removal, read_run
-    from tsdsl.engine.run_catalogue import remove as remove_planned
+    from tsdsl.engine.runs.catalogue import plan_removal, read_run
+    from tsdsl.engine.runs.catalogue import remove as remove_planned
 
     # All are looked at before the first is touched: a mistyped path must not leave the work half done.
     removals = [plan_removal(read_run(path), checkpoints_only) for path in dict.fromkeys(paths)]

@@ -25,9 +25,9 @@ def sample(
     """Draw architectures uniformly over the space, or over those within a window of FLOPs."""
     import sys
 
-    from tsdsl.analysis.sampling import sample_architectures
+    from tsdsl.analysis.questions.sampling import sample_architectures
+    from tsdsl.artifacts.locate import find_space
     from tsdsl.cli.inspect import flops_quantity
-    from tsdsl.cli.locate import find_space
 
     found = find_space(space, name).space
     if step is not None and step not in {s.index for s in found.steps}:

@@ -9,14 +9,12 @@ import typer
 
 from tsdsl.cli.console import facts, note, print_json, report_skipped
 from tsdsl.cli.report import write_report
-from tsdsl.cli.settings_given import Given, fitted, given_settings, settings_text
+from tsdsl.cli.settings_sources import Given, fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
     from tsdsl.search import Cadence, DataSettings, SearchResult, SearchSettings
     from tsdsl.space.model import Space
-
-RUNS = Path("runs")
 
 
 def search(
@@ -70,10 +68,10 @@ def search(
 
     Started with `torchrun --nproc-per-node W -m -- tsdsl search ...`, W processes share the samples.
     """
-    from tsdsl.cli.locate import find_space
+    from tsdsl.artifacts.locate import RUNS, find_space
     from tsdsl.engine.device import choose_device
-    from tsdsl.engine.progress import Progress
-    from tsdsl.engine.ranks import joined
+    from tsdsl.engine.ranks.ranks import joined
+    from tsdsl.engine.runs.progress import Progress
     from tsdsl.search import SearchOptions
     from tsdsl.search import search as search_space
 
@@ -146,7 +144,7 @@ def _settings(
     run: Path, space: Space, which: int | str, given: Given, data: Path | None
 ) -> tuple[SearchSettings | None, DataSettings, Cadence]:
     """What was given, over what the run records; the first is None where nothing of it is given."""
-    from tsdsl.cli.locate import recommended_clip
+    from tsdsl.artifacts.locate import recommended_clip
     from tsdsl.search import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
 
     step = _first(space, which)

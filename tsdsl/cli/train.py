@@ -9,11 +9,11 @@ import typer
 
 from tsdsl.cli.console import facts, note, print_json, report_skipped
 from tsdsl.cli.report import write_report
-from tsdsl.cli.settings_given import fitted, given_settings, settings_text
+from tsdsl.cli.settings_sources import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.engine.recipe import TrainSettings
+    from tsdsl.engine.training.recipe import TrainSettings
 
 
 def train(
@@ -57,8 +57,7 @@ def train(
 
     Started with `torchrun --nproc-per-node W -m -- tsdsl train ...`, W processes share each batch.
     """
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import (
+    from tsdsl.artifacts.locate import (
         SPACE_FILE,
         find_architecture,
         find_scale,
@@ -67,12 +66,13 @@ def train(
         searched_data,
     )
     from tsdsl.engine.device import choose_device
-    from tsdsl.engine.progress import Progress
-    from tsdsl.engine.ranks import joined
-    from tsdsl.engine.recipe import TrainOptions
-    from tsdsl.engine.run_directory import RunDirectory
-    from tsdsl.engine.train import train as train_architecture
-    from tsdsl.engine.training_data import fitted_clip_settings, open_training_data
+    from tsdsl.engine.ranks.ranks import joined
+    from tsdsl.engine.runs.directory import RunDirectory
+    from tsdsl.engine.runs.progress import Progress
+    from tsdsl.engine.training.data import fitted_clip_settings, open_training_data
+    from tsdsl.engine.training.recipe import TrainOptions
+    from tsdsl.engine.training.train import train as train_architecture
+    from tsdsl.network.layout import UNSCALED, Blueprint
 
     flags = {
         "epochs": ("--epochs", epochs),
@@ -153,7 +153,7 @@ def train_settings(values: dict[str, Any]) -> TrainSettings:
     """
     from pydantic import ValidationError
 
-    from tsdsl.engine.recipe import TrainSettings
+    from tsdsl.engine.training.recipe import TrainSettings
 
     try:
         return TrainSettings.model_validate(values)
@@ -165,8 +165,7 @@ def train_settings(values: dict[str, Any]) -> TrainSettings:
 
 
 def _beside(architecture: Path, space: str) -> Path:
-    from tsdsl.cli.locate import is_space
-    from tsdsl.cli.search import RUNS
+    from tsdsl.artifacts.locate import RUNS, is_space
 
     if is_space(architecture):
         return RUNS / space

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsdsl.artifacts.verify_export import VERIFIERS
+from tsdsl.artifacts.verify_report import Report
 from tsdsl.cli.console import facts, print_json
-from tsdsl.cli.verify_export import VERIFIERS
-from tsdsl.cli.verify_report import Report
 from tsdsl.errors import FileError, TsdslError, UsageError
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def verify(
 
 def _verify_architecture(path: Path, in_space: str | None, report: Report) -> None:
     """The decisions are those of the space, and the costs are what they say."""
-    from tsdsl.analysis.network import Blueprint
-    from tsdsl.analysis.terms import architecture_cost
-    from tsdsl.cli.locate import find_architecture
+    from tsdsl.analysis.tables.cost_table import architecture_cost
+    from tsdsl.artifacts.locate import find_architecture
+    from tsdsl.network.layout import Blueprint
 
     try:
         architecture, located = find_architecture(path, in_space)
@@ -83,7 +83,7 @@ def _verify_architecture(path: Path, in_space: str | None, report: Report) -> No
 
 def _verify_weights(path: Path, in_space: str | None, report: Report) -> None:
     """The tensors are finite, and have the names and shapes of the model or supernet that they are of."""
-    from tsdsl.cli.locate import find_space, space_of
+    from tsdsl.artifacts.locate import find_space, space_of
     from tsdsl.lowering import read_weights_architecture
     from tsdsl.lowering.weights import read_tensors
     from tsdsl.space.architecture import problems, read_architecture
@@ -116,10 +116,10 @@ def _differences(path: Path, space: Space, saved: Architecture | None, tensors: 
     """How the tensors differ from the supernet, or from the model at each scale it may have; empty text: not at all."""
     import torch
 
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.trained import CLASSIFIER_BIAS, training_record
+    from tsdsl.artifacts.trained import CLASSIFIER_BIAS, training_record
     from tsdsl.lowering import Model, Supernet
     from tsdsl.lowering.weights import mismatch
+    from tsdsl.network.layout import UNSCALED, Blueprint
 
     if CLASSIFIER_BIAS not in tensors:
         return [f"it lacks {CLASSIFIER_BIAS}"]
@@ -135,7 +135,7 @@ def _differences(path: Path, space: Space, saved: Architecture | None, tensors: 
 
 def _verify_run(path: Path, in_space: str | None, report: Report) -> None:
     """Each step's architecture and weights, and that each keeps what the one before it decided."""
-    from tsdsl.cli.locate import newest_architecture
+    from tsdsl.artifacts.locate import newest_architecture
     from tsdsl.space.architecture import read_architecture
 
     folders = sorted({file.parent for file in path.rglob("architecture.json")}, key=_order)

@@ -33,10 +33,10 @@ def import_weights(
 
     The checkpoint is read without running any code in it. Every tensor must have a place, and every place a tensor.
     """
-    from tsdsl.analysis.network import UNSCALED, Blueprint
-    from tsdsl.cli.locate import find_scale, find_space, only_architecture
+    from tsdsl.artifacts.locate import find_scale, find_space, only_architecture
     from tsdsl.lowering import Model, save_model
     from tsdsl.lowering.published_weights import family_of, num_classes, read_published, translated
+    from tsdsl.network.layout import UNSCALED, Blueprint
 
     output = output or file.with_suffix(".safetensors")
     if output.exists() and not force:

@@ -6,21 +6,21 @@ folder, `records` takes parts of it, `selection` makes a data set of some of its
 files, `prepare` re-encodes all of it to decode fast, `demo` writes clips to try everything on.
 """
 
-from tsdsl.data.augment import normalise
-from tsdsl.data.clips import ClipCache
-from tsdsl.data.datasets import available_splits, detect_kind, open_dataset
-from tsdsl.data.decode import VideoInfo, decode_frames, probe
-from tsdsl.data.demo import DemoReport, DemoSettings, write_demo
-from tsdsl.data.frame_index import ClipError
-from tsdsl.data.loader import Batch, ClipLoader
-from tsdsl.data.prepare import PrepareReport, prepare_dataset
-from tsdsl.data.records import ClipRecord, VideoDataset, choose_classes, split_for_search
-from tsdsl.data.selection import SelectionReport, select_classes
+from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
+from tsdsl.data.datasets.records import ClipRecord, VideoDataset, choose_classes, split_for_search
+from tsdsl.data.datasets.selection import SelectionReport, select_classes
+from tsdsl.data.demo.write import DemoReport, DemoSettings, write_demo
+from tsdsl.data.loading.batches import Batch, ClipLoader
+from tsdsl.data.loading.skipped import SkippedClips
+from tsdsl.data.loading.views import ViewBatch, ViewLoader
+from tsdsl.data.prepare.prepare import PrepareReport, prepare_dataset
+from tsdsl.data.prepare.transcode import TranscodeSettings
+from tsdsl.data.prepare.verify import DatasetIndex, VerifyReport, index_dataset, verify_dataset
 from tsdsl.data.settings import ClipSettings, ReadingSettings, clip_settings
-from tsdsl.data.skipped import SkippedClips
-from tsdsl.data.transcode import TranscodeSettings
-from tsdsl.data.verify import DatasetIndex, VerifyReport, index_dataset, verify_dataset
-from tsdsl.data.views import ViewBatch, ViewLoader
+from tsdsl.data.video.augment import normalise
+from tsdsl.data.video.clips import ClipCache
+from tsdsl.data.video.decode import VideoInfo, decode_frames, probe
+from tsdsl.data.video.frame_index import ClipError
 
 __all__ = [
     "Batch",

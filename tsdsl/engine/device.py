@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from tsdsl.engine.ranks import launched_ranks
+from tsdsl.engine.ranks.ranks import launched_ranks
 from tsdsl.errors import UsageError
-from tsdsl.lowering.ops.depthwise_operators import depthwise_kernels
+from tsdsl.lowering.kernels.operators import depthwise_kernels
 
 RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
 

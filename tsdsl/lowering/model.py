@@ -10,14 +10,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from tsdsl.analysis.cost import Cost, network_cost
-from tsdsl.analysis.network import Network
-from tsdsl.analysis.parameters import shape
 from tsdsl.errors import RunError
+from tsdsl.lowering.initialisation import ParameterKind, parameter_kinds
 from tsdsl.lowering.ops.norm import BatchNorm
-from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import grow, submodule
+from tsdsl.network.cost import Cost, network_cost
+from tsdsl.network.layout import Network
+from tsdsl.network.parameters import shape
 from tsdsl.operators.layers import ActivationKind
 
 

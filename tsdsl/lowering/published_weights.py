@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tsdsl.analysis.network import Network
 from tsdsl.errors import FileError
 from tsdsl.lowering.ops.norm import EPSILON
+from tsdsl.network.layout import Network
 
 STATE_KEYS = ("model_state", "state_dict")
 """Where checkpoints keep the state dict: pytorchvideo's files, and the usual name."""

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tsdsl.analysis.network import Network, Node
-from tsdsl.analysis.parameters import block_prefix, layer_name
 from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.attention import Weights, global_reasoning, nonlocal_attention, squeeze_excite
 from tsdsl.lowering.ops.convolution import convolution
 from tsdsl.lowering.ops.shape import global_average_pool, max_pool, take_frames, time_to_channel
+from tsdsl.network.layout import Network, Node
+from tsdsl.network.parameters import block_prefix, layer_name
 from tsdsl.operators.layers import (
     Activation,
     ActivationKind,

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tsdsl.lowering.accumulator import Part
-from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels
+from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels
 from tsdsl.lowering.slices import Range, add, pieces
 
 Group: TypeAlias = dict[str, float]
@@ -121,7 +121,7 @@ def _compiled_step(
     *,
     whole: bool,
 ) -> None:
-    from tsdsl.lowering.ops.update_numba import axes_of, update
+    from tsdsl.lowering.kernels.cpu.update import axes_of, update
 
     numbers = {id(group): number for number, group in enumerate(optimiser.param_groups)}
     entries = []

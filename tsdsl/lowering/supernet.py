@@ -15,15 +15,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tsdsl.analysis.network import Blueprint, Network
-from tsdsl.analysis.parameters import extents, network_parameters
 from tsdsl.errors import UsageError
+from tsdsl.lowering.initialisation import ParameterKind, parameter_kinds
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.ops.norm import batch_statistics
-from tsdsl.lowering.parameters import ParameterKind, parameter_kinds
 from tsdsl.lowering.run import run
 from tsdsl.lowering.slices import Region, add, region, take
 from tsdsl.lowering.tree import grow
+from tsdsl.network.layout import Blueprint, Network
+from tsdsl.network.parameters import extents, network_parameters
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import decided_paths
 from tsdsl.space.parts import Value

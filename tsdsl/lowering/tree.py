@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tsdsl.analysis.network import Network
-from tsdsl.analysis.parameters import NamedLayer, named_layers
+from tsdsl.lowering.initialisation import initial
 from tsdsl.lowering.ops import norm
-from tsdsl.lowering.parameters import initial
+from tsdsl.network.layout import Network
+from tsdsl.network.parameters import NamedLayer, named_layers
 from tsdsl.operators.layers import BatchNorm, Convolution, Layer, Parameter
 
 SizesOf = Callable[[Parameter], tuple[int, ...]]

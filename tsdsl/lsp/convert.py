@@ -9,9 +9,9 @@ from pathlib import Path
 from lsprotocol import types
 
 from tsdsl.diagnostics import Diagnostic, Edit
-from tsdsl.lsp import highlight, outline
-from tsdsl.lsp.edits import QuickFix
-from tsdsl.lsp.names import Occurrence
+from tsdsl.lsp.features import highlight, outline
+from tsdsl.lsp.features.edits import QuickFix
+from tsdsl.lsp.names.names import Occurrence
 from tsdsl.lsp.positions import Place, Positions
 from tsdsl.source import SourceFile, Span
 from tsdsl.source_files import STANDARD

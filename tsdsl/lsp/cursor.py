@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tsdsl.source import Span
-from tsdsl.syntax.machine import Token
+from tsdsl.syntax.grammar.machine import Token
 
 _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})

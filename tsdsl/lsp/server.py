@@ -12,7 +12,8 @@ from pygls.uris import to_fs_path
 
 from tsdsl import __version__
 from tsdsl.errors import UsageError
-from tsdsl.lsp import completion, convert, edits, highlight, hover, inlay, navigation, outline
+from tsdsl.lsp import convert
+from tsdsl.lsp.features import completion, edits, highlight, hover, inlay, navigation, outline
 from tsdsl.lsp.positions import Encoding, Place, Positions
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tsdsl.analysis.check import check
+from tsdsl.check.check import check
 from tsdsl.diagnostics import Diagnostic
-from tsdsl.lsp.facts import Facts
-from tsdsl.lsp.name_index import names_of
-from tsdsl.lsp.names import Names
-from tsdsl.lsp.sites import GroupSite, group_sites
+from tsdsl.lsp.features.facts import Facts
+from tsdsl.lsp.names.name_index import names_of
+from tsdsl.lsp.names.names import Names
+from tsdsl.lsp.names.sites import GroupSite, group_sites
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
 from tsdsl.space.model import Space
 from tsdsl.space.resolve import Read
 from tsdsl.space.resolve.imports import imported_name
 from tsdsl.syntax import ast
-from tsdsl.syntax.lexer import lex
-from tsdsl.syntax.machine import Token
+from tsdsl.syntax.grammar.lexer import lex
+from tsdsl.syntax.grammar.machine import Token
 from tsdsl.syntax.parser import parse
 
 

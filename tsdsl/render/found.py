@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tsdsl.analysis.cost import node_cost, node_layers, plain
-from tsdsl.analysis.network import Blueprint, Node
-from tsdsl.analysis.reading import concrete_reading
+from tsdsl.network.cost import node_cost, node_layers, plain
+from tsdsl.network.layout import Blueprint, Node
+from tsdsl.network.reading import concrete_reading
 from tsdsl.operators.layers import Convolution
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.varying import fixed

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsdsl.analysis.network import Blueprint
+from tsdsl.network.layout import Blueprint
 from tsdsl.render import svg
 from tsdsl.render.dot import BOLD_FONT_NAME, quote_label, render_dot
 from tsdsl.render.font import shortened

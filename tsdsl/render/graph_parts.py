@@ -14,9 +14,9 @@ from typing import TypeAlias
 import numpy as np
 
 from tsdsl.analysis.amounts import giga
-from tsdsl.analysis.cost import node_cost, node_macs, plain, shape_after
-from tsdsl.analysis.network import Blueprint, Node, Shape
-from tsdsl.analysis.terms import CostTable
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.network.cost import node_cost, node_macs, plain, shape_after
+from tsdsl.network.layout import Blueprint, Node, Shape
 from tsdsl.operators.varying import Count, Varying, maximum, minimum
 from tsdsl.render.font import shortened
 from tsdsl.space.architecture import Architecture

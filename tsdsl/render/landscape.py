@@ -13,10 +13,10 @@ from math import log10
 from typing import Literal
 
 from tsdsl.analysis.amounts import giga
-from tsdsl.analysis.distribution import CostDistribution
+from tsdsl.analysis.questions.cost_histogram import CostDistribution
 from tsdsl.render import svg
-from tsdsl.render.chart import ticks
 from tsdsl.render.font import shortened, text_width_px
+from tsdsl.render.svg import ticks
 from tsdsl.render.theme import LIGHT, Theme
 
 WIDTH, HEIGHT = 900.0, 560.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from math import cos, pi, sin
+from math import ceil, cos, floor, log10, pi, sin
 from typing import Literal
 from unicodedata import bidirectional
 
@@ -198,3 +198,14 @@ def _stroke(stroke: str | None, stroke_width: float, dash: str) -> str:
 
 def _opacity(opacity: float) -> str:
     return f' opacity="{opacity:g}"' if opacity != 1 else ""
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round numbers that span [low, high], about `count` of them and never fewer than two."""
+    if high <= low:
+        low, high = (low - 0.5, low + 0.5) if low else (0.0, 1.0)
+    raw = (high - low) / count
+    magnitude = 10.0 ** floor(log10(raw))
+    step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw)
+    first, last = floor(low / step), ceil(high / step)
+    return [round(i * step, 12) for i in range(first, last + 1)]

@@ -10,14 +10,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from tsdsl.search.distribution import Distribution, Variables, step_variables
-from tsdsl.search.flops import StepFlops, step_flops
-from tsdsl.search.outcome import SearchResult, read_result
+from tsdsl.search.budget.flops import StepFlops, step_flops
+from tsdsl.search.budget.within_target import Found, most_probable_within
+from tsdsl.search.distribution.factorised import Distribution, Variables, step_variables
 from tsdsl.search.progressive import search
-from tsdsl.search.run_record import recorded_data_settings, recorded_settings, step_directory
+from tsdsl.search.record.outcome import SearchResult, read_result
+from tsdsl.search.record.run_record import recorded_data_settings, recorded_settings, step_directory
 from tsdsl.search.settings import Cadence, DataSettings, SearchOptions, SearchSettings, search_settings
 from tsdsl.search.step import read_alpha
-from tsdsl.search.within_target import Found, most_probable_within
 
 __all__ = [
     "Cadence",

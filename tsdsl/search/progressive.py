@@ -11,23 +11,25 @@ from typing import Literal, TypeAlias
 
 import torch
 
-from tsdsl.analysis.network import Blueprint
 from tsdsl.engine.device import choose_device
-from tsdsl.engine.interruption import InterruptedRunError, interruption
-from tsdsl.engine.progress import Progress
-from tsdsl.engine.ranks import ALONE, Ranks
-from tsdsl.engine.run_directory import RunDirectory
+from tsdsl.engine.ranks.ranks import ALONE, Ranks
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.interruption import InterruptedRunError, interruption
+from tsdsl.engine.runs.progress import Progress
 from tsdsl.errors import UsageError
 from tsdsl.lowering.weights import read_tensors
-from tsdsl.search.clips import SearchClips, open_search_dataset, split_clips
-from tsdsl.search.conditioned import require_target
-from tsdsl.search.distribution import Distribution, step_variables
-from tsdsl.search.evaluation_log import EVALUATIONS_NAME
-from tsdsl.search.flops import step_flops
-from tsdsl.search.importance import require_samples
-from tsdsl.search.learner import StepLearner
-from tsdsl.search.outcome import SearchResult, finish, read_result
-from tsdsl.search.run_record import (
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.budget.flops import step_flops
+from tsdsl.search.budget.within_target import unreachable
+from tsdsl.search.distribution.conditioned import require_target
+from tsdsl.search.distribution.factorised import Distribution, step_variables
+from tsdsl.search.distribution.importance import require_samples
+from tsdsl.search.learning.clips import SearchClips, open_search_dataset, split_clips
+from tsdsl.search.learning.learner import StepLearner
+from tsdsl.search.learning.shared_samples import require_work
+from tsdsl.search.record.evaluation_log import EVALUATIONS_NAME
+from tsdsl.search.record.outcome import SearchResult, finish, read_result
+from tsdsl.search.record.run_record import (
     STEP_KIND,
     recorded_data_settings,
     recorded_settings,
@@ -37,9 +39,7 @@ from tsdsl.search.run_record import (
     step_directory,
 )
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings, StepSettings
-from tsdsl.search.shared_samples import require_work
 from tsdsl.search.step import run_step
-from tsdsl.search.within_target import unreachable
 from tsdsl.space.architecture import Architecture, problems, read_architecture
 from tsdsl.space.model import Space
 from tsdsl.space.stored import Frozen
@@ -64,7 +64,7 @@ def search(
 
     The same call goes on with an interrupted search, and returns at once where all is done. `data`,
     `settings` and `data_settings` may be left out where the run records them: a step takes its own, else
-    those of the step before it, `epochs` excepted. Several ranks, from `tsdsl.engine.ranks.joined`, make the same
+    those of the step before it, `epochs` excepted. Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same
     call; they share the samples, and only rank 0 writes.
 
     Raises:

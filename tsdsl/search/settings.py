@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.errors import UsageError
-from tsdsl.search.importance import AccuracyWeights, HingeForm, Reduction
+from tsdsl.search.distribution.importance import AccuracyWeights, HingeForm, Reduction
 
 Method = Literal["parsec", "random", "evolution", "single_path"]
 

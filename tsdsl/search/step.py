@@ -17,19 +17,19 @@ from typing import Any
 import torch
 
 from tsdsl.data import Batch, VideoDataset
-from tsdsl.engine.checkpoint import CheckpointStore
-from tsdsl.engine.interruption import InterruptedRunError, Interruption, StopRequestedError
-from tsdsl.engine.metrics import MetricsLog
-from tsdsl.engine.optimiser import not_finite
-from tsdsl.engine.progress import Progress, Task
-from tsdsl.engine.ranks import Ranks
-from tsdsl.engine.run_directory import RunDirectory
-from tsdsl.engine.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
-from tsdsl.engine.training_data import named_clips
+from tsdsl.engine.ranks.ranks import Ranks
+from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
+from tsdsl.engine.runs.checkpoint import CheckpointStore
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError
+from tsdsl.engine.runs.metrics import MetricsLog
+from tsdsl.engine.runs.progress import Progress, Task
+from tsdsl.engine.training.data import named_clips
+from tsdsl.engine.training.optimiser import not_finite
 from tsdsl.errors import FileError, RunError
 from tsdsl.files import write_text
-from tsdsl.search.clips import SearchClips, endless
-from tsdsl.search.learner import NotFiniteError, Scored, StepLearner, metrics
+from tsdsl.search.learning.clips import SearchClips, endless
+from tsdsl.search.learning.learner import NotFiniteError, Scored, StepLearner, metrics
 from tsdsl.search.settings import Cadence, StepSettings
 
 ALPHA_NAME = "alpha.jsonl"

@@ -206,7 +206,7 @@ class Space(Strict):
         Raises:
             UsageError: no architecture is in the window; the message has the true bounds.
         """
-        from tsdsl.analysis.sampling import sample_architectures
+        from tsdsl.analysis.questions.sampling import sample_architectures
 
         return sample_architectures(self, count, seed=seed, least_macs=least_macs, most_macs=most_macs, step=step)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from tsdsl.source import Span
 from tsdsl.syntax import ast
-from tsdsl.syntax.machine import Node, Token
+from tsdsl.syntax.grammar.machine import Node, Token
 
 T = TypeVar("T")
 REQUIRE = "require"

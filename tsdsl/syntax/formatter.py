@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tsdsl.source import SourceFile
-from tsdsl.syntax.lexer import lex
-from tsdsl.syntax.machine import Token
+from tsdsl.syntax.grammar.lexer import lex
+from tsdsl.syntax.grammar.machine import Token
 from tsdsl.syntax.parser import parse
 
 _OPEN = frozenset({"LBRACE", "LPAR", "LSQB"})

@@ -12,7 +12,7 @@ from tsdsl.diagnostics import Edit
 from tsdsl.diagnostics.fix import edited
 from tsdsl.errors import UsageError
 from tsdsl.source import SourceFile, Span
-from tsdsl.syntax.lexer import lex
+from tsdsl.syntax.grammar.lexer import lex
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
-from tsdsl.syntax.likely import Guess, Place, guess, looks_misspelt
-from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
-from tsdsl.syntax.place import SELECTING
-from tsdsl.syntax.reading import meaningful_tokens
-from tsdsl.syntax.remedies import unclosed, unexpected, virtual
+from tsdsl.syntax.grammar.machine import Machine, Node, Token, Unexpected, table
+from tsdsl.syntax.recovery.likely import Guess, Place, guess, looks_misspelt
+from tsdsl.syntax.recovery.place import SELECTING
+from tsdsl.syntax.recovery.reading import meaningful_tokens
+from tsdsl.syntax.recovery.remedies import unclosed, unexpected, virtual
+from tsdsl.syntax.recovery.words import brief, expected_words, token_words
 from tsdsl.syntax.remembered import (
     MOST_BRACKETS,
     WHOLE_GROUP,
@@ -29,7 +30,6 @@ from tsdsl.syntax.remembered import (
     whole_group,
     with_remembered,
 )
-from tsdsl.syntax.words import brief, expected_words, token_words
 
 # After one of these a value is still to come, so that an item's keyword there begins the next item.
 _UNFINISHED = frozenset({"PLUS", "MINUS", "STAR", "COMPARISON", "EQUAL", "COMMA", "DOT", "FIX", "FREE", "REQUIRE"})

@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_group
-from tsdsl.syntax.lexer import lex_meaning
-from tsdsl.syntax.machine import Machine, Node, Token, Unexpected, table
+from tsdsl.syntax.grammar.lexer import lex_meaning
+from tsdsl.syntax.grammar.machine import Machine, Node, Token, Unexpected, table
 
 WHOLE_GROUP = "group"
 MOST_BRACKETS = 2

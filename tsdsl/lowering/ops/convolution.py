@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tsdsl.lowering.ops import depthwise_operators
+from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels.operators import MOST_TAPS, TRITON, depthwise_kernels
 from tsdsl.lowering.ops.depthwise import channels_last, depthwise_convolution
-from tsdsl.lowering.ops.depthwise_operators import MOST_TAPS, TRITON, depthwise_kernels
 from tsdsl.lowering.ops.planar import is_planar, planar_convolution, pointwise
 from tsdsl.lowering.ops.products import batched_product, has_products
 

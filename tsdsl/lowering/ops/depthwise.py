@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
-from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, fits
+from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels, fits
 
 FAST_COLUMNS = 3
 

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels, one_by_one
 from tsdsl.lowering.ops.convolution import channels_last_pays
-from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, one_by_one
 from tsdsl.operators.layers import ActivationKind
 
 EPSILON = 1e-5
@@ -134,7 +134,7 @@ class _Normalised(torch.autograd.Function):
 
 
 def _compute(x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool) -> tuple[Tensor, Tensor]:
-    from tsdsl.lowering.ops import norm_numba
+    from tsdsl.lowering.kernels.cpu import norm as norm_numba
 
     return norm_numba.forward(x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), epsilon, rectifies)
 
@@ -142,7 +142,7 @@ def _compute(x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rec
 def _compute_gradient(
     dy_NC: Tensor, x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, statistics_2C: Tensor, rectifies: bool
 ) -> tuple[Tensor, Tensor]:
-    from tsdsl.lowering.ops import norm_numba
+    from tsdsl.lowering.kernels.cpu import norm as norm_numba
 
     return norm_numba.backward(
         dy_NC.contiguous(), x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), statistics_2C, rectifies

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from tsdsl.lowering.ops.depthwise_operators import NUMBA, depthwise_kernels, one_by_one
+from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels, one_by_one
 
 FEW_COLUMNS = 8
 LIBRARY = torch.library.Library("tsdsl", "FRAGMENT")
@@ -99,7 +99,7 @@ def _product(a_MK: Tensor, b_KN: Tensor) -> Tensor:
 
 
 def _compute(a_MK: Tensor, b_KN: Tensor) -> Tensor:
-    from tsdsl.lowering.ops import product_numba
+    from tsdsl.lowering.kernels.cpu import product as product_numba
 
     if b_KN.t().is_contiguous():
         return product_numba.product(a_MK, product_numba.transposed(b_KN.t()))

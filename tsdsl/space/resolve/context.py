@@ -15,8 +15,8 @@ from tsdsl.space.resolve.origins import Origins
 from tsdsl.syntax import ast
 
 if TYPE_CHECKING:
-    from tsdsl.space.resolve.literals import Placed
-    from tsdsl.space.resolve.remembered_groups import Meaning
+    from tsdsl.space.resolve.parts.literals import Placed
+    from tsdsl.space.resolve.parts.remembered_groups import Meaning
 
 _SIMILAR = 0.61
 _CLEARLY_MEANT = 0.75

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.selectors import selectors
-from tsdsl.space.resolve.unmatched import unmatched
+from tsdsl.space.resolve.parts.selectors import selectors
+from tsdsl.space.resolve.parts.unmatched import unmatched
 from tsdsl.syntax import ast
 
 Declaration: TypeAlias = ast.Domain | ast.BlockAlias

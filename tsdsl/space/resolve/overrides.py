@@ -8,8 +8,8 @@ from tsdsl.diagnostics import Label
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.selectors import may_lack, selects
-from tsdsl.space.resolve.unmatched import unmatched, written_path
+from tsdsl.space.resolve.parts.selectors import may_lack, selects
+from tsdsl.space.resolve.parts.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
 
 _OPERATORS: tuple[Operator, ...] = (*BLOCKS.values(), *FUSIONS.values(), *ATTENTIONS.values())

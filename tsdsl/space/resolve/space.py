@@ -13,15 +13,15 @@ from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Head, Slot, Stream
 from tsdsl.space.resolve.context import Context, meant, similar
 from tsdsl.space.resolve.derive import Declaration, Flat
-from tsdsl.space.resolve.groups import check_block_alias, report_lacking, resolve_settings
-from tsdsl.space.resolve.literals import MOST_DOMAINS_DEEP, domain_values
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.overrides import report_idle
-from tsdsl.space.resolve.requires import resolve_requires
-from tsdsl.space.resolve.slots import check_sizes, resolve_attention, resolve_fusion
-from tsdsl.space.resolve.steps import MOST_PIXELS, resolve_models, resolve_steps
-from tsdsl.space.resolve.streams import check_frames, check_strides, resolve_stream
-from tsdsl.space.resolve.values import whole
+from tsdsl.space.resolve.parts.groups import check_block_alias, report_lacking, resolve_settings
+from tsdsl.space.resolve.parts.literals import MOST_DOMAINS_DEEP, domain_values
+from tsdsl.space.resolve.parts.requires import resolve_requires
+from tsdsl.space.resolve.parts.slots import check_sizes, resolve_attention, resolve_fusion
+from tsdsl.space.resolve.parts.steps import MOST_PIXELS, resolve_models, resolve_steps
+from tsdsl.space.resolve.parts.streams import check_frames, check_strides, resolve_stream
+from tsdsl.space.resolve.parts.values import whole
 from tsdsl.syntax import ast
 
 MOST_CLASSES = 1_000_000

@@ -1,0 +1,128 @@
+"""The trellis of what a space's constraints leave: exact, or between one that holds more and one that holds less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from tsdsl.analysis.paths.constrained import BINS, Rounding, TooWide, constrained, is_empty
+from tsdsl.analysis.paths.trellis import Trellis, build_trellis
+from tsdsl.analysis.tables.constraints import Form
+from tsdsl.analysis.tables.cost_table import Quantity
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.errors import UsageError
+from tsdsl.operators.varying import Varying
+
+
+class Unsatisfiable(UsageError):
+    """No architecture satisfies the constraints."""
+
+
+@dataclass(frozen=True, eq=False)
+class Feasible:
+    """`wider` holds every architecture allowed, `narrower` none that is not; one and the same where exact.
+
+    `narrower` is None where nothing is sure to be allowed. Of both, only what costs `least` .. `most` is allowed;
+    an end that is None is open.
+    """
+
+    wider: Trellis
+    narrower: Trellis | None
+    least: int | None = None
+    most: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what is held within the window is what is allowed."""
+        return self.wider is self.narrower
+
+    def clipped(self, least: int | None, most: int | None) -> tuple[int | None, int | None]:
+        """The part of a window that is allowed."""
+        lows = [end for end in (least, self.least) if end is not None]
+        highs = [end for end in (most, self.most) if end is not None]
+        return max(lows, default=None), min(highs, default=None)
+
+
+@lru_cache(maxsize=8)
+def uniform(free: FreeSpace, quantity: Quantity = "macs", part: str | None = None) -> Feasible:
+    """The architectures that the constraints allow, each of weight one; made once for a free space.
+
+    Raises:
+        Unsatisfiable: there is none.
+        RunError: the decisions are too entangled for an answer.
+    """
+    return feasible(free, free.pins, quantity, part)
+
+
+def feasible(
+    free: FreeSpace, weights: Sequence[Varying], quantity: Quantity = "macs", part: str | None = None
+) -> Feasible:
+    """The architectures of a free space that its constraints allow, with their costs and weights.
+
+    Raises:
+        Unsatisfiable: there is none.
+        RunError: the decisions are too entangled for an answer.
+    """
+    return _feasible(free, weights, free.costs(quantity, part), np.add, is_all=quantity == "macs" and part is None)
+
+
+def feasible_by_peak(free: FreeSpace, peaks: Sequence[Varying]) -> Feasible:
+    """The architectures that the constraints allow, on paths that cost the largest entry of some tables.
+
+    Raises:
+        Unsatisfiable: there is none.
+        RunError: the decisions are too entangled for an answer.
+    """
+    return _feasible(free, free.pins, peaks, np.maximum, is_all=False)
+
+
+def _feasible(
+    free: FreeSpace, weights: Sequence[Varying], costs: Sequence[Varying], join: np.ufunc, *, is_all: bool
+) -> Feasible:
+    rules = free.rules
+    windows = [form for form in rules.forms if form.is_window and is_all]
+    forms = [form for form in rules.forms if form not in windows]
+    whole = build_trellis(costs, [*weights, *rules.tables], [form.factors for form in forms], join)
+    if is_empty(whole):
+        raise _unsatisfiable(free)
+    least = max((form.least for form in windows if form.least is not None), default=None)
+    most = min((form.most for form in windows if form.most is not None), default=None)
+    try:
+        found = constrained(whole, forms)
+        found_all = Feasible(found, found, least, most)
+    except TooWide:
+        found_all = replace(_bracketed(free, whole, forms), least=least, most=most)
+    if is_empty(found_all.wider) or found_all.wider.window(least, most) is None:
+        raise _unsatisfiable(free)
+    return found_all
+
+
+def _bracketed(free: FreeSpace, whole: Trellis, forms: Sequence[Form]) -> Feasible:
+    """The finest bracket that is affordable; that of everything and nothing where none is."""
+    roundings: tuple[Rounding, Rounding] = ("wider", "narrower")
+    for bins in BINS:
+        try:
+            wider, narrower = (constrained(whole, forms, rounding, bins) for rounding in roundings)
+        except TooWide:
+            continue
+        if is_empty(wider):
+            raise _unsatisfiable(free)
+        return Feasible(wider, None if is_empty(narrower) else narrower)
+    return Feasible(whole, None)
+
+
+def _unsatisfiable(free: FreeSpace) -> Unsatisfiable:
+    space = free.table.blueprint.space
+    texts = "; ".join(requirement.text for requirement in space.requires)
+    if free.fixed:
+        return Unsatisfiable(
+            f"with what is fixed already, no architecture of {space.name} satisfies its constraints ({texts})",
+            help="fix other values; where an earlier step found them, search it again under a constraint of its own",
+        )
+    return Unsatisfiable(
+        f"no architecture of {space.name} satisfies its constraints ({texts})",
+        help="loosen one, or widen the choices",
+    )

@@ -1,0 +1,253 @@
+"""The facts of a space as data: sizes and bounds of the whole and of each step, and of each part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from tsdsl.analysis.questions.counting import Bracket, Counts, counts
+from tsdsl.analysis.questions.least_by_value import least_by_value
+from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
+from tsdsl.analysis.questions.probability import marginals_within
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.errors import RunError
+from tsdsl.network.activations import peak_activation_bytes
+from tsdsl.network.cost import node_cost, plain
+from tsdsl.network.layout import Blueprint, Network, Node
+from tsdsl.operators.varying import maximum, minimum
+from tsdsl.space.model import Space
+from tsdsl.space.parts import DecisionRef, Group
+
+MOST_WORK = 20_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One row of the table of a space: a group, slot or head over all choices."""
+
+    name: str
+    operator: str
+    choices: tuple[tuple[str, str], ...]
+    shape: tuple[str, int, int, int]
+    least_macs: int
+    most_macs: int
+
+
+def space_report(space: Space) -> dict[str, Any]:
+    """The JSON contract of `compile` and `inspect`: cardinalities as text, FLOPs as multiply-adds."""
+    blueprint = Blueprint(space)
+    whole = CostTable(blueprint)
+    return {
+        "space": space.name,
+        "fingerprint": space.fingerprint,
+        "cardinality": str(space.cardinality),
+        "satisfying": _satisfying(whole),
+        "flops": _bounds(whole, "macs"),
+        "params": _bounds(whole, "params"),
+        "activation_bytes": _peaks(whole),
+        "steps": [step_report(blueprint, step.index) for step in space.steps],
+    }
+
+
+def step_report(blueprint: Blueprint, index: int) -> dict[str, Any]:
+    """The facts of one step. FLOPs range over its decisions and all those of earlier steps."""
+    step = blueprint.space.step(index)
+    table = CostTable(blueprint, index)
+    flops = _bounds(table, "macs")
+    within = None
+    if step.target_macs is not None:
+        within = {"reachable": flops["min"] <= step.target_macs, "binding": flops["max"] > step.target_macs}
+        counted = counts(FreeSpace(table))
+        within |= _shares(counted, counted.bracket(most=step.target_macs))
+    return {
+        "step": step.index,
+        "title": step.title,
+        "cardinality": str(blueprint.space.count_architectures(step.decisions)),
+        "decisions": list(step.decisions),
+        "target": step.target_macs,
+        "flops": flops,
+        "params": _bounds(table, "params"),
+        "activation_bytes": _peaks(table),
+        "within_target": within,
+    }
+
+
+def budget_report(blueprint: Blueprint, step: int | None, budget_macs: int, *, fast: bool) -> dict[str, Any]:
+    """What a budget leaves: how many architectures, with which values, and which values never.
+
+    Counted exactly, or as a bracket where asked to be `fast` or where exactness takes more than MOST_WORK
+    additions. `marginals` has for each decision the share of the architectures within that have each value;
+    none where it is not known that any is.
+    """
+    table = CostTable(blueprint, step)
+    free = FreeSpace(table)
+    counted = counts(free)
+    low, high = counted.trellis.least, counted.trellis.most
+    found = counted.bracket(most=budget_macs)
+    if not (fast or found.is_exact) and counted.work(budget_macs) * found.at_most.bit_length() <= MOST_WORK * 64:
+        exact = counted.within(most=budget_macs)
+        found = Bracket(exact, exact)
+    marginals = marginals_within(free, most=budget_macs) if found.at_least else {}
+    return {
+        "flops": budget_macs,
+        "reachable": low <= budget_macs,
+        "binding": high > budget_macs,
+        **_shares(counted, found),
+        "dead_choices": _dead(free, budget_macs),
+        "marginals": {
+            decision.path: [
+                {"value": value, "share": share, "at_least": least, "at_most": most}
+                for value, share, least, most in zip(
+                    decision.values,
+                    marginals[decision.path].share.tolist(),
+                    marginals[decision.path].at_least.tolist(),
+                    marginals[decision.path].at_most.tolist(),
+                    strict=True,
+                )
+            ]
+            for decision in free.decisions
+            if decision.path in marginals
+        },
+    }
+
+
+def _shares(counted: Counts, found: Bracket) -> dict[str, Any]:
+    """A count and the total as text, as they exceed what JSON readers hold, and the share.
+
+    Both ends of a bracket err by about the same factor, so the share is their geometric mean.
+    """
+    total = counted.totals.at_most
+    share = math.sqrt(Fraction(found.at_least, total)) * math.sqrt(Fraction(found.at_most, total))
+    return {
+        "at_least": str(found.at_least),
+        "at_most": str(found.at_most),
+        "total": str(total),
+        "share": share,
+    }
+
+
+def _satisfying(table: CostTable) -> dict[str, str]:
+    """How many architectures satisfy every constraint, as text; both ends are equal where that is exact."""
+    space = table.blueprint.space
+    found = counts(FreeSpace(table)).totals if space.requires else Bracket(space.cardinality, space.cardinality)
+    return {"at_least": str(found.at_least), "at_most": str(found.at_most)}
+
+
+def _bounds(table: CostTable, quantity: Any) -> dict[str, int | bool]:
+    """Both extremes; `exact` is told where constraints leave it open, and there they are of a sure architecture."""
+    low, high = table.extremes(quantity)
+    found: dict[str, int | bool] = {"min": low, "max": high}
+    return found if table.is_exact(quantity) else found | {"exact": False}
+
+
+def _peaks(table: CostTable) -> dict[str, int | bool] | None:
+    """The least and the most bytes of activations that are alive at once, told as the extremes of a cost are.
+
+    None where too many decisions meet in it: more do than in a cost, as all streams wait for each other.
+    """
+    try:
+        low, high = (peak_extreme(FreeSpace(table), sense) for sense in SENSES)
+    except RunError:
+        return None
+    found: dict[str, int | bool] = {"min": low.value, "max": high.value}
+    return found if low.is_exact and high.is_exact else found | {"exact": False}
+
+
+_NO_CHOICES: tuple[tuple[str, str], ...] = ()
+
+
+def part_rows(space: Space) -> list[PartRow]:
+    """A row for each group, fusion, attention and head, with shapes and exact cost ranges."""
+    table = CostTable(Blueprint(space))
+    groups = {group.path: group for stream in space.streams for group in stream.groups}
+    slots = {slot.path: slot for slot in space.slots}
+    rows: dict[str, PartRow] = {}
+    for node in table.network.nodes:
+        if node.kind in ("input", "merge"):
+            continue
+        low, high = table.node_bounds(node)
+        if node.kind == "fusion" and node.part in rows:
+            first = rows[node.part]
+            rows[node.part] = PartRow(
+                first.name,
+                first.operator,
+                first.choices,
+                first.shape,
+                min(low, first.least_macs),
+                max(high, first.most_macs),
+            )
+            continue
+        name = node.part if node.kind in ("fusion", "attention") else node.name
+        operator, choices = "", _NO_CHOICES
+        if name in groups:
+            operator, choices = groups[name].operator, _choices(space, groups[name])
+            if groups[name].repeat > 1:
+                operator += f" * {groups[name].repeat}"
+        elif name in slots:
+            alternatives = " | ".join(alternative.operator for alternative in slots[name].alternatives)
+            choices = (("", alternatives),)
+            low = 0 if any(a.operator == "none" for a in slots[name].alternatives) else low
+        rows[name] = PartRow(name, operator, choices, _shape(node), low, high)
+    return list(rows.values())
+
+
+def _choices(space: Space, group: Group) -> tuple[tuple[str, str], ...]:
+    found = []
+    for name, setting in group.attributes.items():
+        if isinstance(setting, DecisionRef):
+            values = space.decision_by_path[setting.decision].values
+            found.append((name, ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)))
+        elif name in ("channels", "t", "k", "expansion", "kernel", "stride"):
+            found.append((name, str(setting)))
+    return tuple(found)
+
+
+def _shape(node: Node) -> tuple[str, int, int, int]:
+    low, high = minimum(node.shape.channels), maximum(node.shape.channels)
+    return (
+        str(low) if low == high else f"{low}..{high}",
+        node.shape.frames,
+        node.shape.height,
+        node.shape.width,
+    )
+
+
+def network_report(network: Network) -> dict[str, Any]:
+    """The JSON contract of `inspect ARCH`: totals, and parts (stages, slots, head) in order."""
+    parts: dict[str, dict[str, Any]] = {}
+    total_macs = total_params = total_norm = 0
+    for node in network.nodes:
+        if node.kind == "input":
+            continue
+        macs, params, norm = plain(node_cost(node))
+        total_macs, total_params, total_norm = total_macs + macs, total_params + params, total_norm + norm
+        name = node.name.rsplit(".", 1)[0] if node.kind == "group" else node.part
+        entry = parts.setdefault(name, {"name": name, "flops": 0, "params": 0, "shape": []})
+        entry["flops"] += macs
+        entry["params"] += params
+        shape = node.shape
+        entry["shape"] = [maximum(shape.channels), shape.frames, shape.height, shape.width]
+    return {
+        "flops": total_macs,
+        "params": total_params,
+        "params_without_norm": total_params - total_norm,
+        "activation_bytes": peak_activation_bytes(network),
+        "parts": list(parts.values()),
+    }
+
+
+def dead_choices(space: Space, budget_macs: int, step: int | None = None) -> Mapping[str, list[Any]]:
+    """The values of each decision with which no architecture is within the budget. Exact."""
+    return _dead(FreeSpace(CostTable(Blueprint(space), step)), budget_macs)
+
+
+def _dead(free: FreeSpace, budget_macs: int) -> dict[str, list[Any]]:
+    return {
+        path: [value for value, least in least_of.items() if least > budget_macs]
+        for path, least_of in least_by_value(free).items()
+        if any(least > budget_macs for least in least_of.values())
+    }

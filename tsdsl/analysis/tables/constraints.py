@@ -1,0 +1,282 @@
+"""What `require` means for a free space: tables of what is allowed, and sums that must stay within bounds.
+
+A constraint over few decisions becomes a table of ones and zeros. One over costs spans every decision; it
+stays a sum of small tables, which a trellis adds up along its paths (see `constrained`). A constraint holds
+of networks in which everything it speaks of is there; `flops` and `params` speak of the whole network. In a
+sum, a decision that does not exist counts 0; a comparison of names with one that does not exist holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm, prod
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tsdsl.analysis.tables.elimination import one_table
+from tsdsl.operators.varying import Array, Axis, Varying, combine
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Alike, Amount, DecisionRef, Linear, Requirement, Value
+
+if TYPE_CHECKING:
+    from tsdsl.analysis.tables.free_space import FreeSpace
+
+LARGEST_ALLOWED_TABLE = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A sum of integer tables that must lie within `least` .. `most`, or outside where `is_inside` is false.
+
+    An end that is None is open. `is_window` where the sum is all multiply-adds: whoever adds those up anyway
+    need only keep to `least` .. `most`.
+    """
+
+    text: str
+    factors: Sequence[Varying]
+    least: int | None
+    most: int | None
+    is_inside: bool = True
+    is_window: bool = False
+
+    def allows(self, total: Array) -> Array:
+        """Whether each total is allowed."""
+        inside = np.ones(np.shape(total), dtype=bool)
+        if self.least is not None:
+            inside &= total >= self.least
+        if self.most is not None:
+            inside &= total <= self.most
+        return inside if self.is_inside else ~inside
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """All constraints on a free space: tables of ones and zeros, and sums that span too much for a table."""
+
+    tables: Sequence[Varying] = ()
+    forms: Sequence[Form] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.forms)
+
+    def allow(self, free: FreeSpace, rows: Array) -> Array:
+        """Whether each index row (architectures x free decisions) satisfies every constraint."""
+        allowed = np.ones(len(rows), dtype=bool)
+        for table in self.tables:
+            allowed &= looked_up(free, table, rows) > 0
+        for form in self.forms:
+            total = np.zeros(len(rows), dtype=np.int64)
+            for factor in form.factors:
+                total += looked_up(free, factor, rows)
+            allowed &= form.allows(total)
+        return allowed
+
+
+def looked_up(free: FreeSpace, table: Varying, rows: Array) -> Array:
+    """The entry of a table for each index row."""
+    index = tuple(rows[:, free.columns[axis.path]] for axis in table.scope)
+    return np.asarray(table.table[index]) if index else np.full(len(rows), table.table)
+
+
+def rules_of(free: FreeSpace) -> Rules:
+    """The constraints of a space that speak of what is there, for what is left to decide."""
+    return _rules(free, free.table.blueprint.space.requires)
+
+
+def _rules(free: FreeSpace, requirements: Sequence[Requirement]) -> Rules:
+    space = free.table.blueprint.space
+    present = free.table.blueprint.present(free.table.step)
+    tables: list[Varying] = []
+    forms: list[Form] = []
+    for requirement in requirements:
+        if not all(part in present for part in spoken_of(space, requirement)):
+            continue
+        if isinstance(requirement, Alike):
+            tables.append(_alike(free, requirement))
+            continue
+        form = form_of(free, requirement)
+        scope = {axis for factor in form.factors for axis in factor.scope}
+        if prod(axis.size for axis in scope) <= LARGEST_ALLOWED_TABLE:
+            total = one_table(form.factors)
+            tables.append(Varying(total.scope, form.allows(total.table).astype(np.int64)))
+        else:
+            forms.append(form)
+    return Rules(tuple(tables), tuple(forms))
+
+
+def spoken_of(space: Space, requirement: Requirement) -> set[str]:
+    """The parts that must be there for a constraint to be one."""
+    parts: set[str] = set()
+    for path in named_in(requirement):
+        parts |= _parts_of_decision(space, path)
+    for term in requirement.terms if isinstance(requirement, Linear) else ():
+        if isinstance(term.of, Amount):
+            parts |= _parts_of_amount(space, term.of)
+    return parts
+
+
+def named_in(requirement: Requirement) -> list[str]:
+    """The paths of the decisions that a constraint names."""
+    if isinstance(requirement, Alike):
+        return [of.decision for of in (requirement.left, requirement.right) if isinstance(of, DecisionRef)]
+    return [term.of.decision for term in requirement.terms if isinstance(term.of, DecisionRef)]
+
+
+def _parts_of_decision(space: Space, path: str) -> set[str]:
+    if path.startswith("shared."):
+        return {part for part in space.parts if space.is_of(path, {part})}
+    return {space.part_of(path)}
+
+
+def _parts_of_amount(space: Space, amount: Amount) -> set[str]:
+    match amount.part:
+        case None:
+            return set(space.parts)
+        case "fusion":
+            return {slot.path for slot in space.fusions}
+        case "attention":
+            return {slot.path for slot in space.attentions}
+        case "head":
+            return {stream.name for stream in space.streams}
+        case stream:
+            return {stream}
+
+
+def form_of(free: FreeSpace, linear: Linear) -> Form:
+    """The constraint in integers, decisions that are made put in."""
+    values = [_value_table(free, t.of.decision) for t in linear.terms if isinstance(t.of, DecisionRef)]
+    whole = lcm(*(Fraction(str(value)).denominator for table in values for value in table.table.ravel().tolist()))
+    factors: list[Varying] = []
+    for term in linear.terms:
+        if isinstance(term.of, DecisionRef):
+            table = _value_table(free, term.of.decision)
+            scaled = [int(Fraction(str(value)) * whole * term.factor) for value in table.table.ravel().tolist()]
+            factors.append(Varying(table.scope, np.array(scaled, dtype=np.int64).reshape(table.table.shape)))
+        else:
+            amounts = _amount_tables(free, term.of)
+            factors += [Varying(f.scope, f.table.astype(np.int64) * (term.factor * whole)) for f in amounts]
+    bound = linear.bound * whole
+    alone = linear.terms[0]
+    if len(linear.terms) == 1 and alone.of == Amount(quantity="flops") and linear.relation != "!=":
+        return _window(linear, [*free.costs()])
+    match linear.relation:
+        case "<=":
+            return Form(linear.text, factors, None, bound)
+        case "<":
+            return Form(linear.text, factors, None, bound - 1)
+        case "==":
+            return Form(linear.text, factors, bound, bound)
+        case "!=":
+            return Form(linear.text, factors, bound, bound, is_inside=False)
+
+
+def _window(linear: Linear, factors: Sequence[Varying]) -> Form:
+    """The constraint that all multiply-adds lie between two numbers."""
+    factor, bound = linear.terms[0].factor, linear.bound
+    if linear.relation == "<":
+        bound -= 1
+    least = most = None
+    if linear.relation == "==":
+        # Where it is no whole number, nothing is between the two.
+        least, most = -(-bound // factor), bound // factor
+    elif factor > 0:
+        most = bound // factor
+    else:
+        least = -(bound // -factor)
+    return Form(linear.text, factors, least, most, is_window=True)
+
+
+def _amount_tables(free: FreeSpace, amount: Amount) -> list[Varying]:
+    space = free.table.blueprint.space
+    quantity: Literal["macs", "params"] = "macs" if amount.quantity == "flops" else "params"
+    match amount.part:
+        case None:
+            return list(free.costs(quantity))
+        case "fusion":
+            parts = [slot.path for slot in space.fusions]
+        case "attention":
+            parts = [slot.path for slot in space.attentions]
+        case part:
+            parts = [part]
+    return [table for part in parts for table in free.costs(quantity, part)]
+
+
+def _value_table(free: FreeSpace, path: str, absent: float = 0) -> Varying:
+    """The value of a decision as a table over it and what it is nested under; `absent` where it does not exist."""
+    decision = free.table.blueprint.space.decision_by_path[path]
+    if path in free.axes:
+        own = np.array(decision.values)
+        return free.over_existence(decision, own, np.full(own.shape, absent, dtype=own.dtype))
+    value, above = _pinned_value(free, path), free.ancestors(decision)
+    scope: tuple[Axis, ...] = tuple(sorted(axis for axis, _ in above))
+    table = np.full([axis.size for axis in scope], absent, dtype=np.array([value, absent]).dtype)
+    if _may_exist(free, path):
+        required = dict(above)
+        table[tuple(required[axis] for axis in scope)] = value
+    return Varying(scope, table)
+
+
+def _pinned_value(free: FreeSpace, path: str) -> float:
+    value = free.table.blueprint.space.decision_by_path[path].values[free.pinned[path]]
+    assert isinstance(value, int | float)
+    return value
+
+
+def _may_exist(free: FreeSpace, path: str) -> bool:
+    """Whether what is already decided lets a decision exist."""
+    by_path = free.table.blueprint.space.decision_by_path
+    parent = by_path[path].parent
+    if parent is None:
+        return True
+    above = by_path[parent.path]
+    is_picked = parent.path in free.axes or above.values[free.pinned[parent.path]] == parent.value
+    return is_picked and _may_exist(free, parent.path)
+
+
+def _alike(free: FreeSpace, alike: Alike) -> Varying:
+    """Ones where both sides are the same (or not), or where one of them does not exist."""
+    by_path = free.table.blueprint.space.decision_by_path
+    left_values = by_path[alike.left.decision].values
+    right_values: tuple[Value, ...]
+    if isinstance(alike.right, DecisionRef):
+        right_values = by_path[alike.right.decision].values
+        right = _index_table(free, alike.right.decision)
+    else:
+        right_values, right = (alike.right,), Varying((), np.asarray(0))
+    both = np.array([[(a == b) == alike.is_equal for b in right_values] for a in left_values])
+
+    def allowed(one: Array, other: Array) -> Array:
+        exist = (one >= 0) & (other >= 0)
+        result: Array = np.where(exist, both[np.maximum(one, 0), np.maximum(other, 0)], True).astype(np.int64)
+        return result
+
+    return combine(allowed, _index_table(free, alike.left.decision), right)
+
+
+def _index_table(free: FreeSpace, path: str) -> Varying:
+    """The index of a decision's value; -1 where it does not exist."""
+    decision = free.table.blueprint.space.decision_by_path[path]
+    size = len(decision.values)
+    if path in free.axes:
+        return free.over_existence(decision, np.arange(size), np.full(size, -1))
+    above = dict(free.ancestors(decision))
+    scope = tuple(sorted(above))
+    table = np.full([axis.size for axis in scope], -1)
+    if _may_exist(free, path):
+        table[tuple(above[axis] for axis in scope)] = free.pinned[path]
+    return Varying(scope, table)
+
+
+def violated(free: FreeSpace, decisions: Mapping[str, Value]) -> list[str]:
+    """The constraints, as written, that an architecture does not satisfy."""
+    wrong = []
+    space = free.table.blueprint.space
+    row = np.array([free.row(decisions)])
+    for requirement in space.requires:
+        rules = _rules(free, (requirement,))
+        if not rules.allow(free, row)[0]:
+            wrong.append(requirement.text)
+    return wrong

@@ -1,0 +1,190 @@
+"""The cost of a space as a sum of small tables, each over a few decisions: exact, for all choices.
+
+Built by reading the network once over every decision at the same time. A lookup costs microseconds;
+bounds over all architectures come from variable elimination; nothing is sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tsdsl.analysis.tables.contraction import Extremes, extremes
+from tsdsl.analysis.tables.elimination import at, optima, optimum
+from tsdsl.analysis.tables.group_costs import Quantity, group_tables
+from tsdsl.analysis.tables.merging import merged, without_idle_axes
+from tsdsl.network.activations import activation_bytes
+from tsdsl.network.cost import Cost, network_cost, node_macs, node_params, plain
+from tsdsl.network.layout import Blueprint, Network, Node
+from tsdsl.operators.varying import Count, Varying
+from tsdsl.space.decided import canonical
+from tsdsl.space.parts import Value
+
+if TYPE_CHECKING:
+    from tsdsl.analysis.tables.free_space import FreeSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An extreme of a cost, and an architecture that reaches it.
+
+    Where it is not exact, constraints on costs are too many, and an architecture beyond it may be allowed.
+    """
+
+    value: int
+    witness: Mapping[str, Value]
+    is_exact: bool = True
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Costs of every architecture as they stand after `step` (None: the whole space).
+
+    Decisions of present parts that no step up to `step` makes stand at their first value.
+    """
+
+    blueprint: Blueprint
+    step: int | None = None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network over all decisions at once."""
+        return self.blueprint.over(self.step)
+
+    @cached_property
+    def standing(self) -> Mapping[str, int]:
+        """Decisions that stand at their first value, as the index 0."""
+        if self.step is None:
+            return {}
+        decided = {p for s in self.blueprint.space.steps if s.index <= self.step for p in s.decisions}
+        return {d.path: 0 for d in self.blueprint.space.decisions if d.path not in decided}
+
+    def factors(self, quantity: Quantity) -> Sequence[Varying]:
+        """The tables whose sum is the multiply-adds or parameters, standing decisions put in."""
+        return self._macs if quantity == "macs" else self._params
+
+    @cached_property
+    def _macs(self) -> Sequence[Varying]:
+        return [at(f, self.standing) for f in merged(node_counts(self.network.nodes, "macs"))]
+
+    @cached_property
+    def _params(self) -> Sequence[Varying]:
+        return [at(f, self.standing) for f in merged(node_counts(self.network.nodes, "params"))]
+
+    @cached_property
+    def activation_factors(self) -> Sequence[Varying]:
+        """The tables the largest entry of which is the peak of the bytes of activations, standing decisions put in."""
+        found = [at(f, self.standing) for f in merged(without_idle_axes(activation_bytes(self.network)), np.maximum)]
+        return merged(without_idle_axes(found), np.maximum)
+
+    def factors_of(self, part: str, quantity: Quantity) -> Sequence[Varying]:
+        """The tables of one part alone: a stream's groups, a fusion or attention slot, or `head`."""
+        nodes = [node for node in self.network.nodes if node.part == part]
+        return [at(f, self.standing) for f in merged(node_counts(nodes, quantity))]
+
+    @cached_property
+    def _index(self) -> Mapping[str, Mapping[Value, int]]:
+        return {d.path: {value: i for i, value in enumerate(d.values)} for d in self.blueprint.space.decisions}
+
+    def macs(self, decisions: Mapping[str, Value]) -> int:
+        """Exact multiply-adds of one architecture, by table lookup."""
+        return self._lookup(self._macs, decisions)
+
+    def params(self, decisions: Mapping[str, Value]) -> int:
+        """Exact parameters of one architecture, by table lookup."""
+        return self._lookup(self._params, decisions)
+
+    def _lookup(self, factors: Sequence[Varying], decisions: Mapping[str, Value]) -> int:
+        index = self._index
+        total = 0
+        for factor in factors:
+            total += int(
+                factor.table[
+                    tuple(index[a.path][decisions[a.path]] if a.path in decisions else 0 for a in factor.scope)
+                ]
+            )
+        return total
+
+    def extremes(self, quantity: Quantity) -> tuple[int, int]:
+        """The minimum and maximum over all architectures, or over those that constraints allow."""
+        if self.blueprint.space.requires:
+            return self.bound(quantity, "min").value, self.bound(quantity, "max").value
+        found = self._macs_contracted if quantity == "macs" else self._params_contracted
+        if found is not None:
+            return found.least, found.most
+        least, most = optima(self.factors(quantity))
+        return int(least.value), int(most.value)
+
+    def leaves_every_choice(self, target_macs: int) -> bool:
+        """Whether it is plain that each value of each decision stands in some architecture of at most so many.
+
+        What is not plain may still be so. Constraints are not looked at.
+        """
+        found = self._macs_contracted
+        return found is not None and found.least + found.regret * self.blueprint.space.nesting <= target_macs
+
+    @cached_property
+    def _macs_contracted(self) -> Extremes | None:
+        return extremes(self.network.nodes, "macs", self.standing)
+
+    @cached_property
+    def _params_contracted(self) -> Extremes | None:
+        return extremes(self.network.nodes, "params", self.standing)
+
+    def is_exact(self, quantity: Quantity) -> bool:
+        """Whether the extremes are exact; constraints on costs may leave them open."""
+        ends: tuple[Literal["min"], Literal["max"]] = ("min", "max")
+        return not self.blueprint.space.requires or all(self.bound(quantity, end).is_exact for end in ends)
+
+    def bound(self, quantity: Quantity, sense: Literal["min", "max"]) -> Bound:
+        """The exact minimum or maximum over all architectures, with one that reaches it."""
+        space = self.blueprint.space
+        if space.requires:
+            from tsdsl.analysis.tables.extremes import extreme  # what is allowed is known to what is built on this
+
+            return extreme(self._allowed, sense, quantity)
+        best = optimum(self.factors(quantity), sense)
+        chosen = {**self.standing, **best.assignment}
+        decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
+        return Bound(int(best.value), canonical(space, decisions, self.step))
+
+    @cached_property
+    def _allowed(self) -> FreeSpace:
+        from tsdsl.analysis.tables.free_space import FreeSpace
+
+        return FreeSpace(self)
+
+    def bounds_of(self, nodes: Sequence[Node], quantity: Quantity = "macs") -> tuple[int, int]:
+        """The smallest and largest multiply-adds or parameters of some nodes together, constraints aside."""
+        found = extremes(nodes, quantity, self.standing)
+        if found is not None:
+            return found.least, found.most
+        least, most = optima([at(f, self.standing) for f in merged(node_counts(nodes, quantity))])
+        return int(least.value), int(most.value)
+
+    def node_bounds(self, node: Node) -> tuple[int, int]:
+        """The smallest and largest multiply-adds of one node."""
+        return self.bounds_of([node])
+
+
+def node_counts(nodes: Iterable[Node], quantity: Quantity) -> Iterator[Count]:
+    """Counts without idle axes whose sum is the multiply-adds or parameters of some nodes."""
+    for node in nodes:
+        if node.layout is not None:
+            yield from group_tables(node.layout, quantity)
+        else:
+            yield from without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))
+
+
+def architecture_cost(
+    blueprint: Blueprint, decisions: Mapping[str, Value], step: int | None = None
+) -> tuple[int, int, int]:
+    """(multiply-adds, parameters, BN parameters) of one architecture, counted layer by layer."""
+    return plain(network_cost(blueprint.network(decisions, step)))
+
+
+__all__ = ["Bound", "Cost", "CostTable", "Quantity", "architecture_cost", "merged"]

@@ -1,0 +1,231 @@
+"""Finding what a command is about: a space (file, `std:NAME`, compiled folder) or an architecture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tsdsl.analysis.tables.constraints import violated
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.api import load, pick
+from tsdsl.errors import FileError, UsageError
+from tsdsl.network.layout import Blueprint
+from tsdsl.source_files import STANDARD, shipped_with
+from tsdsl.space.architecture import Architecture, problems, read_architecture
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
+
+BUILD = Path("build")
+RUNS = Path("runs")
+SPACE_FILE = "space.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedSpace:
+    """A space and the word by which the user would name it again."""
+
+    space: Space
+    label: str
+
+
+def find_space(argument: str | None, name: str | None = None) -> LocatedSpace:
+    """The space that `argument` names; without one, the space compiled last.
+
+    Raises:
+        FileError: what it names cannot be read.
+        SpaceError: it has errors.
+        UsageError: nothing was compiled yet, or `name` picks none.
+    """
+    if argument is None:
+        folder = last_compiled()
+        if folder is None:
+            raise UsageError(
+                f"no space was given, and none was compiled under {BUILD}/",
+                help="give a .tsspace file, or run `tsdsl compile FILE` first",
+            )
+        space = read_space(folder / SPACE_FILE)
+        print(f"using the space compiled last: {space.name} ({folder})", file=sys.stderr)
+        return LocatedSpace(pick([space], name, str(folder)), str(folder))
+    path = Path(argument)
+    if not argument.startswith(STANDARD) and path.is_dir():
+        if not (path / SPACE_FILE).is_file():
+            raise FileError(f"{path}: holds no {SPACE_FILE}", help="give a folder that `tsdsl compile` wrote")
+        return LocatedSpace(pick([read_space(path / SPACE_FILE)], name, argument), argument)
+    if not argument.startswith(STANDARD) and path.suffix == ".json":
+        return LocatedSpace(pick([read_space(path)], name, argument), argument)
+    return LocatedSpace(load(argument, name), argument)
+
+
+def last_compiled() -> Path | None:
+    """The folder under `build/` whose space was compiled last."""
+    compiled = list(BUILD.glob(f"*/{SPACE_FILE}"))
+    return max(compiled, key=lambda file: file.stat().st_mtime_ns).parent if compiled else None
+
+
+def read_space(path: Path) -> Space:
+    """A compiled space.
+
+    Raises:
+        UsageError: it is an architecture.
+        FileError: it is missing, or is no compiled space of this version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and {"fingerprint", "decisions"} <= content.keys():
+            raise UsageError(
+                f"{path}: is an architecture, not a space",
+                help="give a space; `tsdsl render ARCH --against ARCH` draws what differs between two architectures",
+            )
+        return Space.from_dict(content)
+    except OSError as error:
+        raise FileError(
+            f"{path}: cannot be read ({error.strerror})", help="give a space that `tsdsl compile FILE` wrote"
+        ) from error
+    except (ValidationError, ValueError) as error:
+        raise FileError(
+            f"{path}: is not a compiled space of this version", help="run `tsdsl compile FILE` again"
+        ) from error
+
+
+def find_scale(space: Space, name: str | None) -> Scale | None:
+    """The model called `name`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name is None:
+        return None
+    for model in space.models:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in space.models) or "none"
+    raise UsageError(f"space {space.name} has no model {name}", help=f"models are: {known}")
+
+
+def find_architecture(
+    path: Path, space_argument: str | None, space_name: str | None = None
+) -> tuple[Architecture, LocatedSpace]:
+    """An architecture file and the space that it belongs to, or the one architecture of a space without decisions.
+
+    Without `space_argument`, the space is looked for beside the file and above it, among the compiled
+    ones, and among the shipped ones, by fingerprint. `space_name` picks a space of a file with several.
+
+    Raises:
+        FileError: the file is no architecture, its space is not found, or it does not fit its space.
+        UsageError: a space with decisions was given.
+    """
+    if is_space(path):
+        return only_architecture(find_space(str(path), space_name))
+    if space_name is not None:
+        raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
+    if path.is_dir():
+        path = newest_architecture(path)
+    architecture = read_architecture(path)
+    located = find_space(space_argument) if space_argument is not None else space_of(path, architecture)
+    wrong = problems(located.space, architecture)
+    if located.space.requires and not wrong:
+        free = FreeSpace(CostTable(Blueprint(located.space), architecture.step))
+        wrong = [f"it does not satisfy `{text}`" for text in violated(free, architecture.decisions)]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise FileError(
+            f"{path}: is not an architecture of {located.label}: {wrong[0]}{more}",
+            help="search or sample it again from this space, or name its own space with --in",
+        )
+    return architecture, located
+
+
+def is_space(path: Path) -> bool:
+    """Whether a path means a space: `std:NAME`, a `.tsspace` file, or a compiled folder."""
+    if str(path).startswith(STANDARD) or path.suffix == ".tsspace" or path.name == SPACE_FILE:
+        return True
+    return (path / "report.json").is_file() and (path / SPACE_FILE).is_file()
+
+
+def only_architecture(located: LocatedSpace) -> tuple[Architecture, LocatedSpace]:
+    """The one architecture of a space without decisions.
+
+    Raises:
+        UsageError: it has decisions.
+    """
+    space = located.space
+    if space.decisions:
+        raise UsageError(
+            f"space {space.name} has {len(space.decisions)} decisions",
+            help="give an architecture of it: search one, or take one from `tsdsl sample`",
+        )
+    return Architecture(space=space.name, fingerprint=space.fingerprint, decisions={}), located
+
+
+def is_architecture(path: Path) -> bool:
+    """Whether a path means an architecture: its file, or the folder of a run that found one."""
+    if path.is_dir():
+        return not (path / "report.json").is_file()
+    return path.suffix == ".json" and path.name != SPACE_FILE
+
+
+def newest_architecture(folder: Path) -> Path:
+    """The architecture of the latest finished step of a run."""
+    found = sorted(folder.glob("step*/architecture.json"), key=_step_order) or sorted(folder.glob("architecture.json"))
+    if not found:
+        raise FileError(f"{folder}: holds no architecture", help="finish a step with `tsdsl search --step 1` first")
+    return found[-1]
+
+
+def _step_order(path: Path) -> tuple[int, str]:
+    digits = "".join(c for c in path.parent.name if c.isdigit())
+    return (int(digits) if digits else 10**9, path.parent.name)
+
+
+def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
+    """The space of an architecture file: beside it or above, compiled, or shipped; by fingerprint if any fits.
+
+    Raises:
+        FileError: there is none of its name.
+    """
+    candidates = [folder / SPACE_FILE for folder in path.resolve().parents][:4]
+    candidates.append(BUILD / architecture.space / SPACE_FILE)
+    near = None
+    for candidate in candidates:
+        if candidate.is_file():
+            space = read_space(candidate)
+            if space.fingerprint == architecture.fingerprint:
+                return LocatedSpace(space, str(candidate))
+            near = near or LocatedSpace(space, str(candidate))
+    for label in shipped_with(architecture.space):
+        shipped = LocatedSpace(load(label, architecture.space), label)
+        if near is None or shipped.space.fingerprint == architecture.fingerprint:
+            return shipped
+    if near is not None:
+        return near
+    raise FileError(
+        f"{path}: its space {architecture.space} is neither beside it, nor compiled under {BUILD}/, nor shipped",
+        help="name the space with --in FILE",
+    )
+
+
+def recommended_clip(data: Path | None, run: Path) -> dict[str, Any] | None:
+    """The clip settings that a data set recommends, by name; of a run without `data` given, its data set's."""
+    from tsdsl.data import open_dataset
+
+    root = data or searched_data(run)
+    return None if root is None else open_dataset(root, "train").recommended.model_dump(mode="json")
+
+
+def searched_data(architecture: Path) -> Path | None:
+    """The data set of the search run that an architecture lies in, if it lies in one."""
+    start = architecture.resolve()
+    for folder in ([start] if start.is_dir() else []) + list(start.parents)[:2]:
+        try:
+            content = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and content.get("kind") == "search":
+            return Path(str(content["settings"]["data"]))
+    return None

@@ -1,0 +1,80 @@
+"""A trained model from an architecture and its weights, at the scale and number of classes it was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tsdsl.artifacts.locate import LocatedSpace, find_architecture, find_scale
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.record import KIND, TrainRecord
+from tsdsl.errors import FileError, UsageError
+from tsdsl.lowering import Model, load_weights
+from tsdsl.lowering.weights import CLASSIFIER, read_tensors
+from tsdsl.network.layout import UNSCALED, Blueprint
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.parts import Scale
+
+CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its weights, what it is, and the data it was trained on and how clips were cut, where known."""
+
+    model: Model
+    architecture: Architecture
+    located: LocatedSpace
+    scale: Scale
+    data: Path | None
+    clip: Mapping[str, Any] | None
+    weights: Path
+
+
+def open_trained(
+    architecture: Path,
+    weights: Path | None,
+    model_name: str | None,
+    in_space: str | None,
+    space_name: str | None = None,
+) -> Trained:
+    """The model of a training run, or of an architecture file or a space without decisions with a weights file.
+
+    Raises:
+        UsageError: an architecture file comes without weights.
+        FileError: a file is missing, or the weights do not fit.
+    """
+    found, located = find_architecture(architecture, in_space, space_name)
+    record = training_record(architecture)
+    if weights is None:
+        if record is None:
+            raise UsageError(
+                f"{architecture}: has no weights of its own",
+                help="give --weights FILE, or the folder of a training run",
+            )
+        weights = RunDirectory(architecture).weights
+        if not weights.exists():
+            raise FileError(f"{weights}: is missing", help="finish the run: the same `tsdsl train` command goes on")
+    scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
+    tensors = read_tensors(weights)
+    if CLASSIFIER_BIAS not in tensors:
+        raise FileError(f"{weights}: has no classifier", help="give weights that `tsdsl train` wrote")
+    blueprint = Blueprint(located.space, classes=tensors[CLASSIFIER_BIAS].shape[0], scale=scale)
+    model = Model(blueprint.network(found.decisions, found.step))
+    load_weights(weights, model)
+    data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None
+    clip = record.data.get("clip") if record is not None else None
+    return Trained(model, found, located, scale, data, clip, weights)
+
+
+def training_record(path: Path) -> TrainRecord | None:
+    """What a training run recorded of itself; None where the path is no training run."""
+    directory = RunDirectory(path)
+    if not path.is_dir() or not directory.settings.exists():
+        return None
+    try:
+        return directory.read_settings(KIND, TrainRecord)
+    except UsageError:
+        return None  # a search run: its architecture, but no weights of one model

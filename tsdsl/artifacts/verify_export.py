@@ -1,0 +1,133 @@
+"""`tsdsl verify` of exported files: each is made again from what it says it comes from. None is executed as Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tsdsl.artifacts.verify_report import Report
+
+if TYPE_CHECKING:
+    from tsdsl.export.description import StoredDescription
+    from tsdsl.export.provenance import Provenance
+    from tsdsl.lowering import Model
+    from tsdsl.space.model import Space
+
+
+def source_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
+    """Made again from its provenance, the text of a .py file is the same."""
+    from tsdsl.export.provenance import export_with_provenance, read_provenance
+
+    text, provenance = read_provenance(path)
+    space = _space(path, in_space, provenance, report)
+    if space is None:
+        return
+    report.expect(
+        export_with_provenance(space, provenance) == text,
+        f"{path}: is what export writes for its architecture in {space.name}",
+        f"{path}: differs from what export writes for its architecture; it was changed by hand or by a version",
+    )
+
+
+def pt2_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
+    """Made again from its provenance and the weights in it, the bytes of a .pt2 file are the same."""
+    import torch
+
+    from tsdsl.export import export_pt2
+    from tsdsl.export.pt2 import program_name, read_pt2
+    from tsdsl.lowering import Model
+    from tsdsl.lowering.weights import mismatch
+
+    described, tensors = read_pt2(path)
+    space = _described(path, in_space, described, report)
+    if space is None:
+        return
+    model = Model(described.network(space), seed=0)
+    state = model.state_dict()
+    problem = mismatch({program_name(name): tensor for name, tensor in state.items()}, tensors)
+    report.expect(
+        not problem,
+        f"{path}: has the weights of its architecture in {space.name}",
+        f"{path}: has other weights than its architecture in {space.name}: {problem}",
+    )
+    finite = all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
+    report.expect(finite, f"{path}: {len(tensors)} tensors, all finite", f"{path}: has values that are not finite")
+    if problem:
+        return
+    if described.torch_version != torch.__version__:
+        report.wrong.append(
+            f"{path}: was made with torch {described.torch_version} and this is {torch.__version__}: "
+            "its program cannot be compared"
+        )
+        return
+    model.load_state_dict({name: tensors[program_name(name)] for name in state})
+    report.expect(
+        export_pt2(model, described.provenance) == path.read_bytes(),
+        f"{path}: is what export writes for its architecture and weights",
+        f"{path}: differs from what export writes for its architecture and weights; it was changed",
+    )
+
+
+def onnx_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
+    """An .onnx file is as export left it, takes what it should, and with `weights` gives our model's scores."""
+    from tsdsl.export.onnx import BATCH, INPUT, OUTPUT, read_onnx, verify_onnx
+
+    stored = read_onnx(path)
+    report.expect(
+        stored.unchanged, f"{path}: is unchanged since its export", f"{path}: was changed after it was exported"
+    )
+    space = _described(path, in_space, stored.described, report)
+    if space is None:
+        return
+    network = stored.described.network(space)
+    sizes = {INPUT: (BATCH, 3, network.frames, network.size, network.size), OUTPUT: (BATCH, network.classes)}
+    shown = " x ".join(str(size) for size in sizes[INPUT])
+    report.expect(
+        stored.sizes == sizes,
+        f"{path}: takes clips {shown}, and scores {network.classes} classes",
+        f"{path}: takes and gives {stored.sizes}, and its model {sizes}",
+    )
+    if weights is None or report.wrong:
+        return
+    found = verify_onnx(stored.content, _model(stored.described, space, weights))
+    report.expect(
+        found.holds,
+        f"{path}: same scores as ours with {weights} (largest difference {found.difference:.2g})",
+        f"{path}: its scores differ by {found.difference:.3g} from ours with {weights}",
+    )
+
+
+Verifier = Callable[[Path, str | None, Path | None, Report], None]
+VERIFIERS: Mapping[str, Verifier] = {".py": source_file, ".pt2": pt2_file, ".onnx": onnx_file}
+
+
+def _model(described: StoredDescription, space: Space, weights: Path) -> Model:
+    from tsdsl.lowering import Model, load_weights
+
+    model = Model(described.network(space))
+    load_weights(weights, model)
+    return model
+
+
+def _described(path: Path, in_space: str | None, described: StoredDescription, report: Report) -> Space | None:
+    """The space of an exported program, if its description fits it."""
+    space = _space(path, in_space, described.provenance, report)
+    if space is not None:
+        problems = described.problems(space)
+        report.wrong += [f"{path}: {problem}" for problem in problems]
+        if not problems:
+            report.right.append(f"{path}: its labels and preprocessing are those of its model")
+    return space
+
+
+def _space(path: Path, in_space: str | None, provenance: Provenance, report: Report) -> Space | None:
+    """The space of an export, if its architecture is one of it."""
+    from tsdsl.artifacts.locate import find_space, space_of
+    from tsdsl.space.architecture import problems
+
+    architecture = provenance.architecture
+    located = find_space(in_space) if in_space is not None else space_of(path, architecture)
+    wrong = problems(located.space, architecture)
+    report.wrong += [f"{path}: {problem}" for problem in wrong]
+    return None if wrong else located.space

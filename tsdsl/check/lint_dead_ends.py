@@ -1,0 +1,121 @@
+"""Constraints that bind only when an earlier step has chosen, and that its choice can make impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from tsdsl.analysis.amounts import at_least
+from tsdsl.analysis.tables.constraints import Form, form_of, spoken_of
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.elimination import at, optimum
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.network.layout import Blueprint
+from tsdsl.source import SourceFile
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Amount, Linear, Step, Value
+from tsdsl.space.resolve import ResolvedSpace
+
+Sense: TypeAlias = Literal["min", "max"]
+MOST_SHOWN = 4
+
+
+def lint_dead_ends(resolved: ResolvedSpace, source: SourceFile) -> Iterator[Diagnostic]:
+    """TS411: a constraint that what an earlier step may find leaves no choice to satisfy."""
+    for number, requirement in enumerate(resolved.space.requires):
+        found = dead_end(resolved.space, number)
+        if found is None or not isinstance(requirement, Linear):
+            continue
+        step, choices = found
+        values = [f"{path} = {value}" for path, value in sorted(choices.items())]
+        more = len(values) - MOST_SHOWN
+        yield Diagnostic(
+            "TS411",
+            f"what is found before step {step.index} may leave nothing that satisfies `{requirement.text}`",
+            source,
+            resolved.origins[f"require{number}"],
+            f"binds from step {step.index}, when all that it speaks of is there",
+            (Label(resolved.origins[f"step{step.index}"], "by then the earlier steps have chosen"),),
+            notes=(f"for instance {', '.join(values[:MOST_SHOWN])}{f' and {more} more choices' if more > 0 else ''}",),
+            help=_remedy(_unconstrained(resolved.space, step), requirement, step),
+        )
+
+
+def dead_end(space: Space, number: int) -> tuple[Step, Mapping[str, Value]] | None:
+    """The step from which a constraint holds, and choices of earlier steps with which it never does.
+
+    They are within those steps' targets and whatever binds there. Own design: looked for where the constrained sum of
+    what is chosen first is at its worst, so that what is told is a dead end, while None only means that none was met.
+    """
+    requirement = space.requires[number]
+    if not isinstance(requirement, Linear) or (step := _binding_step(space, requirement)) is None:
+        return None
+    free = _unconstrained(space, step)
+    form = form_of(free, requirement)
+    stuck = _stuck(form, {path for s in space.steps if s.index < step.index for path in s.decisions})
+    if stuck is None or not _may_be_found(space, stuck, step):
+        return None
+    return step, {path: space.decision_by_path[path].values[index] for path, index in stuck.items()}
+
+
+def _unconstrained(space: Space, step: Step) -> FreeSpace:
+    return FreeSpace(CostTable(Blueprint(replace(space, requires=())), step.index))
+
+
+def _binding_step(space: Space, requirement: Linear) -> Step | None:
+    """The step from which a constraint holds, unless that is the first."""
+    spoken = spoken_of(space, requirement)
+    for step in space.steps:
+        if spoken <= space.present_after(step.index):
+            return step if step.index > space.steps[0].index else None
+    return None
+
+
+def _stuck(form: Form, earlier: set[str]) -> Mapping[str, int] | None:
+    """Indices of earlier choices that no later choice makes allowed; None where none was met."""
+    ends: tuple[tuple[int | None, Sense, Sense], ...] = ((form.most, "max", "min"), (form.least, "min", "max"))
+    for bound, worst, best in ends:
+        if bound is None or not form.is_inside:
+            continue
+        chosen = optimum(form.factors, worst).assignment
+        first = {path: index for path, index in chosen.items() if path in earlier}
+        reached = int(optimum([at(factor, first) for factor in form.factors], best).value)
+        if first and (reached > bound if best == "min" else reached < bound):
+            return first
+    return None
+
+
+def _may_be_found(space: Space, stuck: Mapping[str, int], before: Step) -> bool:
+    """Whether the choices are within the targets of the steps that make them, and within what binds there."""
+    for step in space.steps:
+        if step.index >= before.index:
+            break
+        free = FreeSpace(CostTable(Blueprint(space), step.index))
+        row = np.array([[stuck.get(decision.path, 0) for decision in free.decisions]])
+        values = {d.path: d.values[stuck.get(d.path, 0)] for d in free.decisions}
+        if not free.rules.allow(free, row)[0]:
+            return False
+        if step.target_macs is not None and free.table.macs(values) > step.target_macs:
+            return False
+    return True
+
+
+def _remedy(free: FreeSpace, linear: Linear, before: Step) -> str:
+    """What to require of the earlier steps: the least multiply-adds that every way on needs, else in words."""
+    there = free.table.blueprint.space.present_after(before.index - 1)
+    amounts = [(term.factor, term.of) for term in linear.terms if isinstance(term.of, Amount)]
+    early = [(factor, of) for factor, of in amounts if of.part in there]
+    others = tuple(term for term in linear.terms if not isinstance(term.of, Amount) or term.of.part not in there)
+    if len(early) == 1 and others and all(isinstance(t.of, Amount) and t.of.part is not None for t in others):
+        ((factor, of),) = early
+        rest = form_of(free, replace(linear, terms=others))
+        if factor < 0 and of.quantity == "flops" and rest.least is None and rest.most is not None:
+            least = -((rest.most - int(optimum(rest.factors, "min").value)) // -factor)
+            return (
+                f"every way on needs at least this of the earlier steps: `require {of.part}.flops >= {at_least(least)}`"
+            )
+    return "require of what the earlier steps choose alone that enough is left"

@@ -1,0 +1,149 @@
+"""What is wrong with the constraints of a resolved space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from tsdsl.analysis.paths.constrained import MOST_EDGES
+from tsdsl.analysis.paths.feasible import Unsatisfiable, feasible
+from tsdsl.analysis.tables.constraints import form_of
+from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.analysis.tables.elimination import optima
+from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.diagnostics import Diagnostic, Label
+from tsdsl.errors import RunError
+from tsdsl.network.layout import Blueprint
+from tsdsl.operators.varying import Varying
+from tsdsl.source import SourceFile, Span
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Linear
+from tsdsl.space.resolve import ResolvedSpace
+
+
+def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> list[Diagnostic]:
+    """Constraints that nothing satisfies, that exclude nothing, or that are too many to be exact about."""
+    space = resolved.space
+    try:
+        found = feasible(*_whole(blueprint, None))
+    except Unsatisfiable:
+        return [_nobody(resolved, blueprint, source, None)]
+    diagnostics = list(_idle(resolved, blueprint, source))
+    if not found.is_exact:
+        fewest = _fewest(space, lambda left: not feasible(*_whole(Blueprint(left), None)).is_exact)
+        spans = [_written(resolved)[number][0] for number in fewest]
+        diagnostics.append(
+            Diagnostic(
+                "TS407",
+                "what the constraints leave is too fine to be counted: its numbers are brackets",
+                source,
+                spans[0],
+                "with the others" if len(spans) > 1 else "constrains too many decisions at once",
+                tuple(Label(span, "and this one") for span in spans[1:]),
+                (f"telling apart what their sums come to takes more than {MOST_EDGES:,} edges",),
+                help="constrain fewer costs, or decisions that stand close together",
+            )
+        )
+    for step in space.steps:
+        try:
+            feasible(*_whole(blueprint, step.index))
+        except Unsatisfiable:
+            diagnostics.append(_nobody(resolved, blueprint, source, step.index))
+            break
+    return diagnostics
+
+
+def _whole(blueprint: Blueprint, step: int | None) -> tuple[FreeSpace, Sequence[Varying]]:
+    free = FreeSpace(CostTable(blueprint, step))
+    return free, free.pins
+
+
+def _written(resolved: ResolvedSpace) -> list[tuple[Span, str]]:
+    return [(resolved.origins[f"require{n}"], r.text) for n, r in enumerate(resolved.space.requires)]
+
+
+def _only(space: Space, *numbers: int) -> Space:
+    return replace(space, requires=tuple(space.requires[number] for number in numbers))
+
+
+def _fewest(space: Space, is_still_so: Callable[[Space], bool]) -> list[int]:
+    """The numbers of constraints of which something is so, as it is of all, and of no fewer of them."""
+    kept = list(range(len(space.requires)))
+    for number in reversed(range(len(kept))):
+        fewer = [other for other in kept if other != number]
+        try:
+            if fewer and is_still_so(_only(space, *fewer)):
+                kept = fewer
+        except RunError:
+            continue
+    return kept
+
+
+def _is_unsatisfiable(blueprint: Blueprint, step: int | None) -> bool:
+    try:
+        feasible(*_whole(blueprint, step))
+    except Unsatisfiable:
+        return True
+    return False
+
+
+def _nobody(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile, step: int | None) -> Diagnostic:
+    """TS408 at the constraints that nothing satisfies, without those that have no part in it."""
+    written = _written(resolved)
+    at = f" at step {step}" if step is not None else ""
+    notes = ("decisions that no step up to there makes stand at their first value",) if step is not None else ()
+    clashing = _fewest(resolved.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
+    span, text = written[clashing[0]]
+    if len(clashing) == 1:
+        return Diagnostic(
+            "TS408",
+            f"no architecture{at} satisfies `{text}`",
+            source,
+            span,
+            _range(Blueprint(_only(resolved.space, clashing[0])), step),
+            notes=notes,
+            help="loosen it, or widen the choices",
+        )
+    all_of = "all constraints" if len(clashing) == len(written) else "these constraints together"
+    return Diagnostic(
+        "TS408",
+        f"no architecture{at} satisfies {all_of}",
+        source,
+        span,
+        "with the others",
+        tuple(Label(written[number][0], "and this one") for number in clashing[1:]),
+        notes,
+        help="loosen one, or widen the choices",
+    )
+
+
+def _range(blueprint: Blueprint, step: int | None) -> str:
+    """Between what the constrained sum lies; nothing where it is a matter of names."""
+    requirement = blueprint.space.requires[0]
+    if not isinstance(requirement, Linear) or len(requirement.terms) != 1:
+        return "never"
+    form = form_of(FreeSpace(CostTable(blueprint, step)), requirement)
+    factor = 1 if form.is_window else requirement.terms[0].factor
+    low, high = sorted(int(end.value) // factor for end in optima(form.factors))
+    return f"it is from {low:,} to {high:,}"
+
+
+def _idle(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
+    """TS409: constraints that every architecture satisfies."""
+    for number, (span, text) in enumerate(_written(resolved)):
+        rules = FreeSpace(CostTable(Blueprint(_only(resolved.space, number)))).rules
+        is_idle = all(table.table.all() for table in rules.tables)
+        for form in rules.forms:
+            low, high = (int(end.value) for end in optima(form.factors))
+            above = form.least is None or low >= form.least
+            below = form.most is None or high <= form.most
+            is_idle &= above and below if form.is_inside else False
+        if is_idle:
+            yield Diagnostic(
+                "TS409",
+                f"every architecture satisfies `{text}`",
+                source,
+                span,
+                "excludes nothing",
+                help="tighten it if it is meant to decide anything, or remove it",
+            )

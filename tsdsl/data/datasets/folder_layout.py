@@ -1,0 +1,62 @@
+"""Reads a folder of class folders, with or without a folder for each split above them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tsdsl.data.datasets.files import SPLIT_NAMES, folders_in, split_spellings, videos_below
+from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.errors import FileError
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """The split folders in a folder: {"train": ..., "val": ..., "test": ...}, only those that are there."""
+    return {
+        split: root / name for split, names in SPLIT_NAMES.items() for name in reversed(names) if (root / name).is_dir()
+    }
+
+
+def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[str]]:
+    """(records, class names) of a split: the sorted names of the class folders, over all splits.
+
+    Without split folders all clips are the train split, and any other split is refused: take a part of the
+    training clips with `split_for_search`. A class that only a later split has is a FileError.
+    """
+    names = split_spellings(split)
+    splits = split_folders(root)
+    if not splits:
+        if split not in SPLIT_NAMES["train"]:
+            raise FileError(
+                f"{root}: has no folder for the split {split!r}",
+                help="put the class folders into train/ and val/, or use the train split",
+            )
+        folder, class_names = root, [path.name for path in folders_in(root)]
+    else:
+        found = [path for name, path in splits.items() if name in names]
+        if not found:
+            raise FileError(
+                f"{root}: has no folder for the split {split!r}, only {', '.join(splits)}",
+                help=f"make {root / names[0]}",
+            )
+        folder = found[0]
+        class_names = _agreed_class_names(splits)
+    records = [
+        ClipRecord(path, label)
+        for label, name in enumerate(class_names)
+        if (folder / name).is_dir()
+        for path in videos_below(folder / name)
+    ]
+    return records, class_names
+
+
+def _agreed_class_names(splits: dict[str, Path]) -> list[str]:
+    classes = {split: {path.name for path in folders_in(folder)} for split, folder in splits.items()}
+    if "train" in classes:
+        for split, names in classes.items():
+            unknown = sorted(names - classes["train"])
+            if unknown:
+                raise FileError(
+                    f"{splits[split]}: has classes that {splits['train']} lacks: {', '.join(unknown[:5])}",
+                    help="give both splits the same class folders",
+                )
+    return sorted(set().union(*classes.values()))

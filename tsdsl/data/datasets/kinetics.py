@@ -1,0 +1,244 @@
+"""Reads Kinetics: the `path label` lists that training code uses, and the official csv files."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdsl.data.datasets.files import SPLIT_NAMES, FileListing, read_text, split_spellings, videos_below
+from tsdsl.data.datasets.moved_root import find_moved_root
+from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.errors import FileError
+
+LIST_SUFFIXES = (".csv", ".txt", ".list")
+CLASS_LIST_NAMES = ("classes.txt", "class_names.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedClip:
+    """A line of a `path label` list."""
+
+    path: str
+    label: int
+    line: int
+
+
+def find_lists(root: Path) -> dict[str, Path]:
+    """The list of each split in a folder: `train.csv`, or a name that ends so: `kinetics400_train.txt`."""
+    found: dict[str, Path] = {}
+    candidates = sorted(path for path in root.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
+    for split, names in SPLIT_NAMES.items():
+        exact = [path for path in candidates if path.stem.lower() in names]
+        ending = [path for path in candidates if path.stem.lower().endswith(tuple(f"_{n}" for n in names))]
+        if exact or ending:
+            found[split] = (exact or ending)[0]
+    return found
+
+
+def list_of_split(root: Path, split: str) -> Path:
+    """The split's list; FileError names those there are."""
+    lists = find_lists(root)
+    for name, path in lists.items():
+        if name in split_spellings(split):
+            return path
+    raise FileError(
+        f"{root}: has no list for the split {split!r}, only {', '.join(lists) or 'none'}",
+        help=f"make {root / (split_spellings(split)[0] + '.csv')}",
+    )
+
+
+def is_official(path: Path) -> bool:
+    """Whether a list is an official Kinetics csv: its first line names the column youtube_id."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return "youtube_id" in file.readline()
+
+
+def parse_list(path: Path) -> list[ListedClip]:
+    """The lines of a list: `path label`, `path,label` (the path may hold spaces) or `number label path`."""
+    clips = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        clip = _parse_line(line.strip(), number)
+        if clip is None:
+            raise FileError(
+                f"{path}:{number}: is not `path label`: {line.strip()[:80]!r}",
+                help="write a path, a space or comma, and a class number from 0 on each line",
+            )
+        clips.append(clip)
+    return clips
+
+
+def _parse_line(line: str, number: int) -> ListedClip | None:
+    for separator in (",", None):
+        parts = line.rsplit(separator, 1)
+        if len(parts) == 2 and parts[1].strip().isdecimal():
+            return ListedClip(parts[0].strip().strip('"'), int(parts[1]), number)
+    parts = line.split(None, 2)
+    if len(parts) == 3 and parts[0].isdecimal() and parts[1].isdecimal():
+        return ListedClip(parts[2], int(parts[1]), number)
+    return None
+
+
+def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
+    """(records, class names, missing, the root that the list's absolute paths had) of a `path label` list.
+
+    Names come from `classes.txt` (one a line), else from the clips' folders where each label has one, else
+    they are the labels. FileError for a label that `classes.txt` lacks, for a folder that two lists label
+    differently, and for a clip that has two labels. Absolute paths that lead nowhere are read below `root`
+    where they fit; see `moved_root.py`.
+    """
+    chosen = list_of_split(root, split)
+    parsed = {path: parse_list(path) for path in find_lists(root).values() if not is_official(path)}
+    num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
+    class_names = _listed_class_names(root, parsed, num_classes)
+    listing = FileListing()
+    places = _Places(root, split, listing)
+    moved = find_moved_root(root, [clip.path for clip in parsed[chosen]], listing)
+    records, missing = [], []
+    used_moved = False
+    for clip in parsed[chosen]:
+        if clip.label >= len(class_names):
+            raise FileError(
+                f"{chosen}:{clip.line}: label {clip.label} is out of range of {len(class_names)} classes",
+                help="labels count from 0; add the class to classes.txt or correct the list",
+            )
+        found = places.found(clip.path)
+        if found is None and moved is not None:
+            found = moved.found(clip.path, listing)
+            used_moved = used_moved or found is not None
+        if found is None:
+            missing.append(clip.path)
+        else:
+            records.append(ClipRecord(Path(found), clip.label))
+    _refuse_two_labels(root, parsed, listing)
+    return records, class_names, missing, moved.old if moved is not None and used_moved else None
+
+
+class _Places:
+    """Where the paths of a split's list may lead: below the folder itself, its videos/ or the split's own folder."""
+
+    def __init__(self, root: Path, split: str, listing: FileListing) -> None:
+        self._listing = listing
+        # Strings: joining paths a million times by pathlib takes longer than everything else together.
+        self._folders = [os.path.join(root, folder, "") for folder in ("", "videos", *split_spellings(split))]  # noqa: PTH118
+
+    def found(self, path: str) -> str | None:
+        """The file that a path means; None where there is none."""
+        candidates = (path,) if path.startswith("/") else (folder + path for folder in self._folders)
+        return next((candidate for candidate in candidates if self._listing.has(candidate)), None)
+
+
+def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], listing: FileListing) -> None:
+    """Refuses a clip with two labels, in one list or in two that mean the same file."""
+    places = {path: _Places(root, split, listing) for split, path in find_lists(root).items()}
+    labels: dict[str, int] = {}
+    for path, clips in parsed.items():
+        for clip in clips:
+            if labels.setdefault(clip.path, clip.label) == clip.label:
+                continue
+            where, before = next((p, c) for p, found in parsed.items() for c in found if c.path == clip.path)
+            if where != path and places[where].found(clip.path) != places[path].found(clip.path):
+                # Two splits may each have a folder of their own with a file of this name.
+                continue
+            raise FileError(
+                f"{clip.path}: has label {before.label} in {where}:{before.line} "
+                f"and {clip.label} in {path}:{clip.line}",
+                help="correct one of the two lines",
+            )
+
+
+def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
+    for name in CLASS_LIST_NAMES:
+        if (root / name).is_file():
+            return [line.strip() for line in read_text(root / name).splitlines() if line.strip()]
+    labels_of_folder: dict[str, dict[int, Path]] = defaultdict(dict)
+    folders_of_label: dict[int, set[str]] = defaultdict(set)
+    consistent = True
+    for path, clips in parsed.items():
+        in_this_list: dict[str, set[int]] = defaultdict(set)
+        for clip in clips:
+            folder = clip.path.rpartition("/")[0].rpartition("/")[2]
+            in_this_list[folder].add(clip.label)
+            folders_of_label[clip.label].add(folder)
+        if all(len(labels) == 1 for labels in in_this_list.values()):
+            for folder, labels in in_this_list.items():
+                labels_of_folder[folder][next(iter(labels))] = path
+        else:
+            consistent = False
+    if consistent:
+        _refuse_disagreement(labels_of_folder)
+        if all(len(folders) == 1 and "" not in folders for folders in folders_of_label.values()):
+            names = {label: next(iter(folders)) for label, folders in folders_of_label.items()}
+            return [names.get(label, str(label)) for label in range(num_classes)]
+    return [str(label) for label in range(num_classes)]
+
+
+def _refuse_disagreement(labels_of_folder: dict[str, dict[int, Path]]) -> None:
+    # Flat lists may give every split one folder of its own, so only folders that lists share can disagree.
+    for folder, labels in labels_of_folder.items():
+        if len(labels) > 1 and folder:
+            places = " and ".join(f"{label} in {path}" for label, path in labels.items())
+            raise FileError(
+                f"the folder {folder!r} is labelled {places}",
+                help="make all lists from the same numbering of the classes",
+            )
+
+
+def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
+    """(records, class names, missing) of an official csv (label, youtube_id, time_start, time_end, split).
+
+    Classes are the sorted labels of all the folder's csv files. A clip is `<id>_<start:06d>_<end:06d>` or the
+    whole video `<id>`, of which the times are the part used; in class folders or flat, anywhere below the
+    folder.
+    """
+    chosen = list_of_split(root, split)
+    rows = {path: list(_rows(path)) for path in find_lists(root).values() if is_official(path)}
+    _refuse_two_classes(rows)
+    class_names = sorted({row["label"] for found in rows.values() for row in found if row.get("label")})
+    labels = {name: label for label, name in enumerate(class_names)}
+    videos = {path.stem: path for path in videos_below(root)}
+    names = split_spellings(split)
+    records, missing = [], []
+    for number, row in enumerate(rows[chosen], start=2):
+        if row.get("split") and row["split"] not in names:
+            continue
+        if not row.get("label"):
+            raise FileError(f"{chosen}:{number}: has no label", help="use a split with labels, such as val")
+        try:
+            start_s, end_s = float(row["time_start"]), float(row["time_end"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(
+                f"{chosen}:{number}: time_start and time_end are not numbers", help="download the file again"
+            ) from error
+        cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"
+        if cut_name in videos:
+            records.append(ClipRecord(videos[cut_name], labels[row["label"]]))
+        elif row["youtube_id"] in videos:
+            records.append(ClipRecord(videos[row["youtube_id"]], labels[row["label"]], start_s, end_s))
+        else:
+            missing.append(cut_name)
+    return records, class_names, missing
+
+
+def _refuse_two_classes(rows: Mapping[Path, Sequence[Mapping[str, str]]]) -> None:
+    first: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for path, found in rows.items():
+        for number, row in enumerate(found, start=2):
+            if not row.get("label"):
+                continue
+            clip = (row.get("youtube_id", ""), row.get("time_start", ""), row.get("time_end", ""))
+            label, where = first.setdefault(clip, (row["label"], f"{path}:{number}"))
+            if label != row["label"]:
+                raise FileError(
+                    f"{clip[0]}: is {label!r} in {where} and {row['label']!r} in {path}:{number}",
+                    help="correct one of the two lines",
+                )
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    yield from csv.DictReader(read_text(path).splitlines())

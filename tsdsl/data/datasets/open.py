@@ -1,0 +1,144 @@
+"""Opens a data set: finds out what kind of folder it is and reads one split of it.
+
+The kind is the first of these that fits, unless it is given:
+
+1. `dataset.json` says it (the demo clips have one), also where it names classes of another data set;
+2. a labels file and a json list: `something-something-v2`;
+3. a csv, txt or list file named after a split: `kinetics-csv` if its header names youtube_id, else
+   `kinetics-list`;
+4. otherwise `folder`: class folders, below train/ and val/ if there are such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from tsdsl.data.datasets.description import DESCRIPTION_NAME, ClassSelection, DatasetKind, read_description
+from tsdsl.data.datasets.files import SPLIT_NAMES, split_spellings
+from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
+from tsdsl.data.datasets.kinetics import find_lists, is_official, read_list, read_official
+from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
+from tsdsl.data.datasets.something import find_labels, find_list, read_something
+from tsdsl.data.settings import ClipSettings
+from tsdsl.errors import FileError, UsageError
+
+
+def detect_kind(root: Path) -> DatasetKind:
+    """The kind of data set in a folder; FileError if there is no such folder."""
+    if not root.is_dir():
+        raise FileError(
+            f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}",
+            help="give the folder of a data set; `tsdsl data demo DIR` writes a small one",
+        )
+    description = read_description(root)
+    if description is not None:
+        return description.kind
+    if find_labels(root) is not None and any(find_list(root, split) for split in SPLIT_NAMES):
+        return "something-something-v2"
+    lists = find_lists(root)
+    if lists:
+        return "kinetics-csv" if any(is_official(path) for path in lists.values()) else "kinetics-list"
+    return "folder"
+
+
+def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
+    """The splits (train, val, test) a data set has."""
+    detected = detect_kind(root)
+    source = _selected_from(root)
+    if source is not None:
+        return available_splits(source, kind=detected)
+    kind = _checked_kind(kind) or detected
+    if kind == "something-something-v2":
+        return tuple(split for split in SPLIT_NAMES if find_list(root, split) is not None)
+    if kind in ("kinetics-list", "kinetics-csv"):
+        return tuple(find_lists(root))
+    return tuple(split_folders(root)) or ("train",)
+
+
+def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDataset:
+    """One split (train, val or test) of the data set in a folder.
+
+    `recommended` holds the settings fit for it: those of its `dataset.json`, else segments without flip for
+    Something-Something V2 (direction is the class), else the defaults. Clips that lists name and the folder
+    lacks are in `missing`. FileError if there is no folder, no clip, or if labels do not fit together.
+    """
+    detected = detect_kind(root)
+    chosen = _checked_kind(kind) or detected
+    description = read_description(root)
+    if description is not None and description.selection is not None:
+        return _selected(root, split, description.selection, chosen)
+    missing: list[str] = []
+    moved_from: str | None = None
+    records: list[ClipRecord]
+    if chosen == "something-something-v2":
+        records, class_names, missing = read_something(root, split)
+    elif chosen == "kinetics-list":
+        records, class_names, missing, moved_from = read_list(root, split)
+    elif chosen == "kinetics-csv":
+        records, class_names, missing = read_official(root, split)
+    else:
+        records, class_names = read_class_folders(root, split)
+    if not records:
+        raise FileError(
+            f"{root}: the split {split!r} has no clips"
+            + (f"; its list names {len(missing)}, such as {missing[0]}" if missing else ""),
+            help="put the videos below the folder, under the names in the list"
+            if missing
+            else "put the videos into class folders; see `tsdsl data index`",
+        )
+    directions_matter = chosen == "something-something-v2"
+    flip_allowed = description.flip_allowed if description is not None else not directions_matter
+    if description is not None and description.clip is not None:
+        recommended = description.clip
+    elif directions_matter:
+        recommended = ClipSettings(sampling="segments", flip=False)
+    else:
+        recommended = ClipSettings(flip=flip_allowed)
+    return VideoDataset(
+        root=root,
+        split=split_spellings(split)[0],
+        kind=chosen,
+        records=tuple(records),
+        class_names=tuple(class_names),
+        flip_allowed=flip_allowed,
+        recommended=recommended,
+        missing=tuple(missing),
+        moved_from=moved_from,
+    )
+
+
+def _selected_from(root: Path) -> Path | None:
+    """The data set of which the one in a folder is some classes; None where it is one of its own."""
+    description = read_description(root)
+    return None if description is None or description.selection is None else root / description.selection.source
+
+
+def _selected(root: Path, split: str, selection: ClassSelection, kind: str) -> VideoDataset:
+    """A split of the data set that is some classes of another. FileError if that one is gone or lacks one."""
+    source = root / selection.source
+    if not source.is_dir():
+        raise FileError(
+            f"{root}: is {len(selection.classes)} classes of {source}, which is not there",
+            help=f"correct `source` in {root / DESCRIPTION_NAME}, or run `tsdsl data select` again",
+        )
+    whole = open_dataset(source, split, kind=kind)
+    labels = {name: label for label, name in enumerate(whole.class_names)}
+    lacking = [name for name in selection.classes if name not in labels]
+    if lacking:
+        raise FileError(
+            f"{root}: {source} has no class {lacking[0]!r}" + (f", nor {len(lacking) - 1} more" if lacking[1:] else ""),
+            help="run `tsdsl data select` again",
+        )
+    return replace(keep_classes(whole, [labels[name] for name in selection.classes]), root=root)
+
+
+def _checked_kind(kind: str | None) -> DatasetKind | None:
+    if kind is None:
+        return None
+    kinds: tuple[DatasetKind, ...] = get_args(DatasetKind)
+    for known in kinds:
+        if kind == known:
+            return known
+    raise UsageError(f"kind is {kind!r}", help=f"give one of {', '.join(kinds)}")

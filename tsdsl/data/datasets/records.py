@@ -1,0 +1,120 @@
+"""A data set as a list of clips with labels, and seeded ways to take part of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import floor
+from pathlib import Path
+
+from tsdsl.data.datasets.description import DatasetKind
+from tsdsl.data.randomness import derive_seed
+from tsdsl.data.settings import ClipSettings
+from tsdsl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRecord:
+    """A video file, its class, and the part that shows it (None: from the beginning, to the end)."""
+
+    path: Path
+    label: int
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class VideoDataset:
+    """The clips of one split of a data set that are there, and what is known about all of it."""
+
+    root: Path
+    split: str
+    kind: DatasetKind
+    records: tuple[ClipRecord, ...]
+    class_names: tuple[str, ...]
+    flip_allowed: bool = True
+    recommended: ClipSettings = field(default_factory=ClipSettings)
+    missing: tuple[str, ...] = ()
+    """Clips that the lists name and the folder lacks, as the list names them."""
+    moved_from: str | None = None
+    """The folder below which the list names its files, where they are read below `root` instead."""
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, whether or not each has a clip here."""
+        return len(self.class_names)
+
+    @property
+    def clips_per_class(self) -> tuple[int, ...]:
+        """The number of clips of each class."""
+        counts = [0] * self.num_classes
+        for record in self.records:
+            counts[record.label] += 1
+        return tuple(counts)
+
+    def with_records(self, records: Sequence[ClipRecord]) -> VideoDataset:
+        """The same data set with other clips: one half of `split_for_search`, say."""
+        return replace(self, records=tuple(records))
+
+
+def split_for_search(
+    records: Sequence[ClipRecord], seed: int, fraction: float = 0.5
+) -> tuple[tuple[ClipRecord, ...], tuple[ClipRecord, ...]]:
+    """(training, validation) parts for a search, stratified by class: weights learn on one, alpha on the
+    other.
+
+    `fraction` of each class goes to the first part; what rounding leaves over is carried to the next class,
+    and a class of two or more clips has some in both parts. The same seed gives the same parts on every
+    machine.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise UsageError(f"fraction is {fraction}", help="give a fraction between 0 and 1, such as 0.5")
+    members: dict[int, list[int]] = defaultdict(list)
+    for position, record in enumerate(records):
+        members[record.label].append(position)
+    chosen: set[int] = set()
+    carried = 0.0
+    for label in sorted(members):
+        positions = sorted(members[label], key=lambda position: derive_seed("search split", seed, position))
+        exact = len(positions) * fraction + carried
+        # The tolerance keeps a carried 0.5 + 0.5 from rounding down to 0.
+        count = floor(exact + 1e-9)
+        if len(positions) > 1:
+            count = min(max(count, 1), len(positions) - 1)
+        count = min(max(count, 0), len(positions))
+        carried = exact - count
+        chosen.update(positions[:count])
+    training = tuple(record for position, record in enumerate(records) if position in chosen)
+    validation = tuple(record for position, record in enumerate(records) if position not in chosen)
+    return training, validation
+
+
+def choose_classes(dataset: VideoDataset, num_classes: int, seed: int) -> VideoDataset:
+    """The clips of a seeded subset of the classes, labelled 0, 1, ... in the order of their names before.
+
+    The subset depends on the class names and the seed alone, so both splits of a data set keep the same
+    classes. MiniKinetics-100 (paper section 5.2) is 100 random classes of Kinetics-400.
+    """
+    if not 1 <= num_classes <= dataset.num_classes:
+        raise UsageError(
+            f"{num_classes} classes of {dataset.root}, which has {dataset.num_classes}",
+            help=f"choose from 1 to {dataset.num_classes}",
+        )
+    ranking = sorted(
+        range(dataset.num_classes),
+        key=lambda label: (derive_seed("classes", seed, dataset.class_names[label]), label),
+    )
+    return keep_classes(dataset, sorted(ranking[:num_classes]))
+
+
+def keep_classes(dataset: VideoDataset, labels: Sequence[int]) -> VideoDataset:
+    """The clips of some classes, labelled 0, 1, ... in the order of `labels`."""
+    new_labels = {label: position for position, label in enumerate(labels)}
+    return replace(
+        dataset,
+        class_names=tuple(dataset.class_names[label] for label in labels),
+        records=tuple(
+            replace(record, label=new_labels[record.label]) for record in dataset.records if record.label in new_labels
+        ),
+    )

@@ -1,0 +1,120 @@
+"""Reads Something-Something V2: a labels file and one JSON list a split.
+
+Class numbers come from the labels file in the folder and nowhere else: mirrors number the same templates
+differently.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tsdsl.data.datasets.files import SPLIT_NAMES, is_video, read_json, split_spellings
+from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.errors import FileError
+
+VIDEO_FOLDERS = ("20bn-something-something-v2", "videos", ".")
+"""Where the clips may lie, tried in this order."""
+
+
+def find_labels(root: Path) -> Path | None:
+    """The labels file: `labels.json`, or one whose name ends in `-labels.json` or `_labels.json`."""
+    exact = root / "labels.json"
+    if exact.is_file():
+        return exact
+    found = sorted(path for pattern in ("*-labels.json", "*_labels.json") for path in root.glob(pattern))
+    return found[0] if found else None
+
+
+def find_list(root: Path, split: str) -> Path | None:
+    """A split's list: `train.json`, `validation.json`, or a name that ends so after a dash or underscore."""
+    for name in split_spellings(split):
+        if (root / f"{name}.json").is_file():
+            return root / f"{name}.json"
+    for name in split_spellings(split):
+        found = sorted(path for sign in "-_" for path in root.glob(f"*{sign}{name}.json"))
+        if found:
+            return found[0]
+    return None
+
+
+def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
+    """(records, class names, missing) of a split; FileError where templates or numbers do not fit
+    together."""
+    labels_path = find_labels(root)
+    list_path = find_list(root, split)
+    if labels_path is None or list_path is None:
+        lacking = "labels.json" if labels_path is None else f"{split_spellings(split)[-1]}.json"
+        raise FileError(f"{root}: has no {lacking}", help="put the files of Something-Something V2 into the folder")
+    labels = _read_labels(labels_path)
+    class_names = sorted(labels, key=lambda name: labels[name])
+    folder = next((root / name for name in VIDEO_FOLDERS if (root / name).is_dir() and _holds_video(root / name)), root)
+    videos = {path.stem: path for path in sorted(folder.iterdir()) if is_video(path)}
+    entries = read_json(list_path)
+    if not isinstance(entries, list):
+        raise FileError(f"{list_path}: is not a list of clips", help="download the file again")
+    _refuse_two_templates(root)
+    records, missing = [], []
+    for number, entry in enumerate(entries):
+        identifier, template = _read_entry(list_path, number, entry)
+        if template not in labels:
+            raise FileError(
+                f"{list_path}: clip {identifier}: the class {template!r} is not in {labels_path}",
+                help="take the labels file and the lists from the same release",
+            )
+        if identifier in videos:
+            records.append(ClipRecord(videos[identifier], labels[template]))
+        else:
+            missing.append(identifier)
+    return records, class_names, missing
+
+
+def _refuse_two_templates(root: Path) -> None:
+    """Refuses a clip to which two entries, of one list or of two, give different templates."""
+    first: dict[str, tuple[str, Path]] = {}
+    for path in filter(None, (find_list(root, split) for split in SPLIT_NAMES)):
+        entries = read_json(path)
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict) or "id" not in entry or "template" not in entry:
+                continue
+            template = _without_brackets(str(entry["template"]))
+            before, where = first.setdefault(str(entry["id"]), (template, path))
+            if before != template:
+                raise FileError(
+                    f"clip {entry['id']}: is {before!r} in {where} and {template!r} in {path}",
+                    help="take all lists from the same release",
+                )
+
+
+def _read_labels(path: Path) -> dict[str, int]:
+    content = read_json(path)
+    try:
+        labels = {_without_brackets(name): int(label) for name, label in content.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{path}: is not a map from template to class number", help="download the file again"
+        ) from error
+    if sorted(labels.values()) != list(range(len(content))):
+        raise FileError(
+            f"{path}: its {len(content)} class numbers are not 0 to {len(content) - 1}, each once",
+            help="number the classes from 0 without gaps",
+        )
+    return labels
+
+
+def _read_entry(path: Path, number: int, entry: Any) -> tuple[str, str]:
+    if not isinstance(entry, dict) or "id" not in entry:
+        raise FileError(f"{path}: entry {number} has no id", help="download the file again")
+    if "template" not in entry:
+        raise FileError(
+            f"{path}: clip {entry['id']} has no template", help="use a split with labels, such as validation"
+        )
+    return str(entry["id"]), _without_brackets(str(entry["template"]))
+
+
+def _without_brackets(template: str) -> str:
+    return template.replace("[", "").replace("]", "").strip()
+
+
+def _holds_video(folder: Path) -> bool:
+    return any(is_video(path) for path in folder.iterdir())

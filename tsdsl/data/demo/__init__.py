@@ -1,0 +1,1 @@
+"""The demo clips: `motion` makes the pictures and their files, `write` the data set."""

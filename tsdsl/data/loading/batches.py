@@ -1,0 +1,190 @@
+"""Training and search batches in an order that follows from the seed alone; bad clips are replaced and named.
+
+The seed, the epoch and the iteration decide everything, so a run resumed in the middle of an epoch sees the
+clips it would have seen, with any number of workers. Tensor names: B clips, C channels, T frames, H rows, W
+columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.loading.skipped import SkippedClips
+from tsdsl.data.loading.workers import (
+    Failures,
+    KeyBatches,
+    Sample,
+    check_loader,
+    make_cache,
+    make_loader,
+    note_failures,
+)
+from tsdsl.data.randomness import derive_generator, derive_seed
+from tsdsl.data.settings import ClipSettings
+from tsdsl.data.video.clips import DEFAULT_CACHE_BYTES, ClipCache, read_centre_clip, read_training_clip
+from tsdsl.data.video.frame_index import ClipError
+from tsdsl.errors import RunError, UsageError
+
+MOST_REPLACEMENTS = 200
+"""Bad clips in a row, in place of one, after which the data set counts as unusable."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips, their labels, and the positions of their records in the data set."""
+
+    clips_BCTHW: Tensor
+    """uint8; `normalise` makes them float on the device."""
+
+    labels_B: Tensor
+    indices_B: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on a device, without waiting for the copy where memory is pinned."""
+        return Batch(
+            self.clips_BCTHW.to(device, non_blocking=True),
+            self.labels_B.to(device, non_blocking=True),
+            self.indices_B.to(device, non_blocking=True),
+        )
+
+
+class ClipLoader:
+    """Batches of one clip a video, for training (`augment=True`) or for scoring on the middle view.
+
+    With `world_size` processes each takes its share of the same batches: process 0 the first clips, and so on;
+    shares differ by one clip at most. A data set smaller than a batch is repeated within it. The last incomplete
+    batch of an epoch is left out; the next epoch has another order.
+
+    `cache=True` keeps whole decoded videos in memory up to `cache_limit_bytes` (shared out among workers);
+    give a ClipCache to share one between loaders without workers. `skipped` collects the bad clips met so
+    far.
+    """
+
+    def __init__(
+        self,
+        dataset: VideoDataset,
+        settings: ClipSettings,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: bool = True,
+        num_workers: int = 0,
+        cache: bool | ClipCache = False,
+        cache_limit_bytes: int = DEFAULT_CACHE_BYTES,
+        rank: int = 0,
+        world_size: int = 1,
+        skipped: SkippedClips | None = None,
+    ) -> None:
+        check_loader(dataset, settings if augment else None, batch_size, num_workers, cache)
+        if not 0 <= rank < world_size:
+            raise UsageError(f"rank {rank} of {world_size} processes", help="ranks count from 0")
+        if batch_size < world_size:
+            raise UsageError(
+                f"a batch of {batch_size} clips cannot be shared by {world_size} processes",
+                help=f"give a batch size of {world_size} or more, or start fewer processes",
+            )
+        self.dataset = dataset
+        self.settings = settings
+        self.batch_size = batch_size
+        self.seed = seed
+        self.skipped = skipped if skipped is not None else SkippedClips()
+        self._rank, self._world_size = rank, world_size
+        self._order: KeyBatches[tuple[int, int]] = KeyBatches()
+        self._loader = make_loader(
+            _Clips(dataset.records, settings, seed, augment, make_cache(cache, cache_limit_bytes, num_workers)),
+            self._order,
+            num_workers,
+        )
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """Batches an epoch: all whole ones, at least one."""
+        return max(1, len(self.dataset.records) // self.batch_size)
+
+    def batches(self, epoch: int, start_iteration: int = 0) -> Iterator[Batch]:
+        """The epoch's batches from an iteration on; those before it are not decoded.
+
+        RunError if so many clips in a row are unusable that none can be put in the place of one. Only one
+        iterator of a loader is valid at a time.
+        """
+        self._order.batches = self._keys(epoch)[start_iteration:]
+        for loaded in self._loader:
+            note_failures(self.skipped, loaded.failures)
+            if loaded.clips is None or loaded.num_unreadable:
+                raise _no_clips_left(self.dataset, loaded.failures)
+            yield Batch(loaded.clips, loaded.labels_B, loaded.indices_B)
+
+    def _keys(self, epoch: int) -> list[list[tuple[int, int]]]:
+        """The (epoch, index) pairs of this process's share of each batch."""
+        num_records = len(self.dataset.records)
+        order = torch.randperm(num_records, generator=derive_generator("order", self.seed, epoch)).tolist()
+        while len(order) < self.batch_size:
+            order += order[: self.batch_size - len(order)]
+        begin, end = (rank * self.batch_size // self._world_size for rank in (self._rank, self._rank + 1))
+        return [
+            [(epoch, index) for index in order[at + begin : at + end]]
+            for at in range(0, self.iterations_per_epoch * self.batch_size, self.batch_size)
+        ]
+
+
+class _Clips(Dataset[Sample]):
+    """Maps (epoch, index) to a clip, the same in every process; a bad clip gives way to another record's."""
+
+    def __init__(
+        self,
+        records: Sequence[ClipRecord],
+        settings: ClipSettings,
+        seed: int,
+        augment: bool,
+        cache: ClipCache | None,
+    ) -> None:
+        self._records = records
+        self._settings = settings
+        self._seed = seed
+        self._augment = augment
+        self._cache = cache
+        self._known_bad: dict[int, str] = {}
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        epoch, index = key
+        failures: Failures = []
+        attempts = min(MOST_REPLACEMENTS, 4 * len(self._records))
+        for attempt in range(attempts):
+            # Which record stands in follows from the key alone, not from what this process has met before.
+            chosen = index if attempt == 0 else self._replacement(epoch, index, attempt)
+            clip_CTHW = self._read(chosen, epoch, index, failures)
+            if clip_CTHW is not None:
+                return clip_CTHW, self._records[chosen].label, chosen, failures
+        return None, -1, index, failures
+
+    def _replacement(self, epoch: int, index: int, attempt: int) -> int:
+        return derive_seed("replacement", self._seed, epoch, index, attempt) % len(self._records)
+
+    def _read(self, chosen: int, epoch: int, index: int, failures: Failures) -> Tensor | None:
+        record = self._records[chosen]
+        if chosen in self._known_bad:
+            failures.append((record.path, self._known_bad[chosen]))
+            return None
+        try:
+            if not self._augment:
+                return read_centre_clip(record, self._settings, self._cache)
+            generator = derive_generator("clip", self._seed, epoch, index)
+            return read_training_clip(record, self._settings, generator, self._cache)
+        except ClipError as error:
+            self._known_bad[chosen] = error.reason
+            failures.append((error.path, error.reason))
+            return None
+
+
+def _no_clips_left(dataset: VideoDataset, failures: Failures) -> RunError:
+    path, reason = failures[0]
+    return RunError(
+        f"{dataset.root}: no usable clip found among {len(failures)} tried; the first was {path}: {reason}",
+        help="`tsdsl data verify` lists every bad file of a data set",
+    )

@@ -1,0 +1,123 @@
+"""What both loaders share: worker processes, caches, and bad clips passed on as data.
+
+Tensor names: B clips, C channels, T frames, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.loading.skipped import SkippedClips
+from tsdsl.data.settings import ClipSettings
+from tsdsl.data.video.clips import ClipCache
+from tsdsl.errors import RunError, UsageError
+
+Failures = list[tuple[Path, str]]
+"""Bad clips as (path, reason): worker processes hand them on beside the tensors."""
+
+Sample = tuple[Tensor | None, int, int, Failures]
+"""(clip or views, label, index of the record); no tensor where none could be read."""
+
+Key = TypeVar("Key")
+
+
+class Loaded(NamedTuple):
+    """A collated batch; a named tuple because DataLoader pins the tensors inside one."""
+
+    clips: Tensor | None
+    labels_B: Tensor
+    indices_B: Tensor
+    num_unreadable: int
+    failures: Failures
+
+
+class KeyBatches(Sampler[list[Key]], Generic[Key]):
+    """The batches of keys of the pass that begins next."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Key]] = []
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def make_loader(dataset: Dataset[Sample], order: KeyBatches[Key], num_workers: int) -> DataLoader[Any]:
+    """A DataLoader of `Loaded` that draws nothing from the global generator and forks no threaded process."""
+    context = None
+    if num_workers:
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    return DataLoader(
+        dataset,
+        batch_sampler=order,
+        collate_fn=_collate,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        multiprocessing_context=context,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def make_cache(cache: bool | ClipCache, limit_bytes: int, num_workers: int) -> ClipCache | None:
+    """The cache a loader uses: the one given, or an own one whose limit its workers share out."""
+    if isinstance(cache, ClipCache):
+        return cache
+    return ClipCache(limit_bytes // max(1, num_workers)) if cache else None
+
+
+def check_loader(
+    dataset: VideoDataset,
+    training_settings: ClipSettings | None,
+    batch_size: int,
+    num_workers: int,
+    cache: bool | ClipCache,
+) -> None:
+    """UsageError for what cannot work together, RunError for a data set without a clip."""
+    if batch_size < 1:
+        raise UsageError(f"batch size is {batch_size}", help="give 1 or more")
+    if num_workers < 0:
+        raise UsageError(f"number of workers is {num_workers}", help="give 0 (in this process) or more")
+    if isinstance(cache, ClipCache) and num_workers:
+        raise UsageError("a ClipCache cannot be shared with worker processes", help="use cache=True, or no workers")
+    if training_settings is not None and training_settings.flip and not dataset.flip_allowed:
+        raise UsageError(
+            f"{dataset.root}: flip is on, but mirroring changes the classes of this data set",
+            help="set flip to false; dataset.recommended has fitting settings",
+        )
+    if not dataset.records:
+        raise RunError(f"{dataset.root}: there are no clips to load", help="see `tsdsl data index`")
+
+
+def note_failures(skipped: SkippedClips, failures: Failures) -> None:
+    """Adds what a batch met to the report."""
+    for path, reason in failures:
+        skipped.add(path, reason)
+
+
+def _collate(samples: Sequence[Sample]) -> Loaded:
+    readable = [sample for sample in samples if sample[0] is not None]
+    clips = [clip for clip, _, _, _ in readable if clip is not None]
+    return Loaded(
+        clips=_stacked(clips) if clips else None,
+        labels_B=torch.tensor([label for _, label, _, _ in readable], dtype=torch.int64),
+        indices_B=torch.tensor([index for _, _, index, _ in readable], dtype=torch.int64),
+        num_unreadable=len(samples) - len(readable),
+        failures=[failure for _, _, _, found in samples for failure in found],
+    )
+
+
+def _stacked(clips: Sequence[Tensor]) -> Tensor:
+    """The clips as a batch, with the channels last in memory as they come and as networks are fastest."""
+    return torch.stack([clip.movedim(-4, -1) for clip in clips]).movedim(-1, -4)

@@ -1,0 +1,215 @@
+"""Makes of a data set another one whose videos decode fast, with the same labels in the same order.
+
+Whatever the layout of the source, the result is a list of `path,label` for each split, `classes.txt`, a
+`dataset.json` with the settings that the source recommends, and the videos below `videos/`. It is built in
+`NAME.part`, which becomes `NAME` once all is there; the same command goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tsdsl.data.datasets.description import DESCRIPTION_NAME, DatasetDescription
+from tsdsl.data.datasets.open import available_splits, open_dataset
+from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.loading.skipped import SkippedClips
+from tsdsl.data.prepare.transcode import TranscodeSettings
+from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all
+from tsdsl.errors import FileError, RunError, UsageError
+from tsdsl.files import exclusive, write_json, write_text
+
+RECORD_NAME = "prepared.json"
+LEFT_OUT_NAME = "left_out.txt"
+LABELLED_SPLITS = ("train", "val")
+
+Progress = Callable[[int, int], None]
+"""Called with (videos done, videos in all)."""
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What was written; `left_out` are the clips that could not be used, `num_reused` came from an earlier run."""
+
+    root: Path
+    clips: dict[str, int]
+    num_videos: int
+    num_reused: int
+    num_missing: int
+    left_out: SkippedClips
+    source_bytes: int
+    size_bytes: int
+    seconds: float
+
+
+def prepare_dataset(
+    source: Path,
+    root: Path,
+    settings: TranscodeSettings | None = None,
+    *,
+    kind: str | None = None,
+    splits: Sequence[str] | None = None,
+    num_workers: int = 0,
+    progress: Progress | None = None,
+) -> PrepareReport:
+    """Re-encodes the videos of a data set into the folder `root`, which becomes a data set like it.
+
+    `splits` defaults to those of train and val that there are, as lists of a test split often have no labels.
+    A finished `root` is brought up to date: only videos that are new or changed are encoded.
+
+    Raises:
+        FileError: there is no such data set, or `root` is something else or cannot be written.
+        UsageError: `root` was made with other settings or is being made, or lies in the source.
+        RunError: not one clip is usable.
+    """
+    settings = settings or TranscodeSettings()
+    source, root = source.absolute(), root.absolute()
+    if root.resolve().is_relative_to(source.resolve()):
+        raise UsageError(f"{root}: lies within the data set {source}", help="choose a folder outside of it")
+    began = time.monotonic()
+    datasets = _opened(source, kind, splits)
+    building = root if (root / RECORD_NAME).is_file() else root.with_name(f"{root.name}.part")
+    _refuse_foreign(root)
+    with exclusive(building, "preparing this data set"):
+        _record(building, {"source": str(source), "kind": datasets[0].kind, "transcode": settings.model_dump()})
+        for half_written in building.glob("videos/**/.*.mp4"):
+            half_written.unlink(missing_ok=True)
+        targets = _targets(source, datasets)
+        tasks = [
+            TranscodeTask(path, building / target, settings, start_s, end_s)
+            for (path, start_s, end_s), target in targets.items()
+        ]
+        todo = [task for task in tasks if not _is_done(task)]
+        left_out = SkippedClips()
+        for num_done, (task, reason) in enumerate(transcode_all(todo, num_workers), start=len(tasks) - len(todo) + 1):
+            if reason is not None:
+                left_out.add(task.source, reason)
+            if progress is not None:
+                progress(num_done, len(tasks))
+        clips = _write_lists(building, datasets, targets)
+        write_text(building / LEFT_OUT_NAME, "".join(f"{path}\t{reason}\n" for path, reason in left_out))
+        if not any(clips.values()):
+            path, reason = next(iter(left_out))
+            raise RunError(
+                f"{source}: none of its {len(tasks)} videos is usable; the first was {path}: {reason}",
+                help="`tsdsl data verify` lists every bad file of a data set",
+            )
+        _into_place(building, root)
+    written = [root / target for target in targets.values() if (root / target).is_file()]
+    return PrepareReport(
+        root=root,
+        clips=clips,
+        num_videos=len(written),
+        num_reused=len(tasks) - len(todo),
+        num_missing=sum(len(dataset.missing) for dataset in datasets),
+        left_out=left_out,
+        source_bytes=sum(path.stat().st_size for path in {key[0] for key in targets} if path.is_file()),
+        size_bytes=sum(path.stat().st_size for path in written),
+        seconds=time.monotonic() - began,
+    )
+
+
+_Part = tuple[Path, float | None, float | None]
+"""A video file and the part of it that is used."""
+
+
+def _opened(source: Path, kind: str | None, splits: Sequence[str] | None) -> list[VideoDataset]:
+    there = available_splits(source, kind=kind)
+    chosen = splits if splits is not None else [split for split in there if split in LABELLED_SPLITS]
+    if not chosen:
+        raise FileError(
+            f"{source}: has no train or val split, only {', '.join(there) or 'none'}",
+            help="name the splits to prepare with --split",
+        )
+    return [open_dataset(source, split, kind=kind) for split in chosen]
+
+
+def _part(record: ClipRecord) -> _Part:
+    return record.path, record.start_s, record.end_s
+
+
+def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]:
+    """Where the copy of each part lies, relative to the result; no two in the same place."""
+    targets: dict[_Part, str] = {}
+    taken: set[str] = set()
+    for part in dict.fromkeys(_part(record) for dataset in datasets for record in dataset.records):
+        path, start_s, end_s = part
+        # A list may name files outside of the folder: they keep the names of their folders.
+        inside = path.relative_to(source) if path.is_relative_to(source) else Path(*path.parts[1:])
+        folders = [name for name in inside.parent.parts if name != ".."]
+        span = "" if start_s is None and end_s is None else f"_{start_s or 0:g}_{end_s if end_s is not None else 'end'}"
+        target = str(PurePosixPath("videos", *folders, f"{path.stem}{span}.mp4"))
+        if target.casefold() in taken:
+            digest = blake2b(str(path).encode(errors="surrogateescape"), digest_size=6).hexdigest()
+            target = str(PurePosixPath("videos", *folders, f"{path.stem}{span}-{digest}.mp4"))
+        taken.add(target.casefold())
+        targets[part] = target
+    return targets
+
+
+def _is_done(task: TranscodeTask) -> bool:
+    """Whether the copy is there, whole as it appeared at once, and not older than its source."""
+    try:
+        return task.target.stat().st_mtime_ns >= task.source.stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def _write_lists(building: Path, datasets: Sequence[VideoDataset], targets: dict[_Part, str]) -> dict[str, int]:
+    """Writes what makes a data set of the videos; the number of clips of each split."""
+    clips = {}
+    for dataset in datasets:
+        named = [(targets[_part(record)], record.label) for record in dataset.records]
+        lines = [f"{target},{label}\n" for target, label in named if (building / target).is_file()]
+        clips[dataset.split] = len(lines)
+        write_text(building / f"{dataset.split}.csv", "".join(lines))
+    first = datasets[0]
+    write_text(building / "classes.txt", "".join(f"{name}\n" for name in first.class_names))
+    description = DatasetDescription(kind="kinetics-list", flip_allowed=first.flip_allowed, clip=first.recommended)
+    write_json(building / DESCRIPTION_NAME, description.model_dump(mode="json"))
+    return clips
+
+
+def _refuse_foreign(root: Path) -> None:
+    if root.exists() and not (root / RECORD_NAME).is_file() and (not root.is_dir() or any(root.iterdir())):
+        raise FileError(f"{root}: is there already, and not made by `tsdsl data prepare`", help="choose another folder")
+
+
+def _record(building: Path, facts: dict[str, Any]) -> None:
+    """Writes what the folder is made of and how, or checks that it is that."""
+    path = building / RECORD_NAME
+    if not path.is_file():
+        write_json(path, facts)
+        return
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        before = {**recorded, **recorded["transcode"]}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise FileError(f"{path}: is not a record of `tsdsl data prepare`", help=f"remove {building}") from error
+    changed = [
+        f"{name} is {value!r}, was {before.get(name)!r}" for name, value in _flat(facts) if before.get(name) != value
+    ]
+    if changed:
+        raise UsageError(
+            f"{building}: was begun otherwise: {'; '.join(changed)}",
+            help="give what it was begun with, choose another folder, or remove it",
+        )
+
+
+def _flat(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in facts.items():
+        yield from value.items() if isinstance(value, dict) else ((name, value),)
+
+
+def _into_place(building: Path, root: Path) -> None:
+    if building == root:
+        return
+    try:
+        building.replace(root)  # an empty folder gives way
+    except OSError as error:
+        raise FileError(f"{root}: cannot be written ({error.strerror})", help=f"all is in {building}") from error

@@ -1,0 +1,186 @@
+"""Re-encodes one video so that clips of it decode fast: small, a key frame every few frames, no B-frames.
+
+H.264 with x264's `fastdecode`: no CABAC and no deblocking filter. A frame keeps its time; sound is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tsdsl.data.video.decode import TimedFrame, count_decodable_frames, frames_of_part
+from tsdsl.data.video.frame_index import ClipError
+from tsdsl.errors import FileError, UsageError
+
+TICKS_PER_S = 90_000
+"""Both 30 and 30000 / 1001 frames a second are whole numbers of these apart."""
+
+MOST_RATE_DENOMINATOR = 1001
+
+
+class TranscodeSettings(BaseModel):
+    """How videos are re-encoded. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    short_side_px: int = Field(default=182, ge=16, multiple_of=2)
+    """A smaller video keeps its size. 182 is the paper's test size and the lower end of its training sizes at
+    160 px (section 5.2)."""
+
+    key_frame_interval_frames: int = Field(default=12, ge=1)
+    """Frames from one key frame to the next: at most so many less one are decoded for nothing."""
+
+    constant_rate_factor: int = Field(default=20, ge=0, le=51)
+    """Of x264: lower is better and larger."""
+
+
+def transcode_settings(values: dict[str, Any]) -> TranscodeSettings:
+    """The settings of a mapping; UsageError names each key that does not fit."""
+    try:
+        return TranscodeSettings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{item['loc'][0]} {item['input']!r}: {item['msg']}" for item in error.errors())
+        raise UsageError(f"the settings do not fit: {problems}", help="see `tsdsl data prepare --help`") from error
+
+
+def transcode(
+    source: Path, target: Path, settings: TranscodeSettings, start_s: float | None = None, end_s: float | None = None
+) -> int:
+    """Writes the part of a video between two times to `target`, an mp4; returns its number of frames.
+
+    The result is decoded once more before it appears under its name. Memory does not grow with the length.
+
+    Raises:
+        ClipError: the source cannot be used, or its copy does not decode.
+        FileError: `target` cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem[:100]}.", suffix=".mp4")
+        os.close(handle)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    building = Path(name)
+    try:
+        num_frames = _encode(source, building, settings, start_s, end_s)
+        _verify(source, building, num_frames)
+        with _writing(target):
+            with building.open("rb") as file:
+                os.fsync(file.fileno())
+            building.chmod(0o644)
+            building.replace(target)
+    finally:
+        building.unlink(missing_ok=True)
+    return num_frames
+
+
+def _encode(
+    source: Path, building: Path, settings: TranscodeSettings, start_s: float | None, end_s: float | None
+) -> int:
+    num_frames = 0
+    container: Any = None
+    stream: Any = None
+    last_tick = -1
+    try:
+        for timed in frames_of_part(source, start_s, end_s, settings.short_side_px, enlarge=False):
+            tick = round(timed.time_s * TICKS_PER_S)
+            if tick <= last_tick:
+                continue
+            frame = _upright_yuv(timed)
+            with _writing(building):
+                if container is None:
+                    container = av.open(str(building), "w", format="mp4")
+                    stream = _add_stream(container, timed.fps, frame, settings)
+                frame.pts, frame.time_base = tick, Fraction(1, TICKS_PER_S)
+                container.mux(stream.encode(frame))
+            last_tick = tick
+            num_frames += 1
+        if container is None:
+            raise ClipError(source, "none of its frames decode")
+        with _writing(building):
+            container.mux(stream.encode(None))
+            container.close()
+            container = None
+    finally:
+        if container is not None:
+            container.close()
+    return num_frames
+
+
+def _add_stream(container: Any, fps: float, frame: Any, settings: TranscodeSettings) -> Any:
+    rate = Fraction(fps).limit_denominator(MOST_RATE_DENOMINATOR)
+    stream = container.add_stream("libx264", rate=rate if rate > 0 else Fraction(30))
+    stream.width, stream.height = frame.width, frame.height
+    stream.pix_fmt = "yuv420p"
+    # One thread: files are encoded side by side, and the result does not depend on the machine.
+    stream.codec_context.thread_count = 1
+    stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
+    stream.options = {
+        "crf": str(settings.constant_rate_factor),
+        "preset": "veryfast",
+        "tune": "fastdecode",
+        "g": str(settings.key_frame_interval_frames),
+        "keyint_min": str(settings.key_frame_interval_frames),
+        "sc_threshold": "0",
+        "bf": "0",
+    }
+    return stream
+
+
+def _upright_yuv(timed: TimedFrame) -> Any:
+    """The frame resized and turned as its file says, as YUV of the kind that a file without tags is taken for.
+
+    It does not become RGB on the way: that would darken it by two or three of 255 levels. Sides are even, as
+    colour is stored for two by two pixels.
+    """
+    width_px, height_px = (side - side % 2 for side in timed.size_px)
+    frame = timed.frame.reformat(
+        width_px, height_px, "yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, threads=1
+    )
+    turns = round(timed.frame.rotation / 90) % 4
+    if not turns:
+        return frame
+    flat = frame.to_ndarray().ravel()
+    size, quarter = height_px * width_px, height_px * width_px // 4
+    planes = [flat[:size].reshape(height_px, width_px)]
+    for begin in (size, size + quarter):
+        planes.append(flat[begin : begin + quarter].reshape(height_px // 2, width_px // 2))
+    turned = np.concatenate([np.rot90(plane, turns).ravel() for plane in planes])
+    turned_width_px = height_px if turns % 2 else width_px
+    return av.VideoFrame.from_ndarray(turned.reshape(-1, turned_width_px), format="yuv420p")
+
+
+def _verify(source: Path, building: Path, num_frames: int) -> None:
+    try:
+        num_decoded = count_decodable_frames(building)
+    except ClipError as error:
+        raise ClipError(source, f"its copy is unusable: {error.reason}") from error
+    if num_decoded != num_frames:
+        raise ClipError(source, f"{num_decoded} of the {num_frames} frames of its copy decode")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """FileError for what goes wrong: it is about the disk, not about the video that is read."""
+    try:
+        yield
+    except OSError as error:  # FFmpeg's errors are OSErrors or ValueErrors too
+        raise _unwritable(path, error) from error
+    except av.error.FFmpegError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: Any) -> FileError:
+    return FileError(
+        f"{path.parent}: cannot be written ({error.strerror or error})", help="is the disk full? what is done is kept"
+    )

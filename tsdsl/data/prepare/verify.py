@@ -1,0 +1,88 @@
+"""Goes through a whole data set: counts what its lists name, and decodes every file to find the bad ones."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdsl.data.datasets.description import DatasetKind
+from tsdsl.data.datasets.open import available_splits, open_dataset
+from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.loading.skipped import SkippedClips
+from tsdsl.data.video.decode import count_decodable_frames
+from tsdsl.data.video.frame_index import ClipError
+from tsdsl.errors import FileError
+
+Progress = Callable[[int, int], None]
+"""Called with (files done, files in all)."""
+
+
+@dataclass(frozen=True)
+class DatasetIndex:
+    """What a data set's folder holds, split by split."""
+
+    root: Path
+    kind: DatasetKind
+    splits: tuple[VideoDataset, ...]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, the same in every split."""
+        return self.splits[0].class_names
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """The outcome of decoding every file of a data set."""
+
+    num_videos: int
+    num_frames: int
+    bad: SkippedClips
+    missing: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every clip is there and decodes."""
+        return not len(self.bad) and not self.missing
+
+
+def index_dataset(root: Path, *, kind: str | None = None) -> DatasetIndex:
+    """All splits of a data set, without decoding anything. FileError as `open_dataset`."""
+    splits = tuple(open_dataset(root, split, kind=kind) for split in available_splits(root, kind=kind))
+    if not splits:
+        raise FileError(f"{root}: has no list for kind {kind!r}", help="leave out the kind to have it found")
+    return DatasetIndex(root, splits[0].kind, splits)
+
+
+def verify_dataset(root: Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
+    """Decodes every frame of every file once, however many lists name it."""
+    index = index_dataset(root, kind=kind)
+    paths = sorted({record.path for dataset in index.splits for record in dataset.records})
+    bad = SkippedClips()
+    num_frames = 0
+    for done, path in enumerate(paths, start=1):
+        try:
+            num_frames += count_decodable_frames(path)
+        except ClipError as error:
+            bad.add(path, error.reason)
+        if progress is not None:
+            progress(done, len(paths))
+    missing = tuple(name for dataset in index.splits for name in dataset.missing)
+    return VerifyReport(len(paths), num_frames, bad, missing)
+
+
+def write_bad_list(path: Path, lines: Sequence[str]) -> None:
+    """Writes the lines to a file in one step: it is there whole or not at all."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            file.write("".join(line + "\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written ({error.strerror})", help="choose another file") from error

@@ -1,0 +1,122 @@
+"""Turns SIGINT and SIGTERM into a request that a run meets at the next safe point, with its state saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from tsdsl.engine.ranks.ranks import ALONE, Ranks
+from tsdsl.errors import RunError
+
+Item = TypeVar("Item")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class InterruptedRunError(RunError):
+    """A run that stopped because it was asked to, after it saved its state; exit code 130 or 143."""
+
+    def __init__(self, run: Path, iteration: int, signal_number: int) -> None:
+        super().__init__(
+            f"{run}: interrupted by {signal.Signals(signal_number).name} after iteration {iteration}; "
+            "everything up to there is saved",
+            help="run the same command again to go on",
+        )
+        self.exit_code = 128 + signal_number
+
+
+class StopRequestedError(Exception):
+    """Unwinds from within an evaluation to where a run saves its state; never leaves the engine."""
+
+
+class Interruption:
+    """Whether a signal asked the run to stop, and which."""
+
+    def __init__(self, ranks: Ranks = ALONE) -> None:
+        self.ranks = ranks
+        self.signal_number: int | None = None
+
+    def agreed(self) -> bool:
+        """Whether a signal came, on any rank; together."""
+        numbers = [number for number in self.ranks.gather(self.signal_number) if number is not None]
+        if numbers:
+            self.signal_number = numbers[0]
+        return bool(numbers)
+
+    def stoppable(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, until a stop is requested of any rank; together: all ranks have as many items.
+
+        Raises:
+            StopRequestedError: it was, before or while the next item was made.
+        """
+        for item in self._until_stopped(items):
+            if self.agreed() or item is None:
+                raise StopRequestedError
+            yield item
+
+    def stoppable_alone(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, until a stop is requested of this rank; ranks may have different numbers of items.
+
+        Raises:
+            StopRequestedError: it was, before or while the next item was made.
+        """
+        for item in self._until_stopped(items):
+            if self.signal_number is not None or item is None:
+                raise StopRequestedError
+            yield item
+
+    def _until_stopped(self, items: Iterable[Item]) -> Iterator[Item | None]:
+        """The items; None in place of one that a signal kept from being made."""
+        iterator = iter(items)
+        while True:
+            try:
+                item: Item | None = next(iterator)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                # Worker processes get the terminal's Ctrl-C too; their end is then no error of its own.
+                if self.signal_number is None:
+                    if str(error).startswith("DataLoader worker"):
+                        raise _worker_ended(error) from error
+                    raise
+                item = None
+            yield item
+
+
+def _worker_ended(error: RuntimeError) -> RunError:
+    reason = str(error).split("\n")[0].rstrip(". ")
+    return RunError(
+        f"a process that decodes clips ended: {reason}",
+        help="it may have run out of memory: give fewer --workers, or more memory; `tsdsl data verify` finds files "
+        "that end what reads them. The same command goes on from the last checkpoint",
+    )
+
+
+@contextmanager
+def interruption(ranks: Ranks = ALONE) -> Iterator[Interruption]:
+    """Within it, the first SIGINT or SIGTERM is noted; a second one raises KeyboardInterrupt at once.
+
+    Of several ranks each only notes, however many come: torchrun passes on a signal that the terminal has
+    sent to all already, and ends what does not stop by itself. Outside the main thread signals cannot be
+    handled, and are left as they are.
+    """
+    request = Interruption(ranks)
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if request.signal_number is not None and ranks.size == 1:
+            raise KeyboardInterrupt
+        request.signal_number = number
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

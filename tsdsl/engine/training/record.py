@@ -1,0 +1,78 @@
+"""What a training run records: what decides its outcome, and the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.errors import FileError
+from tsdsl.space.parts import Scale
+from tsdsl.space.stored import Frozen
+
+KIND = "train"
+
+
+class TrainRecord(Frozen):
+    """Everything that decides the outcome of a training run; a resumed run must agree with it.
+
+    `began_with` is the hash of the weights file it started from.
+    """
+
+    settings: TrainSettings
+    space: str
+    fingerprint: str
+    decisions: Mapping[str, Any]
+    step: int | None
+    scale: Scale
+    classes: int
+    data: Mapping[str, Any]
+    iterations_per_epoch: int
+    began_with: str | None = None
+
+
+class TrainResult(Frozen):
+    """The outcome of a finished run. Accuracies are fractions; `seconds` sums over all its processes.
+
+    `val_top1` is of the weights as saved, None without validation videos; `best_top1` is the highest of any
+    validation, first reached after epoch `best_epoch`, whose weights are kept in `best.safetensors`. `flops` are
+    multiply-adds of one training clip. `skipped` are clips that could not be read, with the reason.
+    """
+
+    space: str
+    epochs: int
+    iterations: int
+    train_loss: float
+    train_top1: float
+    val_top1: float | None
+    val_top5: float | None
+    best_top1: float | None = None
+    best_epoch: int | None = None
+    flops: int
+    params: int
+    seconds: float
+    skipped: Mapping[str, str]
+    environment: Mapping[str, str]
+    weights: str = "weights.safetensors"
+
+
+def read_train_result(run: RunDirectory) -> TrainResult:
+    """The result of a finished training run.
+
+    Raises:
+        FileError: the run is not finished, or its result is damaged.
+    """
+    try:
+        return TrainResult.model_validate_json(run.result.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(
+            f"{run.result}: cannot be read ({error.strerror})",
+            help="the run may not be finished: run the same `tsdsl train` command again",
+        ) from error
+    except ValidationError as error:
+        raise FileError(
+            f"{run.result}: is not the result of a training run", help="remove it and train again to write it"
+        ) from error

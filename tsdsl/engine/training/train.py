@@ -1,0 +1,358 @@
+"""Trains one architecture from scratch, in a folder from which the same call goes on after any kill.
+
+Iteration n depends on the settings and n alone: its clips, its augmentation, its dropout and its learning
+rate. A run killed and resumed therefore ends with the weights of one that was not; on the CPU, to the bit.
+Several ranks share each batch, with BN statistics over all of it; dropout apart, they give what one gives, up to
+rounding.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tsdsl.engine.device import environment
+from tsdsl.engine.evaluation.evaluate import evaluate_views
+from tsdsl.engine.randomness import derived_seed, seed_torch
+from tsdsl.engine.ranks.ranks import ALONE, Ranks
+from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
+from tsdsl.engine.ranks.synchronised_norm import synchronise_norms
+from tsdsl.engine.runs.checkpoint import CheckpointStore
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
+from tsdsl.engine.runs.metrics import MetricsLog
+from tsdsl.engine.runs.progress import Progress, Task
+from tsdsl.engine.training.averaging import AveragedWeights
+from tsdsl.engine.training.data import TrainingData, check_classes
+from tsdsl.engine.training.optimiser import (
+    make_optimiser,
+    not_finite,
+    restore_training_tensors,
+    set_learning_rate,
+    training_tensors,
+)
+from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.training.record import KIND, TrainRecord, TrainResult, read_train_result
+from tsdsl.engine.training.schedule import learning_rate
+from tsdsl.engine.training.step import EpochTotals, statistics_clips, train_step
+from tsdsl.engine.training.validation import with_precise_norms
+from tsdsl.errors import RunError
+from tsdsl.files import write_json
+from tsdsl.lowering.model import Model
+from tsdsl.lowering.weights import CLASSIFIER, file_hash, load_weights, save_model
+from tsdsl.network.layout import Blueprint
+from tsdsl.operators.varying import fixed
+from tsdsl.space.architecture import Architecture
+
+
+def train(
+    blueprint: Blueprint,
+    architecture: Architecture,
+    data: TrainingData,
+    settings: TrainSettings,
+    run: RunDirectory,
+    *,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+    checkpoints: CheckpointPolicy | None = None,
+    begin_with: Path | None = None,
+    ranks: Ranks = ALONE,
+) -> TrainResult:
+    """Train an architecture, or go on where the run in the folder stopped; a finished one returns at once.
+
+    `begin_with` is a weights file of the same network to start from, its classifier only if it has as many classes.
+    Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with data of its share; only rank 0
+    writes.
+
+    Raises:
+        UsageError: the folder holds another run, another process writes it, or the data do not fit.
+        InterruptedRunError: SIGINT or SIGTERM came; all is saved.
+        RunError: the loss is not a number, or no clip is usable.
+        FileError: the folder cannot be written.
+    """
+    network = blueprint.network(architecture.decisions, architecture.step)
+    check_classes(data.training.dataset, network)
+    record = TrainRecord(
+        settings=settings,
+        space=architecture.space,
+        fingerprint=architecture.fingerprint,
+        decisions=dict(architecture.decisions),
+        step=architecture.step,
+        scale=blueprint.scale,
+        classes=network.classes,
+        data=dict(data.record),
+        iterations_per_epoch=data.training.iterations_per_epoch,
+        began_with=None if begin_with is None else file_hash(begin_with),
+    )
+
+    def begin() -> dict[str, Any] | None:
+        run.record_settings(KIND, record)
+        if run.result.exists() and run.weights.exists():
+            return read_train_result(run).model_dump(mode="json")
+        # With its space, the run is whole wherever it is moved, and whatever becomes of the search.
+        write_json(run.space, blueprint.space.to_dict())
+        write_json(run.architecture, architecture.model_dump(mode="json"))
+        return None
+
+    with ranks.locked(run):
+        finished = ranks.first(begin)
+        if finished is not None:
+            return TrainResult.model_validate(finished)
+        model = Model(network, seed=derived_seed(settings.seed, "weights"))
+        if begin_with is not None:
+            load_weights(begin_with, model, besides=CLASSIFIER)
+        model.to(device)
+        if ranks.size > 1:
+            synchronise_norms(model, ranks)
+        training = _Training(
+            model,
+            architecture,
+            data,
+            settings,
+            run,
+            progress or Progress(quiet=True),
+            checkpoints or CheckpointPolicy(),
+            ranks,
+        )
+        forked = [device] if torch.device(device).type == "cuda" else []
+        with interruption(ranks) as request, torch.random.fork_rng(forked):
+            return training.finish(request)
+
+
+class _Training:
+    """One process's part of a run: the model, where the run stands, and how it goes on."""
+
+    def __init__(
+        self,
+        model: Model,
+        architecture: Architecture,
+        data: TrainingData,
+        settings: TrainSettings,
+        run: RunDirectory,
+        progress: Progress,
+        policy: CheckpointPolicy,
+        ranks: Ranks,
+    ) -> None:
+        self.model, self.architecture, self.data, self.settings = model, architecture, data, settings
+        self.run, self.progress, self.policy, self.ranks = run, progress, policy, ranks
+        self.device = next(model.parameters()).device
+        self.optimiser = make_optimiser(model, settings)
+        self.averaged = AveragedWeights(model, settings.average_decay)
+        of = {"fingerprint": architecture.fingerprint, "decisions": dict(architecture.decisions)}
+        self.store = CheckpointStore(run.checkpoints, policy.keep, of)
+        self.iterations_per_epoch = data.training.iterations_per_epoch
+        self.epoch, self.iteration = 0, 0
+        self.totals, self.last_epoch = EpochTotals(), EpochTotals()
+        self.validated: dict[str, float] = {}
+        self.best: dict[str, float] = {}
+        self.skipped_before: dict[str, str] = {}
+        self.seconds_before, self.started_s = 0.0, time.monotonic()
+        self.saved_at_s = self.started_s
+
+    @property
+    def total_iterations(self) -> int:
+        """Iterations of the whole run."""
+        return self.settings.epochs * self.iterations_per_epoch
+
+    def finish(self, request: Interruption) -> TrainResult:
+        """Do what is left of the run, and write its result."""
+        resume_after = self.restore()
+        with (
+            MetricsLog(self.run.path, resume_after) if self.ranks.is_first else nullcontext() as log,
+            self.progress.task("train", self.total_iterations, self.iteration) as task,
+        ):
+            try:
+                while self.epoch < self.settings.epochs:
+                    task.fields.update(self.validated)
+                    self.run_epoch(request, task)
+                    self.close_epoch(request, log)
+                return self.write_result(request)
+            except StopRequestedError:
+                self.save()
+                assert request.signal_number is not None
+                raise InterruptedRunError(self.run.path, self.iteration, request.signal_number) from None
+
+    def restore(self) -> int | None:
+        """Take up the newest valid checkpoint; return the last iteration whose metrics stay."""
+        checkpoint = latest_checkpoint(self.store, self.ranks, self.device)
+        if checkpoint is None:
+            return None
+        for reason in checkpoint.rejected:
+            self.progress.note(f"passed over a broken checkpoint: {reason}")
+        tidy_checkpoints(self.store, self.ranks, checkpoint.iteration)
+        restore_training_tensors(self.model, self.optimiser, checkpoint.tensors)
+        self.averaged.restore(checkpoint.tensors)
+        state = checkpoint.state
+        self.iteration, self.epoch = checkpoint.iteration, state["epoch"]
+        self.totals = EpochTotals(**state["totals"])
+        self.last_epoch = EpochTotals(**state["last_epoch"])
+        self.validated, self.best, self.skipped_before = state["validated"], state["best"], state["skipped"]
+        self.seconds_before = state["seconds"]
+        # An epoch whose end was not saved writes the metrics of its end again.
+        is_unclosed = self.iteration == (self.epoch + 1) * self.iterations_per_epoch
+        return self.iteration - 1 if is_unclosed else self.iteration
+
+    def save(self) -> None:
+        """Write a checkpoint of where the run stands, unless its weights are beyond use."""
+        tensors = training_tensors(self.model, self.optimiser) | self.averaged.tensors()
+        damaged = not_finite(tensors)
+        if damaged is not None:
+            raise RunError(
+                f"{self.run.path}: {damaged} is not finite after iteration {self.iteration}; the checkpoint "
+                "before is kept",
+                help="start a new run with a lower learning_rate or a longer warm-up",
+            )
+        state = {
+            "epoch": self.epoch,
+            "totals": self.totals.to_json(),
+            "last_epoch": self.last_epoch.to_json(),
+            "validated": self.validated,
+            "best": self.best,
+            "skipped": self.skipped(),
+            "seconds": self.seconds(),
+        }
+        save_checkpoint(self.store, self.ranks, tensors, state, self.iteration)
+        self.saved_at_s = time.monotonic()
+
+    def run_epoch(self, request: Interruption, task: Task) -> None:
+        """The iterations of the current epoch that are not done yet."""
+        self.model.train()
+        end = (self.epoch + 1) * self.iterations_per_epoch
+        done = self.iteration - self.epoch * self.iterations_per_epoch
+        batches = self.data.training.batches(self.epoch, done) if self.iteration < end else iter(())
+        for batch in request.stoppable(batches):
+            set_learning_rate(self.optimiser, self.rate_at(self.iteration))
+            # Every rank drops out its own; rank 0 as a run of one rank does.
+            seed_torch(self.settings.seed, "iteration", self.iteration, *([self.ranks.rank] if self.ranks.rank else []))
+            place = f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
+            step = train_step(
+                self.model,
+                self.optimiser,
+                batch,
+                self.settings,
+                self.data.training,
+                place,
+                self.ranks,
+                what=_named(self.architecture),
+            )
+            self.averaged.follow()
+            self.totals = self.totals + step
+            self.iteration += 1
+            task.advance(
+                clips=step.num_clips,
+                epoch=f"{self.epoch + 1}/{self.settings.epochs}",
+                loss=self.totals.loss,
+                accuracy=self.totals.top1,
+            )
+            if self.iteration < end and self.ranks.first(self.save_is_due):
+                self.save()
+
+    def rate_at(self, iteration: int) -> float:
+        """The learning rate of an iteration."""
+        settings = self.settings
+        return learning_rate(
+            settings.peak_learning_rate,
+            iteration / self.total_iterations,
+            settings.warmup_fraction,
+            settings.warmup_start,
+        )
+
+    def save_is_due(self) -> bool:
+        """Whether the policy asks for a checkpoint now."""
+        every = self.policy.every_iterations
+        is_due_by_count = every is not None and self.iteration % every == 0
+        return is_due_by_count or time.monotonic() - self.saved_at_s >= self.policy.every_s
+
+    def close_epoch(self, request: Interruption, log: MetricsLog | None) -> None:
+        """Validate if it is time, write the epoch's metrics, and save."""
+        number = self.epoch + 1
+        values: dict[str, float | int | str] = {
+            "epoch": number,
+            "train/loss": self.totals.loss,
+            "train/top1": self.totals.top1,
+            "learning_rate": self.rate_at(self.iteration - 1),
+            "seconds": self.seconds(),
+        }
+        is_last = number == self.settings.epochs
+        if self.data.validation is not None and (is_last or number % self.settings.evaluate_every_epochs == 0):
+            with (
+                self.averaged.in_place(),
+                with_precise_norms(self.model, self.statistics(request), self.settings),
+            ):
+                evaluation = evaluate_views(
+                    self.model,
+                    self.data.validation,
+                    mixed_precision=self.settings.mixed_precision,
+                    progress=self.progress,
+                    ranks=self.ranks,
+                    request=request,
+                )
+                if not self.best or evaluation.top1 > self.best["best_top1"]:
+                    # Before the checkpoint that tells of it: killed in between, the run writes the same again.
+                    self.ranks.first(lambda: save_model(self.run.best_weights, self.model, self.architecture))
+                    self.best = {"best_top1": evaluation.top1, "best_epoch": number}
+            self.validated = {"val_top1": evaluation.top1, "val_top5": evaluation.top5}
+            values |= {
+                "val/top1": evaluation.top1,
+                "val/top5": evaluation.top5,
+                "val/videos": evaluation.num_videos,
+            }
+        if log is not None:
+            log.write(self.iteration, values)
+        self.epoch, self.last_epoch, self.totals = number, self.totals, EpochTotals()
+        self.save()
+
+    def write_result(self, request: Interruption) -> TrainResult:
+        """Save the final weights with averaged BN statistics, then the result, which ends the run."""
+        cost = self.model.cost
+        with self.averaged.in_place(), with_precise_norms(self.model, self.statistics(request), self.settings):
+            self.ranks.first(lambda: save_model(self.run.weights, self.model, self.architecture))
+        result = TrainResult(
+            space=self.architecture.space,
+            epochs=self.settings.epochs,
+            iterations=self.iteration,
+            train_loss=self.last_epoch.loss,
+            train_top1=self.last_epoch.top1,
+            val_top1=self.validated.get("val_top1"),
+            val_top5=self.validated.get("val_top5"),
+            best_top1=self.best.get("best_top1"),
+            best_epoch=None if not self.best else int(self.best["best_epoch"]),
+            flops=fixed(cost.macs),
+            params=fixed(cost.params),
+            seconds=self.seconds(),
+            skipped=self.skipped(),
+            environment=environment(self.device),
+        )
+
+        def write() -> dict[str, Any]:
+            write_json(self.run.result, result.model_dump(mode="json"))
+            return result.model_dump(mode="json")
+
+        return TrainResult.model_validate(self.ranks.first(write))
+
+    def statistics(self, request: Interruption) -> Iterator[torch.Tensor]:
+        """The clips over which BN statistics are averaged: the same at every validation and in the end."""
+        return request.stoppable(statistics_clips(self.data.training, self.settings, self.device))
+
+    def skipped(self) -> dict[str, str]:
+        """The bad clips met in all processes of the run; together."""
+        met = self.data.training.skipped.to_json()
+        if self.data.validation is not None:
+            met |= self.data.validation.skipped.to_json()
+        everywhere = {path: reason for share in self.ranks.gather(met) for path, reason in share.items()}
+        return dict(sorted((self.skipped_before | everywhere).items()))
+
+    def seconds(self) -> float:
+        """Seconds of all processes of the run together, without what a kill undid."""
+        return self.seconds_before + time.monotonic() - self.started_s
+
+
+def _named(architecture: Architecture) -> str:
+    """An architecture for an error: its space, and what it decided."""
+    chosen = ", ".join(f"{path}={value}" for path, value in architecture.decisions.items())
+    return f"{architecture.space} with {chosen}" if chosen else architecture.space

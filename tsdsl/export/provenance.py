@@ -1,0 +1,58 @@
+"""Where an exported source file comes from: one comment line from which it can be made again and compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tsdsl.errors import FileError
+from tsdsl.export.preprocessing import Sampling
+from tsdsl.export.python import export_python
+from tsdsl.network.layout import Blueprint
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
+from tsdsl.space.stored import Frozen
+
+LEAD = "# Made by tsdsl from: "
+
+
+class Provenance(Frozen):
+    """Everything an exported file is made from, besides the space."""
+
+    architecture: Architecture
+    scale: Scale
+    classes: int
+    labels: tuple[str, ...] | None = None
+    sampling: Sampling | None = None
+
+
+def export_with_provenance(space: Space, provenance: Provenance) -> str:
+    """The exported source of an architecture, with the comment from which it can be made again."""
+    blueprint = Blueprint(space, classes=provenance.classes, scale=provenance.scale)
+    network = blueprint.network(provenance.architecture.decisions, provenance.architecture.step)
+    source = export_python(network, provenance.architecture, provenance.labels, provenance.sampling)
+    return f"{source}\n{LEAD}{json.dumps(provenance.model_dump(mode='json'))}\n"
+
+
+def read_provenance(path: Path) -> tuple[str, Provenance]:
+    """The text of an exported file and where it says it comes from. Nothing in it is executed.
+
+    Raises:
+        FileError: it cannot be read, or is no exported file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: cannot be read as text ({error})", help="give a file that was exported") from error
+    lines = [line for line in text.splitlines() if line.startswith(LEAD)]
+    try:
+        if len(lines) != 1:
+            raise ValueError(f"{len(lines)} provenance lines")
+        return text, Provenance.model_validate(json.loads(lines[0].removeprefix(LEAD)))
+    except (ValueError, ValidationError) as error:
+        raise FileError(
+            f"{path}: does not say where it comes from", help="verify the file as `tsdsl export` wrote it"
+        ) from error

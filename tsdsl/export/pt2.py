@@ -1,0 +1,152 @@
+"""A model as a `torch.export` program in a .pt2 file, with any number of clips a batch.
+
+The bytes follow from the weights, the provenance and the version of torch, so that a file can be made again
+and compared. Reading one here runs nothing of it: the weights are raw bytes beside a JSON list of their shapes.
+
+Shapes: B clips, C channels, T frames, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import keyword
+import math
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from tsdsl.errors import FileError
+from tsdsl.export.agreement import Agreement, agreement
+from tsdsl.export.description import StoredDescription, describe, stored_description, versions
+from tsdsl.export.provenance import Provenance
+from tsdsl.lowering.model import Model
+from tsdsl.lowering.run import run
+from tsdsl.lowering.tree import submodule
+from tsdsl.network.parameters import named_layers
+from tsdsl.operators.layers import ActivationKind, BatchNorm
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+# What torch notes of the Python that was traced: paths of the machine, and nothing that a reader needs.
+TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
+WEIGHTS = "data/weights/"
+# torch's numbers of the types that a model's weights and counters have.
+TYPES = {5: torch.int64, 7: torch.float32, 8: torch.float64}
+
+
+class Program(nn.Module):
+    """A model's copy under names that generated Python can use as attributes, in evaluation mode on the CPU."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        still = copy.deepcopy(model).cpu().requires_grad_(False)
+        self.network, self.placed = still.network, still.placed
+        self.norms = {
+            item.name: submodule(still, item.name)
+            for item in named_layers(still.network)
+            if isinstance(item.layer, BatchNorm)
+        }
+        self._modules.update(still._modules)
+        for module in list(self.modules()):
+            children = {_attribute(name): child for name, child in module._modules.items()}
+            module._modules.clear()
+            module._modules.update(children)
+        self.eval()
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The class scores of clips B x C x T x H x W."""
+        return run(self.network, clip, self.placed, self._norm, training=False)
+
+    def _norm(
+        self, name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind
+    ) -> tuple[Tensor, bool]:
+        return self.norms[name](x_BCTHW), False
+
+
+def program_name(name: str) -> str:
+    """The name in a program of a model's tensor: parts that Python or PyTorch uses otherwise get a `_`."""
+    return ".".join(_attribute(part) for part in name.split("."))
+
+
+def _attribute(part: str) -> str:
+    return f"{part}_" if keyword.iskeyword(part) or hasattr(nn.Module, part) else part
+
+
+def capture(model: Model) -> ExportedProgram:
+    """The program of a model in evaluation mode; its convolutions are torch's own.
+
+    The weights are copies on the CPU. The first dimension of the clips is dynamic, the others are the network's.
+    """
+    network = model.network
+    clip_BCTHW = torch.zeros(2, 3, network.frames, network.size, network.size)
+    batch = torch.export.Dim("batch", min=1)
+    program = torch.export.export(Program(model), (clip_BCTHW,), dynamic_shapes=({0: batch},))
+    for node in program.graph.nodes:
+        for key in TRACES:
+            node.meta.pop(key, None)
+    program.example_inputs = None
+    return program
+
+
+def export_pt2(model: Model, provenance: Provenance) -> bytes:
+    """The content of a .pt2 file: the program, and what `describe` says of it as extra files."""
+    texts = describe(model.network, provenance) | {"versions": versions()}
+    content = io.BytesIO()
+    torch.export.save(capture(model), content, extra_files={f"{name}.json": text for name, text in texts.items()})
+    return content.getvalue()
+
+
+def verify_pt2(content: bytes, model: Model) -> Agreement:
+    """How the scores of a .pt2 file's content differ from those of `model`, in double precision.
+
+    Give it only what `export_pt2` returned: loading a program may run code that is in it.
+    """
+    program = torch.export.load(io.BytesIO(content)).module()
+    return agreement(model, program.double())
+
+
+def read_pt2(path: Path) -> tuple[StoredDescription, dict[str, Tensor]]:
+    """What a .pt2 file says of itself, and its weights by `program_name`. Nothing in it is executed.
+
+    Raises:
+        FileError: it cannot be read, or `tsdsl export` did not write it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.split("/", 1)[-1]: name for name in archive.namelist()}
+            texts = {
+                short.removeprefix("extra/").removesuffix(".json"): archive.read(name).decode()
+                for short, name in names.items()
+                if short.startswith("extra/")
+            }
+            described = stored_description(path, texts)
+            listed = json.loads(archive.read(names[f"{WEIGHTS}model_weights_config.json"]))["config"]
+            weights = {
+                key: _tensor(archive.read(names[WEIGHTS + item["path_name"]]), item) for key, item in listed.items()
+            }
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error})", help="give a .pt2 file") from error
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise FileError(
+            f"{path}: is not a complete .pt2 file of `tsdsl export` ({error})", help="export the model again"
+        ) from error
+    return described, weights
+
+
+def _tensor(content: bytes, item: Mapping[str, Any]) -> Tensor:
+    """A weight from its raw bytes; ValueError for one that is stored in another way."""
+    meta = item["tensor_meta"]
+    sizes = [int(size["as_int"]) for size in meta["sizes"]]
+    if item["use_pickle"] or meta["dtype"] not in TYPES:
+        raise ValueError(f"{item['path_name']} is not stored as raw numbers")
+    dtype = TYPES[meta["dtype"]]
+    if len(content) != math.prod(sizes) * dtype.itemsize:
+        raise ValueError(f"{item['path_name']} has {len(content)} bytes, which is not its size")
+    return torch.frombuffer(bytearray(content), dtype=dtype).reshape(sizes)

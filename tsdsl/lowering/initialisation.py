@@ -1,0 +1,47 @@
+"""What parameters are while they are trained: weight, bias or of BN; and their first values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from tsdsl.network.layout import Network
+from tsdsl.network.parameters import named_layers
+from tsdsl.operators.layers import BatchNorm, Initialisation, Layer, Parameter
+
+ParameterKind: TypeAlias = Literal["weight", "bias", "norm"]
+
+LINEAR_STD = 0.01
+
+
+def parameter_kinds(network: Network) -> Mapping[str, ParameterKind]:
+    """For each parameter whether it is a weight, a bias, or of BN; the latter two see no weight decay."""
+    return {
+        f"{item.name}.{p.name}": parameter_kind(item.layer, p)
+        for item in named_layers(network)
+        for p in item.parameters
+    }
+
+
+def parameter_kind(layer: Layer, parameter: Parameter) -> ParameterKind:
+    """The kind of one parameter of a layer."""
+    if isinstance(layer, BatchNorm):
+        return "norm"
+    return "bias" if len(parameter.axes) == 1 else "weight"
+
+
+def initial(sizes: tuple[int, ...], kind: Initialisation, generator: torch.Generator | None = None) -> Tensor:
+    """First values, drawn on the CPU so that a seed means the same on every device.
+
+    `conv`: normal with variance 2 / fan-out (He et al., ICCV 2015, as in SlowFast's code); `linear`:
+    normal with standard deviation 0.01.
+    """
+    if kind in ("zeros", "ones"):
+        return torch.full(sizes, float(kind == "ones"), device="cpu")
+    fan_out = sizes[0] * math.prod(sizes[2:])
+    std = math.sqrt(2 / fan_out) if kind == "conv" else LINEAR_STD
+    return torch.empty(sizes, device="cpu").normal_(0.0, std, generator=generator)

@@ -1,0 +1,1 @@
+"""Kernels for CUDA, written in Triton."""

@@ -1,0 +1,67 @@
+"""Edits that the editor is offered: the canonical form, the fixes of diagnostics, and all sure fixes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from tsdsl.check.apply_fixes import mend
+from tsdsl.diagnostics import Diagnostic, Edit
+from tsdsl.lsp.snapshot import Snapshot
+from tsdsl.source import SourceFile, Span
+from tsdsl.syntax.formatter import formatted
+from tsdsl.syntax.parser import parse
+
+
+@dataclass(frozen=True, slots=True)
+class QuickFix:
+    """One remedy of a diagnostic, under the title of its button; a sure one is preferred."""
+
+    title: str
+    diagnostic: Diagnostic
+    edits: tuple[Edit, ...]
+    is_sure: bool
+
+
+def quick_fixes(snapshot: Snapshot, selected: Span) -> Iterator[QuickFix]:
+    """The fixes of the diagnostics that touch a selection, in their order."""
+    for diagnostic in snapshot.diagnostics:
+        if diagnostic.source.name != snapshot.source.name:
+            continue
+        if diagnostic.span.start <= selected.end and selected.start <= diagnostic.span.end:
+            for fix in diagnostic.fixes:
+                yield QuickFix(fix.title, diagnostic, fix.edits, fix.applicability == "safe")
+
+
+def all_sure_fixes(source: SourceFile) -> list[Edit]:
+    """What `tsdsl check --fix` would change."""
+    return line_edits(source.text, mend(source).source.text)
+
+
+def formatting(source: SourceFile) -> list[Edit]:
+    """What brings a text into its canonical form, line endings kept; nothing while it has syntax errors."""
+    if parse(source).diagnostics:
+        return []
+    return line_edits(source.text, formatted(source))
+
+
+def line_edits(before: str, after: str) -> list[Edit]:
+    """Edits of whole lines that turn one text into another, so that an editor keeps its place in it."""
+    old, new = _lines(before), _lines(after)
+    starts = [0]
+    for line in old:
+        starts.append(starts[-1] + len(line))
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return [
+        Edit(Span(starts[first], starts[last]), "".join(new[new_first:new_last]))
+        for kind, first, last, new_first, new_last in matcher.get_opcodes()
+        if kind != "equal"
+    ]
+
+
+def _lines(text: str) -> Sequence[str]:
+    """Lines with their ends; only a line feed ends one, whatever else `splitlines` would take for an end."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    last = lines.pop()[:-1]
+    return [*lines, last] if last else lines

@@ -1,0 +1,285 @@
+"""Hover: what a name stands for, what it may be, its share of the space and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tsdsl.lsp.features.facts import Facts, approximate
+from tsdsl.lsp.features.hover_words import MOST_LISTED, Hover, hover_word, keyword_value, listed, nothing
+from tsdsl.lsp.features.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
+from tsdsl.lsp.names.enclosing import enclosing, innermost
+from tsdsl.lsp.names.names import Key, Occurrence
+from tsdsl.lsp.snapshot import Snapshot
+from tsdsl.operators.head import HEAD_ATTRIBUTES
+from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
+from tsdsl.operators.schema import Attribute, Operator
+from tsdsl.space.parts import Decision, Group
+from tsdsl.space.resolve.parts.literals import shown
+from tsdsl.space.resolve.parts.selectors import selects
+from tsdsl.syntax import ast
+
+
+def hover(snapshot: Snapshot, offset: int) -> Hover | None:
+    """What is known of what stands at an offset: a name, a value, a sign or a word."""
+    occurrence = snapshot.names.at(offset)
+    if occurrence is None:
+        return hover_word(snapshot, offset) or _bare_word(snapshot, offset)
+    lines = _Describe(snapshot, enclosing(snapshot.file, occurrence.span.start)).occurrence(occurrence)
+    return Hover(occurrence.span, "\n\n".join(lines)) if lines else None
+
+
+def _bare_word(snapshot: Snapshot, offset: int) -> Hover | None:
+    """A keyword as a value, or the title of a step."""
+    nodes = enclosing(snapshot.file, offset)
+    describe = _Describe(snapshot, nodes)
+    step, text = innermost(nodes, ast.Step), innermost(nodes, ast.Text)
+    if step is not None and text is not None and text is step.title:
+        lines = describe.step(Key("step", describe.here, str(step.index.value)))
+        return Hover(text.span, "\n\n".join(lines)) if lines else None
+    selector, attribute = innermost(nodes, ast.Selector), innermost(nodes, ast.Attribute)
+    name = selector.bare_name if selector is not None else None
+    if selector is None or name is None:
+        return None
+    schema = describe.schema(attribute.name) if attribute is not None else None
+    told = keyword_value(name, attribute, schema)
+    return Hover(selector.span, told) if told else None
+
+
+@dataclass(frozen=True)
+class _Describe:
+    """What is told of names at a place, which is within `nodes`."""
+
+    snapshot: Snapshot
+    nodes: tuple[object, ...]
+
+    @property
+    def here(self) -> str:
+        """The space that the place is in."""
+        space = innermost(self.nodes, ast.Space)
+        return space.name.text if space is not None else ""
+
+    def occurrence(self, occurrence: Occurrence) -> list[str]:
+        """Paragraphs about one occurrence."""
+        kind, keys = occurrence.kind, occurrence.keys
+        name = self.written(occurrence)
+        if kind == "attribute" and name in COSTS and innermost(self.nodes, ast.Require) is not None:
+            return self.cost(name)
+        if kind == "attribute":
+            return self.attribute(occurrence)
+        if kind == "operator" and name == NONE:
+            return [nothing(self.nodes)]
+        if kind == "operator":
+            found = BLOCKS.get(name) or FUSIONS.get(name) or ATTENTIONS.get(name)
+            return [operator_text(found)] if found else []
+        if kind == "group" and len(keys) == 1:
+            return self.group(keys[0]) or [f"group `{keys[0].name}`: {KEYWORDS[kind]}"]
+        if kind in ("domain", "shared", "block", "model"):
+            return self.declaration(keys[0])
+        if kind == "space":
+            return self.space(keys[0])
+        if kind == "step":
+            return self.step(keys[0])
+        if kind == "stream":
+            return self.stream(keys[0])
+        told = f" {listed([key.name for key in keys])}" if keys and kind != "head" else ""
+        lines = [f"{kind}{told}: {KEYWORDS[kind]}"]
+        return [*lines, *self.amounts(kind)] if kind in ("fusion", "attention", "head") else lines
+
+    def amounts(self, part: str | None) -> list[str]:
+        """The multiply-adds and parameters of a part over all choices."""
+        facts = self.facts()
+        costs = [facts.amount("macs", part), facts.amount("params", part)] if facts is not None else []
+        known = [cost for cost in costs if cost is not None]
+        whole = "the whole network" if part is None else f"all `{part}`" if part in NOTHING else f"`{part}`"
+        return [f"{whole}: {', '.join(known)}"] if known else []
+
+    def cost(self, name: str) -> list[str]:
+        """`flops` or `params` in a constraint: what it counts, and between what it lies."""
+        selector = innermost(self.nodes, ast.Selector)
+        words = [segment.word.text for segment in selector.segments] if selector is not None else [name]
+        part = words[0] if len(words) == 2 else None
+        facts = self.facts()
+        amount = facts.amount("macs" if name == "flops" else "params", part) if facts is not None else None
+        of = "of the whole network" if part is None else f"of `{part}`"
+        lines = [f"`{'.'.join(words)}`: {COSTS[name]}, {of}"]
+        return [*lines, f"from {amount.replace(' .. ', ' to ')} over all architectures"] if amount else lines
+
+    def written(self, occurrence: Occurrence) -> str:
+        return self.snapshot.source.text[occurrence.span.start : occurrence.span.end]
+
+    def facts(self, key: Key | None = None) -> Facts | None:
+        """The facts of the space that a thing is declared in, or of the one here where it derives from that one."""
+        chain = self.snapshot.names.chains.get(self.here, (self.here,))
+        good = self.snapshot.good.get(self.here if key is None or key.space in chain else key.space)
+        return good.facts if good is not None else None
+
+    def attribute(self, occurrence: Occurrence) -> list[str]:
+        """An attribute: its documentation, then the decisions that it makes."""
+        schema = self.schema(ast.Name(self.written(occurrence), occurrence.span))
+        lines = []
+        if isinstance(schema, Attribute):
+            lines.append(f"`{schema.name}`: {schema.doc} ({attribute_line(schema)})")
+        elif schema is not None:
+            lines.append(f"`{self.written(occurrence)}`: {schema}")
+        decided = self.selected() or [found for key in occurrence.keys if (found := self.decision(key)) is not None]
+        if len(decided) == 1:
+            facts, decision = decided[0]
+            lines += self.one_decision(facts, decision)
+            lines += self.group(Key("group", self.here, decision.path.rpartition(".")[0]))
+        elif decided:
+            lines.append(f"{len(decided)} decisions: {listed([decision.path for _, decision in decided])}")
+        return lines
+
+    def selected(self) -> list[tuple[Facts, Decision]]:
+        """The decisions that the selector here selects with its last word."""
+        facts, selector = self.facts(), innermost(self.nodes, ast.Selector)
+        if facts is None or selector is None or len(selector.segments) == 1:
+            return []
+        last = f".{selector.segments[-1].word.text}"
+        return [(facts, d) for d in facts.space.decisions if d.path.endswith(last) and selects(selector, d.path)]
+
+    def schema(self, name: ast.Name) -> Attribute | str | None:
+        """What an attribute's name means where it stands."""
+        selector = innermost(self.nodes, ast.Selector)
+        if selector is not None and len(selector.segments) > 1:
+            return self.selected_schema(selector, name.text)
+        call = innermost(self.nodes, ast.Call)
+        if call is not None:
+            operator = self.snapshot.operator_of(self.here, call.name.text)
+            known = BLOCKS.get(operator) or FUSIONS.get(operator) or ATTENTIONS.get(operator)
+            return _named(known, name.text)
+        item = next((node for node in self.nodes if isinstance(node, ast.Item)), None)
+        if isinstance(item, ast.Head):
+            return next((a for a in HEAD_ATTRIBUTES if a.name == name.text), None)
+        if isinstance(item, ast.Attribute):
+            return {**ATTRIBUTES["derived space"], **ATTRIBUTES["space"]}.get(name.text)
+        return ATTRIBUTES.get(type(item).__name__.lower(), {}).get(name.text)
+
+    def selected_schema(self, selector: ast.Selector, name: str) -> Attribute | str | None:
+        """What the last word of a selector means at the first thing that it selects."""
+        kind = selector.segments[0].word.text
+        if kind in ("fusion", "attention") and name == "op":
+            return ATTRIBUTES[kind]["op"]
+        if kind in NOTHING:
+            operators: Iterable[Operator] = (FUSIONS if kind == "fusion" else ATTENTIONS).values()
+        else:
+            facts = self.facts()
+            streams = facts.space.streams if facts is not None else ()
+            paths = {f"{group.path}.{name}": group.operator for stream in streams for group in stream.groups}
+            operators = [BLOCKS[operator] for path, operator in paths.items() if selects(selector, path)]
+            operators = operators or BLOCKS.values()
+        return next((found for operator in operators if (found := _named(operator, name))), None)
+
+    def decision(self, key: Key) -> tuple[Facts, Decision] | None:
+        facts = self.facts(key)
+        found = facts.space.decision_by_path.get(key.name) if facts is not None else None
+        return (facts, found) if facts is not None and found is not None else None
+
+    def one_decision(self, facts: Facts, decision: Decision) -> list[str]:
+        """A decision: its path and values, and how much of the space it makes out."""
+        values = ", ".join(shown(value) for value in decision.values[:MOST_LISTED])
+        if len(decision.values) > MOST_LISTED:
+            values += f", ... {decision.values[-1]}"
+        exists = facts.existence(decision)
+        share = float(exists)
+        lines = [f"**{decision.path}**: {{{values}}}"]
+        where = "all" if exists == 1 else f"{share:.3g} of the"
+        each = float(exists / len(decision.values))
+        lines.append(
+            f"{len(decision.values)} values; exists in {where} {approximate(facts.space.cardinality)} architectures, "
+            f"each value in {100 * each:.3g} %{' (constraints aside)' if facts.space.requires else ''}"
+        )
+        steps = [step for step in facts.space.steps if decision.path in step.decisions]
+        lines += [f'made in step {step.index} "{step.title}"' for step in steps]
+        return lines
+
+    def group(self, key: Key) -> list[str]:
+        """A group: its operator, its output's shape and its cost."""
+        facts = self.facts(key)
+        group = _group(facts, key.name) if facts is not None else None
+        if facts is None or group is None:
+            return []
+        repeat = f" * {group.repeat}" if group.repeat > 1 else ""
+        return [
+            f"group `{group.path}`: {group.operator}{repeat}, output {facts.shape(group.path)} (C x T x H x W), "
+            f"{facts.macs(group.path)}"
+        ]
+
+    def stream(self, key: Key) -> list[str]:
+        facts = self.facts(key)
+        stream = facts.space.stream_by_name.get(key.name) if facts is not None else None
+        if facts is None or stream is None:
+            return [f"stream `{key.name}`"]
+        last = stream.groups[-1].path
+        return [
+            f"stream `{stream.name}`: {stream.frames} frames, {len(stream.groups)} groups",
+            f"input 3 x {stream.frames} x {facts.space.size} x {facts.space.size}, output {facts.shape(last)}",
+            *self.amounts(stream.name),
+        ]
+
+    def declaration(self, key: Key) -> list[str]:
+        """A domain, block or model: as it is written, and how often it is used."""
+        declared = self.snapshot.names.declarations([key])
+        if not declared:
+            return []
+        span = declared[0].span
+        text = (span.source or self.snapshot.source).text
+        uses = len(self.snapshot.names.of([key])) - 1
+        for item in self.snapshot.visible(key.space):
+            if item.span.source == span.source and item.span.start <= span.start < item.span.end:
+                written = text[item.span.start : item.span.end]
+                times = f"used {uses} time{'' if uses == 1 else 's'}"
+                return [f"```tsspace\n{written}\n```", KEYWORDS[key.kind], times]
+        return []
+
+    def space(self, key: Key) -> list[str]:
+        good = self.snapshot.good.get(key.name)
+        if good is None:
+            return self.space_elsewhere(key)
+        facts = good.facts
+        space = facts.space
+        return [
+            f"space `{space.name}`: {len(space.decisions)} decisions, {approximate(space.cardinality)} architectures",
+            *([f"cost {macs}"] if (macs := facts.step_macs(None)) else []),
+            f"fingerprint `{space.fingerprint}`",
+        ]
+
+    def space_elsewhere(self, key: Key) -> list[str]:
+        """A space of which no facts are known here: where it is declared, and its parts as they are written."""
+        file = next((f for f in self.snapshot.imported_files if any(s.name.text == key.name for s in f.spaces)), None)
+        if file is None:
+            return [f"space `{key.name}`: {KEYWORDS['space']}"]
+        space = next(space for space in file.spaces if space.name.text == key.name)
+        source = space.span.source
+        lines = [f"space `{key.name}` of {source.name if source is not None else ''}"]
+        streams = [item.name.text for item in space.items if isinstance(item, ast.Stream)]
+        models = [item.name.text for item in space.items if isinstance(item, ast.Model)]
+        if space.base is not None:
+            lines.append(f"from `{space.base.text}`")
+        lines += [f"streams: {listed(streams)}"] if streams else []
+        lines += [f"models: {listed(models)}"] if models else []
+        return lines
+
+    def step(self, key: Key) -> list[str]:
+        facts = self.facts(key)
+        step = next((s for s in facts.space.steps if str(s.index) == key.name), None) if facts is not None else None
+        if facts is None or step is None:
+            return [f"step {key.name}: {KEYWORDS['step']}"]
+        macs = facts.step_macs(step.index)
+        count = facts.space.count_architectures(step.decisions)
+        made = f"{len(step.decisions)} decisions, {approximate(count)} ways to make them"
+        return [
+            f'step {step.index} "{step.title}": {made}',
+            *([f"cost with all earlier steps {macs}"] if macs else []),
+        ]
+
+
+def _group(facts: Facts, path: str) -> Group | None:
+    stream = facts.space.stream_by_name.get(path.partition(".")[0])
+    return next((g for g in stream.groups if g.path == path), None) if stream is not None else None
+
+
+def _named(operator: Operator | None, name: str) -> Attribute | None:
+    attributes = operator.attributes if operator is not None else ()
+    return next((attribute for attribute in attributes if attribute.name == name), None)

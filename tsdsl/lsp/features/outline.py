@@ -1,0 +1,143 @@
+"""The outline of a file: its symbols as a tree, and the ranges that an editor may fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from tsdsl.lsp.names.sites import stream_sites
+from tsdsl.source import Span
+from tsdsl.syntax import ast
+from tsdsl.syntax.grammar.machine import Token
+
+SymbolKind: TypeAlias = Literal["space", "stream", "stage", "group", "slot", "step", "model", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One part of a file: what it covers, where its name is, and what is in it."""
+
+    name: str
+    kind: SymbolKind
+    span: Span
+    selection: Span
+    detail: str = ""
+    children: tuple[Symbol, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A range that may be folded, from an offset on its first line to one on its last."""
+
+    span: Span
+    kind: Literal["region", "comment"]
+
+
+def symbols(file: ast.File) -> tuple[Symbol, ...]:
+    """What is declared outside of spaces, and the spaces with their parts, in the order written."""
+    outside = [symbol for item in file.declarations for symbol in _item(item)]
+    spaces = [
+        Symbol(
+            space.name.text,
+            "space",
+            space.span,
+            space.name.span,
+            f"from {space.base.text}" if space.base is not None else "",
+            tuple(symbol for item in space.items for symbol in _item(item)),
+        )
+        for space in file.spaces
+    ]
+    return tuple(sorted((*outside, *spaces), key=lambda symbol: symbol.span.start))
+
+
+def _item(item: ast.Item) -> Iterator[Symbol]:
+    if isinstance(item, ast.Domain):
+        yield Symbol(item.name.text, "value", item.span, item.name.span, "domain")
+    elif isinstance(item, ast.Shared):
+        yield Symbol(item.name.text, "value", item.span, item.name.span, "shared decision")
+    elif isinstance(item, ast.Override):
+        words = ".".join(segment.word.text for segment in item.selector.segments)
+        yield Symbol(f"{item.kind} {words}", "value", item.span, item.selector.span)
+    elif isinstance(item, ast.Require):
+        yield Symbol(f"require ... {item.relation} ...", "value", item.span, item.left.span)
+    elif isinstance(item, ast.BlockAlias):
+        yield Symbol(item.name.text, "value", item.span, item.name.span, f"block of {item.call.name.text}")
+    elif isinstance(item, ast.Stream):
+        yield Symbol(item.name.text, "stream", item.span, item.name.span, "stream", _stages(item))
+    elif isinstance(item, ast.Fusion):
+        selection = item.source.span.to(item.target.span)
+        yield Symbol(f"fusion {item.source.text} -> {item.target.text}", "slot", item.span, selection)
+    elif isinstance(item, ast.Attention):
+        selection = item.streams[0].span.to(item.streams[-1].span)
+        names = ", ".join(name.text for name in item.streams)
+        yield Symbol(f"attention {names}", "slot", item.span, selection)
+    elif isinstance(item, ast.Head):
+        yield Symbol("head", "slot", item.span, Span(item.span.start, item.span.start + len("head")))
+    elif isinstance(item, ast.Step):
+        title = item.title.value if item.title is not None else ""
+        yield Symbol(f"step {item.index.value}", "step", item.span, item.index.span, title)
+    elif isinstance(item, ast.Model):
+        yield Symbol(item.name.text, "model", item.span, item.name.span, "model")
+
+
+def _stages(stream: ast.Stream) -> tuple[Symbol, ...]:
+    paths = {site.group.span: site.path for site in stream_sites("", stream)}
+    return tuple(
+        Symbol(
+            f"stage {stage.index.value}",
+            "stage",
+            stage.span,
+            stage.index.span,
+            children=tuple(
+                Symbol(
+                    paths[group.span].rpartition(".")[2],
+                    "group",
+                    group.span,
+                    group.call.name.span,
+                    group.call.name.text + (f" * {group.repeat.value}" if group.repeat is not None else ""),
+                )
+                for group in stage.groups
+                if group.span in paths
+            ),
+        )
+        for stage in stream.stages
+    )
+
+
+def folds(tokens: Iterable[Token]) -> list[Fold]:
+    """Braces and parentheses over several lines, and comments on consecutive lines."""
+    found: list[Fold] = []
+    opened: list[Token] = []
+    comments: list[Token] = []
+    newlines = 0
+    for token in tokens:
+        if token.type == "WS":
+            newlines += token.value.count("\n")
+            continue
+        if token.type == "COMMENT" and (newlines == 1 or not comments):
+            comments.append(token)
+        else:
+            found += _comment_fold(comments)
+            comments = [token] if token.type == "COMMENT" else []
+        newlines = 0
+        if token.type in ("LBRACE", "LPAR"):
+            opened.append(token)
+        elif token.type in ("RBRACE", "RPAR"):
+            pair = "LBRACE" if token.type == "RBRACE" else "LPAR"
+            while opened:
+                opener = opened.pop()
+                if opener.type == pair:
+                    found.append(Fold(Span(_start(opener), _start(token)), "region"))
+                    break
+    return found + _comment_fold(comments)
+
+
+def _comment_fold(comments: Sequence[Token]) -> list[Fold]:
+    if len(comments) < 2:
+        return []
+    return [Fold(Span(_start(comments[0]), _start(comments[-1]) + len(comments[-1].value)), "comment")]
+
+
+def _start(token: Token) -> int:
+    return token.start_pos or 0

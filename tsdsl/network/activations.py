@@ -1,0 +1,224 @@
+"""How many bytes of activations are alive at each moment of inference, for one network or over all choices at once.
+
+One clip is scored in float32, without gradients. Layers run one after another in the network's order; while one
+runs, what it reads and what it makes are alive, and nothing is computed in place. A value is freed once its last
+reader is done: the input of a residual sum with the sum, the features of a stream when it goes on, what a fusion
+reads when the fusion is done. The clip is there from beginning to end, and the frames of a stream are views of it,
+as sampled frames are of the features that they are taken from. Inside an attention unit its named values stay until
+it returns; the scores of non-local attention are never stored, as in torch's fused attention. Parameters, indices
+and what a kernel needs for itself are not counted.
+
+Own design: it is what PyTorch allocates for `lowering.run` on a device whose kernels need no memory of their own.
+Training is another matter: it keeps the inputs of all layers for the gradients, so it needs about their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from tsdsl.network.cost import shape_after
+from tsdsl.network.layout import Network, Node, Shape
+from tsdsl.operators.layers import (
+    Activation,
+    Conditional,
+    Dropout,
+    GlobalReasoning,
+    Layer,
+    NonLocal,
+    Residual,
+    SqueezeExcite,
+    TakeFrames,
+    walk,
+)
+from tsdsl.operators.varying import Count, combine, fixed
+
+BYTES_OF_AN_ELEMENT = 4
+
+
+def activation_bytes(network: Network) -> Iterator[Count]:
+    """The bytes alive at each moment at which a value has just been made; 0 where that moment does not come."""
+    for elements in _Liveness(network).moments():
+        yield elements * BYTES_OF_AN_ELEMENT
+
+
+def peak_activation_bytes(network: Network) -> int:
+    """The most bytes alive at once in the network of one architecture."""
+    return max(fixed(count) for count in activation_bytes(network))
+
+
+def _elements(shape: Shape) -> Count:
+    return shape.channels * shape.positions
+
+
+def _is_zero(count: Count) -> bool:
+    return isinstance(count, int) and count == 0
+
+
+def _not(flag: Count) -> Count:
+    return 1 - flag if isinstance(flag, int) else flag * -1 + 1
+
+
+def _either(one: Count, other: Count) -> Count:
+    for flag, rest in ((one, other), (other, one)):
+        if isinstance(flag, int):
+            return 1 if flag else rest
+    return combine(np.maximum, one, other)
+
+
+@dataclass(frozen=True)
+class _Liveness:
+    """Which values of a network are alive when.
+
+    A merge or an attention unit that is absent passes its first input through: that is its value then. A node that
+    only takes frames is a view, which holds the value that it is taken from.
+    """
+
+    network: Network
+    _known: dict[tuple[str, int], Count] = field(default_factory=dict)
+
+    @cached_property
+    def readers(self) -> dict[str, list[int]]:
+        """For each value the positions of the nodes that read it."""
+        found: dict[str, list[int]] = {node.name: [] for node in self.network.nodes}
+        for position, node in enumerate(self.network.nodes):
+            for name in node.inputs:
+                found[name].append(position)
+        return found
+
+    @cached_property
+    def last(self) -> dict[str, int]:
+        """For each value the position of the last node that may read it, under its own or another name."""
+        found: dict[str, int] = {}
+        for node in reversed(self.network.nodes):
+            positions = [-1, *self.readers[node.name]]
+            for reader in (self.network.nodes[position] for position in self.readers[node.name]):
+                if self._passes_on(reader, node.name):
+                    positions.append(found[reader.name])
+            found[node.name] = max(positions)
+        return found
+
+    def _presence(self, node: Node) -> Count:
+        """1 where the node is there, 0 where it is not."""
+        if node.kind != "merge":
+            return node.condition
+        total: Count = 0
+        for name in node.inputs[1:]:
+            total = total + self.network.by_name[name].condition
+        return total
+
+    def _passes_on(self, reader: Node, name: str) -> bool:
+        """Whether the reader's value may be, or hold, what it reads."""
+        return _is_view(reader) or (reader.kind in ("merge", "attention") and reader.inputs[0] == name)
+
+    def size(self, node: Node) -> Count:
+        """The elements that a value holds of its own."""
+        return 0 if node.kind == "input" or _is_view(node) else _elements(node.shape) * self._presence(node)
+
+    def is_needed(self, name: str, after: int) -> Count:
+        """1 where a node behind the position `after` reads the value, under its own or another name."""
+        if after >= self.last[name]:
+            return 0
+        if (name, after) not in self._known:
+            self._known[name, after] = self._is_needed(name, after)
+        return self._known[name, after]
+
+    def _is_needed(self, name: str, after: int) -> Count:
+        needed: Count = 0
+        for position in self.readers[name]:
+            reader = self.network.nodes[position]
+            presence = self._presence(reader)
+            if position > after:
+                needed = _either(needed, presence)
+            if self._passes_on(reader, name):
+                as_other = presence if _is_view(reader) else _not(presence)
+                if not _is_zero(as_other):
+                    needed = _either(needed, as_other * self.is_needed(reader.name, after))
+        return needed
+
+    def moments(self) -> Iterator[Count]:
+        """The elements alive at each moment, the clip's included."""
+        clip = 3 * self.network.frames * self.network.size**2
+        alive: list[Node] = []
+        for position, node in enumerate(self.network.nodes):
+            own: Count = 0  # of what is read, what is freed as soon as it has been
+            held: Count = clip
+            for other in alive:
+                size, before = self.size(other), self.is_needed(other.name, position - 1)
+                after = self.is_needed(other.name, position)
+                if not _is_zero(after):
+                    held = held + size * after
+                    before = before * _not(after)
+                if not _is_zero(before):
+                    own = own + size * before
+            if len(node.inputs) > 1:
+                yield (held + own + _elements(node.shape_in)) * self._presence(node)
+                own = _elements(node.shape_in)
+            if node.kind != "input":
+                layers = tuple(layer for block in node.blocks for layer in block.layers)
+                yield from _Chain(node.shape_in, own).run(layers, held, 1)
+            alive = [other for other in (*alive, node) if self.last[other.name] > position]
+
+
+def _is_view(node: Node) -> bool:
+    """Whether the node only takes frames of what it reads."""
+    layers = [layer for block in node.blocks for layer in walk(block.layers) if not isinstance(layer, Conditional)]
+    return bool(layers) and all(isinstance(layer, TakeFrames) for layer in layers)
+
+
+@dataclass
+class _Chain:
+    """A value on its way through layers: its shape, and the elements that it holds beyond what is held anyway."""
+
+    shape: Shape
+    own: Count
+
+    def run(self, layers: tuple[Layer, ...], held: Count, condition: Count) -> Iterator[Count]:
+        """The elements alive at each moment, 0 without the condition; afterwards the value is the last layer's."""
+        for layer in layers:
+            after = shape_after(layer, self.shape)
+            if isinstance(layer, Residual):
+                both = held + self.own * layer.condition
+                body, shortcut = _Chain(self.shape, self.own * _not(layer.condition)), _Chain(self.shape, 0)
+                yield from body.run(layer.body, both, condition)
+                yield from shortcut.run(layer.shortcut, both + body.own, condition)
+                yield (both + body.own + shortcut.own + _elements(after)) * (condition * layer.condition)
+                self.own = _elements(after)
+            elif isinstance(layer, Conditional):
+                inner = _Chain(self.shape, self.own)
+                yield from inner.run(layer.layers, held, condition * layer.condition)
+                self.own = inner.own * layer.condition + self.own * _not(layer.condition)
+            elif not _is_nothing(layer):
+                for made in _made(layer, self.shape, after):
+                    yield (held + self.own + made) * condition
+                self.own = _elements(after)
+            self.shape = after
+
+
+def _is_nothing(layer: Layer) -> bool:
+    """Whether a layer returns what it is given, or a view of it."""
+    return isinstance(layer, TakeFrames | Dropout) or (isinstance(layer, Activation) and layer.kind == "none")
+
+
+def _made(layer: Layer, before: Shape, after: Shape) -> Iterator[Count]:
+    """The elements that a layer has made, its result included, at the moments that may be the fullest."""
+    channels, positions, result = before.channels, before.positions, _elements(after)
+    if isinstance(layer, SqueezeExcite):
+        yield result + channels * 2 + layer.hidden
+    elif isinstance(layer, GlobalReasoning):
+        projected = (layer.states + layer.nodes) * positions
+        graph = layer.states * layer.nodes
+        yield projected + graph * 3
+        yield projected + graph * 2 + layer.states * positions + result
+    elif isinstance(layer, NonLocal):
+        num_keys = before.frames * (before.height // layer.pool) * (before.width // layer.pool)
+        pooled = channels * num_keys if layer.pool > 1 else 0
+        yield result + pooled + layer.inner * (2 * positions + 2 * num_keys)
+    else:
+        yield result
+
+
+__all__ = ["activation_bytes", "peak_activation_bytes"]

@@ -1,0 +1,70 @@
+"""The parameters of a network by dotted name, and their sizes.
+
+A parameter is named `<node>.<block>.<layer>.<parameter>`, such as
+`sparse.stage1.group2.block0.expand.weight`; a block that bears its node's last name adds nothing.
+Residuals and conditions add nothing either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tsdsl.network.layout import Network, Node
+from tsdsl.operators.layers import Block, Layer, Parameter, Width, walk
+from tsdsl.operators.varying import fixed, maximum
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLayer:
+    """A layer that has parameters, under its dotted name."""
+
+    name: str
+    layer: Layer
+    parameters: tuple[Parameter, ...]
+
+
+def block_prefix(node: Node, block: Block) -> str:
+    """The dotted name under which a block's layers stand."""
+    return node.name if node.name.endswith("." + block.name) else f"{node.name}.{block.name}"
+
+
+def layer_name(prefix: str, layer: Layer) -> str:
+    """The dotted name of a layer in a block; that of the block for layers that have no name."""
+    return f"{prefix}.{getattr(layer, 'name', '')}".rstrip(".")
+
+
+def named_layers(network: Network) -> Iterator[NamedLayer]:
+    """Every layer with parameters, in order.
+
+    Raises:
+        ValueError: two layers have the same name, so an operator names its layers badly.
+    """
+    seen: set[str] = set()
+    for node in network.nodes:
+        for block in node.blocks:
+            prefix = block_prefix(node, block)
+            for layer in walk(block.layers):
+                parameters = layer.parameters()
+                if not parameters:
+                    continue
+                name = layer_name(prefix, layer)
+                if name in seen:
+                    raise ValueError(f"two layers of {network.space} are named {name}")
+                seen.add(name)
+                yield NamedLayer(name, layer, parameters)
+
+
+def network_parameters(network: Network) -> dict[str, Parameter]:
+    """Every parameter under its dotted name, in order."""
+    return {f"{item.name}.{p.name}": p for item in named_layers(network) for p in item.parameters}
+
+
+def shape(parameter: Parameter) -> tuple[int, ...]:
+    """The sizes of a parameter of one architecture."""
+    return tuple(fixed(a.channels if isinstance(a, Width) else a.size) for a in parameter.axes)
+
+
+def extents(parameter: Parameter) -> tuple[int, ...]:
+    """The sizes that a shared parameter needs so that it holds every choice."""
+    return tuple(a.extent if isinstance(a, Width) else maximum(a.size) for a in parameter.axes)

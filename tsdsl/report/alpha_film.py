@@ -1,0 +1,85 @@
+"""The alpha view as a film in a page: one picture with a slider over the epochs, and the same as a table behind it.
+
+Without script both show the last epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from math import log
+from typing import Any
+
+from tsdsl.analysis.amounts import giga
+from tsdsl.render.alpha import alpha_epochs, draw_alpha, facts_of_epoch
+from tsdsl.render.theme import DARK
+from tsdsl.report.page import breakable, drawing, folded, scrolling
+from tsdsl.space.model import Space
+
+
+def alpha_film(name: str, entries: Sequence[Mapping[str, Any]], space: Space) -> str:
+    """The lines of a step's `alpha.jsonl` as HTML; nothing where there is none. `name` tells steps apart."""
+    epochs = list({int(entry["epoch"]): entry for entry in entries}.values())
+    if not epochs:
+        return ""
+    last = epochs[-1]
+    rows = "".join(_row(space, path, shares) for path, shares in last["probabilities"].items())
+    caption = f'Probabilities of the choices after epoch <span class="epoch">{int(last["epoch"])}</span>'
+    label = escape(f"Epoch of {name}", quote=True)
+    number = int(last["epoch"])
+    table = (
+        f"<table><caption>{caption}; H is the entropy of a decision in nats</caption><thead><tr>"
+        '<th scope="col">decision</th><th scope="col">H</th><th scope="col">choices</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+    history, title = alpha_epochs(epochs), f"{space.name}: {name}"
+    picture = drawing(
+        draw_alpha(space, history, title=title),
+        f"What {name} has decided: a cell is a choice, with the more colour the more probable",
+        draw_alpha(space, history, title=title, theme=DARK),
+    )
+    behind = folded("The same as a table", scrolling(table, f"Probabilities of {name}"))
+    return (
+        f'<div class="alpha"><div class="slider" hidden><label>Epoch <output class="epoch">{number}</output>'
+        f" of {number}</label>"
+        f'<input type="range" min="0" max="{len(epochs) - 1}" value="{len(epochs) - 1}" step="1" aria-label="{label}" '
+        f'aria-valuetext="epoch {number}"></div>'
+        f'<p class="told" aria-live="polite">{escape(_facts(last))}</p>'
+        f"{picture}{behind}"
+        f'<script type="application/json">{_data(title, epochs)}</script></div>'
+    )
+
+
+def _facts(entry: Mapping[str, Any]) -> str:
+    within = entry.get("probability_within")
+    share = f"; {within:.1%} of what it draws is within the target" if within is not None else ""
+    cost = giga(round(entry["expected_flops"]))
+    return f"After epoch {int(entry['epoch'])}: entropy {entry['entropy']:.2f} nats, expected cost {cost}{share}."
+
+
+def _row(space: Space, path: str, shares: Sequence[float]) -> str:
+    entropy = abs(sum(share * log(share) for share in shares if share > 0))
+    most = max(shares) if list(shares).count(max(shares)) == 1 else None
+    items = "".join(
+        f'<li style="--p:{100 * share:.1f}"{" class=most" if share == most else ""}>{escape(str(value))} '
+        f"<b>{share:.0%}</b></li>"
+        for value, share in zip(space.decision_by_path[path].values, shares, strict=True)
+    )
+    return (
+        f'<tr><th scope="row">{breakable(path)}</th><td class="number entropy">{entropy:.2f}</td>'
+        f'<td><ul class="choices">{items}</ul></td></tr>'
+    )
+
+
+def _data(title: str, epochs: Sequence[Mapping[str, Any]]) -> str:
+    """What the slider shows: shares in thousandths. `<` is written so that nothing can end the element."""
+    history = alpha_epochs(epochs)
+    data = {
+        "title": title,
+        "epochs": [int(entry["epoch"]) for entry in epochs],
+        "told": [_facts(entry) for entry in epochs],
+        "facts": [facts_of_epoch(history, epoch) for epoch in history],
+        "shares": [[[round(1000 * s) for s in shares] for shares in e["probabilities"].values()] for e in epochs],
+    }
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")

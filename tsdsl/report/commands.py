@@ -1,0 +1,58 @@
+"""The commands that make a run again, from what it recorded."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from tsdsl.engine.training.record import TrainRecord
+from tsdsl.search.settings import DataSettings, SearchSettings, StepSettings
+
+FLAGS = {
+    "method": "--method",
+    "evaluations": "--evaluations",
+    "epochs": "--epochs",
+    "samples": "--samples",
+    "batch_size": "--batch-size",
+    "seed": "--seed",
+    "budget": "--budget",
+    "classes": "--classes",
+    "validation_fraction": "--validation-fraction",
+}
+TRAINING_FLAGS = ("epochs", "batch_size", "seed")
+
+
+def search_command(run: Path, space: str, step: int | None, data: str, settings: StepSettings) -> str:
+    """The command of a step; `space` is how the space is named on the command line."""
+    parts = ["tsdsl", "search", space, "--step", "joint" if step is None else str(step), "--data", data]
+    parts += ["--run", str(run), *_changed(settings.search_settings(), SearchSettings(), FLAGS)]
+    # Its clip settings are fitted to the network, so what was given of them is no longer known.
+    chosen = settings.data_settings().model_copy(update={"clip": None})
+    parts += _changed(chosen, DataSettings(), FLAGS)
+    return shlex.join(parts)
+
+
+def train_command(run: Path, record: TrainRecord) -> str:
+    """The command of a training run."""
+    architecture = run.parent if (run.parent / "space.json").exists() else run / "architecture.json"
+    parts = ["tsdsl", "train", str(architecture), "--run", str(run)]
+    if "root" in record.data:
+        parts += ["--data", str(record.data["root"])]
+    if record.scale.name:
+        parts += ["--model", record.scale.name]
+    flags = {name: FLAGS[name] for name in TRAINING_FLAGS}
+    return shlex.join([*parts, *_changed(record.settings, type(record.settings)(), flags)])
+
+
+def _changed(settings: BaseModel, defaults: BaseModel, flags: dict[str, str]) -> list[str]:
+    """The settings that are not the defaults, as flags or with `--set`."""
+    parts: list[str] = []
+    for name, value in settings.model_dump(mode="json").items():
+        if value == getattr(defaults, name):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        parts += [flags[name], text] if name in flags else ["--set", f"{name}={text}"]
+    return parts

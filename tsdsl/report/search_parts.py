@@ -1,0 +1,135 @@
+"""The parts of a report that tell of a search: results, curves and probabilities of each step, and the space."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tsdsl.analysis.questions.summary import step_report
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.metrics import read_metrics
+from tsdsl.network.layout import UNSCALED, Blueprint
+from tsdsl.render import draw_architecture, draw_space
+from tsdsl.render.theme import DARK, LIGHT
+from tsdsl.report.alpha_film import alpha_film
+from tsdsl.report.chart import Line, line_figure
+from tsdsl.report.commands import search_command
+from tsdsl.report.page import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
+from tsdsl.search import read_alpha, read_result, step_directory
+from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord
+from tsdsl.search.settings import StepSettings
+from tsdsl.space.architecture import Architecture
+from tsdsl.space.model import Space
+from tsdsl.space.parts import Scale
+
+Points = list[tuple[float, float]]
+RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "architectures drawn", "seconds")
+FACTS = ("step", "decisions", "architectures", "least", "most", "target", "share within")
+COLUMNS_A_LINE = 7
+"""Of the space's graph: it must fit a printed page, where ten would be too small to read."""
+
+
+def searched_steps(run: Path, space: Space) -> list[int | None]:
+    """The steps that have begun; None is the joint search."""
+    steps = [*(step.index for step in space.steps), None]
+    return [step for step in steps if step_directory(run, step).settings.exists()]
+
+
+def step_name(space: Space, step: int | None) -> str:
+    """What a reader calls a step."""
+    return "joint search" if step is None else f"step {step}: {space.step(step).title}"
+
+
+def search_sections(run: Path, space: Space) -> list[Section]:
+    """Results and course of the search, as far as it has come."""
+    steps = searched_steps(run, space)
+    rows: list[tuple[str | int | float, ...]] = []
+    for step in steps:
+        result = read_result(step_directory(run, step))
+        name = step_name(space, step)
+        if result is None:
+            rows.append((name, "not finished", *[""] * (len(RESULTS) - 2)))
+            continue
+        target = result.target if result.target is not None else "none"
+        numbers = (result.flops, target, result.accuracy, f"{result.entropy:.3f}", result.samples)
+        rows.append((name, *numbers, f"{result.seconds:.1f}"))
+    note = paragraph(
+        "Accuracy is that of the found architecture with the shared weights, on the clips that the search chose by. "
+        "Multiply-adds are those of one clip."
+    )
+    course = "\n".join(_course(run, space, step) for step in steps)
+    return [
+        Section("What the search found", table("Results by step", RESULTS, rows) + note),
+        Section("How it went", course),
+    ]
+
+
+def step_command(run: Path, step: int | None) -> str:
+    """The command of a step."""
+    record = RunDirectory(run).read_settings(RUN_KIND, RunRecord)
+    settings = step_directory(run, step).read_settings(STEP_KIND, StepSettings)
+    return search_command(run, str(RunDirectory(run).space), step, record.data, settings)
+
+
+def space_section(space: Space, argument: str, scale: Scale = UNSCALED) -> Section:
+    """The space with all its choices, and the exact facts of its steps; `argument` names it on the command line.
+
+    A space without decisions is the network that `scale` makes of it.
+    """
+    made_by = f"tsdsl inspect {shlex.quote(argument)}"
+    if not space.decisions:
+        only = Architecture(space=space.name, fingerprint=space.fingerprint, decisions={})
+        scaled = Blueprint(space, scale=scale)
+        light, dark = (draw_architecture(space, only, scaled, theme=theme) for theme in (LIGHT, DARK))
+        return Section("The network", drawing(light, f"The network {space.name}", dark), made_by)
+    blueprint = Blueprint(space)
+    rows = [_facts(step_report(blueprint, step.index)) for step in space.steps]
+    counted = table("Sizes and bounds in multiply-adds, all exact, and the share within the target", FACTS, rows)
+    light, dark = (draw_space(space, theme=theme, columns_a_line=COLUMNS_A_LINE) for theme in (LIGHT, DARK))
+    drawn = drawing(light, f"The space {space.name} with all its choices", dark)
+    return Section("The space", (counted if rows else "") + drawn, made_by)
+
+
+def _facts(report: dict[str, Any]) -> tuple[str | int | float, ...]:
+    within = report["within_target"]
+    return (
+        f"step {report['step']}: {report['title']}",
+        len(report["decisions"]),
+        int(report["cardinality"]),
+        report["flops"]["min"],
+        report["flops"]["max"],
+        report["target"] if report["target"] is not None else "none",
+        f"{within['share']:.3g}" if within is not None else "",
+    )
+
+
+def _course(run: Path, space: Space, step: int | None) -> str:
+    folder = step_directory(run, step)
+    settings = folder.read_settings(STEP_KIND, StepSettings)
+    metrics, alpha = read_metrics(folder.path), read_alpha(folder.path)
+    losses = [Line(name, _points(metrics, f"{name}/loss")) for name in ("training", "validation")]
+    accuracies = [Line(name, _points(metrics, f"{name}/accuracy")) for name in ("training", "validation")]
+    entropy = [(float(entry["epoch"]), float(entry["entropy"])) for entry in alpha]
+    cost = [(float(entry["epoch"]), float(entry["expected_flops"]) / 1e6) for entry in alpha]
+    targets = [Line("target", [(x, settings.target_macs / 1e6) for x, _ in cost])] if settings.target_macs else []
+    drawn = [
+        line_figure("Loss of sampled architectures", losses, "iteration", "cross-entropy"),
+        line_figure("Accuracy of sampled architectures", accuracies, "iteration", "fraction", from_zero=True),
+        line_figure("Entropy of the distribution", [Line("entropy", entropy)], "epoch", "nats", from_zero=True),
+        line_figure("Expected cost", [Line("expected", cost), *targets] if cost else [], "epoch", "M multiply-adds"),
+    ]
+    name = step_name(space, step)
+    listed = [f"{key} = {value}" for key, value in settings.model_dump(mode="json").items()]
+    return (
+        subheading(name[:1].upper() + name[1:])
+        + charts([figure for figure in drawn if figure])
+        + alpha_film(name, alpha, space)
+        + made_by(step_command(run, step))
+        + folded("Every setting of this step", commands(listed))
+    )
+
+
+def _points(metrics: Sequence[dict[str, Any]], key: str) -> Points:
+    return [(float(entry["iteration"]), float(entry[key])) for entry in metrics if entry.get(key) is not None]

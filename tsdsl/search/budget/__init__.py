@@ -1,0 +1,3 @@
+"""Staying within a step's target: `flops` counts by table, `within_target` finds the most probable architecture
+within it, and `candidates` draws and changes architectures within it.
+"""

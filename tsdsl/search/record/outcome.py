@@ -1,0 +1,183 @@
+"""What a step of the search found: chosen, measured and written so that it can be verified.
+
+STEP/weights.safetensors   the supernet's shared weights, from which the next step goes on
+STEP/architecture.json     the architecture found, within the step's target
+STEP/result.json           the numbers; there only once the step is finished
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tsdsl.engine.device import environment
+from tsdsl.engine.evaluation.evaluate import evaluate_views
+from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError
+from tsdsl.engine.runs.progress import Progress
+from tsdsl.errors import FileError
+from tsdsl.files import write_json
+from tsdsl.lowering.model import recalibrate
+from tsdsl.lowering.supernet import extract
+from tsdsl.lowering.weights import save_model
+from tsdsl.network.cost import network_cost, plain
+from tsdsl.network.layout import Blueprint
+from tsdsl.search.budget.within_target import Found, Road
+from tsdsl.search.learning.clips import SearchClips, first_clips
+from tsdsl.search.learning.learner import StepLearner
+from tsdsl.search.methods.selection import select
+from tsdsl.search.settings import Method, StepSettings
+from tsdsl.search.step import Tally
+from tsdsl.space.architecture import Architecture, StepRecord
+from tsdsl.space.decided import canonical
+from tsdsl.space.model import Space
+from tsdsl.space.stored import Frozen
+
+
+class SearchResult(Frozen):
+    """A finished step.
+
+    `flops` are multiply-adds of one clip at the space's size and number of classes; `entropy` is in nats,
+    over the step's decisions (uniform in the baselines, which have no alpha); `seconds` and `samples`
+    (architectures trained or scored) are sums over all processes that worked on it. `accuracy` is video-level,
+    on the half that alpha learned from, after recalibrating BN, with `views` views a video. `selection` says how
+    the architecture was picked, see `Found`; `gap_nats` is above 0 only where that was cut off. `skipped` are clips
+    that could not be read, with the reason, as met by the process that finished the step.
+    """
+
+    step: int | str
+    method: Method = "parsec"
+    architecture: Path
+    flops: int
+    target: int | None
+    entropy: float
+    seconds: float
+    samples: int
+    accuracy: float
+    views: int
+    log_probability: float
+    selection: Road
+    gap_nats: float = 0.0
+    skipped_clips: int = 0
+    skipped: Mapping[str, str] = {}
+
+
+def finish(
+    learner: StepLearner,
+    space: Space,
+    step: int | None,
+    clips: SearchClips,
+    settings: StepSettings,
+    tally: Tally,
+    lineage: tuple[StepRecord, ...],
+    folder: RunDirectory,
+    progress: Progress,
+    request: Interruption,
+) -> SearchResult:
+    """Pick the architecture, measure it, and write everything; `result.json` comes last. All ranks together.
+
+    Raises:
+        UsageError: no architecture is within the target.
+        InterruptedRunError: a signal asked to stop meanwhile; the same command does this part again.
+    """
+    ranks = request.ranks
+    found = select(learner, clips, settings, tally, folder, progress, request)
+    entropy = learner.distribution.entropy()
+    name: int | str = "joint" if step is None else step
+    macs, params, _ = plain(network_cost(Blueprint(space).network(found.decisions, step)))
+    architecture = Architecture(
+        space=space.name,
+        fingerprint=space.fingerprint,
+        decisions=canonical(space, found.decisions, step),
+        flops=macs,
+        params=params,
+        step=step,
+        seed=settings.seed,
+        lineage=(
+            *lineage,
+            StepRecord(step=name, seed=settings.seed, epochs=settings.step_epochs, entropy=entropy),
+        ),
+        versions=environment(learner.device),
+    )
+    accuracy, views = _measured(learner, found, step, clips, settings, folder, progress, request)
+    skipped = {path: reason for met in ranks.gather(clips.training.skipped.to_json()) for path, reason in met.items()}
+    result = SearchResult(
+        step=name,
+        method=settings.method,
+        architecture=folder.architecture,
+        flops=macs,
+        target=settings.target_macs,
+        entropy=entropy,
+        seconds=tally.seconds,
+        samples=tally.samples,
+        accuracy=accuracy,
+        views=views,
+        log_probability=found.log_probability,
+        selection=found.road,
+        gap_nats=found.gap_nats,
+        skipped_clips=len(skipped),
+        skipped=dict(sorted(skipped.items())),
+    )
+
+    def write() -> dict[str, Any]:
+        save_model(folder.weights, learner.supernet)
+        write_json(folder.architecture, architecture.model_dump(mode="json"))
+        # A path inside the run would be wrong once the run is moved.
+        write_json(folder.result, result.model_dump(mode="json", exclude={"architecture"}))
+        return result.model_dump(mode="json")
+
+    return SearchResult.model_validate(ranks.first(write))
+
+
+def read_result(folder: RunDirectory) -> SearchResult | None:
+    """The result of a step, or None if it is not finished.
+
+    Raises:
+        FileError: its file is damaged.
+    """
+    try:
+        text = folder.result.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"{folder.result}: cannot be read ({error.strerror})", help="check its permissions") from error
+    try:
+        return SearchResult.model_validate({**json.loads(text), "architecture": folder.architecture})
+    except (ValueError, TypeError) as error:
+        raise FileError(
+            f"{folder.result}: is not the result of a search step",
+            help="remove it; the same command then writes it again",
+        ) from error
+
+
+def _measured(
+    learner: StepLearner,
+    found: Found,
+    step: int | None,
+    clips: SearchClips,
+    settings: StepSettings,
+    folder: RunDirectory,
+    progress: Progress,
+    request: Interruption,
+) -> tuple[float, int]:
+    """(accuracy, views a video) of the found architecture with BN statistics of its own."""
+    model = extract(learner.supernet, found.decisions, step)
+    try:
+        with torch.no_grad():
+            recalibrate(model, first_clips(clips.training, settings.recalibration_batches, request))
+        evaluation = evaluate_views(
+            model,
+            clips.evaluation,
+            mixed_precision=settings.mixed_precision,
+            progress=progress,
+            ranks=request.ranks,
+            request=request,
+        )
+    except StopRequestedError:
+        total = settings.step_epochs * clips.training.iterations_per_epoch
+        raise InterruptedRunError(folder.path, total, request.signal_number or 2) from None
+    return evaluation.top1, evaluation.views

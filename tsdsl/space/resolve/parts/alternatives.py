@@ -1,0 +1,218 @@
+"""What a slot may hold: its alternatives, the decision between them, and what `fix` leaves of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from tsdsl.diagnostics import Label, replacement
+from tsdsl.operators.registry import NONE
+from tsdsl.operators.schema import Operator
+from tsdsl.source import Span
+from tsdsl.space.parts import Alternative, Parent
+from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.origins import Origins
+from tsdsl.space.resolve.overrides import overridden
+from tsdsl.space.resolve.parts.groups import resolve_settings
+from tsdsl.space.resolve.parts.literals import shared_path
+from tsdsl.space.resolve.parts.values import decide_shared, report_fixed_use, shared_named
+from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import brief
+
+Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
+
+
+def _alternatives(
+    context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
+) -> list[tuple[str, Made]] | None:
+    """The alternatives by name, each with what makes it at a place; None with diagnostics."""
+    shared = shared_named(context, op)
+    if shared is not None:
+        op = shared.value
+    if isinstance(op, ast.Sequence):
+        braces = f"{{{context.text(op.span)}}}"
+        context.report(
+            "TS201",
+            op.span,
+            "several alternatives are a choice, which stands in braces",
+            help=brief(f"write `{braces}`"),
+            fixes=[replacement(f"write {braces}", op.span, braces, safe=True)],
+        )
+        return None
+    items = op.items if isinstance(op, ast.Choice) else (op,)
+    if not items:
+        context.empty_choice(op.span)
+        return None
+    found: list[tuple[str, Made]] = []
+    failed = False
+    for item in items:
+        call = item if isinstance(item, ast.Call) else None
+        name = call.name if call else _bare(item)
+        if name is not None and name.text in context.shared:
+            context.report(
+                "TS104",
+                name.span,
+                f"`{name.text}` is a shared decision, which stands alone",
+                labels=[Label(context.shared[name.text].name.span, "shared here")],
+                help=f"write only `{name.text}`, or write its alternatives out",
+            )
+            failed = True
+            continue
+        if name is None and (alone := shared_path(context, item)) is not None:
+            context.report(
+                "TS201",
+                item.span,
+                "a shared decision is used by its name alone",
+                help=f"write `{alone}`",
+                fixes=[replacement(f"write `{alone}`", item.span, alone, safe=True)],
+            )
+            failed = True
+            continue
+        if name is None:
+            context.report("TS201", item.span, "an alternative is an operator or `none`", label="not an operator")
+            failed = True
+            continue
+        if name.text != NONE and name.text not in operators:
+            context.unknown_name(
+                name,
+                f"operator of {where.split(' ')[0]}",
+                [NONE, *operators, *([] if isinstance(op, ast.Choice) else context.shared)],
+            )
+            failed = True
+            continue
+        if any(name.text == other for other, _ in found):
+            first = next(other for other in items if _named(other) == name.text)
+            same = context.text(first.span).split() == context.text(item.span).split()
+            context.report(
+                "TS203",
+                name.span,
+                f"`op` repeats `{name.text}`",
+                label="again here",
+                labels=[Label(first.span, "first given here")],
+                help="remove one",
+                fixes=[context.removal(f"remove the second {name.text}", item.span, safe=same)],
+            )
+            failed = True
+            continue
+        if name.text == NONE:
+            if call is not None and call.arguments:
+                context.report(
+                    "TS105",
+                    call.arguments[0].name.span,
+                    "`none` has no attributes",
+                    label="unknown attribute",
+                    fixes=[replacement("leave `none` alone", call.span, NONE)],
+                )
+                failed = True
+            found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
+        else:
+            found.append((name.text, _maker(context, operators[name.text], call, name.span)))
+    return None if failed else found
+
+
+def alternatives_are_right(context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str) -> bool:
+    """Whether the alternatives and their attributes are right, wherever they will stand; else diagnostics."""
+    alone = replace(
+        context,
+        diagnostics=[],
+        overrides=[],
+        applied=set(),
+        shared_uses={},
+        shared_values={},
+        postponed=[],
+        decisions=[],
+        origins=Origins(),
+    )
+    alternatives = _alternatives(alone, op, operators, where)
+    for name, make in alternatives or ():
+        make(f"{where}.{name}", None)
+    context.diagnostics += alone.diagnostics
+    return not alone.has_errors
+
+
+def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Span) -> Made:
+    def make(path: str, parent: Parent | None) -> Alternative | None:
+        settings = resolve_settings(
+            context,
+            operator.name,
+            operator.attributes,
+            call,
+            f"{path}.op.{operator.name}",
+            span=span,
+            broken=call.broken if call else False,
+            parent=parent,
+        )
+        return None if settings is None else Alternative(operator=operator.name, attributes=settings)
+
+    return make
+
+
+def _named(item: ast.Expression) -> str | None:
+    name = item.name if isinstance(item, ast.Call) else _bare(item)
+    return name.text if name is not None else None
+
+
+def _bare(item: ast.Expression) -> ast.Name | None:
+    return item.segments[0].word if isinstance(item, ast.Selector) and item.bare_name is not None else None
+
+
+def decided(
+    context: Context, path: str, op: ast.Attribute, operators: Mapping[str, Operator], where: str
+) -> tuple[tuple[Alternative, ...] | None, str | None]:
+    """The alternatives made at a place, and the path of the decision between them."""
+    own = f"{path}.op"
+    written = overridden(context, own, op.value, slot=path)
+    expression, pins = written.expression or op.value, written.pins
+    shared = shared_named(context, expression)
+    if shared is not None:
+        if pins:
+            report_fixed_use(context, own, shared, pins[0].span)
+            return None, None
+        context.shared_uses.setdefault(f"shared.{shared.name.text}", []).append(own)
+        own = f"shared.{shared.name.text}"
+        changed = overridden(context, own, shared.value)
+        expression, pins = changed.expression or shared.value, changed.pins
+    alternatives = _alternatives(context, expression, operators, where)
+    if alternatives is None:
+        return None, None
+    for pin in pins:
+        alternatives = _pinned(context, pin, alternatives, own)
+    context.origins[path] = (pins[-1] if pins else expression).span
+    decision = own if len(alternatives) > 1 else None
+    names = tuple(name for name, _ in alternatives)
+    if decision is not None and shared is not None:
+        decide_shared(context, decision, names, expression.span)
+    elif decision is not None:
+        context.decide(decision, names, expression.span)
+    made = []
+    for name, make in alternatives:
+        made.append(make(path, Parent(path=decision, value=name) if decision is not None else None))
+    if any(alternative is None for alternative in made):
+        return None, None
+    return tuple(alternative for alternative in made if alternative is not None), decision
+
+
+def _pinned(
+    context: Context, pin: ast.Expression, alternatives: list[tuple[str, Made]], path: str
+) -> list[tuple[str, Made]]:
+    """The alternative that `fix` names alone; all of them, with a diagnostic, where it is not among them."""
+    name = _bare(pin)
+    kept = [alternative for alternative in alternatives if name is not None and alternative[0] == name.text]
+    if kept:
+        return kept
+    before = len(context.diagnostics)
+    if name is None:
+        context.report("TS201", pin.span, "`fix` names an operator or `none`", help="use `free` to give attributes")
+    else:
+        known = [alternative for alternative, _ in alternatives]
+        context.report(
+            "TS207",
+            pin.span,
+            f"`{path}` is never `{name.text}`",
+            label="not among its alternatives",
+            help=did_you_mean(name.text, known) or f"it has {', '.join(known)}; `free` gives it others",
+            fixes=renames(name.text, pin.span, known),
+        )
+    context.postpone(before)
+    return alternatives

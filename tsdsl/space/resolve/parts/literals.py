@@ -1,0 +1,222 @@
+"""Literals: the numbers, words and kernel sizes that values, ranges, choices and domains list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TypeAlias
+
+from tsdsl.diagnostics import Edit, Fix, Label, replacement
+from tsdsl.source import Span
+from tsdsl.space.resolve.context import Context
+from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import brief
+
+LARGEST_NUMBER = Decimal(10) ** 15
+SMALLEST_NUMBER = Decimal(10) ** -9
+MOST_VALUES = 4096
+MOST_DOMAINS_DEEP = 150
+_LONGEST_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A bare name as a value."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel size as a value, normalised."""
+
+    text: str
+
+
+Literal: TypeAlias = Decimal | Word | Kernel
+Placed: TypeAlias = tuple[Literal, Span]
+
+
+def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> Decimal | None:
+    """The number, unless it is too large or too fine to mean anything (TS202)."""
+    value = number.value
+    magnitude = value.copy_abs()  # abs() would overflow
+    if magnitude > LARGEST_NUMBER or (value != 0 and magnitude < SMALLEST_NUMBER):
+        size = "large" if magnitude > 1 else "small"
+        context.report("TS202", number.span, f"this number is too {size}", help="use a number from 1e-9 to 1e15")
+        return None
+    return value
+
+
+def literals(context: Context, expression: ast.Expression, words_only: bool = False) -> list[Placed] | None:
+    """The values that an expression lists, domains looked up; None with a diagnostic if it lists none."""
+    if isinstance(expression, ast.Selector):
+        name = expression.bare_name
+        if name is not None and not words_only and name in context.domains:
+            return domain_values(context, context.domains[name])
+        if name is not None and not words_only and name in context.shared:
+            context.report(
+                "TS104",
+                expression.span,
+                f"`{name}` is a shared decision, which stands alone",
+                labels=[Label(context.shared[name].name.span, "shared here")],
+                help=f"write only `{name}`, or make it a `domain`",
+            )
+            return None
+        if name is not None:
+            return [(Word(name), expression.span)]
+    if isinstance(expression, ast.Number):
+        value = exact(context, expression)
+        return None if value is None else [(value, expression.span)]
+    if isinstance(expression, ast.KernelSize):
+        return [(Kernel(expression.text), expression.span)]
+    if isinstance(expression, ast.Range):
+        return range_values(context, expression)
+    if isinstance(expression, ast.Choice):
+        if not expression.items:
+            context.empty_choice(expression.span)
+            return None
+        lists = [literals(context, item) for item in expression.items]
+        known = [part for part in lists if part is not None]
+        count = sum(map(len, known))
+        if count > MOST_VALUES:
+            context.report("TS202", expression.span, f"{count} values are too many", help=f"at most {MOST_VALUES}")
+            return None
+        return [value for part in known for value in part] if len(known) == len(lists) else None
+    if isinstance(expression, ast.Sequence):
+        braces = f"{{{context.text(expression.span)}}}"
+        context.report(
+            "TS201",
+            expression.span,
+            "several values are a choice, which stands in braces",
+            help=brief(f"write `{braces}`"),
+            fixes=[replacement(f"write {braces}", expression.span, braces)],
+        )
+        return None
+    if isinstance(expression, ast.Factor):
+        number = shown(expression.value)
+        context.report(
+            "TS201",
+            expression.span,
+            "factors are of models; this attribute takes a number",
+            help=f"write `{number}`",
+            fixes=[replacement("remove the x", expression.span, number, safe=True)],
+        )
+    elif isinstance(expression, ast.Text):
+        text = expression.value
+        context.report(
+            "TS201",
+            expression.span,
+            "values are written without quotes",
+            help=f"write `{shown(text)}`",
+            fixes=[replacement("remove the quotes", expression.span, text, safe=text.isidentifier())],
+        )
+    elif (shared := shared_path(context, expression)) is not None:
+        context.report(
+            "TS201",
+            expression.span,
+            "a shared decision is used by its name alone",
+            help=f"write `{shared}`",
+            fixes=[replacement(f"write `{shared}`", expression.span, shared, safe=True)],
+        )
+    elif not isinstance(expression, ast.Call) or not expression.broken:
+        context.report(
+            "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
+        )
+    return None
+
+
+def shared_path(context: Context, expression: ast.Expression) -> str | None:
+    """The name of the shared decision that `shared.NAME` names; None of other expressions."""
+    words = [segment.word.text for segment in expression.segments] if isinstance(expression, ast.Selector) else []
+    return words[1] if len(words) == 2 and words[0] == "shared" and words[1] in context.shared else None
+
+
+def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
+    """The values of a domain, which may be made of other domains, but not of itself (TS104)."""
+    name, span = domain.name.text, domain.name.span
+    if name in context.domain_values:
+        return context.domain_values[name]
+    if len(context.open_domains) >= MOST_DOMAINS_DEEP:
+        message = f"more than {MOST_DOMAINS_DEEP} domains are made of one another"
+        context.report("TS202", span, message, help="write the values out")
+        return None
+    if name in context.open_domains:
+        if not any(d.code == "TS104" and d.span == span for d in context.diagnostics):
+            context.report("TS104", span, f"domain `{name}` is made of itself", label="goes round in a circle")
+        return None
+    context.open_domains.append(name)
+    context.domain_values[name] = found = literals(context, domain.value)
+    context.open_domains.pop()
+    return found
+
+
+def range_values(context: Context, expression: ast.Range) -> list[Placed] | None:
+    """The values of `low .. high by step`, both ends included."""
+    low, high = exact(context, expression.low), exact(context, expression.high)
+    step = exact(context, expression.step) if expression.step is not None else Decimal(1)
+    if low is None or high is None or step is None:
+        return None
+    if step <= 0:
+        span = expression.step.span if expression.step else expression.span
+        context.report("TS202", span, f"the step of a range is positive, not {shown(step)}", label="out of range")
+        return None
+    if high < low:
+        context.report(
+            "TS203",
+            expression.span,
+            f"{shown(low)} .. {shown(high)} is empty",
+            label="the end lies below the beginning",
+            help=f"write `{shown(high)} .. {shown(low)}`",
+            fixes=[
+                Fix(
+                    "swap the ends",
+                    (
+                        Edit(expression.low.span, context.text(expression.high.span)),
+                        Edit(expression.high.span, context.text(expression.low.span)),
+                    ),
+                    "safe",
+                )
+            ],
+        )
+        return None
+    first, by = Fraction(low), Fraction(step)
+    count = (Fraction(high) - first) / by
+    if count.denominator != 1:
+        below = first + int(count) * by
+        above = below + by
+        nearest = [below, above] if Fraction(high) - below < above - Fraction(high) else [above, below]
+        context.report(
+            "TS204",
+            expression.high.span,
+            f"{high} is not on {low} .. {high} by {step}",
+            label="the steps do not meet this end",
+            help=f"nearest are {_plain(below)} and {_plain(above)}",
+            fixes=[
+                replacement(f"end at {_plain(end)}", expression.high.span, str(_plain(end)))
+                for end in nearest
+                if end != low
+            ],
+        )
+        return None
+    if count >= MOST_VALUES:
+        context.report("TS202", expression.span, f"{int(count) + 1} values are too many", help=f"at most {MOST_VALUES}")
+        return None
+    if first.denominator == by.denominator == 1:
+        low_number, step_number = first.numerator, by.numerator
+        return [(Decimal(low_number + i * step_number), expression.span) for i in range(int(count) + 1)]
+    return [(_plain(first + i * by), expression.span) for i in range(int(count) + 1)]
+
+
+def _plain(fraction: Fraction) -> Decimal:
+    value = Decimal(fraction.numerator) / Decimal(fraction.denominator)
+    return Decimal(int(value)) if value == value.to_integral_value() else value.normalize()
+
+
+def shown(value: object) -> str:
+    """A value in a message: numbers without needless digits, long ones cut."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _LONGEST_SHOWN:
+        text = f"{value:f}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

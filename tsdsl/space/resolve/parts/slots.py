@@ -1,0 +1,227 @@
+"""Fusion and attention slots: places selected, alternatives resolved, sizes compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from tsdsl.diagnostics import Edit, Fix, Label
+from tsdsl.operators.registry import ATTENTIONS, FUSIONS
+from tsdsl.source import Span
+from tsdsl.space.parts import AttentionSlot, FusionSlot, Slot, Stream, group_path
+from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.parts.alternatives import alternatives_are_right, decided
+from tsdsl.space.resolve.parts.places import Place, selected_places
+from tsdsl.syntax import ast
+
+Sizes: TypeAlias = Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A slot statement whose attributes are known: where its slots are, and what they may hold."""
+
+    after: ast.Attribute
+    op: ast.Attribute
+    merge: Literal["concat", "sum"]
+
+
+def resolve_fusion(
+    context: Context, fusion: ast.Fusion, streams: Mapping[str, Stream], prefix: str, taken: dict[str, Span]
+) -> list[FusionSlot]:
+    """The slots of one `fusion A -> B { ... }`."""
+    names = (fusion.source, fusion.target)
+    known = True
+    for name in names:
+        if name.text not in streams:
+            if not context.is_lossy:
+                context.unknown_name(name, "stream", streams)
+            known = False
+    if known and names[0].text == names[1].text:
+        context.report("TS104", names[1].span, f"a fusion joins two streams, not `{names[1].text}` with itself")
+        known = False
+    where = f"fusion {fusion.source.text} -> {fusion.target.text}"
+    written = _written(
+        context, fusion.attributes, fusion.source.span.to(fusion.target.span), where, fusion.broken, True
+    )
+    fails = written is not None and not alternatives_are_right(context, written.op.value, FUSIONS, where)
+    if not known or written is None:
+        context.incomplete.add("fusion")
+        return []
+    source, target = streams[fusion.source.text], streams[fusion.target.text]
+    with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
+    in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}
+    places = selected_places(context, written.after, target.name, sorted(in_both), with_successor, (), source.name)
+    if not _check_fused_frames(context, fusion, source, target, places) or fails:
+        context.incomplete.add("fusion")
+        return []
+    slots = []
+    for stage, index in places:
+        path = f"{prefix}.stage{stage}.group{index}"
+        if not _is_free(context, path, written.after.value.span, taken):
+            continue
+        made, decision = decided(context, path, written.op, FUSIONS, where)
+        if made is None:
+            context.incomplete.add("fusion")
+        else:
+            slots.append(
+                FusionSlot(
+                    path=path,
+                    source=source.name,
+                    target=target.name,
+                    stage=stage,
+                    group=index,
+                    merge=written.merge,
+                    alternatives=made,
+                    decision=decision,
+                )
+            )
+    return slots
+
+
+def _check_fused_frames(
+    context: Context, fusion: ast.Fusion, source: Stream, target: Stream, places: Sequence[Place]
+) -> bool:
+    """Whether the source has a multiple of the receiver's frames at every place; else TS303, for the first one."""
+    if not context.frames_known(source.name, target.name):
+        return True
+    if source.frames > target.frames and source.frames % target.frames:
+        return False  # `check_frames` has said so
+    for stage, index in places:
+        more, fewer = source.frames_after(stage, index), target.frames_after(stage, index)
+        if more % fewer == 0:
+            continue
+        strided = more != source.frames or fewer != target.frames
+        at = f" after stage {stage} group {index}" if strided else ""
+        is_less = more < fewer
+        context.report(
+            "TS303",
+            fusion.source.span.to(fusion.target.span),
+            f"`{source.name}` has fewer frames than `{target.name}`{at}: {more} for {fewer}"
+            if is_less
+            else f"{fewer} frames of `{target.name}`{at} do not divide {more} of `{source.name}`",
+            label="nothing to stride over" if is_less else "does not divide",
+            labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
+            help="fuse from the stream with more frames to the one with fewer"
+            if is_less
+            else "give both streams frame strides that divide their frames alike",
+            fixes=[]
+            if strided
+            else [
+                Fix(
+                    "swap the streams",
+                    (Edit(fusion.source.span, target.name), Edit(fusion.target.span, source.name)),
+                )
+            ],
+        )
+        return False
+    return True
+
+
+def resolve_attention(
+    context: Context, attention: ast.Attention, streams: Mapping[str, Stream], taken: dict[str, Span]
+) -> list[AttentionSlot]:
+    """The slots of one `attention A, B { ... }`."""
+    names = ", ".join(name.text for name in attention.streams)
+    where = f"attention {names}"
+    span = attention.streams[0].span.to(attention.streams[-1].span)
+    written = _written(context, attention.attributes, span, where, attention.broken, False)
+    fails = written is not None and not alternatives_are_right(context, written.op.value, ATTENTIONS, where)
+    if written is None or fails:
+        context.incomplete.add("attention")
+    slots = []
+    for name in attention.streams:
+        stream = streams.get(name.text)
+        if stream is None:
+            context.incomplete.add("attention")
+            if not context.is_lossy:
+                context.unknown_name(name, "stream", streams)
+            continue
+        if written is None:
+            continue
+        all_places = [(g.stage, g.index) for g in stream.groups]
+        others = [other.text for other in attention.streams if other.text != stream.name]
+        for stage, index in selected_places(context, written.after, stream.name, all_places, set(all_places), others):
+            path = f"attention.{group_path(stream.name, stage, index)}"
+            if fails or not _is_free(context, path, written.after.value.span, taken):
+                continue
+            made, decision = decided(context, path, written.op, ATTENTIONS, where)
+            if made is None:
+                context.incomplete.add("attention")
+            else:
+                slots.append(
+                    AttentionSlot(
+                        path=path,
+                        stream=stream.name,
+                        stage=stage,
+                        group=index,
+                        alternatives=made,
+                        decision=decision,
+                    )
+                )
+    return slots
+
+
+def _written(
+    context: Context, attributes: Sequence[ast.Attribute], span: Span, where: str, broken: bool, merges: bool
+) -> Written | None:
+    known = ["after", "op", "merge"] if merges else ["after", "op"]
+    given = context.attributes(attributes, known, where)
+    if broken or context.missing(["after", "op"], given, span, where):
+        return None
+    merge = "concat"
+    if "merge" in given:
+        value = given["merge"].value
+        name = value.bare_name if isinstance(value, ast.Selector) else None
+        if name not in ("concat", "sum"):
+            context.report(
+                "TS201",
+                value.span,
+                "`merge` is concat or sum",
+                label="unknown value",
+                help=did_you_mean(name or "", ["concat", "sum"]),
+                fixes=renames(name or "", value.span, ["concat", "sum"]),
+            )
+            context.incomplete.add("fusion")
+        else:
+            merge = name
+    return Written(given["after"], given["op"], cast("Literal['concat', 'sum']", merge))
+
+
+def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) -> bool:
+    if path in taken:
+        if not any(d.code == "TS102" and d.span == span for d in context.diagnostics):
+            context.duplicate(f"slot `{path}`", span, taken[path])
+        return False
+    taken[path] = span
+    return True
+
+
+def check_sizes(context: Context, slots: Sequence[Slot], sizes: Sizes) -> None:
+    """Both streams of a fusion have the same height and width at its place (TS302)."""
+    reported: set[tuple[str, str]] = set()
+    for slot in slots:
+        if not isinstance(slot, FusionSlot) or (slot.source, slot.target) in reported:
+            continue
+        source = group_path(slot.source, slot.stage, slot.group)
+        target = group_path(slot.target, slot.stage, slot.group)
+        if source not in sizes or target not in sizes:
+            continue
+        if sizes[source] != sizes[target]:
+            reported.add((slot.source, slot.target))
+            context.report(
+                "TS302",
+                context.origins[slot.path],
+                f"{slot.path} joins {_by(sizes[source])} of `{slot.source}` to {_by(sizes[target])}",
+                label="sizes differ",
+                labels=[
+                    Label(context.origins[source], f"{_by(sizes[source])} after this group"),
+                    Label(context.origins[target], f"{_by(sizes[target])} after this group"),
+                ],
+                help="give both streams the same strides up to here",
+            )
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -1,0 +1,400 @@
+"""Values: literals and choices of them, checked against what an attribute accepts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+from tsdsl.diagnostics import Fix, Label, replacement
+from tsdsl.operators.schema import Attribute
+from tsdsl.source import Span
+from tsdsl.space.parts import DecisionRef, Parent, Setting, Value
+from tsdsl.space.resolve.context import Context, did_you_mean, renames, similar
+from tsdsl.space.resolve.overrides import Overridden, overridden
+from tsdsl.space.resolve.parts.literals import Kernel, Literal, Word, exact, literals, shown
+from tsdsl.syntax import ast
+
+_MOST_FIXES = 4
+_TRUTHS = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
+_LIKELY_SIDES = frozenset(map(Decimal, (1, 3, 5, 7, 9, 11)))
+_MOST_PLAUSIBLE_GIGA = 20
+
+
+def whole(context: Context, expression: ast.Expression, what: str, low: int, high: int) -> int | None:
+    """A single integer from `low` to `high`, or None with a diagnostic."""
+    if isinstance(expression, ast.Choice | ast.Range):
+        context.report(
+            "TS206",
+            expression.span,
+            f"{what} is one value, not a choice",
+            help="give one integer",
+            fixes=one_of(context, expression),
+        )
+        return None
+    if not isinstance(expression, ast.Number):
+        context.report(
+            "TS201",
+            expression.span,
+            f"{what} is an integer",
+            label="not an integer",
+            help=_unquoted_help(expression),
+            fixes=_unquoted(expression),
+        )
+        return None
+    value = exact(context, expression)
+    if value is None:
+        return None
+    if value != value.to_integral_value():
+        context.report("TS201", expression.span, f"{what} is an integer, not {value}", label="not an integer")
+        return None
+    if not low <= value <= high:
+        nearest = low if value < low else high
+        context.report(
+            "TS202",
+            expression.span,
+            f"{what} is from {low} to {high}, not {shown(value)}",
+            label="out of range",
+            fixes=[replacement(f"change to {nearest}", expression.span, str(nearest))],
+        )
+        return None
+    return int(value)
+
+
+def setting(
+    context: Context,
+    attribute: Attribute,
+    written: Overridden,
+    path: str,
+    parent: Parent | None = None,
+) -> Setting | None:
+    """The value of an operator's attribute; a choice of several becomes the decision at `path`.
+
+    A `shared` name gives the decision of that name instead, whichever attributes it stands at.
+    """
+    expression, pins = written.expression, written.pins
+    if expression is None and attribute.default is None and not attribute.optional:
+        return None  # that it is missing is told at the group
+    if expression is None:
+        context.report("TS207", pins[0].span, f"`{path}` is not written, so it decides nothing", help="use `free`")
+        return None
+    shared = shared_named(context, expression)
+    if shared is not None:
+        if pins:
+            report_fixed_use(context, path, shared, pins[0].span)
+            return None
+        context.shared_uses.setdefault(f"shared.{shared.name.text}", []).append(path)
+        path, parent = f"shared.{shared.name.text}", None
+        changed = overridden(context, path, shared.value)
+        expression, pins = changed.expression or shared.value, changed.pins
+    values = _values(context, attribute, expression)
+    if values is None:
+        if shared is not None:
+            context.uncertain.add(path)
+        return None
+    for pin in pins:
+        values = _pinned(context, attribute, pin, values, path)
+    context.origins.add(path, (pins[-1] if pins else expression).span)
+    if len(values) == 1:
+        return values[0]
+    if not attribute.searchable:
+        context.report(
+            "TS206",
+            expression.span,
+            f"`{attribute.name}` takes one value, not a choice",
+            help="give one of the values",
+            fixes=one_of(context, expression),
+        )
+        return None
+    if shared is None:
+        context.decide(path, tuple(values), expression.span, parent)
+    else:
+        decide_shared(context, path, tuple(values), expression.span)
+    return DecisionRef(decision=path)
+
+
+def report_fixed_use(context: Context, path: str, shared: ast.Shared, span: Span) -> None:
+    """Report that one use of a shared decision is fixed alone (TS207)."""
+    name = shared.name.text
+    context.report(
+        "TS207",
+        span,
+        f"`{path}` is the shared decision `{name}`",
+        label="fixes one of its uses only",
+        labels=[Label(shared.name.span, "shared here")],
+        help=f"`fix shared.{name} = ...` fixes all of them; `free` gives this one values of its own",
+    )
+
+
+def shared_named(context: Context, expression: ast.Expression) -> ast.Shared | None:
+    """The shared decision whose name the expression is."""
+    name = expression.bare_name if isinstance(expression, ast.Selector) else None
+    return context.shared.get(name) if name is not None else None
+
+
+def decide_shared(context: Context, path: str, values: tuple[Value, ...], span: Span) -> None:
+    """Record a shared decision once; all its uses must read it alike (TS104)."""
+    if path not in context.shared_values:
+        context.shared_values[path] = values
+        context.decide(path, values, span)
+    elif context.shared_values[path] != values:
+        context.report(
+            "TS104",
+            span,
+            f"`{path}` is shared by attributes that read its values differently",
+            help="share it between attributes of one kind",
+        )
+
+
+def _values(context: Context, attribute: Attribute, expression: ast.Expression) -> list[Value] | None:
+    """The checked values that an expression lists; None with diagnostics."""
+    placed = literals(context, expression, attribute.kind == "keyword" and not attribute.searchable)
+    if placed is None:
+        return None
+    checked = [checked_value(context, attribute, literal, span) for literal, span in placed]
+    values: list[Value] = []
+    for value, (_, span) in zip(checked, placed, strict=True):
+        if value is None:
+            continue
+        if value in values:
+            first = next(place for earlier, (_, place) in zip(checked, placed, strict=True) if earlier == value)
+            context.report(
+                "TS203",
+                span,
+                f"`{attribute.name}` repeats {shown(value)}",
+                label="again here",
+                labels=[Label(first, "first given here")] if first != span else [],
+                help="remove one",
+                fixes=_without(context, expression, span),
+            )
+        else:
+            values.append(value)
+    return values if len(values) == len(checked) else None
+
+
+def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values: list[Value], path: str) -> list[Value]:
+    """The value that `fix` gives alone; all of them, with a diagnostic, where it is not among them."""
+    before = len(context.diagnostics)
+    if shared_named(context, pin) is not None:
+        context.report(
+            "TS206",
+            pin.span,
+            "`fix` gives one value, and this is a shared decision",
+            help="use `free` to make the places decide together",
+        )
+        context.postpone(before)
+        return values
+    fixed = _values(context, attribute, pin)
+    if fixed is not None and len(fixed) != 1:
+        context.report("TS206", pin.span, "`fix` gives one value, not a choice", help="use `free` to give a choice")
+    elif fixed is not None and fixed[0] in values:
+        return [values[values.index(fixed[0])]]
+    elif fixed is not None:
+        context.report(
+            "TS207",
+            pin.span,
+            f"`{path}` is never {shown(fixed[0])}",
+            label="not among its values",
+            help=f"it has {', '.join(map(shown, values))}; `free` gives it other values",
+        )
+    context.postpone(before)
+    return values
+
+
+_KINDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "kernel": "a kernel size such as `1x3x3`",
+}
+
+
+def checked_value(context: Context, attribute: Attribute, literal: Literal, span: Span) -> Value | None:
+    """One literal as a value of the attribute, or None with a diagnostic."""
+    if isinstance(literal, Word) and attribute.kind == "keyword":
+        if literal.text in attribute.keywords:
+            return literal.text
+        said = _TRUTHS.get(literal.text.casefold(), literal.text)
+        context.report(
+            "TS201",
+            span,
+            f"`{attribute.name}` is one of {', '.join(attribute.keywords)}, not `{literal.text}`",
+            label="unknown value",
+            help=did_you_mean(said, attribute.keywords),
+            fixes=renames(said, span, attribute.keywords),
+        )
+        return None
+    if isinstance(literal, Word):
+        known = sorted({*context.domains, *context.shared})
+        if context.lacks_declarations and not similar(literal.text, known):
+            return None  # it may be the one that could not be read
+        context.report(
+            "TS101",
+            span,
+            f"there is no domain `{literal.text}`",
+            label="unknown name",
+            help=did_you_mean(literal.text, known),
+            fixes=renames(literal.text, span, known),
+        )
+        return None
+    if isinstance(literal, Kernel) and attribute.kind == "kernel":
+        return _checked_kernel(context, attribute, literal, span)
+    if isinstance(literal, Decimal) and attribute.kind in ("integer", "number"):
+        return _checked_number(context, attribute, literal, span)
+    values = _KINDS.get(attribute.kind, f"one of {', '.join(attribute.keywords)}")
+    found = "a kernel size" if isinstance(literal, Kernel) else "a number"
+    kernels: list[str] = []
+    if attribute.kind == "kernel" and isinstance(literal, Decimal) and literal in _LIKELY_SIDES:
+        kernels = [f"{frames}x{literal}x{literal}" for frames in dict.fromkeys((1, int(literal)))]
+    context.report(
+        "TS201",
+        span,
+        f"`{attribute.name}` is {values}",
+        label=found,
+        fixes=[replacement(f"change to {kernel}", span, kernel) for kernel in kernels if written_out(context, span)],
+    )
+    return None
+
+
+def _checked_number(context: Context, attribute: Attribute, literal: Decimal, span: Span) -> Value | None:
+    if attribute.kind == "integer" and literal != literal.to_integral_value():
+        near = sorted({int(literal), int(literal) + 1}, key=lambda whole_number: abs(whole_number - literal))
+        context.report(
+            "TS201",
+            span,
+            f"`{attribute.name}` is an integer, not {shown(literal)}",
+            label="not an integer",
+            fixes=[
+                replacement(f"change to {number}", span, str(number))
+                for number in near
+                if written_out(context, span) and attribute.minimum <= number <= attribute.maximum
+            ],
+        )
+        return None
+    if not attribute.minimum <= literal <= attribute.maximum:
+        nearest = attribute.minimum if literal < Decimal(attribute.minimum) else attribute.maximum
+        context.report(
+            "TS202",
+            span,
+            f"`{attribute.name}` is from {attribute.minimum:g} to {attribute.maximum:g}, not {shown(literal)}",
+            label="out of range",
+            fixes=[replacement(f"change to {nearest:.12g}", span, f"{nearest:.12g}")]
+            if written_out(context, span)
+            else [],
+        )
+        return None
+    if attribute.odd and int(literal) % 2 == 0:
+        odds = [n for n in (int(literal) - 1, int(literal) + 1) if attribute.minimum <= n <= attribute.maximum]
+        _even(context, attribute, shown(literal), [str(odd) for odd in odds], span)
+        return None
+    return int(literal) if attribute.kind == "integer" else float(literal)
+
+
+def _checked_kernel(context: Context, attribute: Attribute, literal: Kernel, span: Span) -> Value | None:
+    parts = literal.text.split("x")
+    if any(len(part) > 4 or not attribute.minimum <= int(part) <= attribute.maximum for part in parts):
+        context.report(
+            "TS202",
+            span,
+            f"each size of `{attribute.name}` is from 1 to {attribute.maximum:g}",
+            label="out of range",
+        )
+        return None
+    sizes = [int(part) for part in parts]
+    if attribute.odd and any(size % 2 == 0 for size in sizes):
+        odds = ["x".join(str(size + change * (1 - size % 2)) for size in sizes) for change in (-1, 1)]
+        largest = max(sizes) + 1
+        _even(context, attribute, literal.text, odds if largest <= attribute.maximum else odds[:1], span)
+        return None
+    return "x".join(map(str, sizes))
+
+
+def _even(context: Context, attribute: Attribute, found: str, nearest: list[str], span: Span) -> None:
+    context.report(
+        "TS205",
+        span,
+        f"`{attribute.name}` is odd, not {found}",
+        label="even",
+        notes=["an even kernel has no middle, so its output would be shifted and of another size"],
+        help=f"use {' or '.join(nearest)}",
+        fixes=[replacement(f"change to {odd}", span, odd) for odd in nearest] if written_out(context, span) else [],
+    )
+
+
+def written_out(context: Context, span: Span) -> bool:
+    """Whether one value is written there, not a range of which it is a part."""
+    return ".." not in context.text(span)
+
+
+def one_of(context: Context, expression: ast.Expression) -> list[Fix]:
+    """Fixes that leave one of the values of a choice or range."""
+    items: list[ast.Expression] = []
+    if isinstance(expression, ast.Choice):
+        items = [item for item in expression.items if not isinstance(item, ast.Range)]
+    elif isinstance(expression, ast.Range):
+        items = [expression.low, expression.high]
+    texts = list(dict.fromkeys(context.text(item.span) for item in items))[:_MOST_FIXES]
+    return [replacement(f"leave {text}", expression.span, text) for text in texts]
+
+
+def _without(context: Context, expression: ast.Expression, span: Span) -> list[Fix]:
+    """A fix that takes an item out of the choice that lists it; none where a range or domain holds it."""
+    choices = [domain.value for domain in context.domains.values()]
+    for choice in (expression, *choices):
+        if isinstance(choice, ast.Choice) and any(item.span == span for item in choice.items):
+            if not written_out(context, span):
+                return []
+            return [context.removal(f"remove the second {context.text(span)}", span, safe=True)]
+    return []
+
+
+def _unquoted(expression: ast.Expression) -> list[Fix]:
+    if isinstance(expression, ast.Text) and expression.value.strip().isascii() and expression.value.strip().isdigit():
+        return [replacement("remove the quotes", expression.span, expression.value.strip(), safe=True)]
+    if isinstance(expression, ast.Factor):
+        return [replacement("remove the x", expression.span, shown(expression.value))]
+    return []
+
+
+def _unquoted_help(expression: ast.Expression) -> str | None:
+    return "numbers are written without quotes" if isinstance(expression, ast.Text) else None
+
+
+_FLOPS_UNITS = {"FLOPs": 1, "KFLOPs": 10**3, "MFLOPs": 10**6, "GFLOPs": 10**9, "TFLOPs": 10**12}
+
+
+def flops(context: Context, expression: ast.Expression, what: str) -> int | None:
+    """A quantity of multiply-adds, as an integer."""
+    if isinstance(expression, ast.Number):
+        context.report(
+            "TS201",
+            expression.span,
+            f"{what} needs a unit",
+            help=f"write `{shown(expression.value)} GFLOPs` or `MFLOPs`",
+            fixes=[
+                replacement(f"write {unit}", Span(expression.span.end, expression.span.end), f" {unit}")
+                for unit in _likely_units(expression.value)
+            ],
+        )
+        return None
+    if not isinstance(expression, ast.Quantity) or expression.unit not in _FLOPS_UNITS:
+        context.report(
+            "TS201",
+            expression.span,
+            f"{what} is a number of FLOPs",
+            label=f"{expression.unit} count something else" if isinstance(expression, ast.Quantity) else "",
+            help="for instance `1.4 GFLOPs`",
+        )
+        return None
+    value = exact(context, expression)
+    if value is None:
+        return None
+    if value <= 0:
+        context.report("TS202", expression.span, f"{what} is positive, not {value}", label="out of range")
+        return None
+    return int(Fraction(value) * _FLOPS_UNITS[expression.unit])
+
+
+def _likely_units(value: Decimal) -> list[str]:
+    """Units for a number without one, likeliest first: budgets lie between a MFLOP and a few hundred GFLOPs."""
+    if value >= 10**6:
+        return ["FLOPs"]
+    return ["GFLOPs", "MFLOPs"] if value < _MOST_PLAUSIBLE_GIGA else ["MFLOPs", "GFLOPs"]
