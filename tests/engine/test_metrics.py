@@ -40,18 +40,39 @@ def test_beginning_anew_removes_everything(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == [{"iteration": 0, "loss": 2.0}]
 
 
-def test_tensorboard_sees_the_same_scalars_without_those_cut_off(tmp_path: Path) -> None:
+def test_tensorboard_shows_what_metrics_jsonl_holds_after_each_of_many_resumptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    writer = pytest.importorskip("tensorboard.summary.writer.event_file_writer")
+    # All in one second of one process: only a counter tells the names of the files apart, and .10 sorts before .9.
+    monkeypatch.setattr(writer, "_global_uid", writer.AtomicCounter(0))
+    monkeypatch.setattr(writer.time, "time", lambda: 1.7e9)
 
     with MetricsLog(tmp_path, None) as log:
         for iteration in (1, 2, 3):
             log.write(iteration, {"loss": float(iteration), "note": "text"})
-    with MetricsLog(tmp_path, 1) as log:
-        log.write(2, {"loss": 20.0})
+    for attempt in range(12):
+        with MetricsLog(tmp_path, 1) as log:
+            log.write(2, {"loss": 20.0 + attempt})
+        events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+        events.Reload()
+        assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.0), (2, 20.0 + attempt)]
+        assert events.Tags()["scalars"] == ["loss"]
+
+
+def test_tensorboard_no_longer_shows_what_was_cut_off_when_nothing_more_is_written(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    with MetricsLog(tmp_path, None) as log:
+        log.write(1, {"loss": float("nan"), "top1": 0.5})
+        log.write(2, {"loss": 2.0})
+    with MetricsLog(tmp_path, 1):
+        pass
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.0), (2, 20.0)]
-    assert events.Tags()["scalars"] == ["loss"]
+    assert [event.step for event in events.Scalars("loss")] == [1]
+    assert [(event.step, event.value) for event in events.Scalars("top1")] == [(1, 0.5)]
 
 
 def test_a_damaged_line_in_the_middle_is_an_error_with_its_number(tmp_path: Path) -> None:

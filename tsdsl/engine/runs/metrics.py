@@ -1,6 +1,8 @@
 """The record of a run's numbers: one JSON line each in metrics.jsonl, and scalars for TensorBoard.
 
-metrics.jsonl is the one that the rest of tsdsl reads. `{"iteration": 40, "train/loss": 1.25}` is a line.
+metrics.jsonl is the one that the rest of tsdsl reads. `{"iteration": 40, "train/loss": 1.25}` is a line. TensorBoard's
+event files only repeat it: a run that goes on removes them and writes one new file from metrics.jsonl, since several
+files would be read in the order of their names, which is not always the order in which they were written.
 """
 
 from __future__ import annotations
@@ -29,15 +31,19 @@ class MetricsLog:
 
     def __init__(self, folder: Path, resume_after: int | None) -> None:
         self.path = folder / FILE_NAME
-        self._purge_from = 0 if resume_after is None else resume_after + 1
         self._tensorboard: Any = None
+        last = -1 if resume_after is None else resume_after
+        kept = [line for line in read_metrics(folder) if line["iteration"] <= last]
         if self.path.exists():
-            kept = [line for line in read_metrics(folder) if line["iteration"] < self._purge_from]
             write_text(self.path, "".join(_encoded(line) for line in kept))
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # Unbuffered: after a failed write nothing is left that closing would try to write again.
             self._file = self.path.open("ab", buffering=0)
+            for path in (folder / TENSORBOARD_FOLDER).glob("events.out.tfevents.*"):
+                path.unlink()
+            for line in kept:
+                self._show(line["iteration"], line)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -53,11 +59,8 @@ class MetricsLog:
             while line:
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
-            writer = self._writer()
-            for name, value in named.items():
-                if not isinstance(value, str):
-                    writer.add_scalar(name, value, iteration)
-            writer.flush()
+            self._show(iteration, named)
+            self._tensorboard.flush()
         except OSError as error:
             # TensorBoard's writer would raise the same again when closed.
             self._tensorboard = None
@@ -85,16 +88,16 @@ class MetricsLog:
     ) -> None:
         self.close()
 
-    def _writer(self) -> Any:
+    def _show(self, iteration: int, values: Mapping[str, Any]) -> None:
+        """Give TensorBoard the numbers among the values, and those that were not finite."""
         if self._tensorboard is None:
             # Imported here: it takes a second, and reading metrics does not need it.
             from torch.utils.tensorboard import SummaryWriter
 
-            folder = self.path.parent / TENSORBOARD_FOLDER
-            has_events = folder.is_dir() and any(folder.iterdir())
-            purge_step = self._purge_from if has_events else None
-            self._tensorboard = SummaryWriter(str(folder), purge_step=purge_step)
-        return self._tensorboard
+            self._tensorboard = SummaryWriter(str(self.path.parent / TENSORBOARD_FOLDER))
+        for name, value in values.items():
+            if name != "iteration" and not isinstance(value, str):
+                self._tensorboard.add_scalar(name, math.nan if value is None else value, iteration)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
