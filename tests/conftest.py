@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 import tsdsl
+from support.handmade_spaces import Draw, draw_decisions, make_space
+from tsdsl.network.layout import Blueprint
 
 SPACES = Path(__file__).parent.parent / "spaces"
 
@@ -51,3 +53,18 @@ def reference() -> Iterator[types.SimpleNamespace]:
 def x3d_s(reference: types.SimpleNamespace) -> dict[str, Any]:
     """The state dict of pytorchvideo's X3D-S with random weights."""
     return dict(reference.x3d(input_clip_length=13, input_crop_size=64, depth_factor=2.2).state_dict())
+
+
+@pytest.fixture
+def draw() -> Draw:
+    return draw_decisions
+
+
+@pytest.fixture(params=["concat", "sum"])
+def small_space(request: pytest.FixtureRequest) -> tsdsl.Space:
+    return make_space(request.param)
+
+
+@pytest.fixture
+def small_blueprint(small_space: tsdsl.Space) -> Blueprint:
+    return Blueprint(small_space)

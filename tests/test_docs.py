@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from documentation_tables import DOCS, TABLES, renewed, table_names
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
 import tsdsl.network.group
 import tsdsl.space.resolve.parts.groups
 import tsdsl.space.resolve.parts.remembered_groups
+from generate.documentation_tables import DOCS, TABLES, renewed, table_names
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.check.check import check
 from tsdsl.cli.commands import COMMANDS
@@ -96,7 +96,7 @@ def test_whole_examples_are_in_canonical_form(example: Example) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_tables_are_those_of_the_code(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert renewed(text) == text, "run: python tests/documentation_tables.py"
+    assert renewed(text) == text, "run: python tests/generate/documentation_tables.py"
 
 
 def test_every_table_is_in_some_page() -> None:

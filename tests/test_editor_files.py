@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from textmate_grammar import GRAMMARS, PLACES, text, textmate
 
+from generate.textmate_grammar import GRAMMARS, PLACES, text, textmate
 from tsdsl.syntax.grammar.lexer import lex
 
 ROOT = GRAMMARS.parent
@@ -18,7 +18,7 @@ SPACES = sorted((ROOT / "spaces").glob("*.tsspace"))
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: str(place.relative_to(GRAMMARS)))
 def test_the_textmate_grammar_is_what_the_terminals_give(place: Path) -> None:
-    assert place.read_text(encoding="utf-8") == text(), "run `python tests/textmate_grammar.py`"
+    assert place.read_text(encoding="utf-8") == text(), "run `python tests/generate/textmate_grammar.py`"
 
 
 def scopes(line: str) -> dict[str, str]:

@@ -10,7 +10,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from micro_runs import differences, outcome, search_command, start, write_inputs
+
+from support.micro_runs import differences, outcome, search_command, start, write_inputs
 
 
 def ended(folder: Path, name: str, kill_at: int | None = None) -> int | None:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from micro_runs import search_command, start, write_inputs
 
+from support.micro_runs import search_command, start, write_inputs
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.search.step import read_alpha
 

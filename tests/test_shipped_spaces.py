@@ -8,9 +8,9 @@ from shutil import which
 
 import pytest
 import torch
-from documentation_pictures import picture_commands
 
 import tsdsl
+from generate.documentation_pictures import picture_commands
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.check.check import check
 from tsdsl.cli.main import run

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from small_spaces import everything, random_space
 
 import tsdsl
+from support.small_spaces import everything, random_space
 from tsdsl.analysis.questions.summary import budget_report, step_report
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.network.layout import Blueprint

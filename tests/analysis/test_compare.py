@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from small_spaces import everything
 
 import tsdsl
+from support.small_spaces import everything
 from tsdsl.analysis.questions.compare import compare, setting_places
 from tsdsl.lowering import Supernet
 from tsdsl.network.layout import Blueprint

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from small_spaces import random_space
 
 import tsdsl
+from support.small_spaces import random_space
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.tables import contraction
 from tsdsl.analysis.tables.contraction import extremes

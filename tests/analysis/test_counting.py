@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from small_spaces import everything, random_space
 
 import tsdsl
+from support.small_spaces import everything, random_space
 from tsdsl.analysis.paths.arithmetic import Modular, Rounded, from_residues, moduli_beyond
 from tsdsl.analysis.paths.feasible import feasible
 from tsdsl.analysis.paths.semiring import COUNT, fold

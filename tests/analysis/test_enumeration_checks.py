@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from enumeration_checks import Enumerated, checks, deviations
-from small_spaces import random_space
+
+from support.enumeration_checks import Enumerated, checks, deviations
+from support.small_spaces import random_space
 
 MOST_ARCHITECTURES = 120
 

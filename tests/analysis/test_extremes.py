@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from small_spaces import everything, random_space
 
+from support.small_spaces import everything, random_space
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.extremes import extreme

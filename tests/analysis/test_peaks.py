@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from live_tensors import measured_peak_bytes
-from small_spaces import everything, random_space
 
 import tsdsl
+from support.live_tensors import measured_peak_bytes
+from support.small_spaces import everything, random_space
 from tsdsl.analysis.paths import constrained, feasible
 from tsdsl.analysis.questions.peaks import peak_extreme
 from tsdsl.analysis.tables import constraints as requirements

@@ -7,9 +7,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from small_spaces import everything, random_space
 
 import tsdsl
+from support.small_spaces import everything, random_space
 from tsdsl.analysis.questions.budget_sampling import conditioned, uniform_within
 from tsdsl.analysis.questions.probability import (
     Probabilities,

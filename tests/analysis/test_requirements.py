@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_spaces import everything, random_space
 
 import tsdsl
+from support.small_spaces import everything, random_space
 from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.paths import constrained, feasible
 from tsdsl.analysis.questions.budget_sampling import uniform_within

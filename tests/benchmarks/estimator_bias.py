@@ -11,15 +11,11 @@ length: the bias of the mean estimate, and the root-mean-square distance of one 
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from estimator_reference import Weigh, by_accuracy, by_likelihood, small_space
 from recording import recorded
 from torch import Tensor
 
+from support.estimator_reference import Weigh, by_accuracy, by_likelihood, small_space
 from tsdsl.search.distribution.importance import alpha_weights
 
 SAMPLES = (2, 4, 8, 14, 16, 32)

@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from recording import recorded
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
+from support.live_tensors import measured_peak_bytes
 from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -28,10 +28,6 @@ from tsdsl.lowering import Model, Supernet, extract
 from tsdsl.network.activations import peak_activation_bytes
 from tsdsl.network.layout import Blueprint, Network
 from tsdsl.space.parts import Scale, Value
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))
-
-from live_tensors import measured_peak_bytes
 
 PEAKS_EVERY = 10
 

@@ -15,14 +15,11 @@ import math
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from recording import recorded
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))
-
-from enumeration_checks import Enumerated, checks, deviations
-from small_spaces import random_space
+from support.enumeration_checks import Enumerated, checks, deviations
+from support.small_spaces import random_space
 
 MOST_ARCHITECTURES = 300
 

@@ -16,7 +16,6 @@ import json
 import random
 import shutil
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,10 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from micro_runs import differences, outcome, search_command, start, train_command, write_inputs
 from recording import recorded
+
+from support.micro_runs import differences, outcome, search_command, start, train_command, write_inputs
 
 TIMEOUT_S = 300
 Kind = Literal["search", "train"]

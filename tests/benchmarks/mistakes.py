@@ -14,24 +14,21 @@ what is printed in `results/mistakes.txt`.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import torch
-from planted import plant
-from printed import printed
-from random_derivations import in_two_files, valid_derivation
-from random_spaces import loose_space, valid_space
 from recording import recorded
-from shape_reference import fits
 
 import tsdsl
+from support.planted import plant
+from support.printed import printed
+from support.random_derivations import in_two_files, valid_derivation
+from support.random_spaces import loose_space, valid_space
+from support.shape_reference import fits
 from tsdsl.check.check import check
 from tsdsl.lowering import Model
 from tsdsl.network.layout import Blueprint

@@ -17,20 +17,17 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import numpy as np
-from micro_runs import search_command, start, train_command, write_inputs
 from recording import recorded
 
 import tsdsl
+from support.micro_runs import search_command, start, train_command, write_inputs
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.files import write_json
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from video_files import write_video
+
+from support.video_files import write_video
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from editor import Editor
+
+from support.editor import Editor
 
 
 @pytest.fixture(scope="module")

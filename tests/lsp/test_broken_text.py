@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from editor import Editor, Text
 from lsprotocol import types
 
+from support.editor import Editor, Text
 from tsdsl.lsp.features.completion import complete
 from tsdsl.lsp.features.edits import formatting, quick_fixes
 from tsdsl.lsp.features.highlight import highlights

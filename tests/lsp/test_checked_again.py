@@ -6,9 +6,9 @@ import random
 import re
 
 import pytest
-from printed import printed
-from random_derivations import valid_derivation
 
+from support.printed import printed
+from support.random_derivations import valid_derivation
 from tsdsl.analysis.tables import group_costs
 from tsdsl.lsp.snapshot import take
 from tsdsl.source import SourceFile

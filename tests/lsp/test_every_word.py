@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from editor import Editor
 from lsprotocol import types
 
+from support.editor import Editor
 from tsdsl.lsp.features.hover import hover
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile

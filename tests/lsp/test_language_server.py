@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from editor import Editor, Text
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+
+from support.editor import Editor, Text
 
 SPACE = """tsspace 1
 # 𝒳 two streams: größe

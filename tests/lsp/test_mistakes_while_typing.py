@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from editor import Editor
 from lsprotocol import types
+
+from support.editor import Editor
 
 WRONG = """tsspace 1
 # Größe 𝒳

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from editor import Editor, Text
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+
+from support.editor import Editor, Text
 
 BASE = """tsspace 1
 domain wide = {8, 16}

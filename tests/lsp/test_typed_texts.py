@@ -8,10 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from printed import printed
-from random_derivations import valid_derivation
-from random_edits import edited
 
+from support.printed import printed
+from support.random_derivations import valid_derivation
+from support.random_edits import edited
 from tsdsl.lsp.features.inlay import inlay_hints
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile, Span

@@ -6,9 +6,9 @@ from math import log
 from typing import Any
 
 import pytest
-from picture_checks import HOSTILE, assert_nothing_is_cut, texts
 
 import tsdsl
+from support.picture_checks import HOSTILE, assert_nothing_is_cut, texts
 from tsdsl.render.alpha import DARK_INK, PALE_INK, alpha_epochs, draw_alpha, entropy_nats
 from tsdsl.render.theme import DARK, LIGHT, Theme, contrast, mixed
 

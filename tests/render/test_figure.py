@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
-from picture_checks import HOSTILE, assert_nothing_is_cut, texts
 
 import tsdsl
+from support.picture_checks import HOSTILE, assert_nothing_is_cut, texts
 from tsdsl.network.layout import Blueprint
 from tsdsl.render.figure import COLUMNS_A_LINE, draw_box, draw_figure, wrapped
 from tsdsl.render.figure_difference import changed_boxes, draw_difference

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ElementTree
 from itertools import combinations
 
 import pytest
-from picture_checks import HOSTILE, assert_nothing_is_cut, texts
 
 import tsdsl
+from support.picture_checks import HOSTILE, assert_nothing_is_cut, texts
 from tsdsl.analysis.questions.cost_histogram import CostDistribution, cost_distribution
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.network.layout import Blueprint

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from enumeration import every_architecture
 
+from support.enumeration import every_architecture
 from tsdsl.errors import FileError, UsageError
 from tsdsl.search.distribution.factorised import Distribution, Variables, step_variables
 from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table

@@ -6,8 +6,8 @@ from collections import Counter
 from itertools import islice
 
 import pytest
-from enumeration import every_architecture
 
+from support.enumeration import every_architecture
 from tsdsl.errors import UsageError
 from tsdsl.network.layout import Blueprint
 from tsdsl.search.budget.candidates import WithinTarget, drawn, mutated

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from enumeration import every_architecture, random_distribution
 from torch import Tensor
 
+from support.enumeration import every_architecture, random_distribution
 from tsdsl.analysis.tables.cost_table import architecture_cost
 from tsdsl.data import Batch
 from tsdsl.engine.runs.metrics import read_metrics
@@ -19,8 +19,9 @@ from tsdsl.errors import RunError, UsageError
 from tsdsl.network.layout import Blueprint
 from tsdsl.search import step_directory
 from tsdsl.search.budget.flops import StepFlops, step_flops
+from tsdsl.search.distribution import conditioned
 from tsdsl.search.distribution.conditioned import Conditioned
-from tsdsl.search.distribution.factorised import Decisions, Distribution, conditioned, step_variables
+from tsdsl.search.distribution.factorised import Decisions, Distribution, step_variables
 from tsdsl.search.learning.learner import Scored, StepLearner
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings

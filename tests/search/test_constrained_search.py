@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from conftest import TINY, load_text
 
+from support.search_spaces import TINY, load_text
 from tsdsl.analysis.tables.cost_table import architecture_cost
 from tsdsl.network.layout import Blueprint
 from tsdsl.search.learning.learner import StepLearner

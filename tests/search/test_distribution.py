@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from enumeration import every_architecture, random_distribution
 
+from support.enumeration import every_architecture, random_distribution
 from tsdsl.errors import UsageError
 from tsdsl.search.distribution.factorised import Distribution, Variables, step_variables
 from tsdsl.space.architecture import Architecture, problems

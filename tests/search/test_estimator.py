@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import load_text
-from estimator_reference import Enumerated, Weigh, by_accuracy, by_likelihood, small_space
-from test_learner import ORDER, learner, ramps
 from torch import Tensor
 
+from support.estimator_reference import Enumerated, Weigh, by_accuracy, by_likelihood, small_space
+from support.learners import ORDER, learner, ramps
+from support.search_spaces import load_text
 from tsdsl.data import normalise
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value

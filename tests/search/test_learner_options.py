@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import load_text
 from pydantic import ValidationError
-from test_learner import ORDER, learner, ramps
 from torch import Tensor
 
+from support.learners import ORDER, learner, ramps
+from support.search_spaces import load_text
 from tsdsl.data import normalise
 from tsdsl.engine.evaluation.evaluate import Evaluation, evaluate_views
 from tsdsl.engine.runs.metrics import read_metrics

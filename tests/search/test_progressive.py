@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, load_text
 
+from support.search_spaces import TINY, load_text
 from tsdsl.data import Batch
 from tsdsl.engine.runs.interruption import InterruptedRunError
 from tsdsl.engine.runs.metrics import read_metrics

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, load_text
-from processes import launch
-from test_learner import ORDER, learner, ramps
 
+from support.learners import ORDER, learner, ramps
+from support.processes import launch
+from support.search_spaces import TINY, load_text
 from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.errors import UsageError
 from tsdsl.lowering.weights import read_tensors
@@ -20,7 +20,6 @@ from tsdsl.search.step import read_alpha
 from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
 
-FOLDER = Path(__file__).parent
 CHANGES = {"samples": 5, "reduction": "sum", "likelihood_temperature": 2.0, "score": "likelihood", "seed": 3}
 CHANGES |= {"warmup_epochs": 1, "warmup_samples": "distilled", "clips_per_forward": 6, "gradient_norm": 0.5}
 LEARNER = """
@@ -28,7 +27,7 @@ import json, sys, torch
 from pathlib import Path
 from safetensors.torch import save_file
 import tsdsl
-from test_learner import learner, ramps
+from support.learners import learner, ramps
 from tsdsl.engine.ranks.ranks import joined
 
 folder = Path(sys.argv[1])
@@ -60,7 +59,7 @@ with joined(torch.device("cpu")) as ranks:
 @pytest.mark.parametrize("size", [2, 3])
 def test_ranks_with_a_part_of_the_samples_learn_what_one_rank_with_all_does(tmp_path: Path, size: int) -> None:
     (tmp_path / "order.tsspace").write_text(ORDER.replace("dropout = 0.0", "dropout = 0.5"))
-    ended = launch(LEARNER, size, str(tmp_path), json.dumps(CHANGES), folder=FOLDER)
+    ended = launch(LEARNER, size, str(tmp_path), json.dumps(CHANGES))
     assert [end.errors for end in ended if end.code] == []
     step = learner(load_text(tmp_path, ORDER.replace("dropout = 0.0", "dropout = 0.5")), **CHANGES)
     before = {name: tensor.clone() for name, tensor in step.tensors().items()}
@@ -81,7 +80,7 @@ def test_a_search_on_two_ranks_finds_what_one_finds_and_writes_it_once(
     settings = SearchSettings(samples=3, batch_size=5, recalibration_batches=2, weight_lr=0.5, epochs=1)
     (tmp_path / "tiny.tsspace").write_text(TINY)
     arguments = [str(tmp_path / "tiny.tsspace"), str(clips), str(tmp_path / "many"), settings.model_dump_json()]
-    ended = launch(SEARCH, 2, *arguments, folder=FOLDER)
+    ended = launch(SEARCH, 2, *arguments)
     assert [end.errors for end in ended if end.code] == []
     results = [json.loads(end.output) for end in ended]
     assert results[0] == results[1]

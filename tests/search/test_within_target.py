@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from enumeration import every_architecture, random_distribution
 
 import tsdsl
+from support.enumeration import every_architecture, random_distribution
 from tsdsl.errors import UsageError
 from tsdsl.network.cost import network_cost
 from tsdsl.network.layout import Blueprint

@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from printed import printed
-from random_derivations import in_two_files, valid_derivation
-from random_edits import edited
 
+from support.printed import printed
+from support.random_derivations import in_two_files, valid_derivation
+from support.random_edits import edited
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
 from tsdsl.space.parts import DecisionRef, Group

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planted import plant
-from printed import printed
-from random_derivations import in_two_files, valid_derivation
-from random_spaces import loose_space, valid_space
-from shape_reference import fits
 
+from support.planted import plant
+from support.printed import printed
+from support.random_derivations import in_two_files, valid_derivation
+from support.random_spaces import loose_space, valid_space
+from support.shape_reference import fits
 from tsdsl.check.check import check
 from tsdsl.diagnostics.render import concise
 from tsdsl.source import SourceFile

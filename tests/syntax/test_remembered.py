@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from printed import printed
-from random_derivations import valid_derivation
-from random_edits import edited
 
+from support.printed import printed
+from support.random_derivations import valid_derivation
+from support.random_edits import edited
 from tsdsl.source import SourceFile
 from tsdsl.syntax import ast, parser, remembered
 from tsdsl.syntax.grammar.lexer import lex

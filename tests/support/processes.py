@@ -1,0 +1,69 @@
+"""Runs the same Python program in several processes that are joined as torchrun joins them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PRELOADED = ["torch", "tsdsl.cli.main", "tsdsl.engine.training.train", "tsdsl.search"]
+TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one process ended: its exit code, negative for a signal, and what it wrote."""
+
+    code: int | None
+    output: str
+    errors: str
+
+
+def launch(program: str, size: int, *arguments: str) -> list[Ended]:
+    """Run the text of a program on `size` ranks, and wait for all."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    context = multiprocessing.get_context("forkserver")
+    # Importing torch takes seconds; the server does it once for all processes of all tests.
+    context.set_forkserver_preload(PRELOADED)
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size)}
+    with tempfile.TemporaryDirectory() as written:
+        files = [(Path(written) / f"{rank}.out", Path(written) / f"{rank}.err") for rank in range(size)]
+        processes = [
+            context.Process(
+                target=_run,
+                args=(
+                    program,
+                    arguments,
+                    {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    [str(file) for file in files[rank]],
+                ),
+            )
+            for rank in range(size)
+        ]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(TIMEOUT_S)
+            process.kill()
+            process.join()
+        return [
+            Ended(process.exitcode, output.read_text(), errors.read_text())
+            for process, (output, errors) in zip(processes, files, strict=True)
+        ]
+
+
+def _run(program: str, arguments: tuple[str, ...], environment: dict[str, str], outputs: list[str]) -> None:
+    import torch
+
+    for descriptor, path in zip((1, 2), outputs, strict=True):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    sys.argv = ["program", *arguments]
+    exec(compile(program, "program", "exec"), {"__name__": "__main__"})
