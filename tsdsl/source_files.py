@@ -7,9 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from tsdsl.errors import FileError
+from tsdsl.files import read_text
 from tsdsl.source import SourceFile
 
-LARGEST_FILE_BYTES = 8 * 1024 * 1024
+MAX_SPACE_BYTES = 8 * 2**20
 STANDARD = "std:"
 
 
@@ -22,33 +23,8 @@ def read_source(path: str | Path) -> SourceFile:
     name = str(path)
     if name.startswith(STANDARD):
         return _shipped(name)
-    place = Path(path)
-    try:
-        if place.is_dir():
-            raise FileError(f"{name}: is a folder", help="give a .tsspace file")
-        with place.open("rb") as file:
-            data = file.read(LARGEST_FILE_BYTES + 1)  # whatever its size is said to be: a device says 0
-    except OSError as error:
-        raise FileError(f"{name}: cannot be read ({error.strerror})", help="check the path") from error
-    if len(data) > LARGEST_FILE_BYTES:
-        raise FileError(
-            f"{name}: is larger than {LARGEST_FILE_BYTES // 2**20} MiB",
-            help="a space is a text of a few kilobytes",
-        )
-    return decode_source(name, data)
-
-
-def decode_source(name: str, data: bytes) -> SourceFile:
-    """The text in `data`, a byte-order mark dropped.
-
-    Raises:
-        FileError: it is not UTF-8; the message names the byte.
-    """
-    try:
-        return SourceFile(name, data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FileError(f"{name}:{line}: byte {error.start} is not UTF-8", help="save the file as UTF-8") from error
+    help = "give the path of a .tsspace file: a text of a few kilobytes"
+    return SourceFile(name, read_text(path, help, MAX_SPACE_BYTES))
 
 
 def shipped_names() -> list[str]:

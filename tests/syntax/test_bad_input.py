@@ -117,9 +117,7 @@ def test_a_bad_file_is_told_by_its_name(
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device without an end here")
-def test_a_device_without_an_end_is_read_no_further_than_a_file_may_be(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_device_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "endless.tsspace").symlink_to("/dev/zero")
     assert run(["check", str(tmp_path / "endless.tsspace")]) == 3
-    assert "larger than 8 MiB" in capsys.readouterr().err
+    assert "is a device, expected a file" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tsdsl.errors import FileError
-from tsdsl.files import write_text
+from tsdsl.files import decode, write_text
 from tsdsl.source import SourceFile
 
 STANDARD_INPUT_FLAG = "-"
@@ -43,10 +43,10 @@ def read_sources(argument: str) -> list[SourceFile]:
     """The sources that an argument names: a file, all in a folder, a shipped space, standard input."""
     import sys
 
-    from tsdsl.source_files import STANDARD, decode_source, read_source
+    from tsdsl.source_files import STANDARD, read_source
 
     if argument == STANDARD_INPUT_FLAG:
-        return [decode_source(STANDARD_INPUT, sys.stdin.buffer.read())]
+        return [SourceFile(STANDARD_INPUT, decode(sys.stdin.buffer.read(), STANDARD_INPUT))]
     path = Path(argument)
     if not argument.startswith(STANDARD) and path.is_dir():
         found = sorted(path.rglob("*.tsspace"))

@@ -17,7 +17,7 @@ from tsdsl.lsp.features import completion, edits, highlight, hover, inlay, navig
 from tsdsl.lsp.positions import Encoding, Place, Positions
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile
-from tsdsl.source_files import LARGEST_FILE_BYTES, STANDARD, read_source
+from tsdsl.source_files import MAX_SPACE_BYTES, STANDARD, read_source
 
 PAUSE_BEFORE_CHECKING_S = 0.1
 
@@ -35,7 +35,7 @@ class SpaceServer(LanguageServer):
     def snapshot(self, uri: str) -> Snapshot:
         """What is known of the text as it stands now; checked at most once for each version of it and its imports."""
         text = self.workspace.get_text_document(uri).source
-        if len(text) > LARGEST_FILE_BYTES:
+        if len(text) > MAX_SPACE_BYTES:
             text = ""
         known = self.snapshots.get(uri)
         if known is None or known.source.text != text or uri in self.stale:

@@ -1,0 +1,32 @@
+"""Files and folders: read with limits and checks (`reading`), written whole or not at all (`writing`).
+
+Nothing else in tsdsl opens a JSON, JSON lines, TOML or text file that may come from somebody else.
+"""
+
+from tsdsl.files.reading import (
+    decode,
+    json_lines,
+    open_regular,
+    parse_json,
+    read_bytes,
+    read_json,
+    read_text,
+    read_toml,
+)
+from tsdsl.files.writing import LOCK_NAME, exclusive, write_bytes, write_json, write_text
+
+__all__ = [
+    "LOCK_NAME",
+    "decode",
+    "exclusive",
+    "json_lines",
+    "open_regular",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "read_toml",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
