@@ -13,7 +13,6 @@ from torch.utils.flop_counter import FlopCounterMode
 import tsdsl
 import tsdsl.network.group
 import tsdsl.space.resolve.parts.groups
-import tsdsl.space.resolve.parts.remembered_groups
 from generate.documentation_tables import DOCS, TABLES, renewed, table_names
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.check.check import check
@@ -111,8 +110,7 @@ def test_the_example_operator_is_checked_counted_and_run(monkeypatch: pytest.Mon
     exec(compile(code[1], "CONTRIBUTING.md", "exec"), module)
     operator = module["SEPARABLE3D"]
     assert isinstance(operator, BlockOperator)
-    resolving = tsdsl.space.resolve.parts.groups, tsdsl.space.resolve.parts.remembered_groups
-    for reader in (tsdsl.network.group, *resolving):
+    for reader in (tsdsl.network.group, tsdsl.space.resolve.parts.groups):
         monkeypatch.setattr(reader, "BLOCKS", {**BLOCKS, operator.name: operator})
     (example,) = (e for e in EXAMPLES if e.mark == f"fragment with {operator.name}")
     resolved = check(SourceFile(example.place, whole_file(example.text)))

@@ -15,7 +15,6 @@ from support.random_edits import edited
 from tsdsl.lsp.features.inlay import inlay_hints
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.source import SourceFile, Span
-from tsdsl.syntax import parser, remembered
 
 SPACES = Path(__file__).parent.parent.parent / "spaces"
 REMEMBERING = type(functools.lru_cache(len))
@@ -31,12 +30,9 @@ def forget() -> None:
 
 
 def taken_in_full(source: SourceFile, before: Snapshot | None) -> Snapshot:
-    """The snapshot of a text in which no group is taken as a whole, by a program that has seen no other."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parser._Driver, "undisturbed", lambda driver: None)
-        patch.setattr(remembered, "group_text", lambda text: None)
-        forget()
-        return take(source, before)
+    """The snapshot of a text by a program that has seen no other."""
+    forget()
+    return take(source, before)
 
 
 def knowledge(snapshot: Snapshot) -> list[object]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from tsdsl.source import SourceFile, Span
 
@@ -158,46 +158,13 @@ class BlockAlias:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GroupText:
-    """A group statement wherever it stands: its text, and its parts with spans that count from its start.
-
-    There is one of each text, which what is known of groups is remembered by.
-    """
-
-    text: str
-    call: Call
-    repeat: Number | None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Group:
-    """`group OPERATOR(...) * REPEAT`.
-
-    `written` is its text where that is remembered. Its parts are then placed once they are asked for, as most never
-    are when a long file is read again.
-    """
+    """`group OPERATOR(...) * REPEAT`."""
 
     call: Call
     repeat: Number | None
     span: Span
-    written: ClassVar[GroupText | None] = None
-
-    @staticmethod
-    def placed(written: GroupText, span: Span) -> Group:
-        """The group of a text where it stands."""
-        group = object.__new__(Group)
-        group.__dict__.update(written=written, span=span)
-        return group
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if self.written is None or name not in ("call", "repeat"):
-                raise AttributeError(name)
-            part = moved(getattr(self.written, name), self.span.start, self.span.source)
-            self.__dict__[name] = part
-            return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,45 +325,17 @@ class File:
 
 def in_source(node: T, source: SourceFile) -> T:
     """The same tree with every span in `source`, as it is seen from another file."""
-    return cast(T, _mapped(node, lambda span: Span(span.start, span.end, source)))
+    return cast(T, _in_source(node, source))
 
 
-def moved(node: T, by: int, source: SourceFile | None) -> T:
-    """The same tree with every span so many characters further on, in `source`."""
-    return cast(T, _mapped(node, lambda span: Span(span.start + by, span.end + by, source)))
-
-
-def without_places(node: T) -> T:
-    """The same tree wherever it stands: trees that say the same are equal."""
-    nowhere = Span(0, 0)
-    return cast(T, _mapped(node, lambda span: nowhere))
-
-
-def _mapped(node: Any, place: Callable[[Span], Span]) -> Any:
+def _in_source(node: Any, source: SourceFile) -> Any:
     kind = type(node)
     if kind is Span:
-        return place(node)
+        return Span(node.start, node.end, source)
     if kind is tuple:
-        return tuple([_mapped(part, place) for part in node])
-    if kind is Group and node.written is not None:
-        return Group.placed(node.written, place(node.span))
+        return tuple([_in_source(part, source) for part in node])
     names = _FIELDS.get(kind)
-    return node if names is None else kind(*[_mapped(getattr(node, name), place) for name in names])
-
-
-def is_moved(node: object, other: object, by: int) -> bool:
-    """Whether a node is what another is, so many characters further on in the file that is looked at."""
-    kind = type(node)
-    if kind is not type(other):
-        return False
-    if isinstance(node, Span) and isinstance(other, Span):
-        return node.start == other.start + by and node.end == other.end + by and node.source is other.source is None
-    if isinstance(node, tuple) and isinstance(other, tuple):
-        return len(node) == len(other) and all(is_moved(*pair, by) for pair in zip(node, other, strict=True))
-    names = _FIELDS.get(kind)
-    if names is None:
-        return bool(node == other)
-    return all(is_moved(getattr(node, name), getattr(other, name), by) for name in names)
+    return node if names is None else kind(*[_in_source(getattr(node, name), source) for name in names])
 
 
 _FIELDS: Mapping[type, tuple[str, ...]] = {

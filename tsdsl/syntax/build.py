@@ -101,16 +101,8 @@ def _stage(tree: Node) -> ast.Stage:
 
 
 def _group(tree: Node) -> ast.Group:
-    written = tree.children[0]
-    if isinstance(written, ast.GroupText):
-        return ast.Group.placed(written, _span(tree))
-    return ast.Group(*build_group(tree), _span(tree))
-
-
-def build_group(tree: Node) -> tuple[ast.Call, ast.Number | None]:
-    """The parts of a group."""
     call, repeat = tree.children
-    return _call(cast(Node, call)), _number(repeat) if isinstance(repeat, Token) else None
+    return ast.Group(_call(cast(Node, call)), _number(repeat) if isinstance(repeat, Token) else None, _span(tree))
 
 
 def _fusion(tree: Node) -> ast.Fusion:

@@ -1,9 +1,8 @@
 """Parsing with recovery: any text gives a tree and a list of diagnostics, and nothing is raised.
 
-The machine is driven token by token. Most groups are taken as a whole, as they were read before. In a text with which
-nothing is wrong each is a single token.
-On an error the contexts that are open (call, group list, space body, file) are tried from the inside
-out: the innermost one that can go on at a later token takes an ERROR in place of what it could not read.
+The machine is driven token by token. On an error the contexts that are open (call, group list, space body, file) are
+tried from the inside out: the innermost one that can go on at a later token takes an ERROR in place of what it could
+not read.
 """
 
 from __future__ import annotations
@@ -15,21 +14,13 @@ from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file
+from tsdsl.syntax.grammar.lexer import lex_meaning
 from tsdsl.syntax.grammar.machine import Machine, Node, Token, Unexpected, table
 from tsdsl.syntax.recovery.likely import Guess, Place, guess, looks_misspelt
 from tsdsl.syntax.recovery.place import SELECTING
 from tsdsl.syntax.recovery.reading import meaningful_tokens
 from tsdsl.syntax.recovery.remedies import unclosed, unexpected, virtual
 from tsdsl.syntax.recovery.words import brief, expected_words, token_words
-from tsdsl.syntax.remembered import (
-    MOST_BRACKETS,
-    WHOLE_GROUP,
-    parts,
-    single_tokens_of,
-    tokens_of,
-    whole_group,
-    with_remembered,
-)
 
 # After one of these a value is still to come, so that an item's keyword there begins the next item.
 _UNFINISHED = frozenset({"PLUS", "MINUS", "STAR", "COMPARISON", "EQUAL", "COMMA", "DOT", "FIX", "FREE", "REQUIRE"})
@@ -55,7 +46,6 @@ _ITEM_KEYWORDS = frozenset(
 )
 _TOLD_APART = frozenset({"REQUIRE", "DOMAIN", "SHARED", "BLOCK"})
 _OFTEN_MISPLACED = SELECTING | {"STEP"}
-_AFTER_A_GROUP = frozenset({WHOLE_GROUP, "GROUP", "RBRACE"})
 MOST_RECOVERIES = 100
 MOST_NESTED = 100
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
@@ -72,17 +62,14 @@ class Parsed:
 
 def parse(source: SourceFile) -> Parsed:
     """The syntax tree of a text, with a diagnostic for each thing that could not be read."""
-    file = _Driver(source, whole_groups=True).undisturbed()
-    parsed = Parsed(file, ()) if file is not None else _Driver(source).run()
-    return Parsed(with_remembered(parsed.file, source.text), parsed.diagnostics)
+    return _Driver(source).run()
 
 
 class _Driver:
-    def __init__(self, source: SourceFile, *, whole_groups: bool = False) -> None:
-        tokens, self.groups = (tokens_of(source.text), {}) if whole_groups else single_tokens_of(source.text)
+    def __init__(self, source: SourceFile) -> None:
         self.source = source
         self.parser = Machine(table())
-        self.tokens, self.diagnostics = meaningful_tokens(source, tokens)
+        self.tokens, self.diagnostics = meaningful_tokens(source, lex_meaning(source.text))
         self.position = 0
         self.recoveries = 0
         self.resumed = 0
@@ -93,24 +80,6 @@ class _Driver:
         self.diagnostics.append(Diagnostic("TS002", message, self.source, Span(token.start_pos, token.end_pos)))
         self.parser = Machine(table())
         self.parser.feed(_virtual("ERROR", "", token.start_pos))
-
-    def undisturbed(self) -> ast.File | None:
-        """The tree of a text with which nothing is wrong; None of any other."""
-        if self.diagnostics or self.too_deep() <= len(self.source.text):
-            return None
-        try:
-            while self.position < len(self.tokens):
-                token = self.tokens[self.position]
-                if token.type == WHOLE_GROUP:
-                    self.take_whole(token)
-                elif self.begins_an_item_early() or self.is_misspelt():
-                    return None
-                else:
-                    self.parser.feed(token)
-                    self.position += 1
-            return build_file(self.parser.finish(), len(self.source.text))
-        except Unexpected:
-            return None
 
     def run(self) -> Parsed:
         too_deep = self.too_deep()
@@ -124,9 +93,8 @@ class _Driver:
             try:
                 if self.begins_an_item_early() or self.is_misspelt():
                     raise Unexpected
-                if not self.takes_parts(token, too_deep):
-                    self.parser.feed(token)
-                    self.position += 1
+                self.parser.feed(token)
+                self.position += 1
             except Unexpected:
                 if self.recoveries == MOST_RECOVERIES:
                     # Each recovery costs time in the length of what was read, and nobody reads so many.
@@ -138,36 +106,6 @@ class _Driver:
         tree = self.finish()
         file = build_file(tree, len(self.source.text))
         return Parsed(file, tuple(self.diagnostics))
-
-    def take_whole(self, token: Token) -> None:
-        """Take a group that was read before; its parts instead, where it may go on or is none.
-
-        Raises:
-            Unexpected: it cannot stand here.
-        """
-        following = self.tokens[self.position + 1].type if self.position + 1 < len(self.tokens) else ""
-        group = whole_group(token) if following in _AFTER_A_GROUP else None
-        if group is None:
-            self.tokens[self.position : self.position + 1] = parts(token)
-        elif self.parser.take(group, "GROUP"):
-            self.position += 1
-        else:
-            raise Unexpected
-
-    def takes_parts(self, token: Token, too_deep: int) -> bool:
-        """Take the tokens of a group that was read before; whether they are all there, and another item follows."""
-        whole = self.groups.get(token.start_pos)
-        if whole is None or whole.group.end_pos > too_deep:
-            return False
-        end = self.position + len(whole.parts)
-        following = self.tokens[end].type if end < len(self.tokens) else ""
-        if following not in _AFTER_A_GROUP or self.tokens[self.position : end] != whole.parts:
-            return False
-        group = whole_group(whole.group)
-        if group is None or not self.parser.take(group, "GROUP"):
-            return False
-        self.position = end
-        return True
 
     def begins_an_item_early(self) -> bool:
         """Whether an item begins here on a line of its own although the value before it is unfinished.
@@ -233,7 +171,7 @@ class _Driver:
                 depth += 1
             elif token.type in _CLOSERS:
                 depth = max(0, depth - 1)
-            if depth + (MOST_BRACKETS if token.type == WHOLE_GROUP else 0) > MOST_NESTED:
+            if depth > MOST_NESTED:
                 return token.start_pos
         return len(self.source.text) + 1
 

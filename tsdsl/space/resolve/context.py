@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from tsdsl.diagnostics import Diagnostic, Fix, Label, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.parts import Decision, Parent, Value
-from tsdsl.space.resolve.origins import Origins
 from tsdsl.syntax import ast
 
 if TYPE_CHECKING:
     from tsdsl.space.resolve.parts.literals import Placed
-    from tsdsl.space.resolve.parts.remembered_groups import Meaning
 
 _SIMILAR = 0.61
 _CLEARLY_MEANT = 0.75
@@ -39,8 +37,7 @@ class Context:
     an attribute which may be meant for a missing one.
     `left_out` are the first words of what `without` leaves out, and where.
     `block_uses` counts the groups of each block by name, `lacking` are those that lack a required attribute, and of
-    which operator it is. `meanings` are the names that groups have used so far. `domains_may_be_too_deep`: so many
-    domains are made of others that what one comes to may depend on which was asked for first.
+    which operator it is.
     """
 
     source: SourceFile
@@ -67,9 +64,7 @@ class Context:
     open_domains: list[str] = field(default_factory=list)
     domain_values: dict[str, list[Placed] | None] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    origins: Origins = field(default_factory=Origins)
-    meanings: dict[str, Meaning] = field(default_factory=dict)
-    domains_may_be_too_deep: bool = False
+    origins: dict[str, Span] = field(default_factory=dict)
 
     def report(
         self,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
 
 from tsdsl.syntax import ast
-from tsdsl.syntax.remembered import MOST_REMEMBERED
 
 _LEAVES = (ast.Name, ast.Number, ast.KernelSize, ast.Factor, ast.Text, ast.Quantity)
 _PARTS: Mapping[type, tuple[str, ...]] = {
@@ -31,19 +29,11 @@ def mentions(node: object) -> set[str]:
                 found.add(part.bare_name)
         elif isinstance(part, ast.Call):
             found.add(part.name.text)
-        elif isinstance(part, ast.Group) and part.written is not None:
-            found.update(mentioned_by(part.written))
     return found
 
 
-@lru_cache(maxsize=MOST_REMEMBERED)
-def mentioned_by(group: ast.GroupText) -> tuple[str, ...]:
-    """What a group that is remembered mentions, in alphabetic order."""
-    return tuple(sorted(mentions(group.call)))
-
-
 def _nodes(root: object) -> Iterator[object]:
-    """A tree's nodes but for its leaves; nothing inside a bare name, or a remembered group, which has no gaps."""
+    """A tree's nodes but for its leaves, and nothing inside a selector."""
     pending = [root]
     while pending:
         node = pending.pop()
@@ -53,5 +43,5 @@ def _nodes(root: object) -> Iterator[object]:
         parts = _PARTS.get(type(node))
         if parts is not None:
             yield node
-            if not isinstance(node, ast.Selector) and not (isinstance(node, ast.Group) and node.written is not None):
+            if not isinstance(node, ast.Selector):
                 pending.extend([getattr(node, name) for name in parts])

@@ -16,7 +16,7 @@ from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.overrides import report_idle
 from tsdsl.space.resolve.parts.groups import check_block_alias, report_lacking, resolve_settings
-from tsdsl.space.resolve.parts.literals import MOST_DOMAINS_DEEP, domain_values
+from tsdsl.space.resolve.parts.literals import domain_values
 from tsdsl.space.resolve.parts.requires import resolve_requires
 from tsdsl.space.resolve.parts.slots import check_sizes, resolve_attention, resolve_fusion
 from tsdsl.space.resolve.parts.steps import MOST_PIXELS, resolve_models, resolve_steps
@@ -160,9 +160,6 @@ def _declare(context: Context, flat: Flat) -> None:
             spans[name] = item.name.span
             _known(context, item)
     _check_known(context, spans)
-    if len(context.domains) > MOST_DOMAINS_DEEP:
-        made_of_others = sum(1 for one in context.domains.values() if mentions(one) & context.domains.keys())
-        context.domains_may_be_too_deep = made_of_others >= MOST_DOMAINS_DEEP
 
 
 def _known(context: Context, item: ast.Domain | ast.Shared | ast.BlockAlias) -> None:

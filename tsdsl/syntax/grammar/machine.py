@@ -120,21 +120,6 @@ class Machine:
             self._reduce(self.table.rules[-1 - action])
         raise Unexpected(token)
 
-    def take(self, node: Node, first: str) -> bool:
-        """Take what is read already, which begins with a token of this kind; whether it can stand here.
-
-        Where it cannot, what stood before it is read as far as the token alone would make it complete.
-        """
-        states, actions = self.states, self.table.states
-        while (action := actions[states[-1]].get(first, 0)) < 0:
-            self._reduce(self.table.rules[-1 - action])
-        state = actions[states[-1]].get(node.data)
-        if state is None:
-            return False
-        states.append(state)
-        self.values.append(node)
-        return True
-
     def finish(self) -> Node:
         """What the whole text is.
 

@@ -12,7 +12,6 @@ from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.parts import Alternative, Parent
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
-from tsdsl.space.resolve.origins import Origins
 from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.parts.groups import resolve_settings
 from tsdsl.space.resolve.parts.literals import shared_path
@@ -122,7 +121,7 @@ def alternatives_are_right(context: Context, op: ast.Expression, operators: Mapp
         shared_values={},
         postponed=[],
         decisions=[],
-        origins=Origins(),
+        origins={},
     )
     alternatives = _alternatives(alone, op, operators, where)
     for name, make in alternatives or ():

@@ -17,12 +17,18 @@ from tsdsl.syntax import ast
 MOST_REPEATS = 1024
 
 
-def resolved_group(context: Context, stream: str, stage: int, index: int, group: ast.Group) -> Group | None:
-    """A group: its operator's attributes, those of a block alias first and overridden by its own.
-
-    None with diagnostics, here or at the block.
-    """
+def resolve_group(context: Context, stream: str, stage: int, index: int, group: ast.Group) -> Group:
+    """A group with its settings; one without any where they could not be resolved, with diagnostics."""
     path = group_path(stream, stage, index)
+    resolved = _resolved(context, path, (stream, stage, index), group)
+    if resolved is None:
+        context.uncertain.add(path)
+        return Group(path=path, stream=stream, stage=stage, index=index, operator="", attributes={})
+    return resolved
+
+
+def _resolved(context: Context, path: str, place: tuple[str, int, int], group: ast.Group) -> Group | None:
+    """A group: its operator's attributes, those of a block alias first and overridden by its own."""
     context.origins[path] = group.span
     repeat = whole(context, group.repeat, "a repeat", 1, MOST_REPEATS) if group.repeat is not None else 1
     call, operator_name, broken = group.call, group.call.name, group.call.broken
@@ -51,9 +57,9 @@ def resolved_group(context: Context, stream: str, stage: int, index: int, group:
         return None
     return Group(
         path=path,
-        stream=stream,
-        stage=stage,
-        index=index,
+        stream=place[0],
+        stage=place[1],
+        index=place[2],
         operator=operator.name,
         attributes=attributes,
         repeat=repeat,

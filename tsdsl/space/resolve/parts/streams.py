@@ -10,7 +10,7 @@ from tsdsl.diagnostics import Label, replacement
 from tsdsl.source import Span
 from tsdsl.space.parts import Stage, Stream
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.remembered_groups import resolve_group
+from tsdsl.space.resolve.parts.groups import resolve_group
 from tsdsl.space.resolve.parts.values import whole
 from tsdsl.syntax import ast
 

@@ -93,7 +93,7 @@ def setting(
         return None
     for pin in pins:
         values = _pinned(context, attribute, pin, values, path)
-    context.origins.add(path, (pins[-1] if pins else expression).span)
+    context.origins.setdefault(path, (pins[-1] if pins else expression).span)
     if len(values) == 1:
         return values[0]
     if not attribute.searchable:
