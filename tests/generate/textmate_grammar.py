@@ -23,7 +23,7 @@ SCOPES = {
     "NUMBER": "constant.numeric",
     "UNIT": "keyword.other.unit",
 }
-SIGNS = ("COMPARISON", "__ANON_0", "__ANON_1", "EQUAL", "STAR", "PLUS", "MINUS")
+SIGNS = ("COMPARISON", "ARROW", "RANGE", "EQUAL", "STAR", "PLUS", "MINUS")
 NAMED = ("space", "stream", "domain", "shared", "block", "model", "from")
 
 

@@ -59,7 +59,7 @@ def item_of(text: str, span: Span, value: Value) -> Span:
         if depth == 1 and starts:
             starts = False
             found = (token.start_pos, token.end_pos) if _is(token.value, value) else None
-        elif depth == 1 and token.type == "__ANON_1":
+        elif depth == 1 and token.type == "RANGE":
             found = None  # a range, of which the value is one of several
         depth += (token.type in _OPEN) - (token.type in _CLOSE)
         if found is not None:

@@ -149,7 +149,7 @@ class _Completer:
             return
         if last == "NUMBER" and self.cursor.frame.kind == "step" and self.cursor.frame.attribute == "target":
             yield from (self.make(unit, "unit", "multiply-adds") for unit in FLOPS_UNITS)
-        if last in ("NUMBER", "KERNEL") and self.cursor.previous(2) == "__ANON_1":
+        if last in ("NUMBER", "KERNEL") and self.cursor.previous(2) == "RANGE":
             yield self.make("by", "keyword", "the step of a range", "by ")
         yield from self.items()
 
@@ -211,7 +211,7 @@ class _Completer:
         previous = self.cursor.previous()
         if previous == "EQUAL":
             yield from self.value(frame, frame.attribute or "")
-        elif previous in ("NUMBER", "KERNEL") and self.cursor.previous(2) == "__ANON_1":
+        elif previous in ("NUMBER", "KERNEL") and self.cursor.previous(2) == "RANGE":
             yield self.make("by", "keyword", "the step of a range", "by ")
         elif previous in ("LPAR", "COMMA"):
             for attribute in self.schema(frame):

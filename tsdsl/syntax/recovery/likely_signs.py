@@ -10,7 +10,7 @@ from tsdsl.source import Span
 from tsdsl.syntax.grammar.machine import Token
 from tsdsl.syntax.recovery.place import Guess, Place, matching, span_of, told
 
-_VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "NAME", "UNIT", "__ANON_1", "BY"})
+_VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "NAME", "UNIT", "RANGE", "BY"})
 _CLOSING: Mapping[str, str] = MappingProxyType({"LSQB": "RSQB", "LPAR": "RPAR"})
 
 
@@ -37,11 +37,11 @@ def _range_signs(place: Place) -> Guess | None:
     if before is None:
         return None
     span = span_of(token)
-    if token.type == "STEP" and place.kind(1) == "NUMBER" and before.type == "NUMBER" and place.kind(-2) == "__ANON_1":
+    if token.type == "STEP" and place.kind(1) == "NUMBER" and before.type == "NUMBER" and place.kind(-2) == "RANGE":
         fix = replacement("write `by`", span, "by", safe=True)
         read = (token._replace(type="BY", value="by"),)
         return told(place, span, "the step of a range follows `by`", "not `step`", "write `by`", (fix,), 1, read)
-    if token.type == "DOT" and before.type == "__ANON_1" and before.end_pos == token.start_pos:
+    if token.type == "DOT" and before.type == "RANGE" and before.end_pos == token.start_pos:
         fix = replacement("remove the third dot", span, "", safe=True)
         help_text = "a range is written `8 .. 24 by 8`"
         return told(place, span, "two dots make a range", "one too many", help_text, (fix,), 1, ())
@@ -50,7 +50,7 @@ def _range_signs(place: Place) -> Guess | None:
         span = Span(before.start_pos, token.end_pos)
         written = f"{before.value} .. {high}"
         fix = replacement(f"write `{written}`", span, written, safe=True)
-        dots = Token("__ANON_1", "..", token.start_pos, token.start_pos + 1)
+        dots = Token("RANGE", "..", token.start_pos, token.start_pos + 1)
         both = (dots, Token("NUMBER", high, token.start_pos + 1, token.end_pos))
         return told(place, span, "a range is written with two dots", "no range", f"write `{written}`", (fix,), 1, both)
     return None
@@ -182,7 +182,7 @@ def _short_fraction(place: Place) -> Guess | None:
     token, following = place.token, place.at(1)
     if token.type != "DOT" or "NUMBER" not in place.accepted or following is None or following.type != "NUMBER":
         return None
-    if following.start_pos != token.end_pos or place.kind(-1) == "__ANON_1":
+    if following.start_pos != token.end_pos or place.kind(-1) == "RANGE":
         return None
     span, number = Span(token.start_pos, following.end_pos), f"0.{following.value}"
     fix = replacement(f"write `{number}`", span, number, safe=True)
@@ -249,7 +249,7 @@ def _plus_in_a_list(place: Place) -> Guess | None:
 def _arrow(place: Place) -> Guess | None:
     """`fusion a => b`, `a > b`, `a, b`, `a to b`, `a <- b`."""
     token, following = place.token, place.at(1)
-    if place.accepted != {"__ANON_0"} or following is None:
+    if place.accepted != {"ARROW"} or following is None:
         return None
     signs = token.value + (following.value if following.type != "NAME" else "")
     name, before = place.at(2 if following.type != "NAME" else 1), place.at(-1)
@@ -264,7 +264,7 @@ def _arrow(place: Place) -> Guess | None:
     last = 2 if following.type != "NAME" else 1
     end = place.tokens[place.position + last - 1].end_pos
     fix = replacement("write `->`", Span(token.start_pos, end), "->", safe=True)
-    read = (Token("__ANON_0", "->", token.start_pos, end),)
+    read = (Token("ARROW", "->", token.start_pos, end),)
     found = place.text[token.start_pos : end]
     return told(
         place, Span(token.start_pos, end), f"expected `->`, found `{found}`", "no arrow", "", (fix,), last, read

@@ -35,7 +35,7 @@ def looks_misspelt(place: Place) -> bool:
     Cheap, as it is asked of every name.
     """
     if place.token.type == "STEP":
-        return place.kind(-1) == "NUMBER" and place.kind(-2) == "__ANON_1"
+        return place.kind(-1) == "NUMBER" and place.kind(-2) == "RANGE"
     if place.token.type != "NAME":
         begins_an_item = place.kind(1) in ("NUMBER", "LBRACE") or (place.kind(1) == "NAME" and place.kind(2) != "EQUAL")
         return not begins_an_item and ends_a_word(place, 0)
@@ -90,7 +90,7 @@ def _missing_commas(place: Place) -> Guess | None:
                 break
             gaps.append(place.tokens[number - 1].end_pos)
             read.append(Token("COMMA", ",", gaps[-1], gaps[-1]))
-        elif token.type not in (*SELECTING, "DOT", "LSQB", "RSQB", "NUMBER", "STAR", "COMMA", "__ANON_1"):
+        elif token.type not in (*SELECTING, "DOT", "LSQB", "RSQB", "NUMBER", "STAR", "COMMA", "RANGE"):
             break
         read.append(token)
         number += 1
