@@ -5,7 +5,6 @@ Tensor names: B clips, C channels, T frames, H rows, W columns.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -19,6 +18,7 @@ from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.clips import ClipCache
 from tsdsl.errors import RunError, UsageError
+from tsdsl.processes import WorkerContext
 
 Failures = list[tuple[Path, str]]
 """Bad clips as (path, reason): worker processes hand them on beside the tensors."""
@@ -54,17 +54,13 @@ class KeyBatches(Sampler[list[Key]], Generic[Key]):
 
 def make_loader(dataset: Dataset[Sample], order: KeyBatches[Key], num_workers: int) -> DataLoader[Any]:
     """A DataLoader of `Loaded` that draws nothing from the global generator and forks no threaded process."""
-    context = None
-    if num_workers:
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     return DataLoader(
         dataset,
         batch_sampler=order,
         collate_fn=_collate,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
-        multiprocessing_context=context,
+        multiprocessing_context=WorkerContext() if num_workers else None,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator().manual_seed(0),
     )

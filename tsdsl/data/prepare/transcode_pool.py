@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from tsdsl.data.prepare.transcode import TranscodeSettings, transcode
 from tsdsl.data.video.frame_index import ClipError
+from tsdsl.processes import WorkerContext
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,4 @@ def _run_alone(task: TranscodeTask) -> Outcome:
 
 
 def _pool(num_workers: int) -> ProcessPoolExecutor:
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    return ProcessPoolExecutor(num_workers, mp_context=context)
+    return ProcessPoolExecutor(num_workers, mp_context=WorkerContext())

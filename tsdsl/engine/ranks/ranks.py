@@ -26,6 +26,7 @@ from torch.distributed.rendezvous import rendezvous
 from tsdsl.data import Batch
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.errors import RepeatedError, RunError, TsdslError, UsageError
+from tsdsl.processes import end_with_parent
 
 FAILURE_KEY = "failure"
 JOIN_INTERVAL_S, JOIN_TIMEOUT = 0.02, timedelta(minutes=10)
@@ -228,6 +229,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         return
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"{size} processes cannot share device {device}", help="give --device cpu or cuda")
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        # Started by torchrun, which cannot end its processes where it is killed.
+        end_with_parent()
     shared, _, _ = next(rendezvous("env://", rank, size, timeout=JOIN_TIMEOUT))
     store = PrefixStore(_generation(shared, rank, size), shared)
     backend = "gloo"

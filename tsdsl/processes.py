@@ -1,0 +1,58 @@
+"""Worker processes that end with the command that started them, however it ends.
+
+Each worker waits in a thread for the end of a pipe whose other end only the command holds. The kernel closes that end
+when the command dies, by SIGKILL too.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import cache
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+ENDED_WITH_PARENT = 113
+POLL_INTERVAL_S = 1.0
+
+
+class _Worker(ForkServerProcess):
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The new process reads this before the state, and so watches before it imports torch for what is in there.
+        return _begin, (_lifeline(os.getpid())[0],), self.__dict__
+
+
+class WorkerContext(ForkServerContext):
+    """Starts workers that end with this process, and never by a fork of a process that has threads."""
+
+    Process = _Worker
+
+
+def end_with_parent() -> None:
+    """End this process within a second or two of its parent's end."""
+    parent = os.getppid()
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(POLL_INTERVAL_S)
+        os._exit(ENDED_WITH_PARENT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _begin(command: Connection) -> _Worker:
+    def wait() -> None:
+        command.poll(None)  # nothing is ever sent: it returns at the end of the pipe
+        os._exit(ENDED_WITH_PARENT)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return _Worker.__new__(_Worker)
+
+
+@cache
+def _lifeline(owner: int) -> tuple[Connection, Connection]:
+    """The ends for reading and writing of one pipe for each process, open as long as it lives."""
+    return Pipe(duplex=False)
