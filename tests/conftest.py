@@ -14,9 +14,26 @@ import pytest
 
 import tsdsl
 from support.handmade_spaces import Draw, draw_decisions, make_space
+from tsdsl.network import layout
 from tsdsl.network.layout import Blueprint
+from tsdsl.network.spec import problems
 
 SPACES = Path(__file__).parent.parent / "spaces"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_network_is_well_formed() -> Iterator[None]:
+    """Checks each network that a test lays out against the rules of `tsdsl.network.spec`."""
+    lay_out = layout._Layout.network
+
+    def checked(self: layout._Layout) -> layout.Network:
+        network = lay_out(self)
+        assert problems(network, self.space) == []
+        return network
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout._Layout, "network", checked)
+        yield
 
 
 @pytest.fixture(scope="session")
