@@ -55,3 +55,8 @@ class SourceFile:
         start = self._line_starts[number - 1]
         end = self._line_starts[number] if number < len(self._line_starts) else len(self.text)
         return self.text[start:end].rstrip("\r\n")
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text with their ends. Only a line feed ends a line, unlike in `str.splitlines`."""
+    return [line for line in text.replace("\n", "\n\0").split("\0") if line]

@@ -28,13 +28,13 @@ from statistics import mean, pstdev
 from recording import recorded
 
 import tsdsl
-from tsdsl.cli.train import train_settings
 from tsdsl.data import DemoSettings, open_dataset, write_demo
 from tsdsl.engine.device import choose_device
 from tsdsl.engine.evaluation.evaluate import evaluate
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.progress import Progress
 from tsdsl.engine.training.data import open_training_data
+from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.train import train
 from tsdsl.files import write_json
 from tsdsl.lowering import Model, load_weights
@@ -120,7 +120,7 @@ def counted(file: Path) -> Iterator[None]:
 
 def trained(space: Space, clips: Path, run: Path, architecture: Architecture, seed: int) -> float:
     """The accuracy on the validation clips of an architecture trained from scratch."""
-    settings = train_settings({**TRAIN, "seed": seed})
+    settings = TrainSettings.model_validate({**TRAIN, "seed": seed})
     blueprint = Blueprint(space, classes=open_dataset(clips, "train").num_classes)
     network = blueprint.network(architecture.decisions, architecture.step)
     data = open_training_data(clips, network, settings, cache=True)

@@ -77,7 +77,7 @@ def test_prepare_says_what_it_did_and_goes_on(demo_folder: Path, tmp_path: Path)
     arguments = ["prepare", str(demo_folder), str(tmp_path / "fast"), "--short-side", "32", "--workers", "0"]
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0, first.output
-    assert "8 train clips, 4 val clips; 12 videos (0 done before)" in first.stdout
+    assert "8 train clips, 4 val clips; 12 videos (0 already done)" in first.stdout
     facts = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert (facts["videos"], facts["reused"], facts["left_out"]) == (12, 12, {})
     index = json.loads(CliRunner().invoke(app, ["index", str(tmp_path / "fast"), "--json"]).stdout)

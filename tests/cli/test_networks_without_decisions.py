@@ -106,7 +106,7 @@ def test_published_weights_are_taken_over_by_command(
     stem = load_file("x3d_s.safetensors")["rgb.stage0.group1.block0.spatial.weight"]
     assert torch.equal(stem, x3d_s["blocks.0.conv.conv_t.weight"])
     assert run(["weights", "import", "x3d_s.pyth", "std:x3d", "--model", "S"]) == 3
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert run(["weights", "import", "x3d_s.pyth", "std:x3d", "--force"]) == 3
     assert "x3d_s.pyth: blocks" in capsys.readouterr().err
     assert run(["weights", "import", "x3d_s.pyth", "std:tiny", "--force"]) == 2

@@ -1,4 +1,4 @@
-"""Settings from files and flags: what counts, what is told of a mistake, and that what is printed reads back."""
+"""Settings from files and options: precedence, messages for mistakes, and printing that reads back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tsdsl.cli.main import run
-from tsdsl.cli.settings_sources import fitted, given_settings, settings_text
+from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_text
 from tsdsl.data.settings import ReadingSettings
 from tsdsl.engine.training.recipe import EvaluateSettings, TrainOptions, TrainSettings
 from tsdsl.errors import FileError, UsageError
@@ -33,11 +33,11 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_file_sets_flags_override_it_and_set_overrides_flags(tmp_path: Path) -> None:
     file = written(tmp_path, FILE)
-    options = fitted(SearchOptions, given_settings(file, {"seed": ("--seed", None)}, []))
+    options = fitted(SearchOptions, given_settings(file, {"seed": None}, []))
     assert (options.alpha_lr, options.samples, options.classes) == (0.1, "adaptive", 100)
     assert options.clip is not None
     assert (options.clip.flip, options.clip.jitter_px) == (False, (170, 200))
-    flags = {"samples": ("--samples", 4), "classes": ("--classes", 10)}
+    flags = {"samples": 4, "classes": 10}
     given = given_settings(file, flags, ["classes=5", "clip.rate=1.5"])
     options = fitted(SearchOptions, given)
     assert (options.alpha_lr, options.samples, options.classes) == (0.1, 4, 5)
@@ -59,22 +59,24 @@ def test_a_file_changes_only_what_it_names_of_what_lies_beneath(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("alpha_lr = 0.1\nalpa_lr = 1", r"search\.toml:2: alpa_lr: there is no such setting; did you mean alpha_lr"),
-        ("\nalpha_lr = -1", r"search\.toml:2: alpha_lr: input should be greater than 0 \(it is -1\)"),
+        ("alpha_lr = 0.1\nalpa_lr = 1", r"search\.toml:2: alpa_lr: unknown setting; did you mean alpha_lr"),
+        ("\nalpha_lr = -1", r"search\.toml:2: alpha_lr: input should be greater than 0 \(got -1\)"),
         ("alpha_lr = inf", r"search\.toml:1: alpha_lr: input should be a finite number"),
         ('score = "acuracy"', r"search\.toml:1: score: input should be 'accuracy' or 'likelihood'.*acuracy"),
-        ("epochs = true", r"search\.toml:1: epochs: input should be a valid integer \(it is true\)"),
+        ("epochs = true", r"search\.toml:1: epochs: input should be a valid integer \(got true\)"),
         ('epochs = "3"', r"search\.toml:1: epochs: input should be a valid integer"),
         ("epochs = 2020-01-01", r"search\.toml:1: epochs: input should be a valid integer"),
-        ("[clip]\nrat = 2.0", r"search\.toml:2: clip\.rat: there is no such setting; did you mean clip\.rate"),
+        ("[clip]\nrat = 2.0", r"search\.toml:2: clip\.rat: unknown setting; did you mean clip\.rate"),
         ("[clip]\n\nsize_px = 2", r"search\.toml:3: clip\.size_px: input should be greater than or equal to 8"),
         ("[clip]\nsize_px = 100\njitter_px = [5, 6]", r"search\.toml:2: clip: jitter_px \(5, 6\) must ascend"),
-        ("flip = false", r"search\.toml:1: flip: there is no such setting; did you mean clip\.flip"),
+        ("flip = false", r"search\.toml:1: flip: unknown setting; did you mean clip\.flip"),
         ("seed = -1\nhinge = -1", r"search\.toml:1: seed: .*; .*search\.toml:2: hinge: "),
         ("sed = 1\nhinge = -1", r"search\.toml:1: sed: .*; .*search\.toml:2: hinge: "),
     ],
 )
-def test_a_mistake_is_told_with_file_line_name_and_what_it_should_be(tmp_path: Path, text: str, message: str) -> None:
+def test_a_mistake_is_reported_with_file_line_name_and_what_it_should_be(
+    tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         fitted(SearchOptions, given_settings(written(tmp_path, text), {}, []))
 
@@ -82,18 +84,18 @@ def test_a_mistake_is_told_with_file_line_name_and_what_it_should_be(tmp_path: P
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["alpha_lr"], "is not NAME=VALUE"),
+        (["alpha_lr"], "--set must be NAME=VALUE, got `alpha_lr`"),
         (["seed=1", "seed=2"], "seed is given twice"),
-        (["sed=1"], r"--set sed: sed: there is no such setting; did you mean seed"),
-        (["seed=-1"], r"--set seed: seed: input should be greater than or equal to 0 \(it is -1\)"),
+        (["sed=1"], r"--set sed: sed: unknown setting; did you mean seed"),
+        (["seed=-1"], r"--set seed: seed: input should be greater than or equal to 0 \(got -1\)"),
     ],
 )
-def test_a_mistake_after_set_is_told_likewise(texts: list[str], message: str) -> None:
+def test_a_mistake_after_set_is_reported_likewise(texts: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         fitted(SearchOptions, given_settings(None, {}, texts))
 
 
-def test_a_file_that_is_no_toml_or_not_there_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_missing_or_malformed_file_is_reported_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"search\.toml:2:7: is not TOML: "):
         given_settings(written(tmp_path, "seed = 1\nhinge ? 2"), {}, [])
     with pytest.raises(FileError, match=r"none\.toml: cannot be read"):
@@ -137,7 +139,9 @@ def test_every_setting_says_where_its_default_is_from(model: type[SearchSettings
 
 def test_clip_settings_that_would_have_no_effect_are_refused(tmp_path: Path) -> None:
     file = written(tmp_path, "[clip]\ntest_clips = 2\n")
-    with pytest.raises(UsageError, match=r"search\.toml:2: clip\.test_clips: has no effect here: views are given"):
+    with pytest.raises(
+        UsageError, match=r"search\.toml:2: clip\.test_clips: has no effect here: use `validation_views`"
+    ):
         given_settings(file, {}, [])
     with pytest.raises(UsageError, match=r"--set clip\.stride: clip\.stride: has no effect here"):
         given_settings(None, {}, ["clip.stride=2"])

@@ -98,7 +98,7 @@ def test_a_bad_text_has_diagnostics_soon(name: str) -> None:
         (b"\xef\xbb\xbf" + RIGHT.encode(), 0, ""),
         (RIGHT.replace("\n", "\r\n").encode(), 0, ""),
         (RIGHT.replace("\n", "\r\n").replace("frames = 16", "frames = 0").encode(), 1, ":32:14: error[TS202]"),
-        (None, 3, "holds no .tsspace file"),
+        (None, 3, "contains no .tsspace file"),
     ],
     ids=["empty", "binary", "latin", "utf-16", "50 MB", "bom", "crlf", "crlf mistake", "folder"],
 )

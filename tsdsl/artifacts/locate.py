@@ -1,4 +1,4 @@
-"""Finding what a command is about: a space (file, `std:NAME`, compiled folder) or an architecture."""
+"""Finds the space (file, `std:NAME`, compiled folder) or architecture that an argument names."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ SPACE_FILE = "space.json"
 
 @dataclass(frozen=True, slots=True)
 class LocatedSpace:
-    """A space and the word by which the user would name it again."""
+    """A space and the argument that names it."""
 
     space: Space
     label: str
 
 
 def find_space(argument: str | None, name: str | None = None) -> LocatedSpace:
-    """The space that `argument` names; without one, the space compiled last.
+    """The space that `argument` names; by default the last compiled space.
 
     Raises:
-        FileError: what it names cannot be read.
+        FileError: it cannot be read.
         SpaceError: it has errors.
-        UsageError: nothing was compiled yet, or `name` picks none.
+        UsageError: no space was compiled, or none is called `name`.
     """
     if argument is None:
         folder = last_compiled()
         if folder is None:
             raise UsageError(
-                f"no space was given, and none was compiled under {BUILD}/",
+                f"no space given, and none compiled under {BUILD}/",
                 help="give a .tsspace file, or run `tsdsl compile FILE` first",
             )
         space = read_space(folder / SPACE_FILE)
-        print(f"using the space compiled last: {space.name} ({folder})", file=sys.stderr)
+        print(f"using the last compiled space: {space.name} ({folder})", file=sys.stderr)
         return LocatedSpace(pick([space], name, str(folder)), str(folder))
     path = Path(argument)
     if not argument.startswith(STANDARD) and path.is_dir():
         if not (path / SPACE_FILE).is_file():
-            raise FileError(f"{path}: holds no {SPACE_FILE}", help="give a folder that `tsdsl compile` wrote")
+            raise FileError(f"{path}: contains no {SPACE_FILE}", help="give a folder that `tsdsl compile` wrote")
         return LocatedSpace(pick([read_space(path / SPACE_FILE)], name, argument), argument)
     if not argument.startswith(STANDARD) and path.suffix == ".json":
         return LocatedSpace(pick([read_space(path)], name, argument), argument)
@@ -63,7 +63,7 @@ def find_space(argument: str | None, name: str | None = None) -> LocatedSpace:
 
 
 def last_compiled() -> Path | None:
-    """The folder under `build/` whose space was compiled last."""
+    """The folder under `build/` of the last compiled space."""
     compiled = list(BUILD.glob(f"*/{SPACE_FILE}"))
     return max(compiled, key=lambda file: file.stat().st_mtime_ns).parent if compiled else None
 
@@ -73,14 +73,14 @@ def read_space(path: Path) -> Space:
 
     Raises:
         UsageError: it is an architecture.
-        FileError: it is missing, or is no compiled space of this version.
+        FileError: it is missing, or not a compiled space of this version.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(content, dict) and {"fingerprint", "decisions"} <= content.keys():
             raise UsageError(
                 f"{path}: is an architecture, not a space",
-                help="give a space; `tsdsl render ARCH --against ARCH` draws what differs between two architectures",
+                help="give a space; `tsdsl render --view figure ARCH --against ARCH` compares two architectures",
             )
         return Space.from_dict(content)
     except OSError as error:
@@ -111,19 +111,18 @@ def find_scale(space: Space, name: str | None) -> Scale | None:
 def find_architecture(
     path: Path, space_argument: str | None, space_name: str | None = None
 ) -> tuple[Architecture, LocatedSpace]:
-    """An architecture file and the space that it belongs to, or the one architecture of a space without decisions.
+    """The architecture of a file or run and its space, or the only architecture of a space without decisions.
 
-    Without `space_argument`, the space is looked for beside the file and above it, among the compiled
-    ones, and among the shipped ones, by fingerprint. `space_name` picks a space of a file with several.
+    The default of `space_argument` is found by `space_of`. `space_name` selects a space of a file with several.
 
     Raises:
-        FileError: the file is no architecture, its space is not found, or it does not fit its space.
-        UsageError: a space with decisions was given.
+        FileError: the file is not an architecture, its space is not found, or it is not in its space.
+        UsageError: `path` is a space with decisions.
     """
     if is_space(path):
         return only_architecture(find_space(str(path), space_name))
     if space_name is not None:
-        raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
+        raise UsageError(f"--space has no effect on {path}", help="it selects a space of a .tsspace file")
     if path.is_dir():
         path = newest_architecture(path)
     architecture = read_architecture(path)
@@ -136,20 +135,20 @@ def find_architecture(
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise FileError(
             f"{path}: is not an architecture of {located.label}: {wrong[0]}{more}",
-            help="search or sample it again from this space, or name its own space with --in",
+            help="search or sample again in this space, or give its own space with --in",
         )
     return architecture, located
 
 
 def is_space(path: Path) -> bool:
-    """Whether a path means a space: `std:NAME`, a `.tsspace` file, or a compiled folder."""
+    """Whether a path names a space: `std:NAME`, a `.tsspace` file, or a compiled folder."""
     if str(path).startswith(STANDARD) or path.suffix == ".tsspace" or path.name == SPACE_FILE:
         return True
     return (path / "report.json").is_file() and (path / SPACE_FILE).is_file()
 
 
 def only_architecture(located: LocatedSpace) -> tuple[Architecture, LocatedSpace]:
-    """The one architecture of a space without decisions.
+    """The only architecture of a space without decisions, and the space.
 
     Raises:
         UsageError: it has decisions.
@@ -158,13 +157,13 @@ def only_architecture(located: LocatedSpace) -> tuple[Architecture, LocatedSpace
     if space.decisions:
         raise UsageError(
             f"space {space.name} has {len(space.decisions)} decisions",
-            help="give an architecture of it: search one, or take one from `tsdsl sample`",
+            help="give one of its architectures: search one, or use `tsdsl sample`",
         )
     return Architecture(space=space.name, fingerprint=space.fingerprint, decisions={}), located
 
 
 def is_architecture(path: Path) -> bool:
-    """Whether a path means an architecture: its file, or the folder of a run that found one."""
+    """Whether a path names an architecture: its file, or the folder of a run."""
     if path.is_dir():
         return not (path / "report.json").is_file()
     return path.suffix == ".json" and path.name != SPACE_FILE
@@ -172,22 +171,24 @@ def is_architecture(path: Path) -> bool:
 
 def newest_architecture(folder: Path) -> Path:
     """The architecture of the latest finished step of a run."""
-    found = sorted(folder.glob("step*/architecture.json"), key=_step_order) or sorted(folder.glob("architecture.json"))
+    steps = folder.glob("step*/architecture.json")
+    found = sorted(steps, key=lambda path: step_order(path.parent)) or sorted(folder.glob("architecture.json"))
     if not found:
-        raise FileError(f"{folder}: holds no architecture", help="finish a step with `tsdsl search --step 1` first")
+        raise FileError(f"{folder}: contains no architecture", help="finish a step with `tsdsl search --step 1` first")
     return found[-1]
 
 
-def _step_order(path: Path) -> tuple[int, str]:
-    digits = "".join(c for c in path.parent.name if c.isdigit())
-    return (int(digits) if digits else 10**9, path.parent.name)
+def step_order(folder: Path) -> tuple[int, str]:
+    """A key that sorts folders of steps by number, before other folders."""
+    digits = "".join(c for c in folder.name if c.isdigit())
+    return (int(digits) if folder.name.startswith("step") and digits else 10**9, str(folder))
 
 
 def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
-    """The space of an architecture file: beside it or above, compiled, or shipped; by fingerprint if any fits.
+    """The space of an architecture file: above it, compiled or shipped; one of equal fingerprint if there is one.
 
     Raises:
-        FileError: there is none of its name.
+        FileError: none has its name.
     """
     candidates = [folder / SPACE_FILE for folder in path.resolve().parents][:4]
     candidates.append(BUILD / architecture.space / SPACE_FILE)
@@ -205,13 +206,13 @@ def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
     if near is not None:
         return near
     raise FileError(
-        f"{path}: its space {architecture.space} is neither beside it, nor compiled under {BUILD}/, nor shipped",
-        help="name the space with --in FILE",
+        f"{path}: space {architecture.space} not found beside the file, under {BUILD}/ or among the shipped spaces",
+        help="give the space with --in FILE",
     )
 
 
 def recommended_clip(data: Path | None, run: Path) -> dict[str, Any] | None:
-    """The clip settings that a data set recommends, by name; of a run without `data` given, its data set's."""
+    """The clip settings recommended by a data set, by default that of the run."""
     from tsdsl.data import open_dataset
 
     root = data or searched_data(run)
@@ -219,7 +220,7 @@ def recommended_clip(data: Path | None, run: Path) -> dict[str, Any] | None:
 
 
 def searched_data(architecture: Path) -> Path | None:
-    """The data set of the search run that an architecture lies in, if it lies in one."""
+    """The data set of the search run that contains an architecture; None outside a search run."""
     start = architecture.resolve()
     for folder in ([start] if start.is_dir() else []) + list(start.parents)[:2]:
         try:

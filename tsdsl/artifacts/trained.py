@@ -1,4 +1,4 @@
-"""A trained model from an architecture and its weights, at the scale and number of classes it was trained with."""
+"""Opens a trained model at the scale and number of classes of its training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with its weights, what it is, and the data it was trained on and how clips were cut, where known."""
+    """A trained model, its architecture and space, and the data set and clip settings of its training if known."""
 
     model: Model
     architecture: Architecture
@@ -40,10 +40,10 @@ def open_trained(
     in_space: str | None,
     space_name: str | None = None,
 ) -> Trained:
-    """The model of a training run, or of an architecture file or a space without decisions with a weights file.
+    """The model of a training run, or of a weights file with an architecture or a space without decisions.
 
     Raises:
-        UsageError: an architecture file comes without weights.
+        UsageError: no weights are given for an architecture or space.
         FileError: a file is missing, or the weights do not fit.
     """
     found, located = find_architecture(architecture, in_space, space_name)
@@ -51,12 +51,12 @@ def open_trained(
     if weights is None:
         if record is None:
             raise UsageError(
-                f"{architecture}: has no weights of its own",
+                f"{architecture}: has no weights",
                 help="give --weights FILE, or the folder of a training run",
             )
         weights = RunDirectory(architecture).weights
         if not weights.exists():
-            raise FileError(f"{weights}: is missing", help="finish the run: the same `tsdsl train` command goes on")
+            raise FileError(f"{weights}: is missing", help="run the same `tsdsl train` command to finish it")
     scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
     tensors = read_tensors(weights)
     if CLASSIFIER_BIAS not in tensors:
@@ -70,11 +70,11 @@ def open_trained(
 
 
 def training_record(path: Path) -> TrainRecord | None:
-    """What a training run recorded of itself; None where the path is no training run."""
+    """The record of a training run; None if the path is not a training run."""
     directory = RunDirectory(path)
     if not path.is_dir() or not directory.settings.exists():
         return None
     try:
         return directory.read_settings(KIND, TrainRecord)
     except UsageError:
-        return None  # a search run: its architecture, but no weights of one model
+        return None  # a search run, which has an architecture but no weights of one model

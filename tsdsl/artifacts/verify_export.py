@@ -1,4 +1,4 @@
-"""`tsdsl verify` of exported files: each is made again from what it says it comes from. None is executed as Python."""
+"""Verifies exported files by exporting again from their recorded origin. Their Python code is never executed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def source_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
-    """Made again from its provenance, the text of a .py file is the same."""
+    """Verify that exporting again from its provenance gives the same text as a .py file."""
     from tsdsl.export.provenance import export_with_provenance, read_provenance
 
     text, provenance = read_provenance(path)
@@ -26,12 +26,12 @@ def source_file(path: Path, in_space: str | None, weights: Path | None, report: 
     report.expect(
         export_with_provenance(space, provenance) == text,
         f"{path}: is what export writes for its architecture in {space.name}",
-        f"{path}: differs from what export writes for its architecture; it was changed by hand or by a version",
+        f"{path}: differs from what export writes for its architecture: it was edited, or written by another version",
     )
 
 
 def pt2_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
-    """Made again from its provenance and the weights in it, the bytes of a .pt2 file are the same."""
+    """Verify that exporting again from its provenance and weights gives the same bytes as a .pt2 file."""
     import torch
 
     from tsdsl.export import export_pt2
@@ -49,7 +49,7 @@ def pt2_file(path: Path, in_space: str | None, weights: Path | None, report: Rep
     report.expect(
         not problem,
         f"{path}: has the weights of its architecture in {space.name}",
-        f"{path}: has other weights than its architecture in {space.name}: {problem}",
+        f"{path}: weights differ from its architecture in {space.name}: {problem}",
     )
     finite = all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
     report.expect(finite, f"{path}: {len(tensors)} tensors, all finite", f"{path}: has values that are not finite")
@@ -57,20 +57,20 @@ def pt2_file(path: Path, in_space: str | None, weights: Path | None, report: Rep
         return
     if described.torch_version != torch.__version__:
         report.wrong.append(
-            f"{path}: was made with torch {described.torch_version} and this is {torch.__version__}: "
-            "its program cannot be compared"
+            f"{path}: expected torch {torch.__version__}, got a program of torch {described.torch_version}; "
+            "they cannot be compared"
         )
         return
     model.load_state_dict({name: tensors[program_name(name)] for name in state})
     report.expect(
         export_pt2(model, described.provenance) == path.read_bytes(),
         f"{path}: is what export writes for its architecture and weights",
-        f"{path}: differs from what export writes for its architecture and weights; it was changed",
+        f"{path}: differs from what export writes for its architecture and weights: it was changed",
     )
 
 
 def onnx_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
-    """An .onnx file is as export left it, takes what it should, and with `weights` gives our model's scores."""
+    """Verify that an .onnx file is unchanged, has the right sizes, and with `weights` gives our model's scores."""
     from tsdsl.export.onnx import BATCH, INPUT, OUTPUT, read_onnx, verify_onnx
 
     stored = read_onnx(path)
@@ -86,7 +86,7 @@ def onnx_file(path: Path, in_space: str | None, weights: Path | None, report: Re
     report.expect(
         stored.sizes == sizes,
         f"{path}: takes clips {shown}, and scores {network.classes} classes",
-        f"{path}: takes and gives {stored.sizes}, and its model {sizes}",
+        f"{path}: expected sizes {sizes}, got {stored.sizes}",
     )
     if weights is None or report.wrong:
         return
@@ -111,7 +111,7 @@ def _model(described: StoredDescription, space: Space, weights: Path) -> Model:
 
 
 def _described(path: Path, in_space: str | None, described: StoredDescription, report: Report) -> Space | None:
-    """The space of an exported program, if its description fits it."""
+    """The space of an exported program; None if its architecture is not in it. Problems are reported."""
     space = _space(path, in_space, described.provenance, report)
     if space is not None:
         problems = described.problems(space)
@@ -122,7 +122,7 @@ def _described(path: Path, in_space: str | None, described: StoredDescription, r
 
 
 def _space(path: Path, in_space: str | None, provenance: Provenance, report: Report) -> Space | None:
-    """The space of an export, if its architecture is one of it."""
+    """The space of an export; None if its architecture is not in it."""
     from tsdsl.artifacts.locate import find_space, space_of
     from tsdsl.space.architecture import problems
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """What was found right and wrong, each with the file it is about."""
+    """The facts found right and wrong, each starting with its file."""
 
     right: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, fact: str, otherwise: str) -> None:
-        """Record a fact that holds, or what is there instead."""
+        """Add `fact` if it holds, else add `otherwise` to the wrong ones."""
         if holds:
             self.right.append(fact)
         else:

@@ -6,22 +6,23 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.checking import Format, check_files
+from tsdsl.cli.work.check_files import Format, check_files
 
 
 def check(
-    files: Annotated[list[str], typer.Argument(help="Files, folders, std:NAME, or - for standard input.")],
-    format: Annotated[Format, typer.Option("--format", help="How diagnostics are printed.")] = Format.rich,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="Files, folders, std:NAME, or - for standard input.")
+    ],
+    format: Annotated[Format, typer.Option("--format", help="How to print diagnostics.")] = Format.rich,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
-    fix: Annotated[bool, typer.Option("--fix", help="Make the fixes that have no other reading, and check again.")] = (
-        False
-    ),
+    fix: Annotated[bool, typer.Option("--fix", help="Apply all safe fixes, then check again.")] = False,
     suggested: Annotated[
-        bool, typer.Option("--suggested", help="With --fix: of other diagnostics too, make the first fix.")
+        bool, typer.Option("--suggested", help="With --fix: also apply the first suggested fix of each diagnostic.")
     ] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="With --fix: print what would change, and write nothing.")] = (
-        False
-    ),
+    diff: Annotated[bool, typer.Option("--diff", help="With --fix: print the changes, write nothing.")] = False,
 ) -> None:
-    """Tell everything that is wrong with spaces. Exit code 0 clean, 1 diagnostics, 2 usage, 3 file trouble."""
+    """Report every error and warning in spaces.
+
+    Exit code 0: no errors, 1: errors, 2: wrong usage, 3: a file cannot be read.
+    """
     raise typer.Exit(check_files(files, format, strict=strict, fix=fix, suggested=suggested, diff=diff))

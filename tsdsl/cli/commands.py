@@ -1,6 +1,6 @@
-"""The subcommands of `tsdsl`: where each is, and what they are together.
+"""The table of subcommands and the command line made of them.
 
-Only the subcommand that is asked for is imported, and it imports what is heavy inside its function.
+Only the requested subcommand is imported; heavy imports are inside its function.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def root(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
-    """Declare a search space of two-stream video models, check it, search it, train what was found."""
+def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    """Declare, check and search a space of two-stream video models, and train the result."""
     if version:
         from tsdsl import __version__
 
@@ -45,10 +45,10 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The command with these subcommands: importing and describing all of them takes longer than checking a space."""
+    """The command with these subcommands. Importing all of them takes longer than checking a space."""
     described = typer.Typer(
         name="tsdsl",
-        help="Declare a search space of two-stream video models, check it, search it, train what was found.",
+        help="Declare, check and search a space of two-stream video models, and train the result.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,10 +65,10 @@ def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
 
 
 def run_command(arguments: Sequence[str]) -> None:
-    """Do what the arguments say.
+    """Run the command that the arguments name.
 
     Raises:
-        SystemExit: when all is done, with the exit code.
+        SystemExit: always, with the exit code.
     """
     first = next(iter(arguments), "")
     command_line([first] if first in COMMANDS else COMMANDS)(args=list(arguments))

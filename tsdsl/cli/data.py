@@ -1,4 +1,4 @@
-"""`tsdsl data`: write demo clips, show what a data set holds, choose classes, find bad files, make it decode fast."""
+"""`tsdsl data`: writes demo clips; indexes, subsets, verifies and re-encodes data sets."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tsdsl.cli.options import Json
+from tsdsl.cli.work.console import facts
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
     from tsdsl.data import DatasetIndex, PrepareReport, VerifyReport
 
 app = typer.Typer(
-    help="Write demo clips, index a data set, choose classes of it, find its bad files, re-encode it to decode fast.",
+    help="Write demo clips; index, subset, verify and re-encode data sets.",
     no_args_is_help=True,
 )
 
-KIND_HELP = "folder, kinetics-list, kinetics-csv or something-something-v2; found out if left away"
+Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the data set.")]
+Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the data set; not changed.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="folder, kinetics-list, kinetics-csv or something-something-v2; detected if omitted"),
+]
 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; an earlier demo is replaced.")],
-    textures: Annotated[int, typer.Option(help="Textures; each makes four classes, one a direction.")] = 12,
-    clips: Annotated[int, typer.Option(help="Training clips a class.")] = 16,
-    val_clips: Annotated[int, typer.Option(help="Validation clips a class.")] = 6,
-    seed: Annotated[int, typer.Option(help="The same seed writes the same clips.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; an earlier demo is replaced.")],
+    textures: Annotated[int, typer.Option(help="Number of textures, each with four classes: its directions.")] = 12,
+    clips: Annotated[int, typer.Option(help="Training clips per class.")] = 16,
+    val_clips: Annotated[int, typer.Option(help="Validation clips per class.")] = 6,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    as_json: Json = False,
 ) -> None:
-    """Write the demo clips: real h264 files on which both streams are needed."""
+    """Write the demo clips: h264 files whose classes need both streams to tell apart."""
     from tsdsl.data import DemoSettings, write_demo
 
     settings = DemoSettings(
@@ -41,7 +48,7 @@ def demo(
     )
     with _progress("writing clips") as progress:
         report = write_demo(folder, settings, progress=progress)
-    facts = {
+    content = {
         "root": str(report.root),
         "classes": report.num_classes,
         "clips": {"train": report.num_train_clips, "val": report.num_val_clips},
@@ -49,7 +56,7 @@ def demo(
         "seconds": round(report.seconds, 2),
     }
     if as_json:
-        typer.echo(json.dumps(facts))
+        typer.echo(json.dumps(content))
         return
     typer.echo(
         f"{report.root}: {report.num_classes} classes, {report.num_train_clips} training and"
@@ -59,9 +66,9 @@ def demo(
 
 @app.command()
 def index(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder.")],
-    kind: Annotated[str | None, typer.Option(help=KIND_HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    folder: Dataset,
+    kind: Kind = None,
+    as_json: Json = False,
 ) -> None:
     """Show the kind, splits, classes, counts and missing clips of a data set."""
     from tsdsl.data import index_dataset
@@ -75,14 +82,14 @@ def index(
 
 @app.command()
 def select(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The data set's folder; it stays as it is.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the record of the chosen classes goes.")],
-    classes: Annotated[int, typer.Option(min=2, help="Random classes to choose; the paper's search: 100.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed chooses the same classes.")] = 0,
-    kind: Annotated[str | None, typer.Option(help=KIND_HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    source: Source,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; holds a record, no clips.")],
+    classes: Annotated[int, typer.Option(min=2, help="Number of random classes; the paper searches with 100.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    kind: Kind = None,
+    as_json: Json = False,
 ) -> None:
-    """Choose random classes of a data set (MiniKinetics-100), as a data set for search, train and eval."""
+    """Make a data set for search, train and eval from random classes of another, as MiniKinetics-100."""
     from tsdsl.data import select_classes
 
     report = select_classes(source, folder, classes, seed, kind=kind)
@@ -99,14 +106,14 @@ def select(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder.")],
-    kind: Annotated[str | None, typer.Option(help=KIND_HELP)] = None,
+    folder: Dataset,
+    kind: Kind = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the bad and missing clips here, one a line.")
+        Path | None, typer.Option("--output", "-o", help="File for the bad and missing clips, one per line.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Decode every file of a data set and list the bad ones; exit code 1 if there are any."""
+    """Decode every file of a data set and list the bad ones; exit with 1 if there are any."""
     from tsdsl.data import verify_dataset
 
     with _progress("decoding") as progress:
@@ -117,13 +124,13 @@ def verify(
 
         write_bad_list(output, lines)
     if as_json:
-        facts = {
+        content = {
             "videos": report.num_videos,
             "frames": report.num_frames,
             "bad": report.bad.to_json(),
             "missing": list(report.missing),
         }
-        typer.echo(json.dumps(facts))
+        typer.echo(json.dumps(content))
     else:
         for line in lines:
             typer.echo(line)
@@ -137,17 +144,17 @@ def verify(
 
 @app.command()
 def prepare(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The data set's folder; it stays as it is.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the fast copy goes; an earlier one is updated.")],
+    source: Source,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the copy; an earlier copy is updated.")],
     short_side: Annotated[int, typer.Option(help="Short side in pixels; smaller videos keep their size.")] = 182,
-    gop: Annotated[int, typer.Option(help="Frames from one key frame to the next.")] = 12,
-    crf: Annotated[int, typer.Option(help="x264's quality, 0 (best) to 51.")] = 20,
-    split: Annotated[list[str] | None, typer.Option(help="A split to prepare; default: train and val.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; 0: this one. Default: one for each core.")] = None,
-    kind: Annotated[str | None, typer.Option(help=KIND_HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    gop: Annotated[int, typer.Option(help="Frames between key frames.")] = 12,
+    crf: Annotated[int, typer.Option(help="Quality of x264, from 0 (best) to 51.")] = 20,
+    split: Annotated[list[str] | None, typer.Option(help="Split to prepare; default: train and val.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; 0: this one. Default: one per core.")] = None,
+    kind: Kind = None,
+    as_json: Json = False,
 ) -> None:
-    """Re-encode a data set so that its clips decode fast; the same command goes on after an interruption."""
+    """Re-encode a data set for fast decoding; after an interruption, the same command continues."""
     from tsdsl.data import prepare_dataset
     from tsdsl.data.prepare.transcode import transcode_settings
 
@@ -165,7 +172,7 @@ def prepare(
         typer.echo(f"left out: {path}\t{reason}", err=True)
     clips = ", ".join(f"{count} {split} clips" for split, count in report.clips.items())
     typer.echo(
-        f"{report.root}: {clips}; {report.num_videos} videos ({report.num_reused} done before),"
+        f"{report.root}: {clips}; {report.num_videos} videos ({report.num_reused} already done),"
         f" {report.size_bytes / 1e6:.1f} of {report.source_bytes / 1e6:.1f} MB, {report.seconds:.1f} s;"
         f" {len(report.left_out)} left out, {report.num_missing} missing"
     )
@@ -175,7 +182,7 @@ def _num_workers(asked: int | None) -> int:
     if asked is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if asked < 0:
-        raise UsageError(f"number of workers is {asked}", help="give 0 (in this process) or more")
+        raise UsageError(f"--workers must be 0 or more, got {asked}", help="0 decodes in this process")
     return asked
 
 
@@ -216,7 +223,6 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
 
 
 def _print_index(found: DatasetIndex) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{found.root} ({found.kind}, {len(found.class_names)} classes)", title_justify="left")
@@ -232,24 +238,23 @@ def _print_index(found: DatasetIndex) -> None:
             str(max(counts)),
             str(len(dataset.missing)),
         )
-    console = Console()
+    console = facts()
     console.print(table)
     for dataset in found.splits:
         if dataset.moved_from is not None:
             console.print(
                 f"the list of {dataset.split} names files below {dataset.moved_from}; read below {found.root} instead",
                 markup=False,
-                highlight=False,
             )
         for name in dataset.missing[:10]:
-            console.print(f"missing in {dataset.split}: {name}", markup=False, highlight=False)
+            console.print(f"missing in {dataset.split}: {name}", markup=False)
         if len(dataset.missing) > 10:
             console.print(f"... and {len(dataset.missing) - 10} more; --json lists them all")
 
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the error stream, drawn only where that is a terminal."""
+    """A progress bar on stderr if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`tsdsl diff`: what changed between two spaces in meaning, and what the change breaks."""
+"""`tsdsl diff`: what changed in meaning between two spaces, and what the change breaks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import print_json
+from tsdsl.cli.options import Json, SpaceName
+from tsdsl.cli.work.console import print_json
+from tsdsl.cli.work.quantities import scientific
 
 if TYPE_CHECKING:
     from tsdsl.analysis.questions.compare import Bounds, Changed, Comparison, Values
     from tsdsl.analysis.questions.counting import Bracket
     from tsdsl.space.model import Space
 
-MOST_LINES = 20
-MOST_REASONS = 4
+MAX_LINES = 20
+MAX_REASONS = 4
 
 
 class Breaking(StrEnum):
-    """What a change may break."""
+    """What a change can break."""
 
     source = "source"
     architectures = "architectures"
@@ -30,21 +32,21 @@ class Breaking(StrEnum):
 def diff(
     old: Annotated[str, typer.Argument(help="The old space: a file, std:NAME or a compiled folder.")],
     new: Annotated[str, typer.Argument(help="The new space.")],
-    space: Annotated[str | None, typer.Option("--space", help="Which space, where a file holds several.")] = None,
+    space: SpaceName = None,
     fail_on: Annotated[
-        list[Breaking] | None, typer.Option("--fail-on", help="What must not break; repeatable. Default: all.")
+        list[Breaking] | None, typer.Option("--fail-on", help="Exit with 1 if this breaks; repeatable. Default: all.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+    json: Json = False,
 ) -> None:
-    """Compare two spaces by what they mean.
+    """Compare the meaning of two spaces.
 
-    Exit code 0 nothing breaks, 1 something does or a space has errors, 2 usage, 3 file trouble.
+    Exit code 0: nothing breaks, 1: something breaks or a space has errors, 2: wrong usage, 3: a file cannot be read.
     """
     from tsdsl.analysis.questions.compare import compare
     from tsdsl.artifacts.locate import find_space
 
     comparison = compare(find_space(old, space).space, find_space(new, space).space)
-    if as_json:
+    if json:
         print_json(comparison_facts(comparison))
     else:
         for line in comparison_lines(comparison, old, new):
@@ -54,7 +56,7 @@ def diff(
 
 
 def comparison_facts(found: Comparison) -> dict[str, Any]:
-    """The facts as JSON; numbers of architectures are text, as they exceed what JSON readers hold."""
+    """The facts as JSON; numbers of architectures are strings, because they exceed what JSON readers can hold."""
     both = found.in_both
     ratio = found.size_ratio
     return {
@@ -100,13 +102,13 @@ def _change_facts(change: Changed) -> dict[str, Any]:
 
 
 def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
-    """The facts for a reader."""
+    """The facts as lines of text."""
     lines = [f"{found.old.name} ({old}) -> {found.new.name} ({new})"]
     changes = [*found.fixed, *found.settings]
-    width = max((len(change.path) for change in changes[:MOST_LINES]), default=0)
-    lines += [_change_line(change, width) for change in changes[:MOST_LINES]]
-    if len(changes) > MOST_LINES:
-        lines.append(f"  ... and {len(changes) - MOST_LINES} more; --json lists all")
+    width = max((len(change.path) for change in changes[:MAX_LINES]), default=0)
+    lines += [_change_line(change, width) for change in changes[:MAX_LINES]]
+    if len(changes) > MAX_LINES:
+        lines.append(f"  ... and {len(changes) - MAX_LINES} more; --json lists all")
     lines += [f"  {change.change:<8}  {change.path}" for change in found.names]
     if found.same_meaning:
         lines.append("  nothing changed in meaning")
@@ -115,7 +117,7 @@ def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
     both = found.in_both
     only_old, only_new = _rest(found.old_count, both), _rest(found.new_count, both)
     if both is None or only_old is None or only_new is None:
-        lines.append("               how many are in both is not known: constraints or shared decisions tie them")
+        lines.append("               the number in both is unknown, because of constraints or shared decisions")
     else:
         lines.append(f"               {_count(both)} in both, {_count(int(only_old))} only in the old, ")
         lines[-1] += f"{_count(int(only_new))} only in the new"
@@ -126,14 +128,14 @@ def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
     lines.append("parameters     " + " -> ".join(f"{_si(low)} .. {_si(high)}" for low, high in spans))
     weights = found.weights
     lines.append(
-        f"weights        {weights.kept} tensors kept, {len(weights.changed)} of another size, "
-        f"{len(weights.removed)} gone, {len(weights.added)} new"
+        f"weights        {weights.kept} tensors kept, {len(weights.changed)} resized, "
+        f"{len(weights.removed)} removed, {len(weights.added)} added"
     )
     for kind, reasons in found.breaks.items():
         lines.append(f"breaks {kind}")
-        lines += [f"  {reason}" for reason in reasons[:MOST_REASONS]]
-        if len(reasons) > MOST_REASONS:
-            lines.append(f"  ... and {len(reasons) - MOST_REASONS} more")
+        lines += [f"  {reason}" for reason in reasons[:MAX_REASONS]]
+        if len(reasons) > MAX_REASONS:
+            lines.append(f"  ... and {len(reasons) - MAX_REASONS} more")
     if not found.breaks:
         lines.append("breaks nothing")
     return lines
@@ -155,17 +157,12 @@ def _bracket(count: Bracket) -> str:
 
 
 def _count(number: int) -> str:
-    return f"{number:,}" if number < 10**9 else f"{_scientific(number)}"
-
-
-def _scientific(number: int) -> str:
-    digits = str(number)
-    return f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
+    return f"{number:,}" if number < 10**9 else scientific(number)
 
 
 def _ratio(ratio: Fraction) -> str:
     if ratio == 1:
-        return "as many"
+        return "unchanged"
     larger = max(ratio, 1 / ratio)
     whole = _count(int(larger)) if larger >= 100 else f"{float(larger):.4g}"
     return f"{whole} times as many" if ratio > 1 else f"{whole} times fewer"

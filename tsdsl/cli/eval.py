@@ -1,4 +1,4 @@
-"""`tsdsl eval`: multi-view accuracy of trained weights, and what a video costs."""
+"""`tsdsl eval`: multi-view accuracy of trained weights, and the cost per video."""
 
 from __future__ import annotations
 
@@ -7,61 +7,61 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.console import facts, note, print_json, report_skipped
-from tsdsl.cli.settings_sources import fitted, given_settings, settings_text
+from tsdsl.cli.options import (
+    Changes,
+    Device,
+    InSpace,
+    Json,
+    ModelName,
+    Quiet,
+    Settings,
+    ShowSettings,
+    SpaceName,
+    Workers,
+)
+from tsdsl.cli.work.console import facts, note, print_json, report_skipped
+from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
     from tsdsl.engine.evaluation.evaluate import Evaluation
 
-NUM_SHOWN = 3
+MAX_SHOWN = 3
 
 
 def evaluate(
     architecture: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="ARCH",
-            help="A training run, an architecture file, or a space without decisions.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="ARCH", help="A training run, an architecture file, or a space without decisions."),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights file; default: the training run's.", show_default=False)
+        Path | None, typer.Option("--weights", help="Weights file; default: that of the training run.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Data set; default: the training run's.", show_default=False)
-    ] = None,
-    split: Annotated[str | None, typer.Option("--split", help="train, val or test; default val.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the training run.")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="train, val or test; default: val.")] = None,
     views: Annotated[
-        str | None, typer.Option("--views", help="Clips x crops a video, such as 10x3; default 10x1.")
+        str | None, typer.Option("--views", help="Clips x crops per video, such as 10x3; default: 10x1.")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="The model it was trained as, e.g. L.")] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    settings: Annotated[
-        Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings; flags override it.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")] = None,
+    model: ModelName = None,
+    device: Device = "auto",
+    settings: Settings = None,
+    changes: Changes = None,
+    workers: Workers = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE", help="Write one for each video: .csv or .json.")
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Write one row per video: .csv or .json.")
     ] = None,
     confusion: Annotated[
         Path | None, typer.Option("--confusion", metavar="FILE", help="Write the confusion matrix: .csv or .json.")
     ] = None,
-    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
-    show_settings: Annotated[
-        bool, typer.Option("--show-settings", help="Print all settings as a file for --settings, and end.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    space: SpaceName = None,
+    in_space: InSpace = None,
+    show_settings: ShowSettings = False,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
-    """Evaluate weights on the videos of a split, softmax scores averaged over views.
+    """Evaluate weights on the videos of a split; softmax scores are averaged over views.
 
-    Started with `torchrun --nproc-per-node W -m -- tsdsl eval ...`, W processes share the videos.
+    `torchrun --nproc-per-node W -m -- tsdsl eval ...` starts W processes that share the videos.
     """
     from tsdsl.artifacts.trained import open_trained
     from tsdsl.data import open_dataset
@@ -73,13 +73,13 @@ def evaluate(
     from tsdsl.engine.training.data import fitted_clip_settings
     from tsdsl.engine.training.recipe import EvaluateSettings
 
-    flags = {"split": ("--split", split), "views": ("--views", views), "num_workers": ("--workers", workers)}
+    flags = {"split": split, "views": views, "num_workers": workers}
     given = given_settings(settings, flags, changes or [])
     if show_settings:
         print(settings_text("eval", fitted(EvaluateSettings, given), given), end="")
         return
     if architecture is None:
-        raise UsageError("no architecture is given", help="give a training run, or an architecture file and --weights")
+        raise UsageError("no architecture given", help="give a training run, or an architecture file and --weights")
     for path in (predictions, confusion):
         if path is not None:
             require_table_format(path)
@@ -87,7 +87,7 @@ def evaluate(
     trained = open_trained(architecture, weights, model, in_space, space)
     root = data or trained.data
     if root is None:
-        raise UsageError("no data set is given, and ARCH is no training run that records one", help="give --data DIR")
+        raise UsageError("no data set given, and ARCH is not a training run that records one", help="give --data DIR")
     dataset = open_dataset(root, str(given.values.get("split", EvaluateSettings().split)))
     recommended = trained.clip or dataset.recommended.model_dump(mode="json")
     chosen = fitted(EvaluateSettings, given, {"clip": recommended})
@@ -124,19 +124,19 @@ def evaluate(
     console.print(f"top-1 {result.top1:.2%}   top-5 {result.top5:.2%}")
     _print_classes(result)
     console.print(
-        f"{result.flops_per_view:,} multiply-adds a view, {result.flops_per_video:,} a video ({result.views} views)"
+        f"{result.flops_per_view:,} multiply-adds per view, {result.flops_per_video:,} per video ({result.views} views)"
     )
 
 
 def _print_classes(result: Evaluation) -> None:
-    """The classes that go worst, and what is taken for what most often."""
+    """Print the classes of the lowest accuracy, and the most frequent confusions."""
     from tsdsl.engine.evaluation.predictions import most_confused
 
     console = facts()
     known = sorted((share, name) for name, share in result.per_class.items() if share is not None)
-    worst = ", ".join(f"{name} {share:.1%}" for share, name in known[:NUM_SHOWN])
+    worst = ", ".join(f"{name} {share:.1%}" for share, name in known[:MAX_SHOWN])
     console.print(f"worst of {len(known)} classes: {worst}", markup=False, soft_wrap=True)
-    mistakes = most_confused(result.confusion, NUM_SHOWN)
+    mistakes = most_confused(result.confusion, MAX_SHOWN)
     if mistakes:
-        told = ", ".join(f"{own} for {other} ({count})" for own, other, count in mistakes)
-        console.print(f"most often mistaken: {told}", markup=False, soft_wrap=True)
+        shown = ", ".join(f"{own} for {other} ({count})" for own, other, count in mistakes)
+        console.print(f"most often mistaken: {shown}", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`tsdsl explain`: the page of a diagnostic code, or the list of all codes."""
+"""`tsdsl explain`: prints the page of a diagnostic code, or the list of all codes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.console import facts
+from tsdsl.cli.work.console import facts
 from tsdsl.diagnostics import CODES
 from tsdsl.errors import UsageError
 
-MOST_SIMILAR_SHOWN = 3
+MAX_SIMILAR_SHOWN = 3
 
 
 def explain(
-    code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="A code such as TS101; default: list all.")
-    ] = None,
+    code: Annotated[str | None, typer.Argument(metavar="CODE", help="A code such as TS101; default: list all.")] = None,
 ) -> None:
-    """Tell what a diagnostic code means, with an example that fails and the same example mended."""
+    """Explain a diagnostic code, with an example that fails and its corrected form."""
     if code is None:
         for known in CODES.values():
             print(f"{known.code}  {known.severity:<7}  {known.title}")
@@ -43,14 +41,14 @@ def code_page(code: str) -> str:
 
     name = code.upper()
     if name not in CODES:
-        raise UsageError(f"there is no diagnostic code {code}", help=_similar(name))
+        raise UsageError(f"unknown diagnostic code {code}", help=_similar(name))
     return (files("tsdsl.docs") / "codes" / f"{name}.md").read_text(encoding="utf-8")
 
 
 def _similar(name: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, list(CODES), n=MOST_SIMILAR_SHOWN)
+    close = get_close_matches(name, list(CODES), n=MAX_SIMILAR_SHOWN)
     if not close:
         return "`tsdsl explain` lists all codes"
-    return f"similar are {', '.join(sorted(close))}; `tsdsl explain` lists all codes"
+    return f"did you mean {' or '.join(sorted(close))}? `tsdsl explain` lists all codes"

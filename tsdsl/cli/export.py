@@ -1,4 +1,4 @@
-"""`tsdsl export`: a model with no tsdsl in it, verified equal."""
+"""`tsdsl export`: writes a model that does not need tsdsl, verified to give the same scores."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.console import note
-from tsdsl.errors import FileError
+from tsdsl.cli.options import Force, InSpace, ModelName, SpaceName
+from tsdsl.cli.work.console import note
+from tsdsl.cli.work.sources import demand_absent
 from tsdsl.files import write_bytes
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ExportFormat(StrEnum):
-    """What is written."""
+    """The formats of an exported model."""
 
     python = "python"
     pt2 = "pt2"
@@ -38,28 +39,27 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write; default: model.py, .pt2 or .onnx.", show_default=False),
+        typer.Option("-o", "--output", help="File to write; default: model.py, .pt2 or .onnx."),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights to go with it; default: a training run's.")
+        Path | None, typer.Option("--weights", help="Weights file; default: that of the training run.")
     ] = None,
     format: Annotated[
         ExportFormat | None,
         typer.Option(
             "--format",
-            help="One PyTorch source file, a torch.export program, or ONNX; default: by the ending of the file.",
-            show_default=False,
+            help="PyTorch source, torch.export program or ONNX; default: from the ending of the file.",
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
-    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    in_space: Annotated[str | None, typer.Option("--in", help="The architecture's space, if it is not found.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    model: ModelName = None,
+    space: SpaceName = None,
+    in_space: InSpace = None,
+    force: Force = False,
 ) -> None:
-    """Write one model as a file that needs no tsdsl, checked to give the same scores.
+    """Write one model as a file that does not need tsdsl, verified to give the same scores.
 
-    The file holds the labels, and the frames, size and normalisation that the model expects. A .pt2 or .onnx file
-    has the weights in it; beside a source file they are a .safetensors file. Batches may have any size.
+    The file includes the labels, and the frames, size and normalisation that the model expects. A .pt2 or .onnx file
+    includes the weights; those of a source file are written beside it as .safetensors. Any batch size works.
     """
     from tsdsl.artifacts.locate import find_architecture, find_scale
     from tsdsl.artifacts.trained import open_trained, training_record
@@ -78,8 +78,7 @@ def export(
     has_weights = weights is not None or (architecture.is_dir() and (architecture / "weights.safetensors").exists())
     writes_weights = has_weights and chosen is ExportFormat.python
     for path in (output, *([weights_path] if writes_weights else [])):
-        if path.exists() and not force:
-            raise FileError(f"{path}: exists already", help="choose another name, or overwrite it with --force")
+        demand_absent(path, force)
     if has_weights:
         trained = open_trained(architecture, weights, model, in_space, space)
         built, found, located, scale = trained.model, trained.architecture, trained.located, trained.scale
@@ -99,19 +98,19 @@ def export(
     note(f"wrote {output}: same scores as ours on random clips (largest difference {agreed.difference:.2g})")
     if writes_weights:
         save_model(weights_path, built, found)
-        note(f"wrote {weights_path}: its weights, for `load` in {output}")
+        note(f"wrote {weights_path}: the weights, for `load` in {output}")
     if chosen is not ExportFormat.python and not has_weights:
-        note("its weights are random: for trained ones give a training run, or --weights FILE")
+        note("the weights are random; for trained ones give a training run, or --weights FILE")
 
 
 def _format_of(output: Path | None) -> ExportFormat:
-    """The format that a file's ending stands for; Python source for others."""
+    """The format for a file's ending; Python source for unknown endings."""
     ending = output.suffix if output is not None else ""
     return next((format for format, own in ENDINGS.items() if own == ending), ExportFormat.python)
 
 
 def _exported(format: ExportFormat, space: Space, model: Model, provenance: Provenance) -> tuple[bytes, Agreement]:
-    """The content of the file, and how what it computes agrees with the model."""
+    """The content of the file, and how its scores agree with the model's."""
     from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
     from tsdsl.export.provenance import export_with_provenance
 
@@ -126,7 +125,7 @@ def _exported(format: ExportFormat, space: Space, model: Model, provenance: Prov
 
 
 def _settle(model: Model) -> None:
-    """Set BN's statistics from random clips: with first values alone, scores vanish and would agree with anything."""
+    """Set BN statistics from random clips; with the initial ones all scores vanish and any export would agree."""
     import torch
 
     from tsdsl.lowering import recalibrate
@@ -137,7 +136,7 @@ def _settle(model: Model) -> None:
 
 
 def _labels(data: Path | None, classes: int) -> tuple[str, ...] | None:
-    """The class names of the data set the model was trained on, where it is still there."""
+    """The class names of the training data set, if it still exists."""
     from tsdsl.data import open_dataset
 
     if data is None or not data.is_dir():
@@ -147,7 +146,7 @@ def _labels(data: Path | None, classes: int) -> tuple[str, ...] | None:
 
 
 def _sampling(record: TrainRecord | None) -> Sampling | None:
-    """Which frames of a video a training run took, where it recorded that."""
+    """How a training run sampled frames, if it recorded that."""
     from tsdsl.data.settings import REFERENCE_FPS, clip_settings
     from tsdsl.export.preprocessing import Sampling
 

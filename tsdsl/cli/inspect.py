@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, print_json
+from tsdsl.cli.options import InSpace, Json, ModelName, SpaceName
+from tsdsl.cli.work.console import facts, print_json
 from tsdsl.errors import UsageError
 
 
 def inspect(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[SPACE|ARCH]", help="Space, architecture file or run; default: compiled last."),
+        typer.Argument(metavar="SPACE|ARCH", help="Space, architecture or run; default: last compiled space."),
     ] = None,
-    step: Annotated[int | None, typer.Option("--step", help="Only this step.")] = None,
+    step: Annotated[int | None, typer.Option("--step", help="Show only this step.")] = None,
     budget: Annotated[
-        str | None, typer.Option("--budget", help="How many architectures fit and with which choices, e.g. 1.4GFLOPs.")
+        str | None,
+        typer.Option("--budget", help="Count the architectures within it, e.g. 1.4GFLOPs."),
     ] = None,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="With --budget: bracket the count, never count exactly.")
-    ] = False,
-    model: Annotated[str | None, typer.Option("--model", help="One of the space's models, e.g. L.")] = None,
-    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="With --budget: bounds of the count, not the count.")] = False,
+    model: ModelName = None,
+    space: SpaceName = None,
+    in_space: InSpace = None,
+    json: Json = False,
 ) -> None:
-    """Tell sizes, exact bounds with an architecture that reaches each, and what a budget leaves."""
+    """Print sizes, exact cost bounds with an architecture that reaches each, and the effect of a budget."""
     from tsdsl.artifacts.locate import SPACE_FILE, find_architecture, find_scale, find_space
+    from tsdsl.cli.work.quantities import flops_quantity
 
     if fast and budget is None:
         raise UsageError("--fast has no effect without --budget", help="give a budget, for instance 1.4GFLOPs")
@@ -41,7 +41,7 @@ def inspect(
     is_run = is_run or (path is not None and path.is_dir() and any(path.glob("step*/architecture.json")))
     if path is not None and (is_run or (path.suffix == ".json" and path.name != SPACE_FILE)):
         if budget is not None or step is not None:
-            raise UsageError("--budget and --step are about spaces, not architectures", help="leave them out")
+            raise UsageError("--budget and --step have no effect on an architecture", help="leave them out")
         architecture, located = find_architecture(path, in_space)
         _show_network(located.space, architecture.decisions, architecture.step, find_scale(located.space, model), json)
         return
@@ -50,27 +50,11 @@ def inspect(
         if found.decisions:
             raise UsageError(
                 f"--model {model} scales one architecture, and space {found.name} has {len(found.decisions)} decisions",
-                help="give an architecture file of the space",
+                help="give an architecture of the space",
             )
         _show_network(found, {}, None, find_scale(found, model), json)
         return
     _show_space(found, step, None if budget is None else flops_quantity(budget, "--budget"), fast, json)
-
-
-_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([KMGT]?)(?:FLOPs)?\s*")
-
-
-def flops_quantity(text: str, where: str) -> int:
-    """`1.4 GFLOPs`, `1.4G` or `1400000000` as multiply-adds.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    match = _QUANTITY.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{where} {text}: is no number of FLOPs", help="for instance 1.4GFLOPs or 350MFLOPs")
-    factor = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}[match[2]]
-    return int(Decimal(match[1]) * factor)
 
 
 def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:
@@ -78,23 +62,22 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
     from tsdsl.analysis.questions.summary import budget_report, space_report, step_report
     from tsdsl.analysis.tables.cost_table import CostTable
     from tsdsl.analysis.tables.free_space import FreeSpace
-    from tsdsl.cli.compile import print_table
+    from tsdsl.cli.work.quantities import demand_step
+    from tsdsl.cli.work.space_table import print_table
     from tsdsl.network.layout import Blueprint
 
+    demand_step(space, step)
     blueprint = Blueprint(space)
-    if step is not None and step not in {s.index for s in space.steps}:
-        known = ", ".join(str(s.index) for s in space.steps) or "none"
-        raise UsageError(f"space {space.name} has no step {step}", help=f"steps are: {known}")
     report = space_report(space)
     if step is not None:
         report["steps"] = [step_report(blueprint, step)]
-    told = report if step is None else report["steps"][0]
+    shown = report if step is None else report["steps"][0]
     table = CostTable(blueprint, step)
     bounds = {sense: table.bound("macs", sense) for sense in SENSES}
     report["witnesses"] = {f"{sense}_flops": dict(bound.witness) for sense, bound in bounds.items()}
     for sense in SENSES:
         report["witnesses"][f"{sense}_params"] = dict(table.bound("params", sense).witness)
-        if told["activation_bytes"] is not None:
+        if shown["activation_bytes"] is not None:
             report["witnesses"][f"{sense}_activation_bytes"] = dict(peak_extreme(FreeSpace(table), sense).witness)
     if budget is not None:
         report["budget"] = budget_report(blueprint, step, budget, fast=fast)
@@ -112,7 +95,7 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
 
 
 def witness_lines(architecture: Mapping[str, Any]) -> list[str]:
-    """An architecture with a line for each group and slot: `sparse.stage1.group1  t=3 k=5 channels=40`."""
+    """An architecture, one line per group and slot: `sparse.stage1.group1  t=3 k=5 channels=40`."""
     by_place: dict[str, list[str]] = {}
     for path, value in architecture.items():
         place, name = _PLACE.fullmatch(path).groups()  # type: ignore[union-attr]  # every path matches
@@ -122,12 +105,12 @@ def witness_lines(architecture: Mapping[str, Any]) -> list[str]:
     return [f"{place:<{width}}  {' '.join(choices)}" for place, choices in by_place.items()]
 
 
-# What a slot's alternatives nest under `op` stays on the slot's line.
+# Decisions nested under a slot's `op` stay on the slot's line.
 _PLACE = re.compile(r"(.*?)\.(op|op\..*|[^.]*)")
 
 
 def _show_budget(budget: dict[str, Any]) -> None:
-    from tsdsl.cli.compile import scientific
+    from tsdsl.cli.work.quantities import scientific
 
     console = facts()
     fits = "some architectures fit" if budget["reachable"] else "no architecture fits"

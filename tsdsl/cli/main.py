@@ -1,7 +1,7 @@
 """The `tsdsl` command: how errors become messages and exit codes.
 
-Exit codes: 0 done, 1 diagnostics or a failed verification, 2 usage, 3 file trouble, 4 work that cannot
-go on, 70 a defect of tsdsl, 130 interrupted.
+Exit codes: 0 done, 1 diagnostics or a failed verification, 2 wrong usage, 3 a file is missing or unusable, 4 the work
+cannot continue, 70 a bug in tsdsl, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tsdsl.cli.console import report_error, report_space_error
+from tsdsl.cli.work.console import report_error, report_space_error
 from tsdsl.errors import RepeatedError, SpaceError, TsdslError
 
 
 def app(arguments: Sequence[str]) -> int:
-    """Do what the arguments say; the exit code.
+    """Run the command that the arguments name; the exit code.
 
-    A check of files without any option does not wait for the command line to be described, which takes as long as
-    the check.
+    `check` without options skips typer, which takes as long to import as checking a space.
     """
     if len(arguments) > 1 and arguments[0] == "check" and not any(a.startswith("-") for a in arguments):
-        from tsdsl.cli.checking import check_files
+        from tsdsl.cli.work.check_files import check_files
 
         return check_files(arguments[1:])
     from tsdsl.cli.commands import run_command
@@ -48,7 +47,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except Exception as error:  # the last resort: a user is told what to do, not shown a stack
+    except Exception as error:  # the last resort: print what to do instead of a traceback
         if os.environ.get("TSDSL_DEBUG"):
             raise
         report_error(_unexpected(error))
@@ -56,16 +55,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unexpected(error: Exception) -> TsdslError:
-    """What to say of an exception that nothing expected."""
+    """The error to report for an unexpected exception."""
     if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return TsdslError(f"out of memory: {error}", help="use a smaller --batch-size, or a machine with more")
+        return TsdslError(f"out of memory: {error}", help="use a smaller --batch-size, or a machine with more memory")
     name = type(error).__name__
     return TsdslError(
         f"{name}: {error}",
-        help="this is a defect of tsdsl: please report it with what TSDSL_DEBUG=1 adds to the output",
+        help="this is a bug in tsdsl: please report it with the traceback that TSDSL_DEBUG=1 prints",
     )
 
 
 def main() -> None:
-    """Entry point of the `tsdsl` script."""
+    """Run the `tsdsl` script."""
     sys.exit(run())

@@ -8,27 +8,29 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.console import note
-from tsdsl.errors import FileError, UsageError
+from tsdsl.cli.options import Force
+from tsdsl.cli.work.console import note
+from tsdsl.cli.work.sources import demand_absent
+from tsdsl.errors import UsageError
 from tsdsl.files import write_text
 
 STARTER = """\
 tsspace 1
 
-# {name}: a two-stream search space. `tsdsl check {file}` tells what is wrong with it,
-# `tsdsl compile {file}` what it costs.
+# {name}: a two-stream search space. `tsdsl check {file}` reports its errors,
+# `tsdsl compile {file}` its costs.
 space {name} {{
   classes = 400
   size    = 112  # side of the training crop, pixels
 
-  # A domain is a named set of values; each use of it is a decision of its own.
+  # A domain is a named set of values; each use of it is a separate decision.
   domain temporal  = {{1, 3}}
   domain spatial   = {{3, 5}}
   domain expansion = 1.5 .. 4.5 by 1.5
 
   block mb = mbconv3d(t = temporal, k = spatial, expansion = expansion)
 
-  # Few frames, many channels: what things look like.
+  # Few frames, many channels: appearance.
   stream sparse {{
     frames = 4
     stage 0 {{
@@ -44,7 +46,7 @@ space {name} {{
     }}
   }}
 
-  # Many frames, few channels: how they move.
+  # Many frames, few channels: motion.
   stream dense {{
     frames = 16
     stage 0 {{
@@ -74,7 +76,7 @@ space {name} {{
 
   head {{ features = 1024  dropout = 0.5 }}
 
-  # Each step decides what it names and keeps what earlier steps decided.
+  # Each step decides the parts it names and keeps the decisions of earlier steps.
   step 1 "sparse stream" {{
     search = sparse
     target = 200 MFLOPs
@@ -98,13 +100,12 @@ space {name} {{
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the space; the file is NAME.tsspace.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: Force = False,
 ) -> None:
     """Write a commented starter space to NAME.tsspace."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError(f"`{name}` cannot name a space", help="use letters, digits and _, beginning with a letter")
+        raise UsageError(f"`{name}` is not a name for a space", help="use letters, digits and `_`")
     path = Path(f"{name}.tsspace")
-    if path.exists() and not force:
-        raise FileError(f"{path}: exists already", help="choose another name, or overwrite it with --force")
+    demand_absent(path, force)
     write_text(path, STARTER.format(name=name, file=path))
     note(f"wrote {path}; now `tsdsl compile {path}`")

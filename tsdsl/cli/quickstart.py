@@ -1,4 +1,4 @@
-"""`tsdsl quickstart`: everything once, small: clips, search, training, evaluation, drawings, a report."""
+"""`tsdsl quickstart`: a small run of everything: clips, search, training, evaluation, drawings, a report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.console import facts, note
+from tsdsl.cli.options import Device, Quiet
+from tsdsl.cli.work.console import facts, note
 from tsdsl.errors import FileError
 
 if TYPE_CHECKING:
@@ -29,29 +30,29 @@ TRAIN = {"epochs": 10, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_e
 
 
 def quickstart(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where everything is written.")] = Path("quickstart"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search and of training.")] = 0,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write.")] = Path("quickstart"),
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
     compare: Annotated[
-        int, typer.Option("--compare", min=0, help="Also train this many random architectures within the budget.")
+        int, typer.Option("--compare", min=0, help="Also train this many random architectures within the target.")
     ] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
 ) -> None:
-    """Search, train and evaluate a tiny two-stream space on demo clips, in a few minutes on a laptop's CPU.
+    """Search, train and evaluate a tiny two-stream space on demo clips, in a few minutes on a laptop CPU.
 
-    The same command goes on after an interruption.
+    After an interruption, the same command continues.
     """
     from tsdsl.api import load
-    from tsdsl.cli.report import write_report
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.files import write_json
     from tsdsl.render import draw_architecture, draw_space, write_picture
     from tsdsl.report.quickstart import MARKER, Result, write_results
+    from tsdsl.report.run import write_report
     from tsdsl.space.architecture import read_architecture
 
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
-        raise FileError(f"{folder}: is not empty, and no quickstart wrote it", help="give another folder")
+        raise FileError(f"{folder}: is not empty and not a quickstart", help="give another folder")
     choose_device(device)
     started_s = time.monotonic()
     write_json(folder / MARKER, {"seed": seed, "compare": compare})
@@ -84,7 +85,7 @@ def quickstart(
 
 
 def _clips(folder: Path, progress: Progress) -> Path:
-    """The demo clips, written once."""
+    """The folder of the demo clips, which are written if missing."""
     from tsdsl.data import write_demo
 
     if not (folder / "dataset.json").exists():
@@ -94,7 +95,7 @@ def _clips(folder: Path, progress: Progress) -> Path:
 
 
 def _search(space: Space, clips: Path, run: Path, seed: int, device: str, progress: Progress) -> Path:
-    """All steps of the search; the last one's architecture file."""
+    """Search all steps; the architecture file of the last."""
     from tsdsl.search import Cadence, DataSettings, search, search_settings
 
     result = search(
@@ -112,7 +113,7 @@ def _search(space: Space, clips: Path, run: Path, seed: int, device: str, progre
 
 
 def _random_architectures(space: Space, found: Architecture, count: int, seed: int) -> list[Architecture]:
-    """Random architectures within the last step's target."""
+    """Random architectures within the target of the last step."""
     from tsdsl.analysis.questions.sampling import sample_architectures
 
     if not count:
@@ -122,15 +123,15 @@ def _random_architectures(space: Space, found: Architecture, count: int, seed: i
 
 
 class _Trainer:
-    """Trains and evaluates architectures, each in a folder of its own, all by the same recipe."""
+    """Trains and evaluates architectures by one recipe, each in its own folder."""
 
     def __init__(self, space: Space, clips: Path, folder: Path, seed: int, device: str, progress: Progress) -> None:
-        from tsdsl.cli.train import train_settings
         from tsdsl.engine.device import choose_device
+        from tsdsl.engine.training.recipe import TrainSettings
 
         self.space, self.clips, self.folder, self.progress = space, clips, folder, progress
         self.device = choose_device(device)
-        self.settings = train_settings({**TRAIN, "seed": seed})
+        self.settings = TrainSettings.model_validate({**TRAIN, "seed": seed})
 
     def run(self, architecture: Architecture, name: str, without: tuple[str, ...]) -> tuple[int, int, Evaluation]:
         """(multiply-adds, parameters, evaluation) of an architecture trained without some of its streams."""

@@ -1,4 +1,4 @@
-"""`tsdsl render`: pictures of a space, of an architecture or of what a run found."""
+"""`tsdsl render`: draws a space, an architecture or the results of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.console import note
+from tsdsl.cli.options import InSpace, ModelName, SpaceName
+from tsdsl.cli.work.console import note
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class View(StrEnum):
-    """What is drawn."""
+    """What to draw."""
 
     graph = "graph"
     figure = "figure"
@@ -28,14 +29,14 @@ class View(StrEnum):
 
 
 class ThemeChoice(StrEnum):
-    """The ground that pictures stand on."""
+    """The background of pictures."""
 
     light = "light"
     dark = "dark"
 
 
 class DetailChoice(StrEnum):
-    """What a node of a graph is."""
+    """What a node of a graph shows."""
 
     stage = "stage"
     group = "group"
@@ -45,41 +46,33 @@ class DetailChoice(StrEnum):
 def render(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[SPACE|ARCH|RUN]", help="Default: the space compiled last, and what its run found."),
+        typer.Argument(metavar="SPACE|ARCH|RUN", help="Default: the last compiled space, and the result of its run."),
     ] = None,
-    view: Annotated[View, typer.Option("--view", help="What is drawn.")] = View.graph,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File ending in .svg, .png or .pdf.", show_default=False)
-    ] = None,
+    view: Annotated[View, typer.Option("--view", help="What to draw.")] = View.graph,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File ending in .svg, .png or .pdf.")] = None,
     detail: Annotated[
         DetailChoice | None,
-        typer.Option("--detail", help="graph: what a node is: stage, group or block.", show_default="group"),
+        typer.Option("--detail", help="graph: one node per stage, group or block.", show_default="group"),
     ] = None,
     theme: Annotated[ThemeChoice, typer.Option("--theme", help="Light or dark.")] = ThemeChoice.light,
     against: Annotated[
-        Path | None,
-        typer.Option(
-            "--against", help="figure: another architecture or run, to show what differs.", show_default=False
-        ),
+        Path | None, typer.Option("--against", help="figure: another architecture or run, to show differences.")
     ] = None,
     step: Annotated[
-        str | None,
-        typer.Option("--step", help="alpha: a step's number, or joint; default: the run's last.", show_default=False),
+        str | None, typer.Option("--step", help="alpha: a step number, or joint; default: the last.")
     ] = None,
-    epoch: Annotated[
-        int | None, typer.Option("--epoch", help="alpha: after this epoch; default: the last.", show_default=False)
-    ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Scale as one of the space's models, e.g. L.")] = None,
-    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    in_space: Annotated[str | None, typer.Option("--in", help="The space of an architecture or a run.")] = None,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="alpha: after this epoch; default: the last.")] = None,
+    model: ModelName = None,
+    space: SpaceName = None,
+    in_space: InSpace = None,
 ) -> None:
-    """Draw a space, an architecture, or a search; no Graphviz binary is needed.
+    """Draw a space, an architecture, or a search. Graphviz is not needed.
 
-    graph: streams, stages and groups with their choices, or with what was chosen. figure: an architecture in the form
-    of the Auto-TSNet paper's Figure 3, or what differs between two. alpha: the probabilities in a search after an
-    epoch. landscape: accuracy against multiply-adds, before the distribution of cost over the whole space.
+    graph: streams, stages and groups with their choices or decisions. figure: an architecture like Figure 3 of the
+    Auto-TSNet paper, or the differences of two. alpha: the probabilities of a search after an epoch. landscape:
+    accuracy against multiply-adds, over the distribution of cost in the whole space.
     """
-    from tsdsl.cli.render_run import draw_alpha_of, draw_landscape_of
+    from tsdsl.cli.work.draw_run import draw_alpha_of, draw_landscape_of
     from tsdsl.render.graph_parts import Detail
     from tsdsl.render.theme import THEMES
     from tsdsl.report.landscape import run_of
@@ -93,7 +86,7 @@ def render(
         ("--space", space, (View.graph, View.figure, View.landscape)),
     ):
         if value is not None and view not in own:
-            raise UsageError(f"{option} has no effect on --view {view}", help=f"it is for --view {own[0]}")
+            raise UsageError(f"{option} has no effect on --view {view}", help=f"use it with --view {own[0]}")
     colours = THEMES[theme]
     what = None if what is None else str(run_of(Path(what)))
     against = None if against is None else run_of(against)
@@ -110,11 +103,11 @@ def render(
 
 
 def _demand_own_options(path: Path, space: str | None, in_space: str | None) -> None:
-    """UsageError where `--space` is given with an architecture, or `--in` with a space."""
+    """Raise UsageError for `--space` with an architecture, or `--in` with a space."""
     from tsdsl.artifacts.locate import is_architecture
 
     if is_architecture(path) and space is not None:
-        raise UsageError(f"--space has no effect on {path}", help="it picks one of the spaces of a .tsspace file")
+        raise UsageError(f"--space has no effect on {path}", help="it selects a space of a .tsspace file")
     if not is_architecture(path) and in_space is not None:
         raise UsageError(f"--in has no effect on {path}", help="it names the space of an architecture or a run")
 
@@ -165,7 +158,7 @@ def _draw_architecture(
     scale = find_scale(located.space, model) or UNSCALED
     blueprint = Blueprint(located.space, scale=scale)
     write_picture(draw_architecture(located.space, architecture, blueprint, detail, theme), output)
-    found_by = f"as step {architecture.step} left it" if architecture.step is not None else "complete"
+    found_by = f"after step {architecture.step}" if architecture.step is not None else "complete"
     note(f"wrote {output}: an architecture of {located.space.name}, {found_by}")
 
 
@@ -191,22 +184,22 @@ def _figure(
     other, other_located, _ = _found(str(against), model, None, in_space)
     if other_located.space.fingerprint != located.space.fingerprint:
         raise UsageError(
-            f"{against}: is an architecture of {other_located.space.name} ({other_located.space.fingerprint}), "
-            f"not of {located.space.name} ({located.space.fingerprint})",
+            f"{against}: expected an architecture of {located.space.name} ({located.space.fingerprint}), "
+            f"got one of {other_located.space.name} ({other_located.space.fingerprint})",
             help="compare two architectures of one space",
         )
     picture = output or (_beside(path, "-difference") if path else Path(f"{located.space.name}-difference.svg"))
     write_picture(draw_difference(found, other, (str(path or what), str(against)), theme), picture)
-    note(f"wrote {picture}: what differs between {path or what} and {against}")
+    note(f"wrote {picture}: differences of {path or what} and {against}")
 
 
 def _found(
     what: str | None, model: str | None, space: str | None, in_space: str | None
 ) -> tuple[FoundModel, LocatedSpace, Path | None]:
-    """The architecture meant, at the scale meant, its space, and its file or run where it has one.
+    """The architecture at its scale, its space, and its file or run if it has one.
 
     Raises:
-        UsageError: a space with decisions was given, or none of it was found yet.
+        UsageError: the space has decisions, and no run of it has found an architecture.
     """
     from tsdsl.artifacts.locate import (
         RUNS,
@@ -227,7 +220,7 @@ def _found(
             path = run
         elif located.space.decisions:
             raise UsageError(
-                f"a figure shows one architecture, and {located.label} is a space",
+                f"expected one architecture to draw, but {located.label} is a space",
                 help="give an architecture, such as one of `tsdsl sample SPACE --json > a.json`, or a run",
             )
     if path is not None:
@@ -239,7 +232,7 @@ def _found(
 
 
 def _beside(path: Path, suffix: str) -> Path:
-    """The default picture of an architecture: in a run's folder, or beside a file."""
+    """The default path of a picture: in the folder of a run, or beside an architecture file."""
     if path.is_dir():
         return path / f"{suffix.removeprefix('-') or 'architecture'}.svg"
     return path.parent / f"{path.stem}{suffix}.svg"

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, note, print_json
+from tsdsl.cli.options import Json
+from tsdsl.cli.work.console import facts, note, print_json
 from tsdsl.errors import UsageError
+from tsdsl.files import flattened
 
 if TYPE_CHECKING:
     from tsdsl.engine.runs.catalogue import Removal, Run, RunPart
@@ -20,17 +22,16 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, compare, clean and remove runs.", no_args_is_help=True)
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
-LEFT_OUT = frozenset({"skipped", "decisions", "weights"})
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+NOT_COMPARED = frozenset({"skipped", "decisions", "weights"})
 
 
 @app.command("list")
 def list_runs(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look, and below.")] = Path("runs"),
-    json: AsJson = False,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to search, with those in it.")] = Path("runs"),
+    json: Json = False,
 ) -> None:
-    """Show the runs in a folder: what each is, how far, what it found, how large it is."""
+    """List the runs in a folder: kind, state, result, size."""
     from rich.table import Table
 
     from tsdsl.engine.runs.catalogue import find_runs
@@ -63,16 +64,16 @@ def list_runs(
 
 
 @app.command()
-def compare(runs: Runs, json: AsJson = False) -> None:
-    """Show the results of runs side by side, and the settings in which they differ.
+def compare(runs: Runs, json: Json = False) -> None:
+    """Compare the results of runs, and the settings in which they differ.
 
-    A search counts as its steps, of which those of the same name stand together.
+    Each step of a search is a column; steps of the same name are next to each other.
     """
     from tsdsl.engine.runs.catalogue import read_run
 
     parts = [(run, part) for run in map(read_run, runs) for part in run.parts]
     if len(parts) < 2:
-        raise UsageError("there is only one thing to compare", help="give two runs, or a search with several steps")
+        raise UsageError("expected at least two runs or steps", help="give two runs, or a search with several steps")
     order = list(dict.fromkeys(part.name for run, part in parts if part.path != run.path))
     parts.sort(key=lambda pair: order.index(pair[1].name) if pair[1].name in order else -1)
     names = [_part_name(run, part) for run, part in parts]
@@ -92,14 +93,14 @@ def compare(runs: Runs, json: AsJson = False) -> None:
 
 
 @app.command()
-def clean(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
-    """Remove the checkpoints of what is finished; results, weights and logs stay."""
+def clean(runs: Runs, yes: Yes = False, json: Json = False) -> None:
+    """Remove the checkpoints of finished runs and steps; results, weights and logs are kept."""
     _remove_from(runs, yes, json, checkpoints_only=True)
 
 
 @app.command()
-def remove(runs: Runs, yes: Yes = False, json: AsJson = False) -> None:
-    """Remove whole runs: all that tsdsl wrote of them. Anything else in their folders stays, other runs too."""
+def remove(runs: Runs, yes: Yes = False, json: Json = False) -> None:
+    """Remove runs: all files that tsdsl wrote for them. Other files and runs in their folders are kept."""
     _remove_from(runs, yes, json, checkpoints_only=False)
 
 
@@ -107,14 +108,14 @@ def _remove_from(paths: Sequence[Path], yes: bool, as_json: bool, checkpoints_on
     from tsdsl.engine.runs.catalogue import plan_removal, read_run
     from tsdsl.engine.runs.catalogue import remove as remove_planned
 
-    # All are looked at before the first is touched: a mistyped path must not leave the work half done.
+    # Read all before removing any: a mistyped path must not leave the work half done.
     removals = [plan_removal(read_run(path), checkpoints_only) for path in dict.fromkeys(paths)]
     removals = [removal for removal in removals if removal.paths]
     for removal in removals:
         what = "checkpoints of" if checkpoints_only else "all of"
         note(f"{what} {removal.run.path} ({removal.run.kind}, {_state(removal.run)}): {_size(removal.size_bytes)}")
         for kept in removal.kept:
-            note(f"  stays, because it is no part of this run: {kept}")
+            note(f"  kept, because it is not part of this run: {kept}")
     total = sum(removal.size_bytes for removal in removals)
     if removals and not yes:
         _ask(f"remove {_size(total)}?")
@@ -128,7 +129,7 @@ def _remove_from(paths: Sequence[Path], yes: bool, as_json: bool, checkpoints_on
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} nobody is there to answer", help="give --yes")
+        raise UsageError(f"{question} cannot ask, because standard input is not a terminal", help="give --yes")
     typer.confirm(question, abort=True, err=True)
 
 
@@ -158,20 +159,20 @@ def _removal_facts(removal: Removal) -> dict[str, Any]:
 
 
 def _state(run: Run) -> str:
-    """How far a run is, parts that are equally far told together: `step1, step2 finished, step3 unfinished ...`."""
+    """The state of a run's parts: `step1, step2 finished, step3 unfinished at iteration 20 of 90`."""
     if len(run.parts) == 1 and run.parts[0].path == run.path and run.state == "finished":
         return run.state
-    told = []
+    states = []
     for state, parts in groupby(run.parts, key=lambda part: part.state):
         among = list(parts)
         if state == "finished":
-            told.append(" ".join([", ".join(part.name for part in among if part.path != run.path), state]).strip())
+            states.append(" ".join([", ".join(part.name for part in among if part.path != run.path), state]).strip())
         else:
-            told += [
+            states += [
                 f"{'' if part.path == run.path else part.name + ' '}{state} at iteration {_progress(part)}"
                 for part in among
             ]
-    return ", ".join(told) or run.state
+    return ", ".join(states) or run.state
 
 
 def _progress(part: RunPart) -> str:
@@ -183,21 +184,11 @@ def _part_name(run: Run, part: RunPart) -> str:
 
 
 def _rows(columns: Sequence[Mapping[str, Any]], differing_only: bool) -> dict[str, list[Any]]:
-    """Each name with its value in every column, None where a column lacks it; nested ones under dotted names."""
-    flat = [dict(_flat(column)) for column in columns]
+    """The values of each dotted name in all columns, None where missing."""
+    flat = [flattened(column) for column in columns]
     names = dict.fromkeys(name for column in flat for name in column)
-    rows = {name: [column.get(name) for column in flat] for name in names if name.split(".")[0] not in LEFT_OUT}
+    rows = {name: [column.get(name) for column in flat] for name in names if name.split(".")[0] not in NOT_COMPARED}
     return {n: v for n, v in rows.items() if not differing_only or any(one != v[0] for one in v)}
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in content.items():
-        if isinstance(value, dict):
-            found += _flat(value, f"{prefix}{name}.")
-        else:
-            found.append((f"{prefix}{name}", value))
-    return found
 
 
 def _print_comparison(

@@ -6,38 +6,42 @@ from typing import Annotated
 
 import typer
 
+from tsdsl.cli.options import Json, SpaceName
 from tsdsl.errors import UsageError
 
 
 def sample(
     space: Annotated[
-        str | None, typer.Argument(metavar="[SPACE]", help="A .tsspace file, std:NAME or compiled folder.")
+        str | None, typer.Argument(metavar="SPACE", help="A .tsspace file, std:NAME or compiled folder.")
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--number", min=1, help="How many.")] = 1,
+    count: Annotated[int, typer.Option("-n", "--number", min=1, help="Number of architectures.")] = 1,
     flops: Annotated[
         str | None, typer.Option("--flops", help="Window LO..HI, e.g. 1.2G..1.4G; ends may be open.")
     ] = None,
-    step: Annotated[int | None, typer.Option("--step", help="As they stand after this step; default: whole.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed.")] = 0,
-    name: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    step: Annotated[int | None, typer.Option("--step", help="Architectures of this step; default: complete.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
+    name: SpaceName = None,
+    json: Json = False,
 ) -> None:
-    """Draw architectures uniformly over the space, or over those within a window of FLOPs."""
+    """Draw architectures uniformly from the space, or from those within a window of FLOPs.
+
+    --json prints one JSON object per line.
+    """
     import sys
 
     from tsdsl.analysis.questions.sampling import sample_architectures
     from tsdsl.artifacts.locate import find_space
-    from tsdsl.cli.inspect import flops_quantity
+    from tsdsl.cli.work.quantities import demand_step, flops_quantity
 
     found = find_space(space, name).space
-    if step is not None and step not in {s.index for s in found.steps}:
-        known = ", ".join(str(s.index) for s in found.steps) or "none"
-        raise UsageError(f"space {found.name} has no step {step}", help=f"steps are: {known}")
+    demand_step(found, step)
     least = most = None
     if flops is not None:
         low, dots, high = flops.partition("..")
         if not dots or not (low.strip() or high.strip()):
-            raise UsageError(f"--flops {flops}: is no window", help="write LO..HI, for instance 1.2G..1.4G or ..1.4G")
+            raise UsageError(
+                f"--flops must be a window LO..HI, got `{flops}`", help="for instance 1.2G..1.4G or ..1.4G"
+            )
         least = flops_quantity(low, "--flops") if low.strip() else None
         most = flops_quantity(high, "--flops") if high.strip() else None
     for architecture in sample_architectures(found, count, seed=seed, least_macs=least, most_macs=most, step=step):

@@ -1,4 +1,4 @@
-"""`tsdsl search`: the search of a step, of all, or of the whole space at once."""
+"""`tsdsl search`: searches a step, all steps, or the whole space at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.console import facts, note, print_json, report_skipped
-from tsdsl.cli.report import write_report
-from tsdsl.cli.settings_sources import Given, fitted, given_settings, settings_text
+from tsdsl.cli.options import (
+    BatchSize,
+    Cache,
+    Changes,
+    Device,
+    Epochs,
+    Json,
+    Quiet,
+    Settings,
+    ShowSettings,
+    SpaceName,
+    Workers,
+)
+from tsdsl.cli.work.console import facts, note, print_json, report_skipped
+from tsdsl.cli.work.settings_sources import Given, fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,90 +31,85 @@ if TYPE_CHECKING:
 
 def search(
     space: Annotated[
-        str | None, typer.Argument(metavar="[SPACE]", help="Space; default: the one compiled last.", show_default=False)
+        str | None, typer.Argument(metavar="SPACE", help="Space; default: the last compiled space.")
     ] = None,
-    step: Annotated[str, typer.Option("--step", help="A step's number, all, or joint (one step over all).")] = "all",
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Data set; a run remembers it.", show_default=False)
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option("--run", help="Folder of the run; default runs/<space>.", show_default=False)
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    step: Annotated[str, typer.Option("--step", help="A step number, all, or joint (all at once).")] = "all",
+    data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the run.")] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; default: runs/SPACE.")] = None,
+    device: Device = "auto",
     method: Annotated[
         str | None, typer.Option("--method", help="parsec, or a baseline: random, evolution or single_path.")
     ] = None,
     evaluations: Annotated[
         int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Instead of the step's own.")] = None,
-    samples: Annotated[int | None, typer.Option("--samples", help="Architectures K a batch, at least 2.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips a batch.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")] = None,
+    epochs: Epochs = None,
+    samples: Annotated[int | None, typer.Option("--samples", help="Architectures K per batch, at least 2.")] = None,
+    batch_size: BatchSize = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")] = None,
     budget: Annotated[
-        str | None, typer.Option("--budget", help="hinge, or condition: draw only within the target.")
+        str | None, typer.Option("--budget", help="hinge, or condition: sample only within the target.")
     ] = None,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings; flags override it.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
-    ] = None,
-    classes: Annotated[int | None, typer.Option("--classes", help="Random classes of the data; default all.")] = None,
+    settings: Settings = None,
+    changes: Changes = None,
+    classes: Annotated[int | None, typer.Option("--classes", help="Number of random classes; default: all.")] = None,
     validation_fraction: Annotated[
-        float | None, typer.Option("--validation-fraction", min=0.01, max=0.99, help="Clips for alpha; default half.")
+        float | None,
+        typer.Option("--validation-fraction", min=0.01, max=0.99, help="Clips for alpha; default: half."),
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")] = None,
-    cache: Annotated[bool | None, typer.Option("--cache", help="Keep decoded videos in memory.")] = None,
+    workers: Workers = None,
+    cache: Cache = None,
     checkpoint_every: Annotated[
-        int | None, typer.Option("--checkpoint-every", min=1, help="Iterations from one checkpoint to the next.")
+        int | None, typer.Option("--checkpoint-every", min=1, help="Iterations between checkpoints.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
-    show_settings: Annotated[
-        bool, typer.Option("--show-settings", help="Print all settings as a file for --settings, and end.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    name: SpaceName = None,
+    show_settings: ShowSettings = False,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
-    """Search a space with PARSEC or a baseline; the same command goes on after an interruption.
+    """Search a space with PARSEC or a baseline; after an interruption, the same command continues.
 
-    Started with `torchrun --nproc-per-node W -m -- tsdsl search ...`, W processes share the samples.
+    `torchrun --nproc-per-node W -m -- tsdsl search ...` starts W processes that share the samples.
     """
     from tsdsl.artifacts.locate import RUNS, find_space
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.runs.progress import Progress
+    from tsdsl.report.run import write_report
     from tsdsl.search import SearchOptions
     from tsdsl.search import search as search_space
 
     flags = {
-        "method": ("--method", method),
-        "evaluations": ("--evaluations", evaluations),
-        "epochs": ("--epochs", epochs),
-        "samples": ("--samples", samples),
-        "batch_size": ("--batch-size", batch_size),
-        "seed": ("--seed", seed),
-        "budget": ("--budget", budget),
-        "classes": ("--classes", classes),
-        "validation_fraction": ("--validation-fraction", validation_fraction),
-        "num_workers": ("--workers", workers),
-        "cache": ("--cache", cache),
-        "checkpoint_iterations": ("--checkpoint-every", checkpoint_every),
+        "method": method,
+        "evaluations": evaluations,
+        "epochs": epochs,
+        "samples": samples,
+        "batch_size": batch_size,
+        "seed": seed,
+        "budget": budget,
+        "classes": classes,
+        "validation_fraction": validation_fraction,
+        "num_workers": workers,
+        "cache": cache,
+        "checkpoint_iterations": checkpoint_every,
     }
     given = given_settings(settings, flags, changes or [])
     if show_settings:
         print(settings_text("search", fitted(SearchOptions, given), given), end="")
         return
-    which = parsed_step(step)
+    which = _parsed_step(step)
     found = find_space(space, name).space
     folder = run or RUNS / found.name
     chosen, data_settings, cadence = _settings(folder, found, which, given, data)
     with joined(choose_device(device)) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
         if given.values and not quiet and ranks.is_first:
-            note(f"settings: {given.described()}; the rest as recorded or by default, all in {folder}/*/settings.json")
+            note(
+                f"settings: {given.described()}; others are those recorded or the defaults; "
+                f"all are in {folder}/*/settings.json"
+            )
         result = search_space(
             found,
-            step=which,  # type: ignore[arg-type]  # parsed_step has checked it
+            step=which,  # type: ignore[arg-type]  # _parsed_step has checked it
             data=data,
             run=folder,
             settings=chosen,
@@ -120,8 +127,8 @@ def search(
     note(f"wrote {page}")
 
 
-def parsed_step(text: str) -> int | str:
-    """`2` as 2, `all` and `joint` as they are.
+def _parsed_step(text: str) -> int | str:
+    """`2` as 2, `all` and `joint` unchanged.
 
     Raises:
         UsageError: it is none of these.
@@ -130,24 +137,20 @@ def parsed_step(text: str) -> int | str:
         return text
     if text.isdecimal():
         return int(text)
-    raise UsageError(f"--step {text}: is no step", help="give a step's number, all, or joint")
-
-
-def _first(space: Space, which: int | str) -> int | None:
-    """The step whose recorded settings are the ones to go on with."""
-    if isinstance(which, int):
-        return which
-    return None if which == "joint" else min((s.index for s in space.steps), default=None)
+    raise UsageError(f"--step must be a step number, `all` or `joint`, got `{text}`", help="for instance --step 1")
 
 
 def _settings(
     run: Path, space: Space, which: int | str, given: Given, data: Path | None
 ) -> tuple[SearchSettings | None, DataSettings, Cadence]:
-    """What was given, over what the run records; the first is None where nothing of it is given."""
+    """The given settings over those recorded by the run; the first is None if no search setting is given."""
     from tsdsl.artifacts.locate import recommended_clip
     from tsdsl.search import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
 
-    step = _first(space, which)
+    if isinstance(which, int):
+        step: int | None = which
+    else:
+        step = None if which == "joint" else min((s.index for s in space.steps), default=None)
     recorded = recorded_settings(run, space, step)
     recorded_data = recorded_data_settings(run, space, step)
     beneath: dict[str, Any] = recorded.model_dump(mode="json") if recorded is not None else {}
@@ -167,5 +170,5 @@ def _report(result: SearchResult, as_json: bool) -> None:
     target = f" (target {result.target:,})" if result.target else ""
     console.print(f"step {result.step}: {result.architecture}")
     console.print(f"  {result.flops:,} multiply-adds{target}, selected by {result.selection}")
-    console.print(f"  accuracy {result.accuracy:.1%} on the half that alpha learned from, after recalibration")
+    console.print(f"  accuracy {result.accuracy:.1%} on the clips that alpha learned from, after recalibration")
     console.print(f"  entropy {result.entropy:.2f} nats, {result.samples:,} samples, {result.seconds:.1f} s")

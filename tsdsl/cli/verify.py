@@ -1,4 +1,4 @@
-"""`tsdsl verify`: an architecture, weights, run or export against its space."""
+"""`tsdsl verify`: checks an architecture, weights, a run or an export against its space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from tsdsl.artifacts.verify_export import VERIFIERS
 from tsdsl.artifacts.verify_report import Report
-from tsdsl.cli.console import facts, print_json
+from tsdsl.cli.options import InSpace, Json
+from tsdsl.cli.work.console import facts, print_json
 from tsdsl.errors import FileError, TsdslError, UsageError
 
 if TYPE_CHECKING:
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
 
 def verify(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Architecture, weights, export, or a run.")],
-    in_space: Annotated[str | None, typer.Option("--in", help="The space it belongs to, if it is not found.")] = None,
+    in_space: InSpace = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights of an .onnx file, to compare its scores with ours.")
+        Path | None, typer.Option("--weights", help="Weights of an .onnx file, to compare its scores.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    json: Json = False,
 ) -> None:
-    """Derive everything again and compare. Exit code 0 all right, 1 something is wrong, 3 not readable."""
+    """Recompute everything about an artifact and compare.
+
+    Exit code 0: all is right, 1: something is wrong, 3: the file cannot be read.
+    """
     if weights is not None and path.suffix != ".onnx":
-        raise UsageError("--weights has no effect here", help="give it with an .onnx file")
+        raise UsageError(f"--weights has no effect on {path}", help="it is for .onnx files")
     report = Report()
     if path.is_dir():
         _verify_run(path, in_space, report)
@@ -52,7 +56,7 @@ def verify(
 
 
 def _verify_architecture(path: Path, in_space: str | None, report: Report) -> None:
-    """The decisions are those of the space, and the costs are what they say."""
+    """Verify that the decisions are in the space and the recorded costs are right."""
     from tsdsl.analysis.tables.cost_table import architecture_cost
     from tsdsl.artifacts.locate import find_architecture
     from tsdsl.network.layout import Blueprint
@@ -66,23 +70,23 @@ def _verify_architecture(path: Path, in_space: str | None, report: Report) -> No
         return
     space = located.space
     name = path.name if path.parent == Path() else str(path)
-    report.right.append(f"{name}: every decision is one of {located.label} ({space.fingerprint})")
+    report.right.append(f"{name}: every decision is in {located.label} ({space.fingerprint})")
     macs, params, _ = architecture_cost(Blueprint(space), architecture.decisions, architecture.step)
     for what, said, true in (("multiply-adds", architecture.flops, macs), ("parameters", architecture.params, params)):
         if said is not None:
-            report.expect(said == true, f"{name}: {true:,} {what}", f"{name}: says {said:,} {what}, has {true:,}")
+            report.expect(said == true, f"{name}: {true:,} {what}", f"{name}: expected {true:,} {what}, got {said:,}")
     if architecture.step is not None and architecture.lineage:
         target = space.step(architecture.step).target_macs
         if target is not None:
             report.expect(
                 macs <= target,
                 f"{name}: within the target of step {architecture.step}, {target:,}",
-                f"{name}: {macs:,} multiply-adds are over the target of step {architecture.step}, {target:,}",
+                f"{name}: {macs:,} multiply-adds exceed the target of step {architecture.step}, {target:,}",
             )
 
 
 def _verify_weights(path: Path, in_space: str | None, report: Report) -> None:
-    """The tensors are finite, and have the names and shapes of the model or supernet that they are of."""
+    """Verify that the tensors are finite and have the names and shapes of their model or supernet."""
     from tsdsl.artifacts.locate import find_space, space_of
     from tsdsl.lowering import read_weights_architecture
     from tsdsl.lowering.weights import read_tensors
@@ -98,7 +102,7 @@ def _verify_weights(path: Path, in_space: str | None, report: Report) -> None:
     elif saved is not None or beside.exists():
         space = space_of(path, saved or read_architecture(beside)).space
     else:
-        raise UsageError(f"{path}: does not say which space it belongs to", help="name the space with --in FILE")
+        raise UsageError(f"{path}: does not name its space", help="give the space with --in FILE")
     wrong = problems(space, saved) if saved is not None else []
     if wrong:
         report.wrong += [f"{path}: {problem}" for problem in wrong]
@@ -113,7 +117,7 @@ def _verify_weights(path: Path, in_space: str | None, report: Report) -> None:
 
 
 def _differences(path: Path, space: Space, saved: Architecture | None, tensors: Mapping[str, Tensor]) -> list[str]:
-    """How the tensors differ from the supernet, or from the model at each scale it may have; empty text: not at all."""
+    """How the tensors differ from the supernet, or from the model at each possible scale; empty if equal."""
     import torch
 
     from tsdsl.artifacts.trained import CLASSIFIER_BIAS, training_record
@@ -134,11 +138,11 @@ def _differences(path: Path, space: Space, saved: Architecture | None, tensors: 
 
 
 def _verify_run(path: Path, in_space: str | None, report: Report) -> None:
-    """Each step's architecture and weights, and that each keeps what the one before it decided."""
-    from tsdsl.artifacts.locate import newest_architecture
+    """Verify the architecture and weights of each step, and that steps keep earlier decisions."""
+    from tsdsl.artifacts.locate import newest_architecture, step_order
     from tsdsl.space.architecture import read_architecture
 
-    folders = sorted({file.parent for file in path.rglob("architecture.json")}, key=_order)
+    folders = sorted({file.parent for file in path.rglob("architecture.json")}, key=step_order)
     if not folders:
         newest_architecture(path)
     before: dict[str, object] = {}
@@ -156,12 +160,7 @@ def _verify_run(path: Path, in_space: str | None, report: Report) -> None:
             if before:
                 report.expect(
                     not changed,
-                    f"{folder}: keeps the {len(before)} decisions of the steps before it",
+                    f"{folder}: keeps the {len(before)} decisions of earlier steps",
                     f"{folder}: changed decisions of earlier steps: {', '.join(changed)}",
                 )
             before = dict(decisions)
-
-
-def _order(folder: Path) -> tuple[int, str]:
-    digits = "".join(c for c in folder.name if c.isdigit())
-    return (int(digits) if folder.name.startswith("step") and digits else 10**6, str(folder))

@@ -1,4 +1,4 @@
-"""`tsdsl weights`: published weights under our names."""
+"""`tsdsl weights`: imports published weights."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.console import note
-from tsdsl.errors import FileError
+from tsdsl.cli.options import Force, ModelName, SpaceName
+from tsdsl.cli.work.console import note
+from tsdsl.cli.work.sources import demand_absent
 
-app = typer.Typer(help="Take over published weights.", no_args_is_help=True)
+app = typer.Typer(help="Import published weights.", no_args_is_help=True)
 
 
 @app.callback()
 def root() -> None:
-    """Take over published weights."""
+    """Import published weights."""
 
 
 @app.command("import")
 def import_weights(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="pytorchvideo's checkpoint of an X3D or SlowFast.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Checkpoint of an X3D or SlowFast from pytorchvideo.")],
     space_file: Annotated[str, typer.Argument(metavar="SPACE", help="The network's space, such as std:x3d.")],
-    model: Annotated[str | None, typer.Option("--model", help="One of the space's models, e.g. S.")] = None,
-    space: Annotated[str | None, typer.Option("--space", help="Which space, where the file holds several.")] = None,
+    model: ModelName = None,
+    space: SpaceName = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write; default: FILE ending in .safetensors.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: Force = False,
 ) -> None:
-    """Write published weights as a file for `eval --weights`, `train --weights` and `export --weights`.
+    """Convert published weights to a file for `eval --weights`, `train --weights` and `export --weights`.
 
-    The checkpoint is read without running any code in it. Every tensor must have a place, and every place a tensor.
+    No code in the checkpoint is run. Its tensors must match those of the network one to one.
     """
     from tsdsl.artifacts.locate import find_scale, find_space, only_architecture
     from tsdsl.lowering import Model, save_model
@@ -39,8 +40,7 @@ def import_weights(
     from tsdsl.network.layout import UNSCALED, Blueprint
 
     output = output or file.with_suffix(".safetensors")
-    if output.exists() and not force:
-        raise FileError(f"{output}: exists already", help="choose another name, or overwrite it with --force")
+    demand_absent(output, force)
     architecture, located = only_architecture(find_space(space_file, space))
     published = read_published(file)
     family = family_of(published, file)

@@ -5,6 +5,7 @@ Nothing else in tsdsl opens a JSON, JSON lines, TOML or text file that may come 
 
 from tsdsl.files.reading import (
     decode,
+    flattened,
     json_lines,
     open_regular,
     parse_json,
@@ -19,6 +20,7 @@ __all__ = [
     "LOCK_NAME",
     "decode",
     "exclusive",
+    "flattened",
     "json_lines",
     "open_regular",
     "parse_json",

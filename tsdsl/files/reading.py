@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -262,3 +262,14 @@ def _number_fault(token: str) -> str | None:
     if len(token) > MAX_DIGITS:
         return f"the number has more than {MAX_DIGITS} digits"
     return None if abs(float(token)) < float("inf") else f"{token} is not a finite number"
+
+
+def flattened(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings as one with dotted names: `{"clip": {"flip": 1}}` as `{"clip.flip": 1}`."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": item for inner, item in flattened(value).items()}
+        else:
+            flat[name] = value
+    return flat

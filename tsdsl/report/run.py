@@ -11,6 +11,7 @@ from tsdsl.artifacts.locate import SPACE_FILE, newest_architecture, read_space, 
 from tsdsl.artifacts.trained import training_record
 from tsdsl.engine.device import environment
 from tsdsl.errors import FileError, RunError
+from tsdsl.files import write_text
 from tsdsl.network.layout import UNSCALED, Blueprint
 from tsdsl.render import draw_figure, found_model
 from tsdsl.render.found import FoundModel
@@ -31,6 +32,17 @@ WAYS = {
     "trained": "trained from scratch",
     "published": f"as printed in {PAPER}; not measured here",
 }
+
+
+def write_report(run: Path, output: Path | None = None, space: Space | None = None) -> Path:
+    """Write the page of a run, by default as its report.html, and return the path.
+
+    Raises:
+        FileError: `run` is not the folder of a run, or a file in it is damaged.
+    """
+    page = output or run / "report.html"
+    write_text(page, run_page(run, space))
+    return page
 
 
 def run_page(folder: Path, space: Space | None = None) -> str:

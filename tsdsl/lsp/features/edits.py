@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from tsdsl.check.apply_fixes import mend
 from tsdsl.diagnostics import Diagnostic, Edit
 from tsdsl.lsp.snapshot import Snapshot
-from tsdsl.source import SourceFile, Span
+from tsdsl.source import SourceFile, Span, split_lines
 from tsdsl.syntax.formatter import formatted
 from tsdsl.syntax.parser import parse
 
@@ -48,7 +48,7 @@ def formatting(source: SourceFile) -> list[Edit]:
 
 def line_edits(before: str, after: str) -> list[Edit]:
     """Edits of whole lines that turn one text into another, so that an editor keeps its place in it."""
-    old, new = _lines(before), _lines(after)
+    old, new = split_lines(before), split_lines(after)
     starts = [0]
     for line in old:
         starts.append(starts[-1] + len(line))
@@ -58,10 +58,3 @@ def line_edits(before: str, after: str) -> list[Edit]:
         for kind, first, last, new_first, new_last in matcher.get_opcodes()
         if kind != "equal"
     ]
-
-
-def _lines(text: str) -> Sequence[str]:
-    """Lines with their ends; only a line feed ends one, whatever else `splitlines` would take for an end."""
-    lines = [f"{line}\n" for line in text.split("\n")]
-    last = lines.pop()[:-1]
-    return [*lines, last] if last else lines

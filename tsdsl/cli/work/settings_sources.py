@@ -1,6 +1,6 @@
-"""Settings from a TOML file and from flags, told where each came from, and written out as such a file.
+"""Settings from a TOML file and options, each with its source, and their output as such a file.
 
-Names are dotted where a setting lies in a table: `clip.flip` is `flip` under `[clip]`.
+Names of settings in tables are dotted: `clip.flip` is `flip` under `[clip]`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tsdsl.errors import FileError, UsageError
+from tsdsl.files import flattened
 from tsdsl.space.resolve.context import similar
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -24,38 +25,38 @@ TABLE_LINE = re.compile(r"\s*\[\s*([\w.\"-]+)\s*\]")
 KEY_LINE = re.compile(r"\s*([\w.\"-]+)\s*=")
 TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 COMMENT_WIDTH = 110
+OPTIONS = {"num_workers": "--workers", "checkpoint_iterations": "--checkpoint-every"}
 FIXED_CLIP_SETTINGS = {
-    "clip.stride": "it follows from the frames that the network takes",
-    "clip.test_clips": "views are given as `validation_views`, and to `tsdsl eval` as --views",
-    "clip.test_crops": "views are given as `validation_views`, and to `tsdsl eval` as --views",
+    "clip.stride": "it follows from the frames of the network",
+    "clip.test_clips": "use `validation_views`, or --views of `tsdsl eval`",
+    "clip.test_crops": "use `validation_views`, or --views of `tsdsl eval`",
 }
 
 
 @dataclass(frozen=True)
 class Given:
-    """What was given: values by dotted name, and for each where it stands, as `search.toml:3` or `--epochs`."""
+    """The given values by dotted name, and the source of each: `search.toml:3` or `--epochs`."""
 
     values: Mapping[str, Any]
     places: Mapping[str, str]
 
     def of(self, settings: type[BaseModel]) -> dict[str, Any]:
-        """The part that is settings of one model."""
+        """The values that are settings of one model."""
         return {name: value for name, value in self.values.items() if name.split(".")[0] in settings.model_fields}
 
     def described(self) -> str:
-        """One line that names every value and its place."""
+        """All values and their sources on one line."""
         return ", ".join(f"{name} = {json.dumps(value)} ({self.places[name]})" for name, value in self.values.items())
 
 
-def given_settings(file: Path | None, flags: Mapping[str, tuple[str, Any]], texts: list[str]) -> Given:
-    """What a settings file, flags and `--set NAME=VALUE` give; of a name given twice the later of these counts.
+def given_settings(file: Path | None, options: Mapping[str, Any], texts: list[str]) -> Given:
+    """The settings of a file, overridden by options, overridden by `--set NAME=VALUE`.
 
-    `flags` are, by the setting's name, the flag and its value, None where it was not given. Values after `--set`
-    are JSON, or else plain text.
+    `options` are values by the name of the setting, None if not given. Values after `--set` are JSON, or else text.
 
     Raises:
-        FileError: the file cannot be read or is no TOML.
-        UsageError: a `--set` has no `=` or is given twice, or a setting would have no effect.
+        FileError: the file cannot be read or is not TOML.
+        UsageError: a `--set` lacks `=` or is repeated, or a setting would have no effect.
     """
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
@@ -66,14 +67,14 @@ def given_settings(file: Path | None, flags: Mapping[str, tuple[str, Any]], text
             values[name] = value
             line = lines.get(name, lines.get(name.split(".")[0]))
             places[name] = str(file) if line is None else f"{file}:{line}"
-    for name, (flag, value) in flags.items():
+    for name, value in options.items():
         if value is not None:
-            values[name], places[name] = value, flag
+            values[name], places[name] = value, OPTIONS.get(name, f"--{name.replace('_', '-')}")
     seen: set[str] = set()
     for text in texts:
         name, equal, value = (part.strip() for part in text.partition("="))
         if not equal or not name:
-            raise UsageError(f"--set {text}: is not NAME=VALUE", help="for instance --set alpha_lr=0.1")
+            raise UsageError(f"--set must be NAME=VALUE, got `{text}`", help="for instance --set alpha_lr=0.1")
         if name in seen:
             raise UsageError(f"--set {text}: {name} is given twice", help="give it once")
         seen.add(name)
@@ -82,47 +83,28 @@ def given_settings(file: Path | None, flags: Mapping[str, tuple[str, Any]], text
         except json.JSONDecodeError:
             values[name] = value
         places[name] = f"--set {name}"
-    given = Given(values, places)
-    _refuse_fixed_clip_settings(given)
-    return given
+    for name, reason in FIXED_CLIP_SETTINGS.items():
+        if name in values:
+            raise UsageError(f"{places[name]}: {name}: has no effect here: {reason}", help="leave it out")
+    return Given(values, places)
 
 
 def fitted(settings: type[Settings], given: Given, beneath: Mapping[str, Any] | None = None) -> Settings:
-    """The settings: what was given over `beneath`, and defaults for the rest. Types are strict: 1 is not true.
+    """The given settings over `beneath`, over the defaults. Types are strict: 1 is not true.
 
     Raises:
-        UsageError: names each setting that does not fit, where it stands, and the similar name if it is unknown.
+        UsageError: names each invalid setting, its source, and a similar name if it is unknown.
     """
-    values = nested({**flattened(beneath or {}), **given.values})
+    values = _nested({**flattened(beneath or {}), **given.values})
     try:
         return settings.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         problems = _problems(error, settings, given)
-        raise UsageError(
-            "; ".join(problems), help="--show-settings lists all settings, their defaults and why"
-        ) from error
+        raise UsageError("; ".join(problems), help="--show-settings lists all settings and their defaults") from error
 
 
-def _refuse_fixed_clip_settings(given: Given) -> None:
-    """Refuses clip settings that would have no effect, saying by what they are fixed."""
-    for name, reason in FIXED_CLIP_SETTINGS.items():
-        if name in given.values:
-            raise UsageError(f"{given.places[name]}: {name}: has no effect here: {reason}", help="leave it out")
-
-
-def flattened(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables of tables as one, with dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}.{inner}": item for inner, item in flattened(value).items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The reverse of `flattened`; a table takes the place of a plain value of the same name."""
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `flattened`; a table replaces a plain value of the same name."""
     content: dict[str, Any] = {}
     for name, value in flat.items():
         *tables, last = name.split(".")
@@ -136,11 +118,11 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_text(command: str, settings: BaseModel, given: Given) -> str:
-    """The settings as a TOML file that `--settings` reads, each below what it is and where its default is from.
+    """The settings as a TOML file for `--settings`, each below its description and the origin of its default.
 
-    In a table what was not given is commented out: it is the data set's to say.
+    Settings in tables are commented out unless given, because the data set decides their defaults.
     """
-    parts = [f"# Settings of `tsdsl {command}`. Give this file with --settings; flags override it.\n"]
+    parts = [f"# Settings of `tsdsl {command}`. Pass this file to --settings; other options override it.\n"]
     tables = []
     for name, field in type(settings).model_fields.items():
         model = _table_of(field.annotation)
@@ -185,12 +167,12 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
         where = f"{file}:{place[1]}:{place[2]}" if place is not None else str(file)
         raise FileError(
             f"{where}: is not TOML: {TOML_PLACE.sub('', message)}",
-            help="write NAME = VALUE on each line; texts in quotes, true or false, numbers plain",
+            help="write NAME = VALUE on each line; strings need quotes, numbers, true and false do not",
         ) from error
 
 
 def _lines_of_keys(text: str) -> dict[str, int]:
-    """The line on which each setting of a valid file stands, by dotted name."""
+    """The line number of each setting of a valid file, by dotted name."""
     found: dict[str, int] = {}
     table = ""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -203,7 +185,7 @@ def _lines_of_keys(text: str) -> dict[str, int]:
 
 
 def _problems(error: ValidationError, settings: type[BaseModel], given: Given) -> list[str]:
-    """One line for each setting that does not fit, in the order in which they were given."""
+    """One line for each invalid setting, in the order given."""
     reasons: dict[str, list[str]] = {}
     for item in error.errors():
         name = _setting_at(item["loc"], settings)
@@ -217,8 +199,8 @@ def _problems(error: ValidationError, settings: type[BaseModel], given: Given) -
     for name in sorted(reasons, key=lambda name: order.get(name, len(order))):
         found = reasons[name]
         places = [place for key, place in given.places.items() if key == name or key.startswith(f"{name}.")]
-        shown = f" (it is {json.dumps(given.values[name], default=str)})" if name in given.values else ""
-        unknown = found[0].startswith("there is no")
+        shown = f" (got {json.dumps(given.values[name], default=str)})" if name in given.values else ""
+        unknown = found[0].startswith("unknown")
         lines.append(
             ": ".join([*places[:1], *([name] if name else []), " or ".join(dict.fromkeys(found))])
             + ("" if unknown else shown)
@@ -227,7 +209,7 @@ def _problems(error: ValidationError, settings: type[BaseModel], given: Given) -
 
 
 def _setting_at(location: tuple[int | str, ...], settings: type[BaseModel]) -> str:
-    """The dotted name of the setting at which pydantic found a problem, without the parts that name types."""
+    """The dotted name of the setting that a location of pydantic names, without names of types."""
     names: list[str] = []
     model: type[BaseModel] | None = settings
     for part in location:
@@ -240,10 +222,10 @@ def _setting_at(location: tuple[int | str, ...], settings: type[BaseModel]) -> s
 
 
 def _unknown(name: str, settings: type[BaseModel]) -> str:
-    """That there is no such setting, with the most similar ones."""
+    """The message for an unknown setting, with similar names."""
     known = []
     for own, field in settings.model_fields.items():
         model = _table_of(field.annotation)
         known += [own] if model is None else [f"{own}.{inner}" for inner in model.model_fields]
     close = similar(name, known) or [full for full in known if full.rpartition(".")[2] == name]
-    return "there is no such setting" + (f"; did you mean {' or '.join(close)}?" if close else "")
+    return "unknown setting" + (f"; did you mean {' or '.join(close)}?" if close else "")

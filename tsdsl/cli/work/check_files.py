@@ -1,12 +1,19 @@
-"""The work of `tsdsl check`, apart from its arguments: those take longer to describe than a space to check."""
+"""The work of `tsdsl check`, importable without typer, which takes as long to import as checking a space."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
 
-from tsdsl.cli.console import facts, messages, note, print_json
-from tsdsl.cli.texts import STANDARD_INPUT, STANDARD_INPUT_FLAG, read_sources, unified, write_source
+from tsdsl.cli.work.console import facts, messages, note, print_json
+from tsdsl.cli.work.sources import (
+    STANDARD_INPUT,
+    STANDARD_INPUT_FLAG,
+    demand_writable,
+    read_sources,
+    unified,
+    write_source,
+)
 from tsdsl.diagnostics import Diagnostic
 from tsdsl.diagnostics.render import as_json, as_sarif, concise, render_rich
 from tsdsl.errors import UsageError
@@ -31,17 +38,19 @@ def check_files(
     suggested: bool = False,
     diff: bool = False,
 ) -> int:
-    """Print what is wrong with files, mended before with `fix`; the exit code, 1 where there are errors.
+    """Print the diagnostics of files, with `fix` those that remain; the exit code, 1 if there are errors.
 
     Raises:
-        UsageError: the options do not go together.
+        UsageError: the options contradict each other.
         FileError: a file cannot be read or written.
     """
     if (suggested or diff) and not fix:
-        raise UsageError("--suggested and --diff say how fixes are made", help="add --fix")
+        raise UsageError("--suggested and --diff have no effect without --fix", help="add --fix")
     prints_text = fix and (diff or STANDARD_INPUT_FLAG in files)
     if prints_text and format is not Format.rich:
-        raise UsageError(f"--format {format.value} and a text would both go to standard output", help="leave one out")
+        raise UsageError(
+            f"--format {format.value} and the fixed text would both go to standard output", help="leave one out"
+        )
     from tsdsl.check.check import check
 
     sources = [source for file in files for source in read_sources(file)]
@@ -63,27 +72,26 @@ def check_files(
             render_rich(diagnostics, messages() if prints_text else facts())
         names = f"{len(sources)} file{'s' if len(sources) != 1 else ''}"
         tally = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
-        note(f"{names}: {', '.join(tally) if tally else 'nothing wrong'}")
+        note(f"{names}: {', '.join(tally) if tally else 'no errors or warnings'}")
         fixable = sum(any(f.applicability == "safe" for f in d.fixes) for d in diagnostics)
         if fixable and not fix:
-            note(f"{fixable} can be mended by --fix")
+            note(f"--fix fixes {fixable} of them")
     return 1 if errors or (strict and warnings) else 0
 
 
 def _fixed(source: SourceFile, suggested: bool, diff: bool) -> tuple[Diagnostic, ...]:
-    """What is wrong with a source after its fixes, which are written to its file, or shown."""
+    """The diagnostics that remain after fixing a source; the fixed text is written to its file, or printed."""
     from tsdsl.check.apply_fixes import mend
 
-    if source.name.startswith("std:"):
-        raise UsageError(f"{source.name}: shipped spaces are not written to", help="give a file of your own")
-    mended = mend(source, suggested=suggested)
-    for made in mended.made:
+    demand_writable(source.name)
+    fixed = mend(source, suggested=suggested)
+    for made in fixed.made:
         line = made.diagnostic.source.position(made.diagnostic.span.start).line
         note(f"{source.name}:{line}: {made.diagnostic.code}: {'would ' if diff else ''}{made.fix.title}")
     if diff:
-        print(unified(source, mended.source.text), end="")
+        print(unified(source, fixed.source.text), end="")
     elif source.name == STANDARD_INPUT:
-        print(mended.source.text, end="")
-    elif mended.source.text != source.text:
-        write_source(source, mended.source.text)
-    return mended.left
+        print(fixed.source.text, end="")
+    elif fixed.source.text != source.text:
+        write_source(source, fixed.source.text)
+    return fixed.left

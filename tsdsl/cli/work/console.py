@@ -1,4 +1,4 @@
-"""What commands print: facts on stdout, messages and progress on stderr."""
+"""Prints facts on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tsdsl.diagnostics import Diagnostic
 
-WIDTH_OF_FILES = 120
-MOST_SKIPPED_SHOWN = 20
+FILE_WIDTH = 120
+MAX_SKIPPED_SHOWN = 20
 
 
 @lru_cache(maxsize=1)
@@ -28,25 +28,25 @@ def messages() -> Console:
 
 
 def facts() -> Console:
-    """The console on stdout; tables are as wide as they need to be where it is no terminal."""
+    """The console on stdout; tables are 120 columns wide if it is not a terminal."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_FILES)
+    return console if console.is_terminal else Console(highlight=False, width=FILE_WIDTH)
 
 
 def print_json(data: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     print(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def note(text: str) -> None:
-    """A line for the reader, on stderr."""
+    """Print a line on stderr."""
     print(text, file=sys.stderr)
 
 
 def report_error(error: TsdslError) -> None:
-    """`error: ...` and its help line."""
+    """Print `error: ...` and its help line."""
     console = messages()
     console.print("error: ", style="bold red", end="")
     console.print(error.message, markup=False, soft_wrap=True)
@@ -56,7 +56,7 @@ def report_error(error: TsdslError) -> None:
 
 
 def report_space_error(error: SpaceError) -> None:
-    """The diagnostics of a space with errors, then the error itself."""
+    """Print the diagnostics of a space with errors, then the error itself."""
     from tsdsl.diagnostics.render import render_rich
 
     diagnostics = cast("tuple[Diagnostic, ...]", error.diagnostics)
@@ -65,14 +65,14 @@ def report_space_error(error: SpaceError) -> None:
     report_error(
         TsdslError(
             f"{error.message.split(':', 1)[0]}: {count} error{'s' if count != 1 else ''}, nothing was done",
-            help=error.help or "mend the file, then try again",
+            help=error.help or "fix the file, then try again",
         )
     )
 
 
 def report_skipped(skipped: Mapping[str, str]) -> None:
-    """Name the clips that were skipped, the first ones in full, and count them."""
-    for path, reason in list(skipped.items())[:MOST_SKIPPED_SHOWN]:
+    """Print the first skipped clips with their reasons, and the number of all."""
+    for path, reason in list(skipped.items())[:MAX_SKIPPED_SHOWN]:
         note(f"skipped {path}: {reason}")
-    if len(skipped) > MOST_SKIPPED_SHOWN:
-        note(f"... and {len(skipped) - MOST_SKIPPED_SHOWN} more: {len(skipped)} clips were skipped in all")
+    if len(skipped) > MAX_SKIPPED_SHOWN:
+        note(f"... and {len(skipped) - MAX_SKIPPED_SHOWN} more; {len(skipped)} clips skipped in total")

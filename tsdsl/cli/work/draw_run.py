@@ -1,4 +1,4 @@
-"""The views of `tsdsl render` that read what a search or a training run wrote: alpha and landscape."""
+"""The views of `tsdsl render` that read a run: alpha and landscape."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsdsl.cli.console import note
+from tsdsl.cli.work.console import note
 from tsdsl.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def draw_alpha_of(
     what: str | None, step: str | None, epoch: int | None, in_space: str | None, output: Path | None, theme: Theme
 ) -> None:
-    """Write the heat-map of a step of a run after an epoch; `in_space` names the space, where the run has none."""
+    """Write the heat map of a step after an epoch; `in_space` names the space if the run does not record it."""
     from tsdsl.artifacts.locate import RUNS, SPACE_FILE, find_space, read_space
     from tsdsl.render import write_picture
     from tsdsl.render.alpha import alpha_epochs, draw_alpha
@@ -27,7 +27,7 @@ def draw_alpha_of(
 
     run = Path(what) if what is not None else RUNS / find_space(None).space.name
     if in_space is None and not (run / SPACE_FILE).is_file():
-        raise FileError(f"{run}: holds no search", help="give the folder of a run, which `tsdsl search` writes")
+        raise FileError(f"{run}: is not a search run", help="give a folder that `tsdsl search` wrote")
     space = find_space(in_space).space if in_space is not None else read_space(run / SPACE_FILE)
     name, folder = _alpha_folder(run, space, step)
     history = alpha_epochs(read_alpha(folder))
@@ -35,12 +35,11 @@ def draw_alpha_of(
         decision = space.decision_by_path.get(path)
         if decision is None or len(decision.values) != len(shares):
             raise FileError(
-                f"{folder}: is of another space than {space.name}, which has no decision {path} "
-                f"with {len(shares)} choices",
-                help="name the space that was searched",
+                f"{folder}: was not searched in {space.name}, which has no decision {path} with {len(shares)} choices",
+                help="give the space that was searched with --in",
             )
     if not history:
-        raise FileError(f"{folder}: has no probabilities yet", help="wait until its first epoch is done")
+        raise FileError(f"{folder}: has no probabilities yet", help="wait for the end of its first epoch")
     epochs = [entry.epoch for entry in history]
     if epoch is not None and epoch not in epochs:
         raise UsageError(f"{name} has no epoch {epoch}", help=f"its epochs are {epochs[0]} to {epochs[-1]}")
@@ -51,7 +50,7 @@ def draw_alpha_of(
 
 
 def _alpha_folder(run: Path, space: Space, step: str | None) -> tuple[str, Path]:
-    """(what a reader calls it, folder) of a step that was searched, the last one unless it is named."""
+    """(title, folder) of a searched step, by default of the last."""
     known = [(f"step {s.index}: {s.title}", run / f"step{s.index}") for s in space.steps]
     known.append(("joint search", run / "joint"))
     searched = [(name, folder) for name, folder in known if (folder / "alpha.jsonl").is_file()]
@@ -59,9 +58,9 @@ def _alpha_folder(run: Path, space: Space, step: str | None) -> tuple[str, Path]
     for name, folder in reversed(searched):
         if wanted is None or folder.name == wanted:
             return name, folder
-    there = ", ".join(folder.name.removeprefix("step") for _, folder in searched) or "none"
+    known_steps = ", ".join(folder.name.removeprefix("step") for _, folder in searched) or "none"
     what = "no searched step" if step is None else f"no searched step {step}"
-    raise FileError(f"{run}: has {what}", help=f"searched there: {there}; `tsdsl search --step N` searches one")
+    raise FileError(f"{run}: has {what}", help=f"searched steps: {known_steps}; `tsdsl search --step N` searches one")
 
 
 def draw_landscape_of(
@@ -72,7 +71,7 @@ def draw_landscape_of(
     output: Path | None,
     theme: Theme,
 ) -> None:
-    """Write accuracy against multiply-adds of what a run measured, before the distribution of its space."""
+    """Write the accuracy of measured models against multiply-adds, over the distribution of their space."""
     from tsdsl.artifacts.locate import RUNS, SPACE_FILE, find_architecture, find_scale, find_space, read_space
     from tsdsl.network.layout import UNSCALED
     from tsdsl.render import write_picture
@@ -100,7 +99,7 @@ def draw_landscape_of(
         models = [_one_model(space, one) for one in ((UNSCALED, *space.models) if model is None else (scale,))]
     landscape = landscape_of(space, scale, points, models)
     write_picture(landscape(theme), output or picture)
-    note(f"wrote {output or picture}: {_counted(landscape.points)} before the space {space.name}")
+    note(f"wrote {output or picture}: {_counted(landscape.points)} over the space {space.name}")
 
 
 def _counted(points: Sequence[ModelPoint]) -> str:
@@ -110,7 +109,7 @@ def _counted(points: Sequence[ModelPoint]) -> str:
 
 
 def _unmeasured(path: Path, model: str | None, in_space: str | None) -> tuple[Space, list[CostMark]]:
-    """The space of an architecture, and the architecture's cost."""
+    """The space and the cost of an architecture."""
     from tsdsl.artifacts.locate import find_architecture, find_scale
     from tsdsl.network.layout import UNSCALED, Blueprint
     from tsdsl.render.found import found_model
@@ -123,7 +122,7 @@ def _unmeasured(path: Path, model: str | None, in_space: str | None) -> tuple[Sp
 
 
 def _one_model(space: Space, scale: Scale) -> CostMark:
-    """The cost of a space's one architecture as one of its models."""
+    """The cost of the only architecture of a space at a scale."""
     from tsdsl.artifacts.locate import LocatedSpace, only_architecture
     from tsdsl.network.layout import Blueprint
     from tsdsl.render.found import found_model

@@ -1,0 +1,35 @@
+"""The options that several commands take, each declared once: `model: ModelName = None` gives a command `--model`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Files or folders, or - to filter standard input.")]
+CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 if a file would change.")]
+ShowDiff = Annotated[bool, typer.Option("--diff", help="Write nothing; print what would change.")]
+
+SpaceName = Annotated[str | None, typer.Option("--space", help="Name of the space, if the file holds several.")]
+InSpace = Annotated[str | None, typer.Option("--in", help="Space of the architecture, if it is not found.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="Scale to one of the space's models, e.g. L.")]
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training clips.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips per batch.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")]
+Cache = Annotated[bool | None, typer.Option("--cache", help="Keep decoded videos in memory.")]
+Settings = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="TOML file of settings; other options override it.")
+]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; see --show-settings.")
+]
+ShowSettings = Annotated[
+    bool, typer.Option("--show-settings", help="Print all settings as a file for --settings, and exit.")
+]
