@@ -154,7 +154,7 @@ def test_a_target_missed_because_of_constraints_says_what_would_be_reached_witho
     text = 'tsspace 1\nimport "std:tiny"\nspace large from tiny { require sparse.flops >= 9 MFLOPs }\n'
     (missed,) = [d for d in check(SourceFile("s.tsspace", text)).diagnostics if d.code == "TS404"]
     smallest = CostTable(Blueprint(tsdsl.load("std:tiny")), 1).extremes("macs")[0]
-    assert missed.notes[-1] == f"but for what is required, the smallest would have {giga(smallest)}"
+    assert missed.notes[-1] == f"without the constraints, the smallest would have {giga(smallest)}"
 
 
 def labelled(text: str, code: str) -> list[str]:

@@ -6,8 +6,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tsdsl.check.lint import lint
-from tsdsl.check.merge_duplicates import Said, said, told_once
+from tsdsl.check.merge_duplicates import Said, merge_duplicates, said
+from tsdsl.check.passes import run_passes
+from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import ordered
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
@@ -25,10 +26,10 @@ def check(source: SourceFile, read: Read = read_source) -> Resolved:
         wrong: set[str] = set()
         before: set[Said] = set()
         for space in sorted(resolved.spaces, key=lambda space: len(space.flat.bases)):
-            own = told_once(lint(space, source))
+            own = merge_duplicates(run_passes(Subject.of(space, source)))
             if any(d.severity == "error" for d in own):
                 wrong.add(space.space.name)
-            # A warning of what a space takes over has been told at its base.
+            # A warning about an inherited part was reported at the base.
             new = [d for d in own if d.severity == "error" or said(d) not in before]
             before.update(map(said, own))
             found += [as_seen_from(space.flat, diagnostic) for diagnostic in new]

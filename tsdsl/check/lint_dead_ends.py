@@ -13,35 +13,34 @@ from tsdsl.analysis.tables.constraints import Form, form_of, spoken_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import at, optimum
 from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.network.layout import Blueprint
-from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Amount, Linear, Step, Value
-from tsdsl.space.resolve import ResolvedSpace
 
 Sense: TypeAlias = Literal["min", "max"]
-MOST_SHOWN = 4
+MAX_SHOWN = 4
 
 
-def lint_dead_ends(resolved: ResolvedSpace, source: SourceFile) -> Iterator[Diagnostic]:
-    """TS411: a constraint that what an earlier step may find leaves no choice to satisfy."""
-    for number, requirement in enumerate(resolved.space.requires):
-        found = dead_end(resolved.space, number)
+def lint_dead_ends(subject: Subject) -> Iterator[Diagnostic]:
+    """TS411: a constraint that no choice satisfies after some outcomes of earlier steps."""
+    for number, requirement in enumerate(subject.space.requires):
+        found = dead_end(subject.space, number)
         if found is None or not isinstance(requirement, Linear):
             continue
         step, choices = found
         values = [f"{path} = {value}" for path, value in sorted(choices.items())]
-        more = len(values) - MOST_SHOWN
+        more = len(values) - MAX_SHOWN
         yield Diagnostic(
             "TS411",
             f"what is found before step {step.index} may leave nothing that satisfies `{requirement.text}`",
-            source,
-            resolved.origins[f"require{number}"],
+            subject.source,
+            subject.origins[f"require{number}"],
             f"binds from step {step.index}, when all that it speaks of is there",
-            (Label(resolved.origins[f"step{step.index}"], "by then the earlier steps have chosen"),),
-            notes=(f"for instance {', '.join(values[:MOST_SHOWN])}{f' and {more} more choices' if more > 0 else ''}",),
-            help=_remedy(_unconstrained(resolved.space, step), requirement, step),
+            (Label(subject.origins[f"step{step.index}"], "by then the earlier steps have chosen"),),
+            notes=(f"for instance {', '.join(values[:MAX_SHOWN])}{f' and {more} more choices' if more > 0 else ''}",),
+            help=_remedy(_unconstrained(subject.space, step), requirement, step),
         )
 
 

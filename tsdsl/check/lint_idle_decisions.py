@@ -6,29 +6,27 @@ from collections.abc import Iterator
 
 from tsdsl.analysis.tables.constraints import named_in
 from tsdsl.analysis.tables.group_costs import Quantity, decided_costs
+from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic
-from tsdsl.network.layout import Blueprint
-from tsdsl.source import SourceFile
-from tsdsl.space.resolve import ResolvedSpace
 
 
-def lint_idle_decisions(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
-    """TS410: numbers whose choice changes neither multiply-adds nor parameters, and so no layer."""
-    nodes = blueprint.over(None).nodes
-    idle = list(resolved.space.decisions)
+def idle_decisions(subject: Subject) -> Iterator[Diagnostic]:
+    """TS410: a number whose choice changes neither multiply-adds nor parameters, and so no layer."""
+    nodes = subject.blueprint.over(None).nodes
+    idle = list(subject.space.decisions)
     quantities: tuple[Quantity, Quantity] = ("macs", "params")
-    for quantity in quantities:  # what changes multiply-adds needs no look at the parameters
+    for quantity in quantities:  # a decision that changes multiply-adds is not idle, whatever the parameters
         if idle:
             felt = {axis.path for node in nodes for axis in decided_costs(node, quantity)[1]}
             idle = [decision for decision in idle if decision.path not in felt]
-    constrained = {path for requirement in resolved.space.requires for path in named_in(requirement)}
+    constrained = {path for requirement in subject.space.requires for path in named_in(requirement)}
     for decision in idle:
         if decision.path not in constrained and all(isinstance(value, int | float) for value in decision.values):
             yield Diagnostic(
                 "TS410",
                 f"whatever `{decision.path}` is, the network is the same",
-                source,
-                resolved.origins[decision.path],
+                subject.source,
+                subject.origins[decision.path],
                 "changes nothing",
                 help="leave one value, or values that round to different widths",
             )

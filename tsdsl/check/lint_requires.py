@@ -11,32 +11,32 @@ from tsdsl.analysis.tables.constraints import form_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import optima
 from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.errors import RunError
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Varying
-from tsdsl.source import SourceFile, Span
+from tsdsl.source import Span
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Linear
-from tsdsl.space.resolve import ResolvedSpace
 
 
-def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> list[Diagnostic]:
+def lint_requires(subject: Subject) -> list[Diagnostic]:
     """Constraints that nothing satisfies, that exclude nothing, or that are too many to be exact about."""
-    space = resolved.space
+    space = subject.space
     try:
-        found = feasible(*_whole(blueprint, None))
+        found = feasible(*_whole(subject.blueprint, None))
     except Unsatisfiable:
-        return [_nobody(resolved, blueprint, source, None)]
-    diagnostics = list(_idle(resolved, blueprint, source))
+        return [_nobody(subject, None)]
+    diagnostics = list(_idle(subject))
     if not found.is_exact:
         fewest = _fewest(space, lambda left: not feasible(*_whole(Blueprint(left), None)).is_exact)
-        spans = [_written(resolved)[number][0] for number in fewest]
+        spans = [_written(subject)[number][0] for number in fewest]
         diagnostics.append(
             Diagnostic(
                 "TS407",
                 "what the constraints leave is too fine to be counted: its numbers are brackets",
-                source,
+                subject.source,
                 spans[0],
                 "with the others" if len(spans) > 1 else "constrains too many decisions at once",
                 tuple(Label(span, "and this one") for span in spans[1:]),
@@ -46,9 +46,9 @@ def lint_requires(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceF
         )
     for step in space.steps:
         try:
-            feasible(*_whole(blueprint, step.index))
+            feasible(*_whole(subject.blueprint, step.index))
         except Unsatisfiable:
-            diagnostics.append(_nobody(resolved, blueprint, source, step.index))
+            diagnostics.append(_nobody(subject, step.index))
             break
     return diagnostics
 
@@ -58,8 +58,8 @@ def _whole(blueprint: Blueprint, step: int | None) -> tuple[FreeSpace, Sequence[
     return free, free.pins
 
 
-def _written(resolved: ResolvedSpace) -> list[tuple[Span, str]]:
-    return [(resolved.origins[f"require{n}"], r.text) for n, r in enumerate(resolved.space.requires)]
+def _written(subject: Subject) -> list[tuple[Span, str]]:
+    return [(subject.origins[f"require{n}"], r.text) for n, r in enumerate(subject.space.requires)]
 
 
 def _only(space: Space, *numbers: int) -> Space:
@@ -87,20 +87,20 @@ def _is_unsatisfiable(blueprint: Blueprint, step: int | None) -> bool:
     return False
 
 
-def _nobody(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile, step: int | None) -> Diagnostic:
+def _nobody(subject: Subject, step: int | None) -> Diagnostic:
     """TS408 at the constraints that nothing satisfies, without those that have no part in it."""
-    written = _written(resolved)
+    written = _written(subject)
     at = f" at step {step}" if step is not None else ""
     notes = ("decisions that no step up to there makes stand at their first value",) if step is not None else ()
-    clashing = _fewest(resolved.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
+    clashing = _fewest(subject.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
     span, text = written[clashing[0]]
     if len(clashing) == 1:
         return Diagnostic(
             "TS408",
             f"no architecture{at} satisfies `{text}`",
-            source,
+            subject.source,
             span,
-            _range(Blueprint(_only(resolved.space, clashing[0])), step),
+            _range(Blueprint(_only(subject.space, clashing[0])), step),
             notes=notes,
             help="loosen it, or widen the choices",
         )
@@ -108,7 +108,7 @@ def _nobody(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile, s
     return Diagnostic(
         "TS408",
         f"no architecture{at} satisfies {all_of}",
-        source,
+        subject.source,
         span,
         "with the others",
         tuple(Label(written[number][0], "and this one") for number in clashing[1:]),
@@ -128,10 +128,10 @@ def _range(blueprint: Blueprint, step: int | None) -> str:
     return f"it is from {low:,} to {high:,}"
 
 
-def _idle(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> Iterator[Diagnostic]:
+def _idle(subject: Subject) -> Iterator[Diagnostic]:
     """TS409: constraints that every architecture satisfies."""
-    for number, (span, text) in enumerate(_written(resolved)):
-        rules = FreeSpace(CostTable(Blueprint(_only(resolved.space, number)))).rules
+    for number, (span, text) in enumerate(_written(subject)):
+        rules = FreeSpace(CostTable(Blueprint(_only(subject.space, number)))).rules
         is_idle = all(table.table.all() for table in rules.tables)
         for form in rules.forms:
             low, high = (int(end.value) for end in optima(form.factors))
@@ -142,7 +142,7 @@ def _idle(resolved: ResolvedSpace, blueprint: Blueprint, source: SourceFile) -> 
             yield Diagnostic(
                 "TS409",
                 f"every architecture satisfies `{text}`",
-                source,
+                subject.source,
                 span,
                 "excludes nothing",
                 help="tighten it if it is meant to decide anything, or remove it",

@@ -1,4 +1,4 @@
-"""One diagnostic where a text that is used at several places, or taken over by several spaces, is wrong in one way."""
+"""Merges diagnostics that say the same of one text, which several groups use or several spaces derive."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _OPEN = frozenset({"LBRACE", "LPAR"})
 _CLOSE = frozenset({"RBRACE", "RPAR"})
 
 
-def told_once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics, those that say the same of one text at several places as the first with a note of the others."""
+def merge_duplicates(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics; of those that say the same of one text, the first with a note that names the other places."""
     groups: dict[Said, list[Diagnostic]] = {}
     for diagnostic in found:
         groups.setdefault(said(diagnostic), []).append(diagnostic)
@@ -28,7 +28,7 @@ def told_once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def said(diagnostic: Diagnostic) -> Said:
-    """What a diagnostic says, whichever stage and group it says it of."""
+    """What a diagnostic says, apart from the stage and group that it names."""
     return diagnostic.code, diagnostic.span, _PLACE.sub("", diagnostic.message)
 
 
@@ -42,7 +42,7 @@ def _joined(group: Sequence[Diagnostic]) -> Diagnostic:
 
 
 def item_of(text: str, span: Span, value: Value) -> Span:
-    """The item of a choice in braces that a value is; the whole where it is not written as an item of its own."""
+    """The span of `value` in a choice such as `{8, 16}`; that of the whole choice where a range holds it."""
     written = text[span.start : span.end]
     if not written.startswith("{"):
         return span
@@ -60,7 +60,7 @@ def item_of(text: str, span: Span, value: Value) -> Span:
             starts = False
             found = (token.start_pos, token.end_pos) if _is(token.value, value) else None
         elif depth == 1 and token.type == "RANGE":
-            found = None  # a range, of which the value is one of several
+            found = None  # the value is one of those of a range
         depth += (token.type in _OPEN) - (token.type in _CLOSE)
         if found is not None:
             found = (found[0], token.end_pos)
