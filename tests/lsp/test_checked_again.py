@@ -9,8 +9,9 @@ import pytest
 
 from support.printed import printed
 from support.random_derivations import valid_derivation
-from tsdsl.analysis.tables import group_costs
+from tsdsl.analysis.tables import group_tables
 from tsdsl.lsp.snapshot import take
+from tsdsl.network import group
 from tsdsl.source import SourceFile
 
 
@@ -37,6 +38,6 @@ def test_a_check_after_edits_tells_what_a_fresh_one_tells(seed: int) -> None:
     for _ in range(12):
         source = SourceFile("edited.tsspace", edited(draw, right))
         snapshot = take(source, snapshot)
-        group_costs._tables.cache_clear()
-        group_costs.least_width.cache_clear()
+        group_tables._first_tables.cache_clear()
+        group._first.cache_clear()
         assert take(source).diagnostics == snapshot.diagnostics

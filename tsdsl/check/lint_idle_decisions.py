@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tsdsl.analysis.tables.constraints import named_in
-from tsdsl.analysis.tables.group_costs import Quantity, decided_costs
+from tsdsl.analysis.tables.group_tables import Quantity, node_tables
 from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic
+from tsdsl.operators.varying import Varying
 
 
 def idle_decisions(subject: Subject) -> Iterator[Diagnostic]:
@@ -17,7 +18,8 @@ def idle_decisions(subject: Subject) -> Iterator[Diagnostic]:
     quantities: tuple[Quantity, Quantity] = ("macs", "params")
     for quantity in quantities:  # a decision that changes multiply-adds is not idle, whatever the parameters
         if idle:
-            felt = {axis.path for node in nodes for axis in decided_costs(node, quantity)[1]}
+            tables = (table for table in node_tables(nodes, quantity) if isinstance(table, Varying))
+            felt = {path for table in tables for path in table.paths}
             idle = [decision for decision in idle if decision.path not in felt]
     constrained = {path for requirement in subject.space.requires for path in named_in(requirement)}
     for decision in idle:

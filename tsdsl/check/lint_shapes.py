@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tsdsl.analysis.tables.group_costs import least_width
 from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.network.layout import Blueprint, Network, Node
@@ -54,7 +53,7 @@ def layer_widths(subject: Subject) -> Iterator[Diagnostic]:
     """TS308: a layer has no channel left under some choice; one report a part."""
     reported: set[Span] = set()
     for node in subject.blueprint.whole.nodes:
-        if node.layout is not None and least_width(node.layout) >= 1:
+        if node.layout is not None and node.layout.first_alike.least_width >= 1:
             continue
         for block in node.blocks:
             for width in block_widths(block):

@@ -67,9 +67,6 @@ class Group(Strict):
     repeat: int = 1
     is_repeated: bool = False
 
-    def __hash__(self) -> int:
-        return hash(self.path)
-
     @property
     def stride(self) -> int:
         """The spatial stride of the first block."""

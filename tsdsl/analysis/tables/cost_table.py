@@ -6,21 +6,20 @@ bounds over all architectures come from variable elimination; nothing is sampled
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tsdsl.analysis.tables.contraction import Extremes, extremes
-from tsdsl.analysis.tables.elimination import at, optima, optimum
-from tsdsl.analysis.tables.group_costs import Quantity, group_tables
+from tsdsl.analysis.tables.elimination import Optimum, at, optima, optimum
+from tsdsl.analysis.tables.group_tables import Quantity, node_tables
 from tsdsl.analysis.tables.merging import merged, without_idle_axes
 from tsdsl.network.activations import activation_bytes
-from tsdsl.network.cost import Cost, network_cost, node_macs, node_params, plain
+from tsdsl.network.cost import Cost, network_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
-from tsdsl.operators.varying import Count, Varying
+from tsdsl.operators.varying import Varying
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Value
 
@@ -69,11 +68,11 @@ class CostTable:
 
     @cached_property
     def _macs(self) -> Sequence[Varying]:
-        return [at(f, self.standing) for f in merged(node_counts(self.network.nodes, "macs"))]
+        return [at(f, self.standing) for f in merged(node_tables(self.network.nodes, "macs"))]
 
     @cached_property
     def _params(self) -> Sequence[Varying]:
-        return [at(f, self.standing) for f in merged(node_counts(self.network.nodes, "params"))]
+        return [at(f, self.standing) for f in merged(node_tables(self.network.nodes, "params"))]
 
     @cached_property
     def activation_factors(self) -> Sequence[Varying]:
@@ -84,7 +83,7 @@ class CostTable:
     def factors_of(self, part: str, quantity: Quantity) -> Sequence[Varying]:
         """The tables of one part alone: a stream's groups, a fusion or attention slot, or `head`."""
         nodes = [node for node in self.network.nodes if node.part == part]
-        return [at(f, self.standing) for f in merged(node_counts(nodes, quantity))]
+        return [at(f, self.standing) for f in merged(node_tables(nodes, quantity))]
 
     @cached_property
     def _index(self) -> Mapping[str, Mapping[Value, int]]:
@@ -113,10 +112,7 @@ class CostTable:
         """The minimum and maximum over all architectures, or over those that constraints allow."""
         if self.blueprint.space.requires:
             return self.bound(quantity, "min").value, self.bound(quantity, "max").value
-        found = self._macs_contracted if quantity == "macs" else self._params_contracted
-        if found is not None:
-            return found.least, found.most
-        least, most = optima(self.factors(quantity))
+        least, most = self._macs_optima if quantity == "macs" else optima(self._params)
         return int(least.value), int(most.value)
 
     def leaves_every_choice(self, target_macs: int) -> bool:
@@ -124,16 +120,12 @@ class CostTable:
 
         What is not plain may still be so. Constraints are not looked at.
         """
-        found = self._macs_contracted
-        return found is not None and found.least + found.regret * self.blueprint.space.nesting <= target_macs
+        least, _ = self._macs_optima
+        return least.value + least.regret * self.blueprint.space.nesting <= target_macs
 
     @cached_property
-    def _macs_contracted(self) -> Extremes | None:
-        return extremes(self.network.nodes, "macs", self.standing)
-
-    @cached_property
-    def _params_contracted(self) -> Extremes | None:
-        return extremes(self.network.nodes, "params", self.standing)
+    def _macs_optima(self) -> tuple[Optimum, Optimum]:
+        return optima(self._macs)
 
     def is_exact(self, quantity: Quantity) -> bool:
         """Whether the extremes are exact; constraints on costs may leave them open."""
@@ -160,24 +152,12 @@ class CostTable:
 
     def bounds_of(self, nodes: Sequence[Node], quantity: Quantity = "macs") -> tuple[int, int]:
         """The smallest and largest multiply-adds or parameters of some nodes together, constraints aside."""
-        found = extremes(nodes, quantity, self.standing)
-        if found is not None:
-            return found.least, found.most
-        least, most = optima([at(f, self.standing) for f in merged(node_counts(nodes, quantity))])
+        least, most = optima([at(f, self.standing) for f in merged(node_tables(nodes, quantity))])
         return int(least.value), int(most.value)
 
     def node_bounds(self, node: Node) -> tuple[int, int]:
         """The smallest and largest multiply-adds of one node."""
         return self.bounds_of([node])
-
-
-def node_counts(nodes: Iterable[Node], quantity: Quantity) -> Iterator[Count]:
-    """Counts without idle axes whose sum is the multiply-adds or parameters of some nodes."""
-    for node in nodes:
-        if node.layout is not None:
-            yield from group_tables(node.layout, quantity)
-        else:
-            yield from without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node))
 
 
 def architecture_cost(

@@ -24,10 +24,15 @@ UNREACHABLE = 1 << 61
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The optimal value, and for each variable the index of the value that reaches it."""
+    """The optimal value, for each variable the index of the value that reaches it, and the regret of a minimum.
+
+    With one variable at any given value the minimum is at most `regret` larger; each further one that is given a value
+    makes it at most as much larger again.
+    """
 
     value: int | float
     assignment: Mapping[str, int]
+    regret: int | float = 0
 
 
 def optimum(factors: Iterable[Varying], sense: Literal["min", "max"], join: np.ufunc = np.add) -> Optimum:
@@ -65,12 +70,15 @@ def _optimum(
             asking.setdefault(axis, set()).add(number)
     constant = [table for table in tables if not table.scope]
     traces: list[tuple[Axis, Varying]] = []
+    regret: int | float = 0
     for axis in order:
         touched = sorted(asking.pop(axis))
         total = one_table([tables[number] for number in touched], join)
         position = total.scope.index(axis)
         scope = total.scope[:position] + total.scope[position + 1 :]
         reduced = Varying(scope, best_of(total.table, axis=position))
+        if sense == "min":
+            regret = max(regret, (np.max(total.table, axis=position) - reduced.table).max().item())
         for other in scope:
             asking[other].difference_update(touched)
             asking[other].add(len(tables))
@@ -82,7 +90,7 @@ def _optimum(
     assignment: dict[str, int] = {}
     for axis, best in reversed(traces):
         assignment[axis.path] = int(best.table[tuple(assignment[a.path] for a in best.scope)])
-    return Optimum(value, assignment)
+    return Optimum(value, assignment, regret)
 
 
 def least_tables(factors: Iterable[Varying], scopes: Iterable[frozenset[Axis]]) -> list[Varying]:
