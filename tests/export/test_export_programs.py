@@ -25,6 +25,7 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Scale
+from tsdsl.space.stored import strictly
 
 CONCAT = pytest.mark.parametrize("small_space", ["concat"], indirect=True)
 SMALL = Scale(name="small", size=32)
@@ -63,7 +64,7 @@ def test_all_formats_give_the_same_scores_for_batches_of_one_and_three(seed_ever
 
 @CONCAT
 def test_every_operator_becomes_plain_torch_even_under_names_that_python_reserves(small_space, draw):
-    space = type(small_space).from_dict(json.loads(json.dumps(small_space.to_dict()).replace("dense", "train")))
+    space = strictly(type(small_space), json.loads(json.dumps(small_space.to_dict()).replace("dense", "train")))
     attention = {"attention.sparse.stage2.group1.op": "nonlocal", "attention.train.stage2.group1.op": "glore"}
     model, provenance = small_model(space, draw, attention=attention)
     content = export_pt2(model, provenance)

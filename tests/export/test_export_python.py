@@ -21,6 +21,7 @@ from tsdsl.lowering import Model, save_model
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Alternative, Scale
+from tsdsl.space.stored import strictly
 
 
 def trained_like(network, seed=0):
@@ -123,7 +124,7 @@ def test_a_wrong_number_of_labels_is_refused(small_blueprint, draw):
 
 def test_a_stream_named_like_a_module_method_is_refused(small_space, draw):
     text = json.dumps(small_space.to_dict()).replace("dense", "train")
-    space = type(small_space).from_dict(json.loads(text))
+    space = strictly(type(small_space), json.loads(text))
     with pytest.raises(UsageError, match="train cannot be an attribute"):
         export_python(Blueprint(space).network(draw(space, 0)))
 

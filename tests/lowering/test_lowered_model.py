@@ -13,6 +13,7 @@ from tsdsl.errors import RunError
 from tsdsl.lowering import Model, parameter_kinds, recalibrate
 from tsdsl.lowering.run import merged
 from tsdsl.network.layout import Blueprint
+from tsdsl.space.stored import strictly
 
 
 def clips(network, batch=2, seed=0):
@@ -202,7 +203,7 @@ def test_printing_names_layers_with_their_sizes(model):
 
 def test_streams_may_be_named_like_module_methods(small_space, draw):
     text = json.dumps(small_space.to_dict()).replace("dense", "train").replace("sparse", "forward")
-    space = type(small_space).from_dict(json.loads(text))
+    space = strictly(type(small_space), json.loads(text))
     model = Model(Blueprint(space).network(draw(space, 0)), seed=0)
     assert model.train().training
     assert model(clips(model.network)).shape == (2, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
@@ -17,6 +18,7 @@ from tsdsl.render.rasterise import svg_to_png
 from tsdsl.render.theme import DARK, LIGHT, Theme, contrast, mixed
 from tsdsl.report.chart import Line, line_chart, line_figure, ticks
 from tsdsl.report.page import Section, bars, drawing, paragraph, report_html, table
+from tsdsl.space.stored import strictly
 
 HOSTILE = "<b>\"quoted\" & 'single' \\ é 漢字 " + "x" * 200
 
@@ -129,7 +131,7 @@ def hostile_space(space: tsdsl.Space) -> tsdsl.Space:
     """A space whose name, and whose stream's name wherever it stands, are hostile."""
     text = json.dumps({**space.to_dict(), "name": ""})
     renamed = json.loads(text.replace('"dense', json.dumps(HOSTILE)[:-1]))
-    return tsdsl.Space.from_dict({**renamed, "name": HOSTILE})
+    return strictly(tsdsl.Space, {**renamed, "name": HOSTILE})  # `from_dict` would refuse it
 
 
 @pytest.mark.parametrize("detail", list(Detail))
@@ -139,7 +141,10 @@ def test_hostile_names_break_no_graph(tiny: tsdsl.Space, detail: Detail) -> None
     assert sum(text.endswith("frames") for text in texts(svg)) == 2
     assert not any("x" * 100 in text for text in texts(svg))
     assert svg_to_png(svg).startswith(b"\x89PNG")
-    assert ElementTree.fromstring(draw_architecture(space, next(space.sample()), detail=detail)) is not None
+    architecture = next(tiny.sample())
+    decisions = {re.sub("^dense", lambda _: HOSTILE, path): v for path, v in architecture.decisions.items()}
+    hostile = architecture.model_copy(update={"decisions": decisions})
+    assert ElementTree.fromstring(draw_architecture(space, hostile, detail=detail)) is not None
 
 
 def test_hostile_names_break_no_chart() -> None:

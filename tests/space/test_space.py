@@ -166,7 +166,7 @@ def test_a_complete_architecture_has_no_problems() -> None:
         ({"a.stage0.group1.kernel": "5x5x5"}, "is not one of its choices (1x3x3, 3x3x3)"),
         ({"a.stage0.group1.kernel": None}, "decision a.stage0.group1.kernel is missing"),
         ({"attention.a.stage0.group1.op": "se"}, "does not exist under the other decisions"),
-        ({"b.channels": 3}, "b.channels is no decision"),
+        ({"b.channels": 3}, "b.channels is not a decision"),
     ],
 )
 def test_problems_name_the_decision(changes: dict[str, object], message: str) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from tsdsl.analysis.tables.constraints import violated
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.api import load, pick
 from tsdsl.errors import FileError, UsageError
+from tsdsl.files import read_json
 from tsdsl.network.layout import Blueprint
 from tsdsl.source_files import STANDARD, shipped_with
 from tsdsl.space.architecture import Architecture, problems, read_architecture
@@ -75,21 +73,17 @@ def read_space(path: Path) -> Space:
         UsageError: it is an architecture.
         FileError: it is missing, or not a compiled space of this version.
     """
+    content = read_json(path, "give a space that `tsdsl compile FILE` wrote")
+    if isinstance(content, dict) and {"fingerprint", "decisions"} <= content.keys():
+        raise UsageError(
+            f"{path}: is an architecture, not a space",
+            help="give a space; `tsdsl render --view figure ARCH --against ARCH` compares two architectures",
+        )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and {"fingerprint", "decisions"} <= content.keys():
-            raise UsageError(
-                f"{path}: is an architecture, not a space",
-                help="give a space; `tsdsl render --view figure ARCH --against ARCH` compares two architectures",
-            )
         return Space.from_dict(content)
-    except OSError as error:
+    except ValueError as error:
         raise FileError(
-            f"{path}: cannot be read ({error.strerror})", help="give a space that `tsdsl compile FILE` wrote"
-        ) from error
-    except (ValidationError, ValueError) as error:
-        raise FileError(
-            f"{path}: is not a compiled space of this version", help="run `tsdsl compile FILE` again"
+            f"{path}: is not a compiled space of this version ({error})", help="run `tsdsl compile FILE` again"
         ) from error
 
 
@@ -224,9 +218,10 @@ def searched_data(architecture: Path) -> Path | None:
     start = architecture.resolve()
     for folder in ([start] if start.is_dir() else []) + list(start.parents)[:2]:
         try:
-            content = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            content = read_json(folder / "settings.json")
+        except FileError:
             continue
-        if isinstance(content, dict) and content.get("kind") == "search":
-            return Path(str(content["settings"]["data"]))
+        settings = content.get("settings") if isinstance(content, dict) and content.get("kind") == "search" else None
+        if isinstance(settings, dict) and isinstance(settings.get("data"), str):
+            return Path(settings["data"])
     return None

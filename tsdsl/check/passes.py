@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from tsdsl.check.lint_budgets import budgets
@@ -33,19 +33,19 @@ def dead_ends(subject: Subject) -> Iterable[Diagnostic]:
     return lint_dead_ends(subject)
 
 
-PASSES: tuple[tuple[Pass, ...], ...] = (
-    (fused_widths, pooled_sizes, layer_widths),
-    (fused_widths_of_models,),
+SHAPES: tuple[tuple[Pass, ...], ...] = ((fused_widths, pooled_sizes, layer_widths), (fused_widths_of_models,))
+PASSES = (
+    *SHAPES,
     (constraints, idle_decisions),
     (budgets, dead_ends),
 )
 """Rounds of passes. A round runs if those before it found no error, since it relies on what they check."""
 
 
-def run_passes(subject: Subject) -> list[Diagnostic]:
+def run_passes(subject: Subject, rounds: Sequence[tuple[Pass, ...]] = PASSES) -> list[Diagnostic]:
     """All that the passes report, and one TS407 where a table would be too large to compute an exact fact."""
     found: list[Diagnostic] = []
-    for passes in PASSES:
+    for passes in rounds:
         for one in passes:
             try:
                 found += one(subject)

@@ -5,6 +5,7 @@ Nothing else in tsdsl opens a JSON, JSON lines, TOML or text file that may come 
 
 from tsdsl.files.reading import (
     decode,
+    first_fault,
     flattened,
     json_lines,
     open_regular,
@@ -20,6 +21,7 @@ __all__ = [
     "LOCK_NAME",
     "decode",
     "exclusive",
+    "first_fault",
     "flattened",
     "json_lines",
     "open_regular",

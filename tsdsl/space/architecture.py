@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field
 
-from tsdsl.errors import FileError
 from tsdsl.space.decided import decided_paths
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
-from tsdsl.space.stored import Frozen
+from tsdsl.space.stored import Frozen, read_record
 
 
 class StepRecord(Frozen):
@@ -31,7 +29,7 @@ class Architecture(Frozen):
     multiply-adds of one clip at the space's size; `params` are trainable parameters.
     """
 
-    space: str
+    space: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     fingerprint: str
     decisions: Mapping[str, Value]
     flops: int | None = None
@@ -50,17 +48,20 @@ def problems(space: Space, architecture: Architecture) -> list[str]:
             f"it belongs to space {architecture.space} with fingerprint {architecture.fingerprint}; "
             f"{space.name} now has {space.fingerprint}"
         )
+    if architecture.step is not None and all(step.index != architecture.step for step in space.steps):
+        return [*found, f"its step {architecture.step} is not a step of {space.name}"]
     wanted = decided_paths(space, architecture.decisions, architecture.step)
     for path in wanted:
-        decision = space.decision_by_path[path]
+        values = space.decision_by_path[path].values
         if path not in architecture.decisions:
             found.append(f"decision {path} is missing")
-        elif architecture.decisions[path] not in decision.values:
-            choices = ", ".join(str(value) for value in decision.values)
-            found.append(f"{path} = {architecture.decisions[path]!r} is not one of its choices ({choices})")
+            continue
+        value = architecture.decisions[path]
+        if not any(value == one and type(value) is type(one) for one in values):  # neither true nor 1.0 is 1
+            found.append(f"{path} = {value!r} is not one of its choices ({', '.join(map(str, values))})")
     for path in architecture.decisions:
         if path not in space.decision_by_path:
-            found.append(f"{path} is no decision of space {space.name}")
+            found.append(f"{path} is not a decision of space {space.name}")
         elif path not in wanted:
             found.append(f"{path} is given, but does not exist under the other decisions")
     return found
@@ -70,27 +71,7 @@ def read_architecture(path: Path) -> Architecture:
     """The architecture in a JSON file.
 
     Raises:
-        FileError: the file is missing, is not JSON, or is not an architecture.
+        FileError: the file cannot be read, is not JSON, or is not an architecture.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise FileError(
-            f"{path}: cannot be read ({error.strerror})", help="give the path of an architecture file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: is not a text file", help="give the path of an architecture file") from error
-    try:
-        return Architecture.model_validate(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise FileError(
-            f"{path}:{error.lineno}:{error.colno}: is not JSON ({error.msg})",
-            help="architecture files are written by `tsdsl search` and `tsdsl sample --json`",
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the top level"
-        raise FileError(
-            f"{path}: is not an architecture ({place}: {first['msg']})",
-            help="architecture files are written by `tsdsl search` and `tsdsl sample --json`",
-        ) from error
+    help = "architecture files are written by `tsdsl search` and `tsdsl sample --json`"
+    return read_record(path, Architecture, "an architecture", help)

@@ -219,9 +219,9 @@ class Space(Strict):
         """The space that `to_dict` gave, perhaps by way of JSON.
 
         Raises:
-            ValueError: it is none of this version; the message says where it goes wrong.
+            ValueError: it is not a space that the language can say; the message has the place in `data`.
         """
-        from tsdsl.space.stored import space_of  # reading needs pydantic, resolving a text does not
+        from tsdsl.check.stored import space_of  # reading needs pydantic and a check, resolving a text does not
 
         return space_of(data)
 

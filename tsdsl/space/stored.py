@@ -1,14 +1,18 @@
-"""Spaces and records read from files: checked by pydantic, which nothing needs that only reads a text."""
+"""Records read from files: their shape checked strictly by pydantic, which nothing needs that only reads a text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from tsdsl.space.model import Space
+from tsdsl.errors import FileError
+from tsdsl.files import first_fault, read_json
+
+T = TypeVar("T")
 
 
 class Frozen(BaseModel):
@@ -17,15 +21,37 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def space_of(data: Mapping[str, Any]) -> Space:
-    """A space from what `Space.to_dict` gave, perhaps by way of JSON.
+def strictly(shape: type[T], value: Any) -> T:
+    """What `value`, which JSON can hold, is as a `shape`. Nothing is converted: neither true nor 1.0 is an integer.
 
     Raises:
-        pydantic.ValidationError: a ValueError; it is no space of this version.
+        ValueError: it is not one; `first_fault` names the place.
     """
-    return _adapter().validate_python(data)
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    made: T = _adapter(shape).validate_json(text, strict=True)  # type: ignore[arg-type]  # types can be hashed
+    return made
 
 
-@lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[Space]:
-    return TypeAdapter(Space)
+def read_record(path: Path, shape: type[T], what: str, help: str) -> T:
+    """The record in a JSON file; `what` completes "is not ...".
+
+    Raises:
+        FileError: the file cannot be read, or is something else; the message has the place in it.
+    """
+    return record_of(read_json(path, help), shape, f"{path}: is not {what}", help)
+
+
+def record_of(value: Any, shape: type[T], problem: str, help: str) -> T:
+    """The record that a value of a file is; FileError with the problem and the place in the value if it is not one."""
+    try:
+        return strictly(shape, value)
+    except ValueError as error:
+        raise FileError(f"{problem} ({first_fault(error)})", help=help) from error
+
+
+@lru_cache(maxsize=64)
+def _adapter(shape: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(shape)

@@ -19,6 +19,7 @@ from tsdsl.space.resolve.parts.values import flops, whole
 from tsdsl.syntax import ast
 
 MOST_EPOCHS = 1_000_000
+MOST_STEP = 999
 MOST_PIXELS = 8192
 
 
@@ -50,7 +51,7 @@ def resolve_steps(
     is_whole = True
     all_paths = [decision.path for decision in decisions]
     for step, level in sorted(steps, key=lambda entry: -entry[1]):
-        index = whole(context, step.index, "a step's number", 1, 999)
+        index = whole(context, step.index, "a step's number", 1, MOST_STEP)
         where = f"step {index}"
         given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
         if index is None or index in seen:

@@ -1,0 +1,145 @@
+"""A resolved space as a text in the language, which resolves to it again; steps are left out.
+
+A derived space may have steps that no text of its own could give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TypeAlias
+
+from tsdsl.space.model import Space
+from tsdsl.space.parts import (
+    SHARED,
+    Alike,
+    Alternative,
+    Amount,
+    DecisionRef,
+    FusionSlot,
+    Requirement,
+    Scale,
+    Setting,
+    Slot,
+    Value,
+)
+from tsdsl.space.resolve.parts.literals import LARGEST_NUMBER
+from tsdsl.space.resolve.parts.unmatched import written_path
+
+Lines: TypeAlias = Iterator[tuple[str, str]]
+LARGEST = int(LARGEST_NUMBER)
+UNITS = {"flops": "1 FLOPs", "params": "0.001 Kparams"}
+
+
+def space_lines(space: Space) -> Lines:
+    """(place in `Space.to_dict`, line of text), in order. The space need not be right: its text then is not either."""
+    yield "", "tsspace 1"
+    yield "name", f"space {space.name} {{"
+    yield "classes", f"classes = {space.classes}"
+    yield "size", f"size = {space.size}"
+    yield from _shared(space)
+    for n, stream in enumerate(space.streams):
+        place = f"streams.{n}"
+        yield f"{place}.name", f"stream {stream.name} {{"
+        yield f"{place}.frames", f"frames = {stream.frames}"
+        for m, stage in enumerate(stream.stages):
+            yield f"{place}.stages.{m}.index", f"stage {stage.index} {{"
+            for k, group in enumerate(stage.groups):
+                repeat = f" * {group.repeat}" if group.is_repeated else ""
+                called = f"{group.operator}({_attributes(space, group.attributes)})"
+                yield f"{place}.stages.{m}.groups.{k}", f"group {called}{repeat}"
+            yield f"{place}.stages.{m}", "}"
+        yield place, "}"
+    for n, slot in enumerate(space.slots):
+        is_fusion = n < len(space.fusions)
+        yield f"fusions.{n}" if is_fusion else f"attentions.{n - len(space.fusions)}", _slot(space, slot)
+    if space.head.attributes:
+        yield "head", f"head {{ {_attributes(space, space.head.attributes, '  ')} }}"
+    for n, model in enumerate(space.models):
+        yield f"models.{n}", _model(model)
+    for n, requirement in enumerate(space.requires):
+        yield f"requires.{n}", f"require {_requirement(requirement)}"
+    yield "", "}"
+
+
+def _shared(space: Space) -> Lines:
+    alternatives = {slot.decision: slot.alternatives for slot in reversed(space.slots) if slot.decision is not None}
+    for n, decision in enumerate(space.decisions):
+        if decision.path.startswith(SHARED):
+            options = alternatives.get(decision.path)
+            values = _choice(decision.values) if options is None else _alternatives(space, options)
+            yield f"decisions.{n}", f"shared {decision.path.removeprefix(SHARED)} = {values}"
+
+
+def _slot(space: Space, slot: Slot) -> str:
+    if isinstance(slot, FusionSlot):
+        head, merge = f"fusion {slot.source} -> {slot.target}", f"  merge = {slot.merge}"
+    else:
+        head, merge = f"attention {slot.stream}", ""
+    is_shared = slot.decision is not None and slot.decision.startswith(SHARED)
+    op = (slot.decision or "").removeprefix(SHARED) if is_shared else _alternatives(space, slot.alternatives)
+    return f"{head} {{ after = stage[{slot.stage}].group[{slot.group}]  op = {op}{merge} }}"
+
+
+def _alternatives(space: Space, alternatives: Sequence[Alternative]) -> str:
+    called = (
+        f"{one.operator}({_attributes(space, one.attributes)})" if one.attributes else one.operator
+        for one in alternatives
+    )
+    return f"{{{', '.join(called)}}}"
+
+
+def _attributes(space: Space, attributes: Mapping[str, Setting], between: str = ", ") -> str:
+    return between.join(f"{name} = {_setting(space, setting)}" for name, setting in attributes.items())
+
+
+def _setting(space: Space, setting: Setting) -> str:
+    if not isinstance(setting, DecisionRef):
+        return _value(setting)
+    if setting.decision.startswith(SHARED):
+        return setting.decision.removeprefix(SHARED)
+    decision = space.decision_by_path.get(setting.decision)
+    return _choice(decision.values if decision is not None else ())
+
+
+def _choice(values: Sequence[Value]) -> str:
+    return f"{{{', '.join(map(_value, values))}}}"
+
+
+def _value(value: Value) -> str:
+    return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
+
+
+def _model(model: Scale) -> str:
+    written = [
+        f"size = {model.size}" if model.size is not None else "",
+        f"frames = {model.frames}" if model.frames is not None else "",
+        f"depth = {_value(model.depth)}x",
+        f"width = {_value(model.width)}x",
+        f"without = {', '.join(map(written_path, model.without))}" if model.without else "",
+    ]
+    return f"model {model.name} {{ {'  '.join(filter(None, written))} }}"
+
+
+def _requirement(requirement: Requirement) -> str:
+    if isinstance(requirement, Alike):
+        right = requirement.right
+        shown = written_path(right.decision) if isinstance(right, DecisionRef) else _value(right)
+        return f"{written_path(requirement.left.decision)} {'==' if requirement.is_equal else '!='} {shown}"
+    terms = [f"{_integer(term.factor)} * {_of(term.of)}" for term in requirement.terms]
+    amounts = [term.of for term in requirement.terms if isinstance(term.of, Amount)]
+    unit = f" * {UNITS[amounts[0].quantity]}" if amounts else ""
+    return f"{' + '.join(terms)} {requirement.relation} {_integer(requirement.bound)}{unit}"
+
+
+def _of(of: Amount | DecisionRef) -> str:
+    if isinstance(of, DecisionRef):
+        return written_path(of.decision)
+    return f"{of.part}.{of.quantity}" if of.part is not None else of.quantity
+
+
+def _integer(value: int) -> str:
+    """An integer as large as it may be: what a number in a text may not be is written as a sum."""
+    if abs(value) <= LARGEST:
+        return str(value)
+    return f"{'-1' if value < 0 else '1'} * ({_integer(abs(value) // LARGEST)} * {LARGEST} + {abs(value) % LARGEST})"
