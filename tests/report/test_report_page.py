@@ -231,5 +231,5 @@ def test_a_folder_without_a_run_and_another_ending_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["report", str(tmp_path)]) == 3
-    assert "holds no run" in capsys.readouterr().err
+    assert "is not a run" in capsys.readouterr().err
     assert run(["report", str(tmp_path), "-o", "page.pdf"]) == 2

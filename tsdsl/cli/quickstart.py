@@ -47,15 +47,16 @@ def quickstart(
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.files import write_json
     from tsdsl.render import draw_architecture, draw_space, write_picture
-    from tsdsl.report.quickstart import MARKER, Result, write_results
+    from tsdsl.report.landscape import QUICKSTART
+    from tsdsl.report.quickstart import Result, write_results
     from tsdsl.report.run import write_report
     from tsdsl.space.architecture import read_architecture
 
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+    if folder.exists() and any(folder.iterdir()) and not (folder / QUICKSTART).exists():
         raise FileError(f"{folder}: is not empty and not a quickstart", help="give another folder")
     choose_device(device)
     started_s = time.monotonic()
-    write_json(folder / MARKER, {"seed": seed, "compare": compare})
+    write_json(folder / QUICKSTART, {"seed": seed, "compare": compare})
     space = load("std:tiny")
     with Progress(quiet=quiet) as progress:
         clips = _clips(folder / "clips", progress)

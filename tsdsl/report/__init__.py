@@ -1,3 +1,5 @@
-"""The HTML page of a run: `run` collects the parts from what the run recorded, `page` and `style` make one file of
-them, and `alpha_film` shows the probabilities epoch by epoch.
+"""Writes the HTML report of a run.
+
+`run` reads the records of a run and assembles the sections of `search_parts`, `training_parts`, `quickstart` and
+`landscape`; `chart` and `alpha_film` draw; `page` and `style` make one HTML file.
 """

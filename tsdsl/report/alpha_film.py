@@ -1,6 +1,6 @@
-"""The alpha view as a film in a page: one picture with a slider over the epochs, and the same as a table behind it.
+"""The probabilities of a step as a picture with a slider over the epochs, and as a table.
 
-Without script both show the last epoch.
+Without the script both show the last epoch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tsdsl.space.model import Space
 
 
 def alpha_film(name: str, entries: Sequence[Mapping[str, Any]], space: Space) -> str:
-    """The lines of a step's `alpha.jsonl` as HTML; nothing where there is none. `name` tells steps apart."""
+    """The entries of the `alpha.jsonl` of a step as HTML; empty without entries. `name` is the title of the step."""
     epochs = list({int(entry["epoch"]): entry for entry in entries}.values())
     if not epochs:
         return ""
@@ -36,10 +36,10 @@ def alpha_film(name: str, entries: Sequence[Mapping[str, Any]], space: Space) ->
     history, title = alpha_epochs(epochs), f"{space.name}: {name}"
     picture = drawing(
         draw_alpha(space, history, title=title),
-        f"What {name} has decided: a cell is a choice, with the more colour the more probable",
+        f"The choices of {name}; darker is more probable",
         draw_alpha(space, history, title=title, theme=DARK),
     )
-    behind = folded("The same as a table", scrolling(table, f"Probabilities of {name}"))
+    behind = folded("As a table", scrolling(table, f"Probabilities of {name}"))
     return (
         f'<div class="alpha"><div class="slider" hidden><label>Epoch <output class="epoch">{number}</output>'
         f" of {number}</label>"
@@ -53,7 +53,7 @@ def alpha_film(name: str, entries: Sequence[Mapping[str, Any]], space: Space) ->
 
 def _facts(entry: Mapping[str, Any]) -> str:
     within = entry.get("probability_within")
-    share = f"; {within:.1%} of what it draws is within the target" if within is not None else ""
+    share = f"; {within:.1%} of samples are within the target" if within is not None else ""
     cost = giga(round(entry["expected_flops"]))
     return f"After epoch {int(entry['epoch'])}: entropy {entry['entropy']:.2f} nats, expected cost {cost}{share}."
 
@@ -73,7 +73,7 @@ def _row(space: Space, path: str, shares: Sequence[float]) -> str:
 
 
 def _data(title: str, epochs: Sequence[Mapping[str, Any]]) -> str:
-    """What the slider shows: shares in thousandths. `<` is written so that nothing can end the element."""
+    """The data of the slider as JSON: shares in thousandths. `<` is escaped so that no text ends the element."""
     history = alpha_epochs(epochs)
     data = {
         "title": title,

@@ -1,4 +1,4 @@
-"""Line charts of a report: inline SVG whose colours are the page's, and the numbers in a table behind each."""
+"""Line charts of a report as inline SVG in the colours of the page, each with a table of its numbers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from html import escape
 
 from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.svg import ticks
-from tsdsl.report.page import folded, scrolling
+from tsdsl.report.page import folded, table
 
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 WIDTH, HEIGHT = 360, 236
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 50, 44
 FONT = "Arimo, Arial, Helvetica, sans-serif"
-MOST_POINTS, MOST_ROWS = 600, 40
+MAX_POINTS, MAX_ROWS = 600, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Line:
 
 
 def line_figure(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
-    """A chart with its numbers behind it, as HTML; nothing where no line has points."""
+    """A chart with a table of its numbers as HTML; empty if no line has points."""
     drawn = [line for line in lines if line.points]
     if not drawn:
         return ""
@@ -35,8 +35,8 @@ def line_figure(title: str, lines: Sequence[Line], x_label: str, y_label: str, f
 
 
 def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
-    """A chart of lines as SVG, with a legend under the title and a text alternative of its first and last values."""
-    drawn = [Line(line.name, thinned(line.points, MOST_POINTS)) for line in lines if line.points]
+    """A chart of lines as SVG with a legend; its text alternative gives the first and last values."""
+    drawn = [Line(line.name, thinned(line.points, MAX_POINTS)) for line in lines if line.points]
     xs = [x for line in drawn for x, _ in line.points] or [0.0, 1.0]
     ys = [y for line in drawn for _, y in line.points] or [0.0, 1.0]
     x_ticks = ticks(min(xs), max(xs), 4)
@@ -78,28 +78,20 @@ def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str, fr
 
 
 def thinned(points: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:
-    """At most `most` of the points, evenly chosen, with the first and the last."""
+    """At most `most` evenly spaced points, including the first and the last."""
     if len(points) <= most:
         return points
     return [points[round(index * (len(points) - 1) / (most - 1))] for index in range(most)]
 
 
 def _numbers(title: str, lines: Sequence[Line], x_label: str) -> str:
-    """The points as a table; of long lines some, evenly chosen."""
+    """The points as a table of at most `MAX_ROWS` rows."""
     longest = max(lines, key=lambda line: len(line.points)).points
-    kept = [x for x, _ in thinned(longest, MOST_ROWS)]
+    kept = [x for x, _ in thinned(longest, MAX_ROWS)]
     values = [dict(line.points) for line in lines]
     some = f" ({len(kept)} of {len(longest)} points)" if len(kept) < len(longest) else ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (x_label, *(line.name for line in lines)))
-    rows = []
-    for x in kept:
-        cells = "".join(f'<td class="number">{v[x]:.5g}</td>' if x in v else "<td></td>" for v in values)
-        rows.append(f'<tr><th scope="row">{x:g}</th>{cells}</tr>')
-    caption = f"{title}{some}"
-    return scrolling(
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
-        caption,
-    )
+    rows = [(f"{x:g}", *(f"{v[x]:.5g}" if x in v else "" for v in values)) for x in kept]
+    return table(f"{title}{some}", (x_label, *(line.name for line in lines)), rows)
 
 
 def _text(

@@ -1,4 +1,4 @@
-"""The commands that make a run again, from what it recorded."""
+"""The commands that repeat a run, from its records."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ TRAINING_FLAGS = ("epochs", "batch_size", "seed")
 
 
 def search_command(run: Path, space: str, step: int | None, data: str, settings: StepSettings) -> str:
-    """The command of a step; `space` is how the space is named on the command line."""
+    """The command that searches a step; `space` names the space on the command line."""
     parts = ["tsdsl", "search", space, "--step", "joint" if step is None else str(step), "--data", data]
     parts += ["--run", str(run), *_changed(settings.search_settings(), SearchSettings(), FLAGS)]
-    # Its clip settings are fitted to the network, so what was given of them is no longer known.
+    # The recorded clip settings are fitted to the network, so the given ones are unknown.
     chosen = settings.data_settings().model_copy(update={"clip": None})
     parts += _changed(chosen, DataSettings(), FLAGS)
     return shlex.join(parts)
@@ -48,7 +48,7 @@ def train_command(run: Path, record: TrainRecord) -> str:
 
 
 def _changed(settings: BaseModel, defaults: BaseModel, flags: dict[str, str]) -> list[str]:
-    """The settings that are not the defaults, as flags or with `--set`."""
+    """The settings that differ from the defaults, as options or with `--set`."""
     parts: list[str] = []
     for name, value in settings.model_dump(mode="json").items():
         if value == getattr(defaults, name):

@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that needs no network, readable on a phone, by a screen reader and in print."""
+"""Builds the HTML of a report: one file without external resources, for phones, screen readers and print."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tsdsl.report.style import SCRIPT, STYLE
 
 Cell = str | int | float
 LONG_NUMBER = 10**15
-# Nothing is fetched, whatever a name in the page says.
+# Nothing is fetched, whatever text the page contains.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands under it, as HTML made by the functions below; `made_by` is the command of it."""
+    """A heading, its HTML body, and the command that produced it."""
 
     title: str
     body: str
@@ -36,7 +36,7 @@ def report_html(title: str, introduction: str, sections: Sequence[Section]) -> s
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{escape(title)}</h1>\n{paragraph(introduction)}\n</header>\n"
         f'<nav aria-label="Parts of this report"><ul>{links}</ul></nav>\n<main>\n{body}\n</main>\n'
-        "<footer><p>Written by tsdsl. The file is complete: it loads nothing.</p></footer>\n"
+        "<footer><p>Written by tsdsl. This file loads no other resources.</p></footer>\n"
         f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
     return NOT_SHOWN.sub("\ufffd", page)
@@ -49,12 +49,12 @@ def _section(number: int, section: Section) -> str:
 
 
 def subheading(text: str) -> str:
-    """A heading within a section."""
+    """A heading in a section."""
     return f"<h3>{escape(text)}</h3>"
 
 
 def made_by(command: str) -> str:
-    """The command that made what stands above it."""
+    """The command that produced the preceding content."""
     return f'<p class="made">Made by <code>{escape(command)}</code></p>'
 
 
@@ -64,12 +64,12 @@ def paragraph(text: str) -> str:
 
 
 def commands(lines: Sequence[str]) -> str:
-    """Commands as they are typed."""
+    """Commands in a preformatted block."""
     return "<pre>" + escape("\n".join(lines)) + "</pre>"
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """A table; numbers are aligned at the right, a float is a fraction shown as a percentage."""
+    """A table; numbers are right-aligned, floats are fractions shown as percentages."""
     head = "".join(
         f'<th scope="col"{_right(all(_is_number(row[place]) for row in rows))}>{escape(column)}</th>'
         for place, column in enumerate(columns)
@@ -94,7 +94,7 @@ def _cell(value: Cell) -> str:
 
 
 def _is_number(value: Cell) -> bool:
-    """Whether a cell is read as a number; text that is one was rounded for its column."""
+    """Whether a cell is a number, possibly formatted as text."""
     return not isinstance(value, str) or re.fullmatch(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", value) is not None
 
 
@@ -103,7 +103,7 @@ def _right(is_number: bool) -> str:
 
 
 def breakable(text: str) -> str:
-    """Text of a cell; a dotted path may break after its dots."""
+    """Escaped text; dotted paths may break after a dot."""
     return escape(text).replace(".", ".<wbr>") if text.count(".") > 1 else escape(text)
 
 
@@ -118,17 +118,17 @@ def bars(caption: str, rows: Sequence[tuple[str, float]]) -> str:
 
 
 def scrolling(inner: str, name: str) -> str:
-    """Something wide or tall in a region of its own that scrolls, by keyboard too."""
+    """A scrollable region, also by keyboard."""
     return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(name, quote=True)}">{inner}</div>'
 
 
 def folded(summary: str, inner: str) -> str:
-    """Something that is shown when asked for."""
+    """Content that is hidden until the reader opens it."""
     return f"<details><summary>{escape(summary)}</summary>{inner}</details>"
 
 
 def drawing(svg: str, caption: str, dark: str = "") -> str:
-    """A wide picture, which scrolls sideways; `dark` is the same for a dark page, else it stands on white."""
+    """A picture in a scrollable figure; `dark` is shown on dark pages, without it the background is white."""
     ground = "drawing" if dark else "drawing paper"
     pictures = f'<div class="on-light">{_inline(svg)}</div><div class="on-dark">{_inline(dark)}</div>'
     return (
@@ -139,10 +139,10 @@ def drawing(svg: str, caption: str, dark: str = "") -> str:
 
 
 def _inline(svg: str) -> str:
-    """An SVG document as a part of a page."""
+    """An SVG document without its XML declaration."""
     return svg[svg.index("<svg") :] if "<svg" in svg else svg
 
 
 def charts(figures: Sequence[str]) -> str:
-    """Charts side by side where there is room."""
+    """Charts in a grid."""
     return f'<div class="charts">{"".join(figures)}</div>' if figures else ""

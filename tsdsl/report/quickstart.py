@@ -1,4 +1,4 @@
-"""What a quickstart's report tells besides its search and training: that both streams are needed."""
+"""The section of a quickstart report which shows that both streams are needed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from tsdsl.engine.evaluation.evaluate import Evaluation
 from tsdsl.errors import FileError
 from tsdsl.files import write_json
+from tsdsl.report.landscape import QUICKSTART
 from tsdsl.report.page import Section, bars, paragraph, table
 
-MARKER = "quickstart.json"
 RESULTS = "results.json"
-COLUMNS = ("model", "top-1", "top-5", "multiply-adds a clip", "parameters", "multiply-adds a video")
+COLUMNS = ("model", "top-1", "top-5", "multiply-adds per clip", "parameters", "multiply-adds per video")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One trained model: what it is, its folder, its cost and its accuracy on the validation clips."""
+    """A trained model: its description, folder, cost and accuracy on the validation clips."""
 
     name: str
     folder: str
@@ -31,12 +31,12 @@ class Result:
 
 
 def write_results(folder: Path, results: Sequence[Result]) -> None:
-    """Keep the numbers of a quickstart, from which its report is made."""
+    """Write the numbers of a quickstart for its report."""
     write_json(folder / RESULTS, [_as_json(result) for result in results])
 
 
 def quickstart_section(folder: Path) -> list[Section]:
-    """The section of a finished quickstart; nothing before.
+    """The section of a finished quickstart; empty before.
 
     Raises:
         FileError: its results are damaged.
@@ -52,12 +52,12 @@ def quickstart_section(folder: Path) -> list[Section]:
 
 
 def quickstart_command(folder: Path) -> str:
-    """The command of a quickstart, as its folder records it."""
+    """The command that repeats a quickstart, from its record."""
     try:
-        recorded = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        recorded = json.loads((folder / QUICKSTART).read_text(encoding="utf-8"))
         options = [f"--{name} {recorded[name]}" for name in ("seed", "compare") if recorded[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"{folder / MARKER}: is not what a quickstart wrote ({error})"
+        problem = f"{folder / QUICKSTART}: is not what a quickstart wrote ({error})"
         raise FileError(problem, help="run the quickstart again") from error
     return " ".join(["tsdsl quickstart", shlex.quote(str(folder)), *options])
 
@@ -74,10 +74,9 @@ def _accuracy(folder: Path, results: Sequence[dict[str, Any]]) -> Section:
     shown = [(str(result["model"]), float(result["top1"])) for result in results]
     classes, videos = results[0]["classes"], results[0]["num_videos"]
     text = (
-        "A class of the demo clips is a texture and a direction in which it moves. At the frames of the sparse "
-        "stream left looks like right and up like down; the thin dense stream confuses textures. Each model "
-        f"was trained from scratch by the same recipe and named {videos} clips of {classes} classes that none of them "
-        "had seen."
+        "A class of the demo clips is a texture and a direction of motion. At the frames of the sparse stream, left "
+        "looks like right and up like down; the thin dense stream confuses textures. Each model was trained from "
+        f"scratch with the same recipe and tested on {videos} unseen clips of {classes} classes."
     )
     body = (
         paragraph(text)

@@ -1,4 +1,4 @@
-"""The page of any run: of a search with the models trained in it, of a training run alone, or of a quickstart."""
+"""Writes the page of a search with its training runs, of a single training run, or of a quickstart."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tsdsl.render.found import FoundModel
 from tsdsl.render.landscape import PAPER
 from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.report.commands import train_command
-from tsdsl.report.landscape import landscape_of, measured, trained_point
+from tsdsl.report.landscape import QUICKSTART, landscape_of, measured, trained_point
 from tsdsl.report.page import Section, commands, drawing, folded, paragraph, report_html, table
-from tsdsl.report.quickstart import MARKER, quickstart_command, quickstart_section
+from tsdsl.report.quickstart import quickstart_command, quickstart_section
 from tsdsl.report.search_parts import search_sections, searched_steps, space_section, step_command
 from tsdsl.report.training_parts import finished, training_folders, training_sections
 from tsdsl.space.architecture import Architecture, read_architecture
@@ -28,9 +28,9 @@ from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 
 WAYS = {
-    "searched": "found, with the search's shared weights",
+    "searched": "found, with the shared weights of the search",
     "trained": "trained from scratch",
-    "published": f"as printed in {PAPER}; not measured here",
+    "published": f"printed in {PAPER}; not measured here",
 }
 
 
@@ -46,12 +46,12 @@ def write_report(run: Path, output: Path | None = None, space: Space | None = No
 
 
 def run_page(folder: Path, space: Space | None = None) -> str:
-    """The HTML of a run; `space` is that of a training run, where it is known.
+    """The HTML of a run; `space` is that of a training run, if known.
 
     Raises:
-        FileError: the folder holds no run, or a file in it is damaged.
+        FileError: the folder is not a run, or a file in it is damaged.
     """
-    is_quickstart = (folder / MARKER).is_file()
+    is_quickstart = (folder / QUICKSTART).is_file()
     search = folder / "run" if is_quickstart else folder
     trained = training_folders(folder)
     if (search / SPACE_FILE).is_file() and (search / "settings.json").is_file():
@@ -62,7 +62,7 @@ def run_page(folder: Path, space: Space | None = None) -> str:
         architecture = trained[0] / "architecture.json"
         space = space or space_of(architecture, read_architecture(architecture)).space
     else:
-        raise FileError(f"{folder}: holds no run", help="give a folder that search, train or quickstart wrote")
+        raise FileError(f"{folder}: is not a run", help="give a folder written by search, train or quickstart")
     scale = UNSCALED
     if searched is None:
         record = training_record(trained[0])
@@ -85,39 +85,37 @@ def run_page(folder: Path, space: Space | None = None) -> str:
 
 
 def _found(folder: Path) -> Architecture | None:
-    """The newest architecture of a run; None before a step has finished."""
+    """The newest architecture of a run; None if no step has finished."""
     joint = folder / "joint" / "architecture.json"
     try:
         path = newest_architecture(folder)
     except FileError:
-        path = joint  # without it nothing was found yet, which the results say
+        path = joint
     return read_architecture(path) if path.is_file() else None
 
 
 def _introduction(space: Space, model: FoundModel | None) -> str:
     if not space.decisions and model is not None:
-        return f"The network {space.name} has {giga(model.macs)} a clip and {model.params:,} parameters."
+        return f"The network {space.name} has {giga(model.macs)} per clip and {model.params:,} parameters."
     size = f"The space {space.name} has {space.cardinality:,} architectures"
     if model is None:
-        return f"{size}; none was found yet."
-    return f"{size}. The one found has {giga(model.macs)} a clip and {model.params:,} parameters."
+        return f"{size}; the search has found none yet."
+    return f"{size}. The result has {giga(model.macs)} per clip and {model.params:,} parameters."
 
 
 def _model(model: FoundModel, found: Architecture) -> Section:
-    title = "The model that was found" if found.decisions else "The model"
-    drawn = f"{model.space}: the architecture that was found" if found.decisions else model.space
+    title = "The found model" if found.decisions else "The model"
+    drawn = f"{model.space}: the found architecture" if found.decisions else model.space
     rows = [(path, str(value)) for path, value in found.decisions.items()]
     decisions = folded("Its decisions", table("Decisions of the found architecture", ("decision", "value"), rows))
-    picture = drawing(
-        draw_figure(model, drawn), "A box is a group; the legend tells how to read it", draw_figure(model, drawn, DARK)
-    )
+    picture = drawing(draw_figure(model, drawn), "A box is a group; see the legend", draw_figure(model, drawn, DARK))
     return Section(title, picture + (decisions if rows else ""))
 
 
 def _landscape(
     folder: Path, searched: Path | None, trained: Sequence[Path], space: Space, scale: Scale
 ) -> list[Section]:
-    """What was measured, by its cost; nothing where nothing was measured yet."""
+    """Measured accuracies by cost; empty if there are none."""
     if searched is not None:
         points = measured(searched, space)
     else:
@@ -130,15 +128,17 @@ def _landscape(
     except RunError as error:
         return [Section(title, paragraph(f"The space's architectures cannot be counted by cost: {error.message}."))]
     rows = [(p.name, p.macs, p.top1, WAYS[p.kind], p.num_classes) for p in landscape.points]
-    behind = folded("The numbers", table("Models by cost", ("model", "multiply-adds", "top-1", "how", "classes"), rows))
-    before = " before the cost of all architectures of the space" if space.decisions else ", by cost"
+    behind = folded(
+        "The numbers", table("Models by cost", ("model", "multiply-adds", "top-1", "origin", "classes"), rows)
+    )
+    before = " over the cost of all architectures of the space" if space.decisions else ", by cost"
     drawn = drawing(landscape(LIGHT), f"Models{before}", landscape(DARK))
     made = f"tsdsl render {shlex.quote(str(folder))} --view landscape" if searched is not None else ""
     return [Section(title, drawn + behind, made_by=made)]
 
 
 def _commands(searched: Path | None, space: Space, trained: Sequence[Path]) -> list[str]:
-    """The commands that make a run again."""
+    """The commands that repeat a run."""
     steps = searched_steps(searched, space) if searched is not None else []
     found = [step_command(searched, step) for step in steps if searched is not None]
     records = [(folder, training_record(folder)) for folder in trained]
@@ -146,9 +146,11 @@ def _commands(searched: Path | None, space: Space, trained: Sequence[Path]) -> l
 
 
 def _making(folder: Path, made: list[str], trained: list[Path], found: Architecture | None) -> Section:
-    """The commands in order, and what they ran on."""
+    """The commands in order, and the environment that they ran in."""
     recorded: Mapping[str, str] = next((r.environment for r in map(finished, trained) if r is not None), {})
     versions = dict(recorded) or (dict(found.versions) if found is not None else {}) or environment()
     rows = [(name, str(value)) for name, value in versions.items()]
     after = [f"tsdsl {command} {shlex.quote(str(folder))}" for command in ("verify", "report")]
-    return Section("How it was made", commands([*made, *after]) + table("Environment", ("what", "version"), rows))
+    return Section(
+        "Commands and environment", commands([*made, *after]) + table("Environment", ("component", "version"), rows)
+    )

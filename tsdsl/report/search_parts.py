@@ -1,4 +1,4 @@
-"""The parts of a report that tell of a search: results, curves and probabilities of each step, and the space."""
+"""The sections of a report on a search: results, curves and probabilities of each step, and the space."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 
 Points = list[tuple[float, float]]
-RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "architectures drawn", "seconds")
+RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "sampled architectures", "seconds")
 FACTS = ("step", "decisions", "architectures", "least", "most", "target", "share within")
-COLUMNS_A_LINE = 7
-"""Of the space's graph: it must fit a printed page, where ten would be too small to read."""
+COLUMNS_PER_LINE = 7
+"""Columns of the graph of the space in a line: ten are too small to read in print."""
 
 
 def searched_steps(run: Path, space: Space) -> list[int | None]:
-    """The steps that have begun; None is the joint search."""
+    """The steps that have started; None is the joint search."""
     steps = [*(step.index for step in space.steps), None]
     return [step for step in steps if step_directory(run, step).settings.exists()]
 
 
 def step_name(space: Space, step: int | None) -> str:
-    """What a reader calls a step."""
+    """The title of a step."""
     return "joint search" if step is None else f"step {step}: {space.step(step).title}"
 
 
 def search_sections(run: Path, space: Space) -> list[Section]:
-    """Results and course of the search, as far as it has come."""
+    """Results and curves of the search so far."""
     steps = searched_steps(run, space)
     rows: list[tuple[str | int | float, ...]] = []
     for step in steps:
@@ -56,27 +56,27 @@ def search_sections(run: Path, space: Space) -> list[Section]:
         numbers = (result.flops, target, result.accuracy, f"{result.entropy:.3f}", result.samples)
         rows.append((name, *numbers, f"{result.seconds:.1f}"))
     note = paragraph(
-        "Accuracy is that of the found architecture with the shared weights, on the clips that the search chose by. "
-        "Multiply-adds are those of one clip."
+        "Accuracy is that of the found architecture with the shared weights, on the clips used to choose it. "
+        "Multiply-adds are per clip."
     )
-    course = "\n".join(_course(run, space, step) for step in steps)
+    curves = "\n".join(_curves(run, space, step) for step in steps)
     return [
-        Section("What the search found", table("Results by step", RESULTS, rows) + note),
-        Section("How it went", course),
+        Section("Results of the search", table("Results by step", RESULTS, rows) + note),
+        Section("Curves of the search", curves),
     ]
 
 
 def step_command(run: Path, step: int | None) -> str:
-    """The command of a step."""
+    """The command that searches a step again."""
     record = RunDirectory(run).read_settings(RUN_KIND, RunRecord)
     settings = step_directory(run, step).read_settings(STEP_KIND, StepSettings)
     return search_command(run, str(RunDirectory(run).space), step, record.data, settings)
 
 
 def space_section(space: Space, argument: str, scale: Scale = UNSCALED) -> Section:
-    """The space with all its choices, and the exact facts of its steps; `argument` names it on the command line.
+    """The space with all its choices and the exact facts of its steps; without decisions, its network at `scale`.
 
-    A space without decisions is the network that `scale` makes of it.
+    `argument` names the space on the command line.
     """
     made_by = f"tsdsl inspect {shlex.quote(argument)}"
     if not space.decisions:
@@ -86,8 +86,8 @@ def space_section(space: Space, argument: str, scale: Scale = UNSCALED) -> Secti
         return Section("The network", drawing(light, f"The network {space.name}", dark), made_by)
     blueprint = Blueprint(space)
     rows = [_facts(step_report(blueprint, step.index)) for step in space.steps]
-    counted = table("Sizes and bounds in multiply-adds, all exact, and the share within the target", FACTS, rows)
-    light, dark = (draw_space(space, theme=theme, columns_a_line=COLUMNS_A_LINE) for theme in (LIGHT, DARK))
+    counted = table("Exact sizes, bounds in multiply-adds, and shares within the target", FACTS, rows)
+    light, dark = (draw_space(space, theme=theme, columns_a_line=COLUMNS_PER_LINE) for theme in (LIGHT, DARK))
     drawn = drawing(light, f"The space {space.name} with all its choices", dark)
     return Section("The space", (counted if rows else "") + drawn, made_by)
 
@@ -105,7 +105,7 @@ def _facts(report: dict[str, Any]) -> tuple[str | int | float, ...]:
     )
 
 
-def _course(run: Path, space: Space, step: int | None) -> str:
+def _curves(run: Path, space: Space, step: int | None) -> str:
     folder = step_directory(run, step)
     settings = folder.read_settings(STEP_KIND, StepSettings)
     metrics, alpha = read_metrics(folder.path), read_alpha(folder.path)
@@ -127,7 +127,7 @@ def _course(run: Path, space: Space, step: int | None) -> str:
         + charts([figure for figure in drawn if figure])
         + alpha_film(name, alpha, space)
         + made_by(step_command(run, step))
-        + folded("Every setting of this step", commands(listed))
+        + folded("All settings of this step", commands(listed))
     )
 
 

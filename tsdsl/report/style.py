@@ -1,4 +1,4 @@
-"""The style sheet and the script of a report: light and dark, phone and print; the page is whole without the script."""
+"""The style sheet and script of a report: light and dark, phone and print. The page is complete without the script."""
 
 from __future__ import annotations
 

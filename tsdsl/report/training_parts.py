@@ -1,4 +1,4 @@
-"""The parts of a report that tell of training runs: accuracies, curves and settings."""
+"""The section of a report on training runs: accuracies, curves and settings."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ COLUMNS = ("run", "top-1", "top-5", "training loss", "multiply-adds", "parameter
 
 
 def training_folders(folder: Path) -> list[Path]:
-    """The training runs below a folder, and itself if it is one."""
+    """The folder if it is a training run, and the training runs in it."""
     found = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
     return [path for path in found if training_record(path) is not None]
 
 
 def finished(folder: Path) -> TrainResult | None:
-    """The result of a training run, if it has one."""
+    """The result of a training run; None if unfinished."""
     run = RunDirectory(folder)
     return read_train_result(run) if run.result.exists() else None
 
 
 def training_sections(folders: Sequence[Path], show_commands: bool) -> list[Section]:
-    """Accuracy and course of training runs, with the command of each if it can be typed; nothing without runs."""
+    """Accuracies and curves of training runs, optionally with their commands; empty without runs."""
     if not folders:
         return []
     rows: list[tuple[str | int | float, ...]] = []
@@ -47,12 +47,12 @@ def training_sections(folders: Sequence[Path], show_commands: bool) -> list[Sect
         rows.append((folder.name, *accuracies, *numbers))
         if result.val_top1 is not None:
             shown.append((folder.name, result.val_top1))
-    pictured = bars("Top-1 accuracy on the validation videos", [*shown, ("chance", 1 / classes)]) if shown else ""
-    course = "\n".join(_course(folder, show_commands) for folder in folders)
-    return [Section("Trained models", pictured + table("Training runs, each from scratch", COLUMNS, rows) + course)]
+    bar_chart = bars("Top-1 accuracy on the validation videos", [*shown, ("chance", 1 / classes)]) if shown else ""
+    curves = "\n".join(_curves(folder, show_commands) for folder in folders)
+    return [Section("Trained models", bar_chart + table("Training runs, each from scratch", COLUMNS, rows) + curves)]
 
 
-def _course(folder: Path, show_command: bool) -> str:
+def _curves(folder: Path, show_command: bool) -> str:
     metrics = read_metrics(folder)
 
     def points(key: str) -> list[tuple[float, float]]:
@@ -72,8 +72,8 @@ def _course(folder: Path, show_command: bool) -> str:
     assert record is not None
     listed = [f"{key} = {value}" for key, value in record.settings.model_dump(mode="json").items()]
     return (
-        subheading(f"Course of {folder.name}")
+        subheading(f"Curves of {folder.name}")
         + charts([figure for figure in drawn if figure])
         + (made_by(train_command(folder, record)) if show_command else "")
-        + folded("Every setting of this run", commands(listed))
+        + folded("All settings of this run", commands(listed))
     )
