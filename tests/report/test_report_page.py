@@ -221,7 +221,7 @@ def test_a_training_run_of_a_space_without_decisions_tells_of_a_network(tmp_path
     assert run(["report", str(tmp_path)]) == 0
     text = (tmp_path / "report.html").read_text()
     Page(text)
-    assert "The network x3d has 1.963 GFLOPs a clip and 3,794,274 parameters." in text
+    assert "The network x3d has 1.963 GFLOPs per clip and 3,794,274 parameters." in text
     assert "found" not in text
     assert "Its decisions" not in text
     assert ">x3d: 1.963 GFLOPs at 160 px</text>" in text

@@ -1,4 +1,4 @@
-"""Pictures of spaces, architectures and searches, as SVG, PNG and PDF, with or without a Graphviz binary."""
+"""Draws spaces, architectures and searches as SVG, PNG and PDF; a Graphviz binary is optional."""
 
 from tsdsl.render.alpha import AlphaEpoch, alpha_epochs, draw_alpha
 from tsdsl.render.dot import render_dot

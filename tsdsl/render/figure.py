@@ -1,8 +1,8 @@
-"""The figure view: one architecture in the form of Figure 3 of the Auto-TSNet paper.
+"""The figure view: one architecture drawn like Figure 3 of the Auto-TSNet paper.
 
-A box is a group: its height is the expansion, its colour the spatial kernel, its texture the temporal kernel; the
-number under it is its channels. A star is attention, an arrow between the rows a fusion, by kind. Everything also
-stands in words. Long networks continue on the next line. Own design after the paper's figure.
+A box is a group: its height is the expansion, its colour the spatial kernel, its texture the temporal kernel, the
+number below it the channels. A star is attention, an arrow between rows a fusion. All facts are also given as text.
+Long networks continue on the next line. Own design after the figure of the paper.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KERNEL_TEXTURES = {1: "plain", 3: "hatched", 5: "cross-hatched"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a figure: its places, each with its column's left edge, and the y of its top."""
+    """A line of a figure: its places with the left edges of their columns, and the y of its top."""
 
     places: tuple[Place, ...]
     lefts: Mapping[Place, float]
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of a figure stands: streams are rows of each line."""
+    """The positions of a figure; each line has a row per stream."""
 
     streams: tuple[str, ...]
     lines: tuple[Line, ...]
@@ -60,21 +60,21 @@ class Layout:
 
     @property
     def tallest_box(self) -> float:
-        """The height of the box with the largest expansion, or of every box where none has one."""
+        """The height of the box with the largest expansion, or of every box if none has one."""
         return PLAIN_BOX if self.largest_expansion is None else TALLEST_BOX
 
     @property
     def row_height(self) -> float:
-        """From one stream's row to the next."""
+        """The distance of two rows."""
         return OVER_ROW + self.tallest_box + self.under_row
 
     def middle(self, line: Line, stream: str) -> float:
-        """The y on which a stream's boxes are centred."""
+        """The y of the centre of a stream's boxes."""
         row = self.streams.index(stream)
         return line.top + LINE_HEAD + row * self.row_height + OVER_ROW + self.tallest_box / 2
 
     def box_height(self, expansion: float | None) -> float:
-        """The height of a box; among boxes with expansions, one without is as low as boxes get."""
+        """The height of a box; one without an expansion among boxes with expansions has the lowest height."""
         if self.largest_expansion is None:
             return PLAIN_BOX
         if expansion is None:
@@ -110,7 +110,7 @@ def draw_figure(model: FoundModel, title: str | None = None, theme: Theme = LIGH
 def lay_out(
     models: Sequence[FoundModel], pitch: float = PITCH, under_row: float = UNDER_ROW, title_height: float = TITLE_HEIGHT
 ) -> Layout:
-    """One layout for all models, columns `pitch` apart: the same group stands at the same place."""
+    """A layout shared by several models, columns `pitch` apart: equal groups have equal positions."""
     streams = tuple(dict.fromkeys(name for model in models for name in model.frames))
     places = sorted({place for model in models for place in model.places})
     chunks = list(wrapped(places, COLUMNS_A_LINE))
@@ -127,7 +127,7 @@ def lay_out(
 
 
 def wrapped(places: Sequence[Place], most: int) -> Iterable[tuple[Place, ...]]:
-    """Places in lines of at most `most`, broken between stages where that is possible."""
+    """Places in lines of at most `most`, broken between stages if possible."""
     line: list[Place] = []
     for stage in dict.fromkeys(place[0] for place in places):
         own = [place for place in places if place[0] == stage]
@@ -143,7 +143,7 @@ def wrapped(places: Sequence[Place], most: int) -> Iterable[tuple[Place, ...]]:
 
 
 def headings(layout: Layout, heading: str, facts: str, theme: Theme) -> list[str]:
-    """The two lines over a figure."""
+    """The two heading lines of a figure."""
     width = layout.width - 2 * MARGIN
     return [
         svg.text(MARGIN, 26, heading, theme.text, size=15, bold=True, width_px=width),
@@ -152,7 +152,7 @@ def headings(layout: Layout, heading: str, facts: str, theme: Theme) -> list[str
 
 
 def ground(layout: Layout, line: Line, frames: Mapping[str, int], theme: Theme) -> list[str]:
-    """What stands behind the boxes of a line: stages as bands, names of streams, and the flow to the head."""
+    """The background of a line: stages as bands, names of streams, and the flow to the head."""
     parts = []
     bottom = line.top + LINE_HEAD + len(layout.streams) * layout.row_height
     for stage in dict.fromkeys(place[0] for place in line.places):
@@ -191,7 +191,7 @@ def _head(x: float, middles: Sequence[float], theme: Theme) -> list[str]:
 
 
 def draw_box(box: Box, left: float, middle: float, width: float, height: float, theme: Theme) -> list[str]:
-    """A group's box with its texture, stars and number of blocks."""
+    """The box of a group with its texture, stars and number of blocks."""
     top = middle - height / 2
     hint = f"<title>{svg.xml(spoken_box(box))}</title>"
     parts = [
@@ -217,7 +217,7 @@ def fill_of(kernel: tuple[int, int, int] | None, theme: Theme) -> str:
 
 
 def texture(left: float, top: float, width: float, height: float, kernel_frames: int) -> str:
-    """The texture of a temporal kernel over a box: none for 1, hatches for 3, crossed for 5, stripes beyond."""
+    """The texture of a temporal kernel: none for 1, hatches for 3, crossed hatches for 5, stripes for larger ones."""
     if kernel_frames == 1:
         return ""
     if kernel_frames > 5:
@@ -229,7 +229,7 @@ def texture(left: float, top: float, width: float, height: float, kernel_frames:
 
 
 def under_box(box: Box, centre: float, bottom: float, theme: Theme) -> list[str]:
-    """Channels, kernel and expansion in words, under the lowest edge that a box of the row may have."""
+    """Channels, kernel and expansion as text, below the lowest possible edge of a box in the row."""
     y = bottom + 15
     parts = [svg.text(centre, y, str(box.channels), theme.text, 12, "middle", bold=True)]
     if box.kernel:
@@ -245,7 +245,7 @@ def kernel_text(kernel: tuple[int, int, int]) -> str:
 
 
 def draw_arrow(layout: Layout, line: Line, arrow: Arrow, theme: Theme, shift: float = 0, letter: str = "") -> list[str]:
-    """A fusion, from one row up or down to another, in the gap after its place."""
+    """A fusion arrow between two rows, in the gap after its place."""
     x = layout.gap(line, arrow.place) + shift
     start, end = layout.middle(line, arrow.source), layout.middle(line, arrow.target)
     colour = fusion_colour(arrow.operator, theme)
@@ -274,7 +274,7 @@ def fusion_colour(operator: str, theme: Theme) -> str:
 
 
 def spoken_box(box: Box) -> str:
-    """A group in words, for a text alternative and a hint."""
+    """A group as text, for a text alternative and a tooltip."""
     words = [f"{box.path}: {box.num_blocks} x {box.operator}, {box.channels} channels"]
     if box.kernel:
         words.append(f"kernel {kernel_text(box.kernel)}")
@@ -285,7 +285,7 @@ def spoken_box(box: Box) -> str:
 
 
 def draw_legend(models: Sequence[FoundModel], layout: Layout, theme: Theme) -> tuple[list[str], float]:
-    """The legend under a figure, and its height: only what occurs, in as many lines as it takes."""
+    """The legend of a figure with the marks that occur, and its height."""
     boxes = [box for model in models for box in model.boxes]
     kernels = sorted({box.kernel[1] for box in boxes if box.kernel})
     times = sorted({box.kernel[0] for box in boxes if box.kernel})
@@ -333,7 +333,7 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _flow(entries: Sequence[tuple[str, str]], layout: Layout, theme: Theme) -> tuple[list[str], float]:
-    """Marks with their words from left to right, on the next line where the width is used up."""
+    """Marks with labels from left to right, wrapped to the width."""
     parts, x, y = [], MARGIN, layout.bottom + 8
     for mark, words in entries:
         width = 30 + text_width_px(words, 11) + 20

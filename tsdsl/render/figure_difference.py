@@ -1,7 +1,7 @@
-"""The difference of two architectures as a figure: what changed stands out, what did not is pale.
+"""The difference of two architectures as a figure, in which unchanged parts are pale.
 
-A group that differs shows two boxes, A at the left and B at the right, and every changed number as `old → new`. A
-fusion or attention that only one of them has carries that one's letter or stands on its box. Own design.
+A group that differs has two boxes, A at the left and B at the right, and changed numbers as `old → new`. A fusion of
+only one of them has its letter, attention of only one is on its box. Own design.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ LETTERS = ("A", "B")
 def draw_difference(
     first: FoundModel, second: FoundModel, names: tuple[str, str] = ("first", "second"), theme: Theme = LIGHT
 ) -> str:
-    """The picture of what differs between two architectures of one space, as SVG text.
+    """The picture of the differences of two architectures of one space, as SVG text.
 
-    `names` say in the heading which is A and which is B.
+    `names` are the names of A and B in the heading.
     """
     models = (first, second)
     layout = lay_out(models, PITCH, UNDER_ROW, TITLE_HEIGHT)
@@ -64,7 +64,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def changed_boxes(first: FoundModel, second: FoundModel) -> list[tuple[str, Place]]:
-    """The streams and places of the groups that differ in what was chosen for them; costs do not count."""
+    """The streams and places of the groups with different choices; costs do not count."""
     keys = dict.fromkeys([*first.box_at, *second.box_at])
     return [key for key in keys if _chosen(first.box_at.get(key)) != _chosen(second.box_at.get(key))]
 
@@ -132,7 +132,7 @@ def _group(
 
 
 def _lines(first: Box | None, second: Box | None) -> list[tuple[str, bool]]:
-    """Channels, kernel and expansion of both, one value where they agree."""
+    """Channels, kernel and expansion of both, one value if they agree."""
     lines = []
     for pair in (
         tuple(str(box.channels) if box else ABSENT for box in (first, second)),
@@ -148,7 +148,7 @@ def _lines(first: Box | None, second: Box | None) -> list[tuple[str, bool]]:
 
 
 def _arrows(layout: Layout, line: Line, first: FoundModel, second: FoundModel, theme: Theme) -> list[str]:
-    """Arrows that both have, pale; those of one of them with its letter."""
+    """Arrows of both, pale, and arrows of one with its letter."""
     kept = _kinds(first) & _kinds(second)
     parts = []
     for model, letter, shift in ((first, LETTERS[0], -6.0), (second, LETTERS[1], 6.0)):

@@ -1,8 +1,8 @@
-"""Widths of text in the shipped font, so that a picture can be laid out without a browser.
+"""The width of text in the shipped font, to lay out pictures without a browser.
 
-A TrueType file says in `cmap` which glyph draws a character, and in `hmtx` how far each glyph advances
-(OpenType 1.9). A character that the font lacks is taken to be as wide as it is high, which is about right for
-Chinese and too much for most others, so that text is shortened rather than cut.
+A TrueType file maps characters to glyphs in `cmap` and gives the advance of each glyph in `hmtx` (OpenType 1.9).
+Characters missing in the font are assumed to be as wide as high, which is about right for Chinese and too wide for most
+others, so text is shortened rather than cut.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ELLIPSIS = "…"
 
 
 def text_width_px(text: str, size_px: float, bold: bool = False) -> float:
-    """How wide a line of text is when set at `size_px`."""
+    """The width of a line of text at `size_px`."""
     widths = advances(bold)
     return sum(widths.get(ord(character), 1.0) for character in text) * size_px
 
 
 def shortened(text: str, width_px: float, size_px: float, bold: bool = False) -> str:
-    """The text on one line, its middle replaced by an ellipsis where it is wider than `width_px`."""
+    """The text on one line; if wider than `width_px`, an ellipsis replaces its middle."""
     line = " ".join(text.split())
     if text_width_px(line, size_px, bold) <= width_px:
         return line
@@ -42,7 +42,7 @@ def shortened(text: str, width_px: float, size_px: float, bold: bool = False) ->
 
 @cache
 def advances(bold: bool = False) -> Mapping[int, float]:
-    """The advance of each character that the shipped font has, in units of the font's size, by code point."""
+    """The advance of each character in the shipped font by code point, relative to the font size."""
     name = f"{FONT_NAME}-{'Bold' if bold else 'Regular'}.ttf"
     font = (files("tsdsl.render") / "fonts" / name).read_bytes()
     table_at = _tables(font)
@@ -63,7 +63,7 @@ def _tables(font: bytes) -> dict[str, int]:
 
 
 def _glyphs(font: bytes, table_at: Mapping[str, int]) -> dict[int, int]:
-    """The glyph of each code point, from the `cmap` table of format 4; both shipped fonts have one."""
+    """The glyph of each code point, from the `cmap` table of format 4."""
     cmap = table_at["cmap"]
     (num_encodings,) = struct.unpack_from(">H", font, cmap + 2)
     for i in range(num_encodings):

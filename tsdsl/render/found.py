@@ -1,4 +1,4 @@
-"""One architecture as pictures show it: a box for each group, an arrow for each fusion, where attention stands."""
+"""One architecture as shown in pictures: boxes of groups, arrows of fusions, and attention."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A group: its operator, kernel as (t, h, w), expansion where it has one, output shape (C, T, H, W) and cost.
+    """A group: operator, kernel as (t, h, w), expansion if any, output shape (C, T, H, W) and cost.
 
-    `attention` are the operators that stand at its end; `macs` leave their cost out.
+    `attention` are the operators at its end; `macs` exclude their cost.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """What one stream receives from another at the end of a group, and by which operator."""
+    """A fusion at the end of a group: source, target and operator."""
 
     path: str
     source: str
@@ -57,7 +57,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class FoundModel:
-    """An architecture at one scale. `frames` has every stream that is present, in the space's order."""
+    """An architecture at one scale. `frames` has the present streams in the order of the space."""
 
     space: str
     size_px: int
@@ -75,17 +75,17 @@ class FoundModel:
 
     @cached_property
     def box_at(self) -> Mapping[tuple[str, Place], Box]:
-        """Every box by its stream and place."""
+        """The boxes by stream and place."""
         return {(box.stream, box.place): box for box in self.boxes}
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """All places at which a group of any stream stands, in order."""
+        """The places of all groups, in order."""
         return tuple(sorted({box.place for box in self.boxes}))
 
 
 def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
-    """An architecture as its blueprint scales it."""
+    """An architecture at the scale of its blueprint."""
     space = blueprint.space
     network = blueprint.network(architecture.decisions, architecture.step)
     costs = {node.name: plain(node_cost(node)) for node in network.nodes}
@@ -131,7 +131,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
 
 
 def kernel_of(node: Node) -> tuple[int, int, int] | None:
-    """The largest kernel of a group's first block as (t, h, w), each side by itself; None without convolutions."""
+    """The maximum kernel size of a group's first block along each of (t, h, w); None without convolutions."""
     kernels = [
         tuple(fixed(size) for size in layer.kernel)
         for layer, _, _, _ in node_layers(replace(node, own=node.blocks[:1], layout=None))

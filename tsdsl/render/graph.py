@@ -1,7 +1,7 @@
 """The graph view: streams as rows, stages as clusters, groups as nodes, fusion between the rows.
 
-Graphviz lays out one line of columns at a time; long networks continue on the next line, so that they stay legible
-and take time in proportion to their length. A node is darker the larger its share of the cost.
+Graphviz lays out one line of columns at a time. Long networks continue on the next line, so they stay legible and
+layout time is proportional to their length. Nodes with a larger share of the cost are darker.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_SPOKEN = 50
 
 @dataclass(frozen=True, slots=True)
 class GraphLine:
-    """Consecutive columns of a graph that are laid out together."""
+    """Columns of a graph that are laid out together."""
 
     columns: tuple[Column, ...]
     is_first: bool
@@ -57,12 +57,12 @@ def draw_architecture(
     detail: Detail = Detail.group,
     theme: Theme = LIGHT,
 ) -> str:
-    """The picture of one architecture as SVG text; parts that it does not have are not drawn."""
+    """The picture of one architecture as SVG text, without absent parts."""
     return draw_graph(architecture_graph(space, architecture, blueprint, detail), theme)
 
 
 def draw_graph(graph: Graph, theme: Theme = LIGHT, columns_a_line: int = COLUMNS_A_LINE) -> str:
-    """The picture of a graph: its lines one under the other, under a title."""
+    """The picture of a graph: a title and its lines below each other."""
     drawings = [_Drawing(render_dot(line_dot(graph, line, theme))) for line in graph_lines(graph, columns_a_line)]
     width = max([LEAST_WIDTH, *(drawing.width + 2 * MARGIN for drawing in drawings)])
     parts = [
@@ -77,7 +77,7 @@ def draw_graph(graph: Graph, theme: Theme = LIGHT, columns_a_line: int = COLUMNS
 
 
 def graph_lines(graph: Graph, columns_a_line: int = COLUMNS_A_LINE) -> list[GraphLine]:
-    """The columns in lines of at most so many, broken between stages where that is possible."""
+    """The columns in lines of limited length, broken between stages if possible."""
     columns = sorted({part.column for part in graph.parts})
     chunks: list[list[Column]] = []
     for stage in dict.fromkeys(column[0] for column in columns):
@@ -128,7 +128,7 @@ def _stream(graph: Graph, line: GraphLine, stream: str, own: Sequence[Part], the
     colour = theme.line(number)
     begins = _quoted(f"{stream} begins")
     words = (stream, f"{graph.frames[stream]} frames" if line.is_first else "continued")
-    # Labels of stages stand where no fusion passes, short where there is no such place.
+    # Labels of stages are placed where no fusion passes, and shortened if there is no such place.
     is_lowest = 0 < number == len(graph.frames) - 1
     has_room = number == 0 or is_lowest
     lines = [
@@ -155,7 +155,7 @@ def _stream(graph: Graph, line: GraphLine, stream: str, own: Sequence[Part], the
 
 
 def _stage_label(graph: Graph, line: GraphLine, stage: int) -> str:
-    """`stage 3`, with the numbers of its groups where some stand on another line."""
+    """`stage 3`, with the numbers of its groups if it continues on another line."""
     groups = sorted({column[1] for column in line.columns if column[0] == stage})
     everywhere = {part.column[1] for part in graph.parts if part.column[0] == stage}
     if set(groups) == everywhere:
@@ -176,7 +176,7 @@ def _node(part: Part, theme: Theme, number: int) -> str:
 def _fusion(
     graph: Graph, line: GraphLine, link: Link, shown: Sequence[Part], streams: Sequence[str], theme: Theme
 ) -> list[str]:
-    """A box in its column between the rows, from the source's node to the next node of the target."""
+    """A box between two rows, from a node of the source to the next node of the target."""
     box, source = _quoted(link.name), _quoted(link.source)
     after = [part for part in shown if part.stream == link.target and part.column > link.column]
     arrives = _quoted(after[0].name if after else f"{link.target} continues")
@@ -228,7 +228,7 @@ def _label(lines: Sequence[str]) -> str:
 
 
 def _spoken(graph: Graph) -> str:
-    """Every node in words; of a graph with more than anyone would listen to, how many there are in each stage."""
+    """A text of every node; for large graphs, the number of nodes in each stage."""
     if len(graph.parts) > MOST_SPOKEN:
         counts = Counter(f"{part.stream} stage {part.column[0]}" for part in graph.parts)
         return "; ".join(f"{place}: {count} nodes" for place, count in counts.items())
@@ -236,16 +236,16 @@ def _spoken(graph: Graph) -> str:
 
 
 class _Drawing:
-    """One line as Graphviz drew it: its size in pixels, and its content."""
+    """A line drawn by Graphviz: its size in pixels and its content."""
 
     def __init__(self, text: str) -> None:
         root, self.content = text.rstrip().removesuffix("</svg>").split(">", 1)
         self.left, self.top, self.width, self.height = map(float, re.search(r'viewBox="([^"]*)"', root)[1].split())  # type: ignore[index]
 
     def placed(self, x: float, y: float) -> str:
-        """The drawing as a part of another, without ids, which would occur once a line.
+        """The drawing as a part of another, without ids, which would repeat on every line.
 
-        It is no nested `svg` element, since that clips, for which resvg keeps a layer as large as the whole picture.
+        Not as a nested `svg` element: it clips, for which resvg allocates a layer of the size of the whole picture.
         """
         content = re.sub(r'(<[a-z]+) id="[^"]*"', r"\1", self.content)
         return f'<g transform="translate({svg.number(x - self.left)} {svg.number(y - self.top)})">{content}</g>'

@@ -1,7 +1,7 @@
-"""What a graph view shows, before it is laid out: nodes with their lines of text, and links between streams.
+"""The content of a graph view before layout: nodes with their lines of text, and links between streams.
 
-A node stands for a stage, a group or a block, by the detail asked for. A space has its choices and ranges of cost
-on its nodes, an architecture what was chosen and what that costs.
+A node is a stage, a group or a block. Nodes of a space show choices and ranges of cost, nodes of an architecture the
+chosen values and their cost.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Group, Value
 
 Column = tuple[int, ...]
-"""Where a node stands along its stream: stage; or stage and group; or stage, group and block."""
+"""The position of a node along its stream: stage; stage and group; or stage, group and block."""
 
 
 class Detail(StrEnum):
-    """What a node of a graph stands for."""
+    """What a node of a graph represents."""
 
     stage = "stage"
     group = "group"
@@ -37,7 +37,7 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A node: its lines of text, its mean share of the cost, and whether attention may stand on it."""
+    """A node: its lines of text, its mean share of the cost, and whether it may have attention."""
 
     name: str
     stream: str
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A fusion: what it may be or is, from the node `source` to the stream `target`, after a column."""
+    """A fusion and its operators, from the node `source` to the stream `target`, after a column."""
 
     name: str
     source: str
@@ -92,11 +92,11 @@ class _Cost:
 
 
 _Costs: TypeAlias = Callable[[Sequence[Node]], _Cost]
-"""What some nodes cost together: the extremes of a sum are not the sums of extremes."""
+"""The joint cost of some nodes: the extremes of a sum are not the sums of extremes."""
 
 
 def space_graph(space: Space, detail: Detail = Detail.group) -> Graph:
-    """The graph of a whole space: every choice, shape and range of cost; of the one architecture, where it is one."""
+    """The graph of a space with every choice, shape and range of cost, or of its only architecture."""
     if not space.decisions:
         only = Architecture(space=space.name, fingerprint=space.fingerprint, decisions={})
         return architecture_graph(space, only, detail=detail)
@@ -125,7 +125,7 @@ def space_graph(space: Space, detail: Detail = Detail.group) -> Graph:
 def architecture_graph(
     space: Space, architecture: Architecture, blueprint: Blueprint | None = None, detail: Detail = Detail.group
 ) -> Graph:
-    """The graph of one architecture; parts that it does not have are not there."""
+    """The graph of one architecture, without absent parts."""
     network = (blueprint or Blueprint(space)).network(architecture.decisions, architecture.step)
 
     def cost(nodes: Sequence[Node]) -> _Cost:
@@ -219,7 +219,7 @@ def _stages(
     cost: _Costs,
     total: float,
 ) -> list[Part]:
-    """A part for each stage of each stream: what its groups have in common, and their cost, attention included."""
+    """One part per stage of each stream: the common choices of its groups, and their cost including attention."""
     found: dict[tuple[str, int], list[Node]] = {}
     for node in nodes:
         if node.kind == "group":
@@ -257,7 +257,7 @@ def _links(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> l
         names = [a.operator for a in slot.alternatives if a.operator in present]
         if len(present) == sum(a.operator != "none" for a in slot.alternatives) and slot.decision is not None:
             names = [a.operator for a in slot.alternatives]
-        # One alternative is there at a time, so costs are not added.
+        # Alternatives exclude each other, so costs are not added.
         least = 0 if "none" in names else min(one.least for one in own)
         mean = sum(one.mean for one in own)
         line = _cost_line(_Cost(least, max(one.most for one in own), mean), total)
@@ -268,7 +268,7 @@ def _links(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> l
 
 
 def _stage_links(links: Sequence[Link]) -> list[Link]:
-    """The fusions of a stage from one stream to another as one, with all their alternatives."""
+    """The fusions of a stage between two streams as one link with all their alternatives."""
     found: dict[tuple[str, str, int], list[Link]] = {}
     for link in links:
         stream = link.source.split(".stage", 1)[0]
@@ -283,14 +283,14 @@ def _stage_links(links: Sequence[Link]) -> list[Link]:
 
 
 def _to_last_block(link: Link, parts: Sequence[Part]) -> Link:
-    """A fusion that leaves the last block of its group, and arrives after the last block of the other's."""
+    """A fusion from the last block of its source group to after the last block of the target group."""
     last = max(part.column for part in parts if part.column[:2] == link.column)
     own = [part for part in parts if part.name.rsplit(".block", 1)[0] == link.source]
     return replace(link, source=own[-1].name, column=last)
 
 
 def _attention_lines(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> dict[str, tuple[str, ...]]:
-    """What may stand, or stands, at the end of a group and what that costs, by the group's path."""
+    """The possible or chosen attention at the end of each group and its cost, by the path of the group."""
     slots = {slot.path: slot for slot in space.attentions}
     found: dict[str, tuple[str, ...]] = {}
     for node in nodes:
@@ -308,14 +308,14 @@ def _alternatives(slot: FusionSlot | AttentionSlot) -> str:
 
 
 def _setting_lines(group: Group, setting: Callable[[Value | DecisionRef], str]) -> tuple[str, ...]:
-    """The attributes that are shown, two on a line."""
+    """The displayed attributes, two per line."""
     small = [f"{SHORT.get(name, name)} {setting(group.attributes[name])}" for name in SHOWN if name in group.attributes]
     lines = [" · ".join(small[:2]), " · ".join(small[2:])]
     return tuple(shortened(line, MOST_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
 
 
 def _choices(space: Space, value: Value | DecisionRef) -> str:
-    """`32..48` for many values, `3, 5` for two, or the one there is."""
+    """`32..48` for many values, `3, 5` for two, or the only value."""
     if not isinstance(value, DecisionRef):
         return f"{value:g}" if isinstance(value, float) else str(value)
     values = space.decision_by_path[value.decision].values
@@ -326,7 +326,7 @@ def _choices(space: Space, value: Value | DecisionRef) -> str:
 
 
 def _mean(node: Node) -> float:
-    """The mean multiply-adds of a node, every choice of each of its decisions equally likely."""
+    """The mean multiply-adds of a node over equally likely choices."""
     return sum(_mean_count(macs) for macs in node_macs(node))
 
 
@@ -351,7 +351,7 @@ def _percent(share: float) -> str:
 
 
 def mega(macs: int) -> str:
-    """Millions with three digits, and never an exponent."""
+    """Millions with three digits, without an exponent."""
     return f"{macs / 1e6:.3g}" if macs < 999_500_000 else f"{macs / 1e6:.0f}"
 
 
@@ -360,7 +360,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _few_digits(count: str) -> str:
-    """A count that would fill a line as a power of ten."""
+    """A count, in scientific notation if it is long."""
     number, _, noun = count.partition(" ")
     digits = number.replace(",", "")
     return count if len(digits) <= 60 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1} {noun}"

@@ -1,7 +1,7 @@
-"""The landscape view: accuracy against multiply-adds, in the form of Figure 1 of the Auto-TSNet paper.
+"""The landscape view: accuracy against multiply-adds, drawn like Figure 1 of the Auto-TSNet paper.
 
-Behind the models stands the exact distribution of cost over the whole space; the targets of the steps and the front
-of models that no other beats in both are marked. Published models are reference points, never part of our front.
+The background is the exact distribution of cost over the whole space. The targets of the steps and the Pareto front are
+marked. Published models are reference points, not part of the front.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tsdsl.render.theme import LIGHT, Theme
 WIDTH, HEIGHT = 900.0, 560.0
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 74.0, 68.0, 110.0
 MARK_ROW = 15.0
-"""Labels of costs stand in rows over the plot, so that they cover no model."""
+"""Labels of costs are in rows above the plot, so they cover no model."""
 
 AREA_SHARE = 0.62
-"""How much of the height the distribution takes at most where models stand before it."""
+"""The maximum share of the height for the distribution if there are models."""
 
 Kind = Literal["searched", "trained", "published"]
 Rectangle = tuple[float, float, float, float]
@@ -35,8 +35,8 @@ Rectangle = tuple[float, float, float, float]
 class ModelPoint:
     """A model: multiply-adds of one view, and top-1 accuracy as a fraction.
 
-    `searched` has a search's shared weights, `trained` its own, `published` is quoted from a paper. Only accuracies
-    on as many classes compare.
+    `searched` has the shared weights of a search, `trained` its own weights, `published` is quoted from a paper. Only
+    accuracies over the same number of classes are comparable.
     """
 
     name: str
@@ -48,7 +48,7 @@ class ModelPoint:
 
 @dataclass(frozen=True, slots=True)
 class CostMark:
-    """A cost without an accuracy: the target of a step, or a model that was not measured."""
+    """A cost without an accuracy: the target of a step, or an unmeasured model."""
 
     name: str
     macs: int
@@ -61,7 +61,7 @@ PAPER_MODELS = (
     ModelPoint("Auto-TSNet-M", 6_100_000_000, 0.773, "published", 400),
     ModelPoint("Auto-TSNet-L", 19_900_000_000, 0.789, "published", 400),
 )
-"""Kinetics-400 top-1 with 30 views as the paper prints it, quoted and not measured here."""
+"""Kinetics-400 top-1 with 30 views, printed in the paper, not measured here."""
 
 LEGEND = {
     "searched": "found: with the search's shared weights, on the clips it chose by",
@@ -72,7 +72,7 @@ LEGEND = {
 
 @dataclass(frozen=True)
 class _Axes:
-    """Multiply-adds on a logarithmic axis across, two linear axes upwards: accuracy in percent, and share."""
+    """A logarithmic horizontal axis of multiply-adds, and two linear vertical axes: accuracy in percent, and share."""
 
     least: float
     most: float
@@ -99,7 +99,7 @@ def draw_landscape(
     marks: Sequence[CostMark] = (),
     theme: Theme = LIGHT,
 ) -> str:
-    """The picture as SVG text; without points it shows the distribution and the marks alone."""
+    """The picture as SVG text; without points, only the distribution and the marks."""
     axes = _axes(distribution, points, marks)
     labels = _mark_labels(axes, marks)
     axes = replace(axes, top=TOP + MARK_ROW * len({label.row for label in labels}) + 4)
@@ -135,7 +135,7 @@ def draw_landscape(
 
 
 def pareto_front(points: Sequence[ModelPoint]) -> list[ModelPoint]:
-    """The models that no other one beats or equals in both cost and accuracy, cheapest first."""
+    """The models that no other model beats or equals in both cost and accuracy, cheapest first."""
     front: list[ModelPoint] = []
     for point in sorted(points, key=lambda p: (p.macs, -p.top1, p.name)):
         if not front or point.top1 > front[-1].top1:
@@ -185,7 +185,7 @@ def _frame(axes: _Axes, has_points: bool, has_shares: bool, theme: Theme) -> lis
 
 
 def _share_axis(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
-    """At the right where accuracy has the left."""
+    """The axis of shares: at the right if accuracy is at the left."""
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = []
     share_x = right + 6 if has_points else LEFT - 6
@@ -203,7 +203,7 @@ def _share_axis(axes: _Axes, has_points: bool, theme: Theme) -> list[str]:
 
 
 def _cost_marks(axes: _Axes) -> list[tuple[int, str]]:
-    """Round costs along the axis that leave their words room."""
+    """Round costs along the axis, far enough apart for their labels."""
     found: list[tuple[int, str]] = []
     for steps in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         found = []
@@ -224,7 +224,7 @@ def _short(macs: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _MarkLabel:
-    """The label of a cost: its words, left edge and row over the plot, counted from the top."""
+    """The label of a cost: its text, left edge and row above the plot, counted from the top."""
 
     mark: CostMark
     words: str
@@ -233,9 +233,9 @@ class _MarkLabel:
 
 
 def _mark_labels(axes: _Axes, marks: Sequence[CostMark]) -> list[_MarkLabel]:
-    """Labels in as few rows as it takes for none to stand on another or on the line of another.
+    """Labels in as few rows as possible, without covering each other or the line of another.
 
-    A label stands after its line, or before it where there is no room.
+    A label is to the right of its line, or to the left if there is no room.
     """
     before: list[_MarkLabel] = []
     after: list[_MarkLabel] = []
@@ -245,7 +245,7 @@ def _mark_labels(axes: _Axes, marks: Sequence[CostMark]) -> list[_MarkLabel]:
         words = f"{shortened(mark.name, 180, 11)}: {_short(mark.macs)}"
         wide = text_width_px(words, 11)
         if x + 4 + wide > limit:
-            # The lines of cheaper marks run under it, so it stands over all their labels.
+            # The lines of cheaper marks pass below it, so it is above all their labels.
             before.append(_MarkLabel(mark, words, x - 4 - wide, len(before)))
             limit = x
         else:
@@ -272,7 +272,7 @@ def _cost_lines(axes: _Axes, labels: Sequence[_MarkLabel], theme: Theme) -> list
 
 
 def _front_lines(axes: _Axes, points: Sequence[ModelPoint]) -> list[tuple[Kind, list[svg.Point]]]:
-    """A line through the front of each kind: accuracies of different kinds do not compare."""
+    """A line through the front of each kind, because accuracies of different kinds are not comparable."""
     kinds: tuple[Kind, ...] = ("published", "searched", "trained")
     fronts = [(kind, pareto_front([point for point in points if point.kind == kind])) for kind in kinds]
     return [(kind, [_place(axes, point) for point in front]) for kind, front in fronts if len(front) > 1]
@@ -300,7 +300,7 @@ def _mark(x: float, y: float, kind: str, theme: Theme) -> str:
 
 
 def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark], theme: Theme) -> list[str]:
-    """Marks and labels; a label stands at the best free place around its mark."""
+    """Marks, with labels at the best free places around them."""
     places = [_place(axes, point) for point in points]
     taken: list[Rectangle] = [(x - 7, y - 7, x + 7, y + 7) for x, y in places]
     crossed: list[Rectangle] = []
@@ -327,7 +327,7 @@ def _points(axes: _Axes, points: Sequence[ModelPoint], marks: Sequence[CostMark]
 def _free_place(
     place: svg.Point, wide: float, top: float, taken: Sequence[Rectangle], crossed: Sequence[Rectangle]
 ) -> tuple[float, float]:
-    """(left, baseline) of a label near its mark: on nothing that is taken, and over few of the crossed lines."""
+    """(left, baseline) of a label near its mark, covering nothing and crossing few lines."""
     x, y = place
     best, found = float("inf"), (min(max(LEFT, x + 11), WIDTH - RIGHT - wide), y + 4)
     for far in range(0, 200, 7):

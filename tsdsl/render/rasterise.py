@@ -1,8 +1,8 @@
-"""Turns SVG text into PNG, PDF and files, in process and with a font that is shipped, the same on every machine.
+"""Converts SVG text to PNG and PDF in process with a shipped font, equal on every machine.
 
-PNG is drawn by resvg. PDF is written by Typst, because it reads SVG with resvg's own parser (so both agree), keeps
-text as searchable text with the font embedded, and comes as one wheel without a system library; cairosvg and
-weasyprint need cairo or pango, PyMuPDF is AGPL, svglib reads only part of SVG.
+resvg draws PNG. Typst writes PDF: it reads SVG with the parser of resvg, so both agree, keeps text searchable, embeds
+the font, and is one wheel without a system library. cairosvg and weasyprint need cairo or pango, PyMuPDF is AGPL,
+svglib reads only part of SVG.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ PICTURE_SUFFIXES = (".svg", ".png", ".pdf")
 """The kinds of file `write_picture` writes."""
 
 MAX_PIXELS = 100_000_000
-"""The largest PNG, 10,000 x 10,000; resvg ends the whole process where memory for a picture runs out."""
+"""The largest PNG, 10,000 x 10,000; resvg ends the process if memory runs out."""
 
 COMFORTABLE_PIXELS = 24_000_000
-"""What a PNG has at most where its scale is not given, unless it has more at scale 1: more takes viewers long."""
+"""The maximum size of a PNG without a given scale, unless larger at scale 1: viewers are slow with more."""
 
 MAX_PAGE_PT = 14_400
-"""The longest side of a PDF page that all viewers open; a larger drawing is scaled down to it."""
+"""The longest side of a PDF page that all viewers open; larger drawings are scaled down."""
 
 _PX_PER_UNIT = {"": 1.0, "px": 1.0, "pt": 96 / 72, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
 _PT_PER_PX = 72 / 96
@@ -42,10 +42,9 @@ class _Size(NamedTuple):
 
 
 def svg_to_png(svg: str, scale: float | None = None) -> bytes:
-    """Returns the picture as PNG on white, `scale` image pixels to a pixel of the SVG; by default 2, large ones less.
+    """The picture as PNG on white with `scale` image pixels per pixel of the SVG, by default 2, less if large.
 
-    The shipped Arimo draws all text it has glyphs for; other scripts take a font of this machine, and a
-    character that no font has is drawn as an empty box.
+    Text is set in the shipped Arimo, other scripts in a font of this machine, or as an empty box.
 
     Raises:
         UsageError: `scale` is not a positive number.
@@ -57,12 +56,12 @@ def svg_to_png(svg: str, scale: float | None = None) -> bytes:
     if scale is None:
         scale = min(2.0, max(1.0, (COMFORTABLE_PIXELS / (size.width_px * size.height_px)) ** 0.5))
     if not 0 < scale < float("inf"):
-        raise UsageError(f"scale is {scale}", help="give a positive number, such as 2")
+        raise UsageError(f"scale must be a positive number, got {scale}", help="for instance 2")
     num_pixels = size.width_px * size.height_px * scale * scale
     if num_pixels > MAX_PIXELS:
         raise RenderError(
             f"the PNG would have {num_pixels:.0f} pixels, more than {MAX_PIXELS}",
-            help="write .svg or .pdf, which have no such limit, or use a smaller scale",
+            help="write .svg or .pdf, or use a smaller scale",
         )
     with as_file(files("tsdsl.render") / "fonts") as fonts:
         try:
@@ -83,9 +82,9 @@ def svg_to_png(svg: str, scale: float | None = None) -> bytes:
 
 
 def svg_to_pdf(svg: str) -> bytes:
-    """Returns the picture as a PDF of one page of its size, text as text, without a date.
+    """The picture as a one-page PDF of its size, with searchable text and without a date.
 
-    A pixel is 0.75 pt; where a side would exceed `MAX_PAGE_PT` all is scaled down.
+    A pixel is 0.75 pt; larger pages than `MAX_PAGE_PT` are scaled down.
 
     Raises:
         RenderError: the text is not SVG.
@@ -112,18 +111,18 @@ def svg_to_pdf(svg: str) -> bytes:
 
 
 def write_picture(svg: str, path: Path) -> None:
-    """Writes the picture to `path` as SVG, PNG or PDF by its suffix, whole or not at all.
+    """Write the picture to `path` atomically, as SVG, PNG or PDF by its suffix.
 
     Raises:
-        UsageError: another suffix.
-        RenderError: the picture cannot be drawn in that kind.
+        UsageError: the suffix is unknown.
+        RenderError: the picture cannot be drawn in that format.
         FileError: the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
         raise UsageError(
-            f"{path}: no kind of picture has the suffix {path.suffix!r}",
-            help="name a file that ends in .svg, .png or .pdf",
+            f"{path}: unknown kind of picture {path.suffix!r}",
+            help="give a file ending in .svg, .png or .pdf",
         )
     if suffix == ".png":
         content = svg_to_png(svg)
@@ -143,12 +142,12 @@ def write_picture(svg: str, path: Path) -> None:
             partial.unlink(missing_ok=True)
         raise FileError(
             f"{path}: cannot write the picture: {error.strerror or error}",
-            help="name a file in a folder that exists and can be written",
+            help="give a file in an existing, writable folder",
         ) from error
 
 
 def _size(svg: str) -> _Size:
-    """Returns the size of the picture from width and height, or else the viewBox. Raises RenderError."""
+    """The size of the picture from width and height, or else the viewBox. Raises RenderError."""
     try:
         root = ElementTree.fromstring(svg)
     except (ElementTree.ParseError, ValueError) as error:
@@ -167,10 +166,10 @@ def _size(svg: str) -> _Size:
 
 
 def _with_shipped_font(svg: str) -> str:
-    """Returns the SVG with Arimo as last resort of each font-family, since resvg drops text it has no font for."""
+    """The SVG with Arimo as the fallback of each font-family, since resvg drops text without a font."""
     return re.sub(r'font-family="([^"]*)"', rf'font-family="\1,{FONT_NAME}"', svg)
 
 
 def _is_covered(svg: str) -> bool:
-    """Says whether the shipped font has a glyph for each character, so that no font of the machine is needed."""
+    """Whether the shipped font has a glyph for every character, so no font of the machine is needed."""
     return svg.isascii() or {ord(character) for character in svg if character >= " "} <= advances().keys()

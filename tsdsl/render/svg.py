@@ -1,7 +1,7 @@
-"""SVG text from small pure functions: a document and the few shapes that pictures are made of.
+"""Pure functions that return SVG text: a document and the shapes of pictures.
 
-Numbers have at most one decimal, so that the same picture is the same text. Nothing has an id, so that several
-pictures fit into one page.
+Numbers have at most one decimal, so equal pictures are equal text. Nothing has an id, so a page can contain several
+pictures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tsdsl.render.font import FONT_FAMILIES, shortened
 from tsdsl.render.theme import Theme
 
 NOT_SHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
-"""Characters that XML cannot hold, and those that turn the text after them around; U+FFFD is shown for them."""
+"""Characters that XML cannot contain or that reverse the following text; U+FFFD replaces them."""
 
 LEFT_TO_RIGHT = "\u200e"
 
@@ -26,7 +26,7 @@ Point = tuple[float, float]
 
 
 def document(width: float, height: float, spoken: str, parts: Iterable[str], theme: Theme) -> str:
-    """A whole picture on the theme's ground; `spoken` is its text alternative."""
+    """A complete picture on the background of the theme; `spoken` is its text alternative."""
     w, h = number(width), number(height)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
@@ -36,7 +36,7 @@ def document(width: float, height: float, spoken: str, parts: Iterable[str], the
 
 
 def xml(text: str) -> str:
-    """The text as it stands in XML, in an attribute too."""
+    """The text escaped for XML, including attributes."""
     return escape(NOT_SHOWN.sub("\ufffd", text), quote=True)
 
 
@@ -57,9 +57,9 @@ def text(
     turned: bool = False,
     halo: str | None = None,
 ) -> str:
-    """A line of text with its baseline at y; one wider than `width_px` is shortened and has the whole as a hint.
+    """A line of text with its baseline at y; if wider than `width_px`, it is shortened with a tooltip.
 
-    `turned` text runs upwards. A `halo` of the ground's colour keeps it apart from lines behind it.
+    `turned` text runs upwards. A `halo` in the background colour separates it from lines behind.
     """
     shown = content if width_px is None else shortened(content, width_px, size, bold)
     hint = f"<title>{xml(content)}</title>" if shown != content else ""
@@ -75,7 +75,7 @@ def text(
 
 
 def _in_order(shown: str) -> str:
-    """The text with a mark after a name that is written from the right, so that `: 12 M` stays after it in order."""
+    """The text with a mark after a right-to-left name, so a following `: 12 M` keeps its order."""
     last = next((i for i in reversed(range(len(shown))) if bidirectional(shown[i]) in ("R", "AL")), len(shown))
     return f"{shown[: last + 1]}{LEFT_TO_RIGHT}{shown[last + 1 :]}" if last + 1 < len(shown) else shown
 
@@ -108,7 +108,7 @@ def line(
     opacity: float = 1,
     fill: str = "none",
 ) -> str:
-    """A line through points; with a fill, the area that it encloses."""
+    """A line through points, or with a fill the enclosed area."""
     path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
     return f'<polyline points="{path}" fill="{fill}"{_stroke(stroke, stroke_width, dash)}{_opacity(opacity)}/>'
 
@@ -128,7 +128,7 @@ def circle(x: float, y: float, radius: float, fill: str, stroke: str | None = No
 
 
 def star(x: float, y: float, radius: float, points: int, fill: str, stroke: str) -> str:
-    """A star with so many points, one of them upwards."""
+    """A star with one point upwards."""
     corners = []
     for index in range(2 * points):
         reach = radius if index % 2 == 0 else radius * 0.45
@@ -149,11 +149,11 @@ def arrow_head(x: float, y: float, direction: Literal["up", "down", "right"], co
 
 
 def hatch(x: float, y: float, width: float, height: float, rising: bool, gap: float) -> str:
-    """Path data of parallel diagonals within a rectangle, `gap` apart along its top."""
+    """Path data of parallel diagonals in a rectangle, `gap` apart along its top."""
     pieces = []
     offset = gap / 2
     while offset < width + height:
-        # A falling diagonal is a rising one seen in the mirror.
+        # A falling diagonal is a mirrored rising one.
         x1, y1 = (offset, 0.0) if offset <= width else (width, offset - width)
         x2, y2 = (0.0, offset) if offset <= height else (offset - height, height)
         if not rising:
@@ -164,7 +164,7 @@ def hatch(x: float, y: float, width: float, height: float, rising: bool, gap: fl
 
 
 def stripes(x: float, y: float, width: float, height: float, gap: float) -> str:
-    """Path data of horizontal lines within a rectangle."""
+    """Path data of horizontal lines in a rectangle."""
     pieces = []
     offset = gap / 2
     while offset < height:
@@ -174,17 +174,17 @@ def stripes(x: float, y: float, width: float, height: float, gap: float) -> str:
 
 
 def path(data: str, stroke: str, stroke_width: float = 1, opacity: float = 1) -> str:
-    """A path that is drawn and not filled."""
+    """A path without fill."""
     return f'<path d="{data}" fill="none"{_stroke(stroke, stroke_width, "")}{_opacity(opacity)}/>'
 
 
 def faded(parts: Iterable[str], opacity: float) -> str:
-    """Parts drawn paler together."""
+    """A group of paler parts."""
     return f'<g opacity="{opacity:g}">' + "".join(parts) + "</g>"
 
 
 def classed(name: str, parts: Iterable[str], number: int | None = None) -> str:
-    """Parts that a script finds by a class, and by a number where there are several."""
+    """A group of parts with a class, and optionally a number, for a script."""
     numbered = "" if number is None else f' data-number="{number}"'
     return f'<g class="{name}"{numbered}>' + "".join(parts) + "</g>"
 
@@ -201,7 +201,7 @@ def _opacity(opacity: float) -> str:
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers that span [low, high], about `count` of them and never fewer than two."""
+    """About `count`, at least two, round numbers that span [low, high]."""
     if high <= low:
         low, high = (low - 0.5, low + 0.5) if low else (0.0, 1.0)
     raw = (high - low) / count

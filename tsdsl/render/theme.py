@@ -1,7 +1,7 @@
-"""Colours of pictures, light and dark, from Okabe and Ito's palette, which colour-blind readers can tell apart.
+"""Colours of pictures, light and dark, from Okabe and Ito's palette for colour-blind readers.
 
-Text reaches a contrast of 4.5 to its ground and strokes 3, as WCAG 2.1 asks; where the palette's own colour is
-too pale for that, a darker or lighter one of the same hue stands for it. No colour is the only carrier of a fact.
+The contrast to the background is at least 4.5 for text and 3 for strokes, as required by WCAG 2.1; colours of the
+palette that are too pale are replaced by darker or lighter ones of the same hue. No fact is shown only by colour.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ThemeName(StrEnum):
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one theme. `lines` are for strokes and text alike; `tints` are grounds for text."""
+    """The colours of one theme. `lines` are for strokes and text; `tints` are backgrounds of text."""
 
     background: str
     text: str
@@ -42,7 +42,7 @@ class Theme:
         return self.lines[index % len(self.lines)]
 
     def tint(self, index: int) -> str:
-        """The ground of the stream or series with this number."""
+        """The background colour of the stream or series with this number."""
         return self.tints[index % len(self.tints)]
 
 
@@ -81,12 +81,12 @@ DARK = Theme(
 THEMES: Mapping[str, Theme] = {ThemeName.light: LIGHT, ThemeName.dark: DARK}
 
 KERNEL_FILLS: Mapping[int, str] = {1: "#C9CED3", 3: "#56B4E9", 5: "#E69F00", 7: "#4DBF99"}
-"""What fills a box of a figure, by its spatial kernel; the same in both themes, since hatches on it are dark."""
+"""The fill of a box of a figure by spatial kernel; equal in both themes, because hatches on it are dark."""
 
 OTHER_KERNEL_FILL = "#D794BA"
 STAR_FILL = "#F0E442"
 ON_FILL = "#1A1A1A"
-"""Hatches and text on those fills."""
+"""The colour of hatches and text on those fills."""
 
 
 def contrast(one: str, other: str) -> float:
@@ -96,7 +96,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def mixed(low: str, high: str, share: float) -> str:
-    """The colour `share` of the way from one to another."""
+    """The mix of two colours, `share` of the second."""
     pairs = zip(_channels(low), _channels(high), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 
