@@ -80,9 +80,9 @@ def test_hover_explains_every_word_of_the_shipped_spaces(path: Path) -> None:
     [
         ('import "std', ":tiny", ["shipped with tsdsl", "spaces: `tiny`"]),
         ('import "par', "ts/wide", ["beside this one", "domains: `wide`"]),
-        ("narrow fr", "om tiny", ["begins as another"]),
+        ("narrow fr", "om tiny", ["derives from another"]),
         ("from ti", "ny {", ["space `tiny` of std:tiny", "streams: `sparse`, `dense`"]),
-        ("with", "out = attention.sparse", ["left out"]),
+        ("with", "out = attention.sparse", ["removed parts of the base"]),
         ("require flo", "ps <=", ["`flops`: multiply-adds", "of the whole network", "MFLOPs over all"]),
         ("sparse.flo", "ps -", ["`sparse.flops`", "of `sparse`", "from "]),
         ("- he", "ad.flops", ["pooling"]),
@@ -91,7 +91,7 @@ def test_hover_explains_every_word_of_the_shipped_spaces(path: Path) -> None:
         ("1 Mpar", "ams", ["1,000,000 parameters"]),
         ("stage[2].group[1].", "k ==", ["spatial kernel size", "**sparse.stage2.group1.k**: {3, 5}"]),
         ("group[1].o", "p !=", ["**fusion.stage2.group1.op**: {none,"]),
-        ("!= no", "ne", ["nothing stands here"]),
+        ("!= no", "ne", ["no operator"]),
         ("kind = po", "oled", ["`kind = pooled`"]),
         ("depth = 2", "x", ["repeats"]),
         ("4 .", ". 8 by", ["3 values: 4, 6, 8"]),
@@ -102,6 +102,7 @@ def test_hover_explains_every_word_of_the_shipped_spaces(path: Path) -> None:
         ("search = spa", "rse,", ["stream `sparse`: 4 frames", "Kparams"]),
         ("fix sparse.stage[", "*", ["all of them"]),
         ("= time_strided", "_conv", ["convolution with temporal stride"]),
+        ("dropout = ", "0.3", ["`dropout`: dropout before the classifier"]),
     ],
 )
 def test_hover_tells_what_a_word_means_here(snapshot: Snapshot, before: str, after: str, expected: list[str]) -> None:

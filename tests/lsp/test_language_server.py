@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from support.editor import Editor, Text
+from tsdsl.lsp.server import build_server
 
 SPACE = """tsspace 1
 # 𝒳 two streams: größe
@@ -132,8 +135,12 @@ def test_hover_explains_each_kind_of_name(editor: Editor, marked: str, expected:
     assert expected in hover(editor, marked)
 
 
-def test_hover_says_nothing_of_a_number_or_an_empty_place(editor: Editor) -> None:
-    assert hover(editor, at("classes = ", "5")) == ""
+def test_hover_explains_the_attribute_of_a_number(editor: Editor) -> None:
+    assert "number of classes" in hover(editor, at("classes = ", "5"))
+    assert "nodes of the graph" in hover(editor, at("nodes = {", "4"))
+
+
+def test_hover_says_nothing_of_an_empty_place(editor: Editor) -> None:
     assert hover(editor, SPACE + "|") == ""
 
 
@@ -260,7 +267,8 @@ def test_rename_changes_every_occurrence_and_the_space_stays_right(
 
 
 @pytest.mark.parametrize(
-    ("new", "message"), [("odd", "already"), ("stage", "keyword"), ("1x", "no name"), ("mb", "already"), ("", "name")]
+    ("new", "message"),
+    [("odd", "already"), ("stage", "keyword"), ("1x", "not a name"), ("mb", "already"), ("", "name")],
 )
 def test_rename_refuses_a_name_that_is_taken_or_none(editor: Editor, new: str, message: str) -> None:
     text = editor.open(at("domain wid", "ths"))
@@ -353,3 +361,14 @@ def test_all_sure_fixes_are_one_action_that_is_made_on_request(editor: Editor) -
     (action,) = actions(editor, text, types.CodeActionKind.SourceFixAll)
     assert text.edited(action.edit.changes[text.uri]) == SPACE
     assert actions(editor, editor.open(SPACE), types.CodeActionKind.SourceFixAll) == []
+
+
+def test_a_refused_request_is_logged_without_a_traceback_unlike_a_defect(caplog: pytest.LogCaptureFixture) -> None:
+    build_server()
+    logger = logging.getLogger("pygls.protocol.json_rpc")
+    for error in (JsonRpcException("refused", types.LSPErrorCodes.RequestFailed), ValueError("defect")):
+        try:
+            raise error
+        except (JsonRpcException, ValueError):
+            logger.exception("failed: %s", error)
+    assert [record.getMessage() for record in caplog.records] == ["failed: defect"]

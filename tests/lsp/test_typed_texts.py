@@ -38,7 +38,7 @@ def taken_in_full(source: SourceFile, before: Snapshot | None) -> Snapshot:
 def knowledge(snapshot: Snapshot) -> list[object]:
     """All that a snapshot tells."""
     hints = list(inlay_hints(snapshot, Span(0, len(snapshot.source.text))))
-    spaces = [(name, repr(good.space), dict(good.group_texts)) for name, good in snapshot.good.items()]
+    spaces = [(name, repr(valid.space), dict(valid.group_texts)) for name, valid in snapshot.last_valid.items()]
     return [snapshot.file, snapshot.diagnostics, spaces, hints, snapshot.sites, snapshot.names.occurrences]
 
 

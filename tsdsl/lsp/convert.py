@@ -1,4 +1,4 @@
-"""Conversion from the features' types to the protocol's."""
+"""Converts the types of the features to those of the protocol."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SUGGESTIONS = {
 
 
 def token_data(positions: Positions, highlights: Iterable[highlight.Highlight]) -> list[int]:
-    """Five numbers a token: lines and columns from the one before, length, type, modifiers."""
+    """Five numbers per token: line and column relative to the one before, length, type, modifiers."""
     data: list[int] = []
     before = Place(0, 0)
     for found in highlights:
@@ -53,24 +53,24 @@ def token_data(positions: Positions, highlights: Iterable[highlight.Highlight]) 
 
 
 def position_of(positions: Positions, offset: int) -> types.Position:
-    """The protocol's position of an offset."""
+    """The position of an offset in the protocol."""
     place = positions.place(offset)
     return types.Position(place.line, place.character)
 
 
 def range_of(positions: Positions, span: Span) -> types.Range:
-    """The protocol's range of a span."""
+    """The range of a span in the protocol."""
     return types.Range(position_of(positions, span.start), position_of(positions, span.end))
 
 
 def span_of(positions: Positions, written: types.Range) -> Span:
-    """The span of a range that the client sent."""
+    """The span of a range from the client."""
     start, end = written.start, written.end
     return Span(positions.offset(Place(start.line, start.character)), positions.offset(Place(end.line, end.character)))
 
 
 def location_of(uri: str, positions: Positions, span: Span) -> types.Location:
-    """Where a span is: in the text that is looked at, or in the imported file that it names."""
+    """The location of a span: in the text itself, or in an imported file."""
     if span.source is None:
         return types.Location(uri, range_of(positions, span))
     there = Positions(span.source.text, positions.encoding)
@@ -78,7 +78,7 @@ def location_of(uri: str, positions: Positions, span: Span) -> types.Location:
 
 
 def uri_of(source: SourceFile) -> str:
-    """The URI of a file that is imported; shipped ones lie in the installed package."""
+    """The URI of an imported file; shipped ones are in the installed package."""
     name = source.name
     if name.startswith(STANDARD):
         place = Path(str(files("tsdsl.spaces").joinpath(f"{name.removeprefix(STANDARD)}.tsspace")))
@@ -88,12 +88,12 @@ def uri_of(source: SourceFile) -> str:
 
 
 def locations_of(uri: str, positions: Positions, found: Sequence[Occurrence]) -> list[types.Location]:
-    """Where names are."""
+    """The locations of names."""
     return [location_of(uri, positions, occurrence.span) for occurrence in found]
 
 
 def symbols_of(positions: Positions, found: Sequence[outline.Symbol]) -> list[types.DocumentSymbol]:
-    """Symbols with what is in them."""
+    """Symbols with their children."""
     return [
         types.DocumentSymbol(
             name=symbol.name,
@@ -108,7 +108,7 @@ def symbols_of(positions: Positions, found: Sequence[outline.Symbol]) -> list[ty
 
 
 def diagnostic_of(uri: str, positions: Positions, diagnostic: Diagnostic) -> types.Diagnostic:
-    """A diagnostic with its notes and help in the message, its labels as related places."""
+    """A diagnostic with notes and help in its message, and labels as related information."""
     lines = [diagnostic.message + (f" ({diagnostic.label})" if diagnostic.label else "")]
     lines += [f"note: {note}" for note in diagnostic.notes]
     lines += [f"help: {diagnostic.help}"] if diagnostic.help else []
@@ -127,16 +127,16 @@ def diagnostic_of(uri: str, positions: Positions, diagnostic: Diagnostic) -> typ
 
 
 def edits_of(positions: Positions, edits: Iterable[Edit]) -> list[types.TextEdit]:
-    """Edits in the client's positions."""
+    """Edits in positions of the client."""
     return [types.TextEdit(range_of(positions, edit.span), edit.text) for edit in edits]
 
 
 def action_of(uri: str, positions: Positions, fix: QuickFix) -> types.CodeAction:
-    """A fix with the diagnostic that it is for."""
+    """A fix with its diagnostic."""
     return types.CodeAction(
         fix.title,
         types.CodeActionKind.QuickFix,
         diagnostics=[diagnostic_of(uri, positions, fix.diagnostic)],
-        is_preferred=fix.is_sure,
+        is_preferred=fix.is_safe,
         edit=types.WorkspaceEdit(changes={uri: edits_of(positions, fix.edits)}),
     )

@@ -1,4 +1,4 @@
-"""What stands around a place in a text, read from its tokens alone, so that it works in a broken text."""
+"""The context of a place in a text, read only from tokens, so it works in texts with errors."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CLOSERS = frozenset(_OPENERS.values())
 
 @dataclass
 class Frame:
-    """Something open at a place: a block such as `stream`, a `call`, a `choice`, or `indices`.
+    """An open bracket at a place: a block such as `stream`, a `call`, a `choice`, or `indices`.
 
-    `head` are the tokens that introduced it; `given` the attributes in it, whether before the place or after;
-    `attribute` the one whose value is being written.
+    `head` are the tokens before it, `given` the attributes in it before and after the place, `attribute` the one whose
+    value is being written.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The frames open at a place, outermost first; the tokens before it; and the word that it ends."""
+    """The open frames at a place, outermost first, the tokens before it, and the word that ends there."""
 
     frames: tuple[Frame, ...]
     before: tuple[Token, ...]
@@ -47,15 +47,15 @@ class Cursor:
 
     @property
     def block(self) -> Frame:
-        """The innermost frame that is no choice and no indices."""
+        """The innermost frame other than choices and indices."""
         return next(f for f in reversed(self.frames) if f.kind not in ("choice", "indices"))
 
     def previous(self, count: int = 1) -> str:
-        """The type of the token that many before the place; empty where there is none."""
+        """The type of the `count`-th token before the place, or the empty string."""
         return self.before[-count].type if len(self.before) >= count else ""
 
     def statement(self) -> tuple[Token, ...]:
-        """The tokens since the last statement or block began."""
+        """The tokens since the start of the last statement or block."""
         for position in range(len(self.before) - 1, -1, -1):
             in_selector = position > 0 and self.before[position - 1].type in _BEFORE_SELECTORS
             if self.before[position].type in _STATEMENTS and not in_selector:
@@ -66,7 +66,7 @@ class Cursor:
 
     @property
     def space(self) -> str | None:
-        """The name of the space that the place is in."""
+        """The name of the enclosing space."""
         for frame in self.frames:
             if frame.kind == "space" and len(frame.head) > 1:
                 return str(frame.head[1].value)
@@ -74,7 +74,7 @@ class Cursor:
 
 
 def cursor_at(tokens: Sequence[Token], text: str, offset: int) -> Cursor:
-    """What stands around `offset`; the word that is being typed there counts as not yet written."""
+    """The context of `offset`, without the word that is being typed there."""
     start = offset
     while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
         start -= 1
@@ -100,7 +100,7 @@ def cursor_at(tokens: Sequence[Token], text: str, offset: int) -> Cursor:
 
 
 def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
-    """Open or close a frame at a token, or note an attribute."""
+    """Open or close a frame at a token, or record an attribute."""
     previous = before[-1] if before else None
     if token.type == "LBRACE":
         if previous is not None and previous.type in ("EQUAL", "COMMA"):
@@ -136,7 +136,7 @@ def _head(before: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def _close(frames: list[Frame], closer: str) -> None:
-    """Close the innermost frame of this bracket, with what was left open in it; none: the bracket is stray."""
+    """Close the innermost frame of this bracket and the frames in it; ignore a stray bracket."""
     own = {"RPAR": ("call",), "RSQB": ("indices",)}.get(closer)
     for position in range(len(frames) - 1, 0, -1):
         kind = frames[position].kind
@@ -148,7 +148,7 @@ def _close(frames: list[Frame], closer: str) -> None:
 
 
 def _inside(token: Token, offset: int) -> bool:
-    """Whether an offset is within a token, which for a comment and an unclosed string includes its end."""
+    """Whether an offset is in a token; comments and unclosed strings include their end."""
     end = _start(token) + len(token.value)
     if token.type == "BAD" and not token.value.startswith('"'):
         return False

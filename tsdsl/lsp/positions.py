@@ -1,4 +1,4 @@
-"""Positions as the protocol counts them: lines from 0, columns in the code units that the client asked for."""
+"""Positions of the protocol: lines from 0, columns in the code units of the client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Positions:
-    """Offsets of one text to places and back. LF, CRLF and CR end lines, as the protocol has it."""
+    """Converts between offsets and places of a text. LF, CRLF and CR end lines."""
 
     text: str
     encoding: Encoding = "utf-16"
@@ -34,11 +34,11 @@ class Positions:
 
     @cached_property
     def _is_plain(self) -> bool:
-        """Whether every character is one code unit, so that columns need no counting."""
+        """Whether every character is one code unit."""
         return self.text.isascii() or self.encoding == "utf-32"
 
     def place(self, offset: int) -> Place:
-        """The place of a character offset; an offset past the end gives the end."""
+        """The place of a character offset; past the end, the end."""
         offset = max(0, min(offset, len(self.text)))
         if self.text[max(0, offset - 1) : offset + 1] == "\r\n":
             offset -= 1  # the protocol has no place within a line end
@@ -47,7 +47,7 @@ class Positions:
         return Place(line, offset - start if self._is_plain else self._units(self.text[start:offset]))
 
     def offset(self, place: Place) -> int:
-        """The character offset of a place; a column past the end of its line gives the line's end."""
+        """The character offset of a place; past the end of a line, the end of the line."""
         if place.line >= len(self._starts):
             return len(self.text)
         start = self._starts[place.line]

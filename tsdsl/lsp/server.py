@@ -1,8 +1,9 @@
-"""The language server over stdio: converts the protocol's types to those of the features, and back."""
+"""The language server over stdio: converts between the types of the protocol and those of the features."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 from lsprotocol import types
@@ -23,17 +24,17 @@ PAUSE_BEFORE_CHECKING_S = 0.1
 
 
 class SpaceServer(LanguageServer):
-    """The open texts and what is known of each."""
+    """The open texts and a snapshot of each."""
 
     def __init__(self) -> None:
-        # Whole texts, as pygls' own edits split lines at characters which the protocol does not.
+        # Whole texts, because pygls splits lines at more characters than the protocol when it applies edits.
         super().__init__("tsdsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.snapshots: dict[str, Snapshot] = {}
         self.waiting: dict[str, asyncio.TimerHandle] = {}
         self.stale: set[str] = set()
 
     def snapshot(self, uri: str) -> Snapshot:
-        """What is known of the text as it stands now; checked at most once for each version of it and its imports."""
+        """The snapshot of the current text; checked once per version of the text and its imports."""
         text = self.workspace.get_text_document(uri).source
         if len(text) > MAX_SPACE_BYTES:
             text = ""
@@ -45,7 +46,7 @@ class SpaceServer(LanguageServer):
         return known
 
     def read(self, name: str) -> SourceFile:
-        """The text of an imported file: as it is being edited, where it is open."""
+        """The text of an imported file: if it is open, the edited text."""
         if not name.startswith(STANDARD):
             place = Path(name).resolve()
             for uri in self.workspace.text_documents:
@@ -54,20 +55,20 @@ class SpaceServer(LanguageServer):
         return read_source(name)
 
     def positions(self, snapshot: Snapshot) -> Positions:
-        """Positions as the client counts them."""
+        """Positions in the encoding of the client."""
         encodings: dict[str | None, Encoding] = {"utf-8": "utf-8", "utf-32": "utf-32"}
         encoding = self.workspace.position_encoding
         return Positions(snapshot.source.text, encodings.get(str(getattr(encoding, "value", encoding)), "utf-16"))
 
     def check_soon(self, uri: str) -> None:
-        """Publish diagnostics once nothing was typed for a moment."""
+        """Publish diagnostics after a pause in typing."""
         if uri in self.waiting:
             self.waiting.pop(uri).cancel()
         loop = asyncio.get_running_loop()
         self.waiting[uri] = loop.call_later(PAUSE_BEFORE_CHECKING_S, self.publish_all, uri)
 
     def publish_all(self, uri: str) -> None:
-        """Send the diagnostics of a text that has changed, and of the open ones that import anything."""
+        """Send the diagnostics of a changed text, and of the open texts with imports."""
         self.publish(uri)
         for other in list(self.snapshots):
             if other != uri and self.snapshots[other].file.imports:
@@ -75,7 +76,7 @@ class SpaceServer(LanguageServer):
                 self.publish(other)
 
     def publish(self, uri: str) -> None:
-        """Send the diagnostics of a text as it stands now."""
+        """Send the diagnostics of the current text."""
         if uri in self.waiting:
             self.waiting.pop(uri).cancel()
         document = self.workspace.get_text_document(uri)
@@ -95,6 +96,7 @@ class SpaceServer(LanguageServer):
 def build_server() -> SpaceServer:
     """A server with all features."""
     server = SpaceServer()
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(_is_defect)
     _follow_texts(server)
     _explain(server)
     _navigate(server)
@@ -224,7 +226,7 @@ def _edit(server: SpaceServer) -> None:
     kinds = [types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll]
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=kinds))
-    def mended(ls: SpaceServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    def fixed(ls: SpaceServer, params: types.CodeActionParams) -> list[types.CodeAction]:
         uri = params.text_document.uri
         snapshot = ls.snapshot(uri)
         positions = ls.positions(snapshot)
@@ -234,10 +236,10 @@ def _edit(server: SpaceServer) -> None:
             selected = convert.span_of(positions, params.range)
             actions += [convert.action_of(uri, positions, fix) for fix in edits.quick_fixes(snapshot, selected)]
         if wanted and {types.CodeActionKind.Source, types.CodeActionKind.SourceFixAll} & set(wanted):
-            found = convert.edits_of(positions, edits.all_sure_fixes(snapshot.source))
+            found = convert.edits_of(positions, edits.all_safe_fixes(snapshot.source))
             if found:
-                changes = types.WorkspaceEdit(changes={uri: found})
-                actions.append(types.CodeAction("Make all sure fixes", types.CodeActionKind.SourceFixAll, edit=changes))
+                edit = types.WorkspaceEdit(changes={uri: found})
+                actions.append(types.CodeAction("Apply all safe fixes", types.CodeActionKind.SourceFixAll, edit=edit))
         return actions
 
 
@@ -250,8 +252,14 @@ def _paint(server: SpaceServer) -> None:
         return types.SemanticTokens(convert.token_data(ls.positions(snapshot), highlight.highlights(snapshot)))
 
 
+def _is_defect(record: logging.LogRecord) -> bool:
+    """Whether to log a record: not the traceback of a refused request, which the client shows as a message."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
+
+
 def _name(uri: str) -> str:
-    """The path of a file, or the URI of what is none."""
+    """The path of a file; the URI of anything else."""
     return to_fs_path(uri) or uri
 
 

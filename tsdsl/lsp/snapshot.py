@@ -1,4 +1,4 @@
-"""One version of an open text with all that is known of it, and what was known before it broke."""
+"""A version of an open text with its tree and diagnostics, and the last valid version of each space."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tsdsl.syntax.parser import parse
 
 
 @dataclass(frozen=True)
-class Good:
-    """A space without errors, its facts, and each group's text when it was written so."""
+class LastValid:
+    """The last version of a space without errors: its facts, and the text of each group."""
 
     space: Space
     facts: Facts
@@ -34,36 +34,36 @@ class Good:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A text, its tree and its diagnostics; for each space the last version that had no errors."""
+    """A text, its tree and its diagnostics; `last_valid` has the last version of each space without errors."""
 
     source: SourceFile
     file: ast.File
     diagnostics: tuple[Diagnostic, ...]
-    good: Mapping[str, Good]
+    last_valid: Mapping[str, LastValid]
     imported: tuple[SourceFile, ...] = ()
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
-        """All tokens, space and comments included."""
+        """All tokens, including white space and comments."""
         return tuple(lex(self.source.text))
 
     @cached_property
     def names(self) -> Names:
-        """Every name and what it stands for."""
+        """Every name and its meaning."""
         return names_of(self.file, self.imported_files)
 
     @cached_property
     def imported_files(self) -> tuple[ast.File, ...]:
-        """The trees of the files that are imported, their spans with their sources."""
+        """The trees of the imported files, with their sources in spans."""
         return tuple(ast.in_source(parse(source).file, source) for source in self.imported)
 
     def file_of(self, written: ast.Import) -> ast.File | None:
-        """The tree of the file that an import names; None where it could not be read."""
+        """The tree of an imported file; None if it could not be read."""
         name = imported_name(written.path.value, self.source)
         return next((f for f, s in zip(self.imported_files, self.imported, strict=True) if s.name == name), None)
 
     def visible(self, space: str | None) -> list[ast.Item]:
-        """What can be used in a space, nearest first: its items, those of its bases, what stands outside of spaces."""
+        """The items visible in a space, nearest first: its own, those of its bases, those outside of spaces."""
         files = (self.file, *self.imported_files)
         spaces = {one.name.text: one for file in reversed(files) for one in file.spaces}
         chain = self.names.chains.get(space or "", (space or "",))
@@ -71,31 +71,31 @@ class Snapshot:
         return [*found, *(item for file in files for item in file.declarations)]
 
     def operator_of(self, space: str | None, name: str) -> str:
-        """The operator that a block's name stands for; any other name itself."""
+        """The operator of a block; other names unchanged."""
         aliases = (item for item in self.visible(space) if isinstance(item, ast.BlockAlias))
         return next((alias.call.name.text for alias in aliases if alias.name.text == name), name)
 
     @cached_property
     def sites(self) -> tuple[GroupSite, ...]:
-        """Every group as written in this version."""
+        """Every group of this version."""
         return tuple(group_sites(self.file))
 
     def facts_of(self, site: GroupSite) -> Facts | None:
-        """The facts that hold for a group: those of the last good space, if the group is as it was then."""
-        good = self.good.get(site.space)
-        if good is None or good.group_texts.get(site.path) != self.text(site):
+        """The facts of a group: those of the last valid space, if the text of the group is unchanged."""
+        valid = self.last_valid.get(site.space)
+        if valid is None or valid.group_texts.get(site.path) != self.text(site):
             return None
-        return good.facts
+        return valid.facts
 
     def text(self, site: GroupSite) -> str:
-        """What a group's text is in this version."""
+        """The text of a group in this version."""
         return self.source.text[site.group.span.start : site.group.span.end]
 
 
 def take(source: SourceFile, before: Snapshot | None = None, read: Read = read_source) -> Snapshot:
-    """Check a text; `read` gives the texts of files that it imports.
+    """The snapshot of a text; `read` returns imported files.
 
-    Never raises, whatever the text; spaces with errors keep what `before` knew of them.
+    Never raises. Spaces with errors keep their last valid version from `before`.
     """
     imported: list[SourceFile] = []
 
@@ -105,7 +105,7 @@ def take(source: SourceFile, before: Snapshot | None = None, read: Read = read_s
 
     checked = check(source, noted)
     file = checked.file
-    good = {}
+    valid = {}
     texts: dict[str, dict[str, str]] = {}
     for site in group_sites(file):
         span = site.group.span
@@ -113,10 +113,10 @@ def take(source: SourceFile, before: Snapshot | None = None, read: Read = read_s
     fresh = {resolved.space.name: resolved.space for resolved in checked.spaces}
     for written in file.spaces:
         name = written.name.text
-        known = before.good.get(name) if before is not None else None
+        known = before.last_valid.get(name) if before is not None else None
         if name in fresh:
             facts = known.facts if known is not None and known.space == fresh[name] else Facts(fresh[name])
-            good[name] = Good(fresh[name], facts, texts.get(name, {}))
+            valid[name] = LastValid(fresh[name], facts, texts.get(name, {}))
         elif known is not None:
-            good[name] = known
-    return Snapshot(source, file, checked.diagnostics, good, tuple(imported))
+            valid[name] = known
+    return Snapshot(source, file, checked.diagnostics, valid, tuple(imported))

@@ -1,1 +1,1 @@
-"""What the editor offers, a module a feature: each is a function of a text, its space and a position."""
+"""Editor features, one module each: functions of a snapshot and a position."""

@@ -1,4 +1,4 @@
-"""Completion: what is legal at a place, told from the tokens around it and the names that are declared."""
+"""Completion: the legal continuations at a place, from the tokens around it and the declared names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STARTS_VALUE = frozenset({"EQUAL", "COMMA"})
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One thing that may be written in place of `replaces`."""
+    """A text that may replace `replaces`."""
 
     label: str
     kind: SuggestionKind
@@ -49,7 +49,7 @@ class Suggestion:
 
 
 def complete(snapshot: Snapshot, offset: int) -> list[Suggestion]:
-    """Everything that may stand at an offset, what the word there begins with or not; in a comment nothing."""
+    """Everything legal at an offset, not filtered by the word there; empty in a comment."""
     path = import_path_at(snapshot.tokens, offset)
     if path is not None:
         return [Suggestion(name, "value", name, path, detail) for name, detail in importable(snapshot.source)]
@@ -86,7 +86,7 @@ class _Completer:
         return Suggestion(label, kind, text if text is not None else label, self.cursor.word, detail, documentation)
 
     def numbers(self) -> Iterator[Suggestion]:
-        """The next number of a stage or step, or the only version."""
+        """The next number of a stage or step, or the language version."""
         previous, head = self.cursor.previous(), self.cursor.frame.head
         if previous == "TSSPACE":
             yield self.make("1", "value", "the language version")
@@ -98,7 +98,7 @@ class _Completer:
             yield self.make(str(max(map(int, taken), default=0) + 1), "value", "the next step")
 
     def in_block(self) -> Iterator[Suggestion]:
-        """Keywords and attributes where a statement may begin, or what goes on with one."""
+        """Keywords and attributes at the start of a statement, or continuations of a statement."""
         statement = self.cursor.statement()
         first = statement[0].type if statement else ""
         last = self.cursor.previous()
@@ -120,7 +120,7 @@ class _Completer:
             yield from (self.make(name, "part", "space") for name in self.declared("space") if name != own)
             return
         if first in ("MODEL", "SPACE") and len(statement) == 2:
-            yield self.make("from", "keyword", f"begin as another {first.lower()}", "from ")
+            yield self.make("from", "keyword", f"derive from another {first.lower()}", "from ")
             return
         if first == "IMPORT" and len(statement) == 1:
             yield from (self.make(f'"{name}"', "value", detail) for name, detail in importable(self.snapshot.source))
@@ -154,12 +154,12 @@ class _Completer:
         yield from self.items()
 
     def overriding(self, statement: Sequence[Token]) -> Iterator[Suggestion]:
-        """The values that decisions of the base can be fixed or freed to."""
+        """The values for `fix` and `free`."""
         words = [str(statement[0].value), *_words(statement[1:-1])]
         slots: Mapping[str, Mapping[str, Operator]] = {"fusion": FUSIONS, "attention": ATTENTIONS}
         operators = slots.get("".join(words[1:2]))
         if operators is not None and operators.keys().isdisjoint(words):
-            yield self.make(NONE, "operator", "nothing stands here")
+            yield self.make(NONE, "operator", "no operator")
             yield from self.operators(operators)
         else:
             values = self.decided(statement[1:-1]) if statement[0].type == "FIX" else []
@@ -167,12 +167,12 @@ class _Completer:
         yield from self.named("domain")
 
     def decided(self, selector: Sequence[Token]) -> list[Value]:
-        """The values of the decisions that a selector selects by its words, whichever stages and groups it names."""
+        """The values of the decisions that match the words of a selector, regardless of stages and groups."""
         words = _words(selector)
-        good = self.snapshot.good.get(self.cursor.space or "")
-        if good is None or not words:
+        valid = self.snapshot.last_valid.get(self.cursor.space or "")
+        if valid is None or not words:
             return []
-        paths = {d.path: d.values for d in good.space.decisions if d.path.rpartition(".")[2] == words[-1]}
+        paths = {d.path: d.values for d in valid.space.decisions if d.path.rpartition(".")[2] == words[-1]}
         found = (
             values
             for path, values in paths.items()
@@ -195,7 +195,7 @@ class _Completer:
                 yield self.make(name, "attribute", doc, f"{name} = ")
 
     def head_attributes(self) -> tuple[Attribute, ...]:
-        """Those of the kind of head that the place is in; all where it does not say which."""
+        """The attributes of the enclosing kind of head; all if it has no `kind`."""
         place = self.cursor.word.start
         heads = (item for space in self.snapshot.file.spaces for item in space.items if isinstance(item, ast.Head))
         for head in heads:
@@ -206,7 +206,7 @@ class _Completer:
         return HEAD_ATTRIBUTES
 
     def in_call(self) -> Iterator[Suggestion]:
-        """Attributes that are not given yet, or the values of the one that is being given."""
+        """Missing attributes, or the values of the current one."""
         frame = self.cursor.frame
         previous = self.cursor.previous()
         if previous == "EQUAL":
@@ -225,7 +225,7 @@ class _Completer:
                     )
 
     def schema(self, frame: Frame) -> tuple[Attribute, ...]:
-        """The attributes of the operator that a call names, by way of an alias if it is one."""
+        """The attributes of the operator of a call, also through a block."""
         name = self.snapshot.operator_of(self.cursor.space, str(frame.head[0].value) if frame.head else "")
         operators: Mapping[str, Operator] = {**BLOCKS, **FUSIONS, **ATTENTIONS}
         if any(f.kind == "attention" for f in self.cursor.frames):
@@ -233,7 +233,7 @@ class _Completer:
         return operators[name].attributes if name in operators else ()
 
     def value(self, frame: Frame, name: str) -> Iterator[Suggestion]:
-        """What may be the value, or one of the values, of an attribute."""
+        """The legal values of an attribute."""
         if frame.kind == "call":
             schema = next((a for a in self.schema(frame) if a.name == name), None)
             if schema is not None:
@@ -247,11 +247,11 @@ class _Completer:
         elif name == "block":
             yield from self.operators(BLOCKS)
         elif name == "op" and frame.kind in ("fusion", "attention"):
-            yield self.make(NONE, "operator", "nothing stands here")
+            yield self.make(NONE, "operator", "no operator")
             yield from self.operators(FUSIONS if frame.kind == "fusion" else ATTENTIONS)
         elif name == "merge":
             yield self.make("concat", "value", "append channels")
-            yield self.make("sum", "value", "add channels; both sides have as many")
+            yield self.make("sum", "value", "add channels; both sides must have the same number")
         elif name in ("after", "search", "without"):
             yield from self.first_words(name)
         elif name in ("depth", "width"):
@@ -271,7 +271,7 @@ class _Completer:
             yield self.make(str(attribute.default), "value", "the default")
 
     def fits(self, domain: ast.Domain | ast.Shared, attribute: Attribute) -> bool:
-        """Whether all values of a domain are values of the attribute; the checker itself decides."""
+        """Whether the checker accepts all values of a domain for the attribute."""
         known = [item for item in self.domains() if isinstance(item, ast.Domain)]
         context = Context(self.snapshot.source, domains={item.name.text: item for item in known})
         placed = literals(context, domain.value)
@@ -308,19 +308,19 @@ class _Completer:
             yield self.make("group", "part", "groups by number: `group[1, 2]`")
 
     def segments(self) -> Iterator[Suggestion]:
-        """The words that can follow in a selector: what the space's paths have there."""
+        """The words that can follow in a selector, from the paths of the space."""
         words = self.words_before()
         statement = self.cursor.statement()
         if statement and statement[0].type == "REQUIRE" and len(words) == 1:
             yield self.make("flops", "value", "multiply-adds of this part")
             yield self.make("params", "value", "parameters of this part")
-        good = self.snapshot.good.get(self.cursor.space or "")
-        if good is None:
+        valid = self.snapshot.last_valid.get(self.cursor.space or "")
+        if valid is None:
             yield from (self.make(word, "part") for word in ("stage", "group") if word not in words)
             return
-        paths = [d.path for d in good.space.decisions]
+        paths = [d.path for d in valid.space.decisions]
         if self.cursor.block.attribute == "after":
-            paths = [g.path for s in good.space.streams for g in s.groups]
+            paths = [g.path for s in valid.space.streams for g in s.groups]
         found: dict[str, int] = {}
         for path in paths:
             for word in _following(words, [part for part, _ in path_parts(path)]):
@@ -330,12 +330,12 @@ class _Completer:
             yield self.make(word, "part", f"{count} {plural}" if self.cursor.block.attribute != "after" else "")
 
     def words_before(self) -> list[str]:
-        """The words of the selector that ends with the dot before the place."""
+        """The words of the selector before the place."""
         return _words(self.cursor.before[:-1])
 
 
 def _words(tokens: Sequence[Token]) -> list[str]:
-    """The words of the selector that ends with these tokens."""
+    """The words of the selector at the end of these tokens."""
     words: list[str] = []
     depth = 0
     follows_dot = True
@@ -353,7 +353,7 @@ def _words(tokens: Sequence[Token]) -> list[str]:
 
 
 def _following(words: list[str], path: list[str]) -> Iterable[str]:
-    """The words of a path that may come next in a selector: the next of a kind, passing over stage and group."""
+    """The words of a path that may come next in a selector, which may skip stages and groups."""
     position = 0
     for number, word in enumerate(words):
         if number == 0 and word in ("stage", "group"):

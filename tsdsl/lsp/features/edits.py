@@ -1,4 +1,4 @@
-"""Edits that the editor is offered: the canonical form, the fixes of diagnostics, and all sure fixes at once."""
+"""Edits: formatting, the fixes of diagnostics, and all safe fixes at once."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tsdsl.syntax.parser import parse
 
 @dataclass(frozen=True, slots=True)
 class QuickFix:
-    """One remedy of a diagnostic, under the title of its button; a sure one is preferred."""
+    """A fix of a diagnostic with its title; a safe one is preferred."""
 
     title: str
     diagnostic: Diagnostic
     edits: tuple[Edit, ...]
-    is_sure: bool
+    is_safe: bool
 
 
 def quick_fixes(snapshot: Snapshot, selected: Span) -> Iterator[QuickFix]:
-    """The fixes of the diagnostics that touch a selection, in their order."""
+    """The fixes of the diagnostics that touch a selection."""
     for diagnostic in snapshot.diagnostics:
         if diagnostic.source.name != snapshot.source.name:
             continue
@@ -34,20 +34,20 @@ def quick_fixes(snapshot: Snapshot, selected: Span) -> Iterator[QuickFix]:
                 yield QuickFix(fix.title, diagnostic, fix.edits, fix.applicability == "safe")
 
 
-def all_sure_fixes(source: SourceFile) -> list[Edit]:
-    """What `tsdsl check --fix` would change."""
+def all_safe_fixes(source: SourceFile) -> list[Edit]:
+    """The changes of `tsdsl check --fix`."""
     return line_edits(source.text, mend(source).source.text)
 
 
 def formatting(source: SourceFile) -> list[Edit]:
-    """What brings a text into its canonical form, line endings kept; nothing while it has syntax errors."""
+    """The changes of `tsdsl fmt`; empty if there are syntax errors."""
     if parse(source).diagnostics:
         return []
     return line_edits(source.text, formatted(source))
 
 
 def line_edits(before: str, after: str) -> list[Edit]:
-    """Edits of whole lines that turn one text into another, so that an editor keeps its place in it."""
+    """Edits of whole lines that turn one text into another, so the editor keeps its cursor."""
     old, new = split_lines(before), split_lines(after)
     starts = [0]
     for line in old:

@@ -1,4 +1,4 @@
-"""What the editor shows of a space: shapes, cost ranges and shares, each worked out when it is asked for."""
+"""Facts of a space for the editor, computed on demand: shapes, cost ranges and shares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tsdsl.space.parts import Decision
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts of one space over all of its architectures."""
+    """Facts of one space over all its architectures."""
 
     space: Space
     _macs: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Facts:
         return self._macs[path]
 
     def step_macs(self, step: int | None) -> str | None:
-        """The multiply-adds of all architectures after a step; None where they are too entangled to know."""
+        """The multiply-adds of all architectures after a step; None if decisions are too entangled."""
         table = CostTable(self.table.blueprint, step)
         try:
             return macs_range(*table.extremes("macs"))
@@ -60,9 +60,9 @@ class Facts:
             return None
 
     def amount(self, quantity: Quantity, part: str | None = None) -> str | None:
-        """The multiply-adds or parameters of a stream, all fusion, all attention or the head, over all choices.
+        """The range of multiply-adds or parameters of a stream, all fusion, all attention or the head.
 
-        Without a part those of the whole network, over what constraints allow; None where they are too entangled.
+        Without a part, the range of the whole network within the constraints; None if decisions are too entangled.
         """
         try:
             if part is None:
@@ -76,7 +76,7 @@ class Facts:
         return macs_range(low, high) if quantity == "macs" else _spread(parameters(low), parameters(high))
 
     def existence(self, decision: Decision) -> Fraction:
-        """The share of all architectures, constraints aside, in which a decision exists; 1 unless it is nested."""
+        """The share of all architectures in which a decision exists, ignoring constraints; 1 unless it is nested."""
         restricted: dict[str, Decision] = {}
         above = decision
         while above.parent is not None:
@@ -92,7 +92,7 @@ class Facts:
 
 
 def macs_range(low: int, high: int) -> str:
-    """`12.3 .. 45.6 MFLOPs`; one number where both are the same, both units where they differ."""
+    """`12.3 .. 45.6 MFLOPs`; one number if both are equal, both units if they differ."""
     return _spread(giga(low), giga(high))
 
 

@@ -1,4 +1,4 @@
-"""Semantic tokens: what each word of a text is, which colours alone a grammar cannot know."""
+"""Semantic tokens: the kind of each word, which a grammar for colours cannot know."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Highlight:
 
 
 def highlights(snapshot: Snapshot) -> Iterator[Highlight]:
-    """Every word of a text that has a kind, in order."""
+    """The words of a text that have a kind, in order."""
     named: dict[int, Occurrence] = {
         occurrence.span.start: occurrence for occurrence in snapshot.names.occurrences if occurrence.kind in _NAMED
     }

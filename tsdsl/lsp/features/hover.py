@@ -1,4 +1,4 @@
-"""Hover: what a name stands for, what it may be, its share of the space and what it costs."""
+"""Hover: the meaning of a name, its values, its share of the space and its cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tsdsl.lsp.features.facts import Facts, approximate
-from tsdsl.lsp.features.hover_words import MOST_LISTED, Hover, hover_word, keyword_value, listed, nothing
+from tsdsl.lsp.features.hover_words import MAX_LISTED, Hover, hover_word, keyword_value, listed, nothing
 from tsdsl.lsp.features.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
 from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.names.names import Key, Occurrence
@@ -21,10 +21,10 @@ from tsdsl.syntax import ast
 
 
 def hover(snapshot: Snapshot, offset: int) -> Hover | None:
-    """What is known of what stands at an offset: a name, a value, a sign or a word."""
+    """The description of the name, value, sign or word at an offset."""
     occurrence = snapshot.names.at(offset)
     if occurrence is None:
-        return hover_word(snapshot, offset) or _bare_word(snapshot, offset)
+        return hover_word(snapshot, offset) or _bare_word(snapshot, offset) or _number(snapshot, offset)
     lines = _Describe(snapshot, enclosing(snapshot.file, occurrence.span.start)).occurrence(occurrence)
     return Hover(occurrence.span, "\n\n".join(lines)) if lines else None
 
@@ -42,20 +42,31 @@ def _bare_word(snapshot: Snapshot, offset: int) -> Hover | None:
     if selector is None or name is None:
         return None
     schema = describe.schema(attribute.name) if attribute is not None else None
-    told = keyword_value(name, attribute, schema)
-    return Hover(selector.span, told) if told else None
+    meaning = keyword_value(name, attribute, schema)
+    return Hover(selector.span, meaning) if meaning else None
+
+
+def _number(snapshot: Snapshot, offset: int) -> Hover | None:
+    """The attribute that a number is a value of."""
+    nodes = enclosing(snapshot.file, offset)
+    number, attribute = nodes[-1], innermost(nodes, ast.Attribute)
+    named = snapshot.names.at(attribute.name.span.start) if attribute is not None else None
+    if not isinstance(number, ast.Number) or named is None:
+        return None
+    lines = _Describe(snapshot, enclosing(snapshot.file, named.span.start)).occurrence(named)
+    return Hover(number.span, "\n\n".join(lines)) if lines else None
 
 
 @dataclass(frozen=True)
 class _Describe:
-    """What is told of names at a place, which is within `nodes`."""
+    """Describes names at a place enclosed by `nodes`."""
 
     snapshot: Snapshot
     nodes: tuple[object, ...]
 
     @property
     def here(self) -> str:
-        """The space that the place is in."""
+        """The enclosing space."""
         space = innermost(self.nodes, ast.Space)
         return space.name.text if space is not None else ""
 
@@ -82,12 +93,12 @@ class _Describe:
             return self.step(keys[0])
         if kind == "stream":
             return self.stream(keys[0])
-        told = f" {listed([key.name for key in keys])}" if keys and kind != "head" else ""
-        lines = [f"{kind}{told}: {KEYWORDS[kind]}"]
+        named = f" {listed([key.name for key in keys])}" if keys and kind != "head" else ""
+        lines = [f"{kind}{named}: {KEYWORDS[kind]}"]
         return [*lines, *self.amounts(kind)] if kind in ("fusion", "attention", "head") else lines
 
     def amounts(self, part: str | None) -> list[str]:
-        """The multiply-adds and parameters of a part over all choices."""
+        """The ranges of multiply-adds and parameters of a part."""
         facts = self.facts()
         costs = [facts.amount("macs", part), facts.amount("params", part)] if facts is not None else []
         known = [cost for cost in costs if cost is not None]
@@ -95,7 +106,7 @@ class _Describe:
         return [f"{whole}: {', '.join(known)}"] if known else []
 
     def cost(self, name: str) -> list[str]:
-        """`flops` or `params` in a constraint: what it counts, and between what it lies."""
+        """`flops` or `params` in a constraint: its meaning and range."""
         selector = innermost(self.nodes, ast.Selector)
         words = [segment.word.text for segment in selector.segments] if selector is not None else [name]
         part = words[0] if len(words) == 2 else None
@@ -109,13 +120,13 @@ class _Describe:
         return self.snapshot.source.text[occurrence.span.start : occurrence.span.end]
 
     def facts(self, key: Key | None = None) -> Facts | None:
-        """The facts of the space that a thing is declared in, or of the one here where it derives from that one."""
+        """The facts of the space that declares `key`, or of the enclosing space if it derives from that one."""
         chain = self.snapshot.names.chains.get(self.here, (self.here,))
-        good = self.snapshot.good.get(self.here if key is None or key.space in chain else key.space)
-        return good.facts if good is not None else None
+        valid = self.snapshot.last_valid.get(self.here if key is None or key.space in chain else key.space)
+        return valid.facts if valid is not None else None
 
     def attribute(self, occurrence: Occurrence) -> list[str]:
-        """An attribute: its documentation, then the decisions that it makes."""
+        """An attribute: its documentation and its decisions."""
         schema = self.schema(ast.Name(self.written(occurrence), occurrence.span))
         lines = []
         if isinstance(schema, Attribute):
@@ -132,7 +143,7 @@ class _Describe:
         return lines
 
     def selected(self) -> list[tuple[Facts, Decision]]:
-        """The decisions that the selector here selects with its last word."""
+        """The decisions that the enclosing selector selects."""
         facts, selector = self.facts(), innermost(self.nodes, ast.Selector)
         if facts is None or selector is None or len(selector.segments) == 1:
             return []
@@ -140,7 +151,7 @@ class _Describe:
         return [(facts, d) for d in facts.space.decisions if d.path.endswith(last) and selects(selector, d.path)]
 
     def schema(self, name: ast.Name) -> Attribute | str | None:
-        """What an attribute's name means where it stands."""
+        """The schema or documentation of an attribute at this place."""
         selector = innermost(self.nodes, ast.Selector)
         if selector is not None and len(selector.segments) > 1:
             return self.selected_schema(selector, name.text)
@@ -157,7 +168,7 @@ class _Describe:
         return ATTRIBUTES.get(type(item).__name__.lower(), {}).get(name.text)
 
     def selected_schema(self, selector: ast.Selector, name: str) -> Attribute | str | None:
-        """What the last word of a selector means at the first thing that it selects."""
+        """The schema or documentation of the last word of a selector, at the first part that it selects."""
         kind = selector.segments[0].word.text
         if kind in ("fusion", "attention") and name == "op":
             return ATTRIBUTES[kind]["op"]
@@ -177,9 +188,9 @@ class _Describe:
         return (facts, found) if facts is not None and found is not None else None
 
     def one_decision(self, facts: Facts, decision: Decision) -> list[str]:
-        """A decision: its path and values, and how much of the space it makes out."""
-        values = ", ".join(shown(value) for value in decision.values[:MOST_LISTED])
-        if len(decision.values) > MOST_LISTED:
+        """A decision: its path, values and share of the space."""
+        values = ", ".join(shown(value) for value in decision.values[:MAX_LISTED])
+        if len(decision.values) > MAX_LISTED:
             values += f", ... {decision.values[-1]}"
         exists = facts.existence(decision)
         share = float(exists)
@@ -188,14 +199,14 @@ class _Describe:
         each = float(exists / len(decision.values))
         lines.append(
             f"{len(decision.values)} values; exists in {where} {approximate(facts.space.cardinality)} architectures, "
-            f"each value in {100 * each:.3g} %{' (constraints aside)' if facts.space.requires else ''}"
+            f"each value in {100 * each:.3g} %{' (ignoring constraints)' if facts.space.requires else ''}"
         )
         steps = [step for step in facts.space.steps if decision.path in step.decisions]
         lines += [f'made in step {step.index} "{step.title}"' for step in steps]
         return lines
 
     def group(self, key: Key) -> list[str]:
-        """A group: its operator, its output's shape and its cost."""
+        """A group: its operator, output shape and cost."""
         facts = self.facts(key)
         group = _group(facts, key.name) if facts is not None else None
         if facts is None or group is None:
@@ -219,7 +230,7 @@ class _Describe:
         ]
 
     def declaration(self, key: Key) -> list[str]:
-        """A domain, block or model: as it is written, and how often it is used."""
+        """A domain, block or model: its declaration and number of uses."""
         declared = self.snapshot.names.declarations([key])
         if not declared:
             return []
@@ -234,10 +245,10 @@ class _Describe:
         return []
 
     def space(self, key: Key) -> list[str]:
-        good = self.snapshot.good.get(key.name)
-        if good is None:
+        valid = self.snapshot.last_valid.get(key.name)
+        if valid is None:
             return self.space_elsewhere(key)
-        facts = good.facts
+        facts = valid.facts
         space = facts.space
         return [
             f"space `{space.name}`: {len(space.decisions)} decisions, {approximate(space.cardinality)} architectures",
@@ -246,7 +257,7 @@ class _Describe:
         ]
 
     def space_elsewhere(self, key: Key) -> list[str]:
-        """A space of which no facts are known here: where it is declared, and its parts as they are written."""
+        """A space without known facts: the file that declares it, and its parts."""
         file = next((f for f in self.snapshot.imported_files if any(s.name.text == key.name for s in f.spaces)), None)
         if file is None:
             return [f"space `{key.name}`: {KEYWORDS['space']}"]

@@ -1,4 +1,4 @@
-"""Hover on what is no name: imports, titles, values, units, signs and the small words between names."""
+"""Hover on everything except names: imports, titles, values, units, signs and keywords."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tsdsl.space.resolve.parts.literals import range_values, shown
 from tsdsl.syntax import ast
 from tsdsl.syntax.grammar.machine import Token
 
-MOST_LISTED = 12
+MAX_LISTED = 12
 _SILENT = frozenset({"WS", "COMMENT", "BAD", "NUMBER", "SIGNED"})
 
 
@@ -30,7 +30,7 @@ class Hover:
 
 
 def hover_word(snapshot: Snapshot, offset: int) -> Hover | None:
-    """What a word, sign or value at an offset means; nothing of numbers, brackets and commas."""
+    """The meaning of a word, sign or value at an offset; None for brackets and commas."""
     for token in snapshot.tokens:
         start = token.start_pos or 0
         if start <= offset < start + len(token.value) and token.type not in _SILENT:
@@ -45,7 +45,7 @@ def _of_token(token: Token, nodes: tuple[object, ...]) -> str | None:
     if token.type == "STAR":
         if innermost(nodes, ast.Segment) is not None:
             return "`*`: all of them"
-        return "`*`: times" if innermost(nodes, ast.Require) is not None else "`*`: that many blocks in a row"
+        return "`*`: times" if innermost(nodes, ast.Require) is not None else "`*`: the number of consecutive blocks"
     if word in SIGNS:
         return f"`{word}`: {SIGNS[word]}"
     if token.type == word.upper() and word in KEYWORDS:
@@ -54,7 +54,7 @@ def _of_token(token: Token, nodes: tuple[object, ...]) -> str | None:
 
 
 def _of_node(snapshot: Snapshot, token: Token, nodes: tuple[object, ...]) -> str | None:
-    """What the smallest node at a token tells of it."""
+    """The meaning of a token from the smallest node around it."""
     node = nodes[-1]
     written = innermost(nodes, ast.Import)
     if written is not None and token.type == "STRING":
@@ -75,7 +75,7 @@ def _of_node(snapshot: Snapshot, token: Token, nodes: tuple[object, ...]) -> str
 
 
 def keyword_value(name: str, attribute: ast.Attribute | None, schema: Attribute | str | None) -> str | None:
-    """What a bare word means as the value of an attribute; None where it is no keyword of it."""
+    """The meaning of a bare word as the value of an attribute; None if it is not a keyword of the attribute."""
     if isinstance(schema, Attribute) and name in schema.keywords:
         return f"`{schema.name} = {name}`: {schema.doc}"
     if attribute is not None and attribute.name.text == "merge" and name in MERGES:
@@ -84,14 +84,14 @@ def keyword_value(name: str, attribute: ast.Attribute | None, schema: Attribute 
 
 
 def nothing(nodes: tuple[object, ...]) -> str:
-    """What `none` means as an operator."""
+    """The meaning of `none` as an operator."""
     override = innermost(nodes, ast.Override)
     kind = override.selector.segments[0].word.text if override is not None else type(nodes[2]).__name__.lower()
-    return f"`{NONE}`: {NOTHING.get(kind, 'nothing stands here')}"
+    return f"`{NONE}`: {NOTHING.get(kind, 'no operator')}"
 
 
 def imported(snapshot: Snapshot, statement: ast.Import) -> str | None:
-    """What file an import names, and the names that it gives."""
+    """The file of an import and the names in it."""
     path = statement.path.value
     file = snapshot.file_of(statement)
     if file is None:
@@ -108,18 +108,18 @@ def imported(snapshot: Snapshot, statement: ast.Import) -> str | None:
 
 
 def listed(names: list[str]) -> str:
-    """Names in a row, cut where there are many."""
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(f"`{name}`" for name in names[:MOST_LISTED]) + more
+    """Names in a row; a long list is cut."""
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(f"`{name}`" for name in names[:MAX_LISTED]) + more
 
 
 def _range(snapshot: Snapshot, written: ast.Range) -> str | None:
-    """The values of a range, as the checker reads them."""
+    """The values of a range."""
     placed = range_values(Context(snapshot.source), written)
     if placed is None:
         return None
     values = [shown(value) for value, _ in placed]
-    if len(values) > MOST_LISTED:
-        values = [*values[: MOST_LISTED - 1], "...", values[-1]]
+    if len(values) > MAX_LISTED:
+        values = [*values[: MAX_LISTED - 1], "...", values[-1]]
     span = written.span
     return f"`{snapshot.source.text[span.start : span.end]}`: {len(placed)} values: {', '.join(values)}"

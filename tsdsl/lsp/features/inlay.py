@@ -1,4 +1,4 @@
-"""Inlay hints: at the end of a group its output's shape and its cost."""
+"""Inlay hints: the output shape and cost of a group."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TOOLTIP = "output C x T x H x W, and multiply-adds, over all choices"
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A label to be shown behind an offset."""
+    """A label to show after an offset."""
 
     offset: int
     label: str
 
 
 def inlay_hints(snapshot: Snapshot, visible: Span) -> Iterator[Hint]:
-    """A hint for each group in a range that is written as it was when its space last had no errors."""
+    """A hint for each group in a range whose text is unchanged since its space was last valid."""
     for site in snapshot.sites:
         end = site.group.span.end
         if not visible.start <= end <= visible.end:

@@ -1,4 +1,4 @@
-"""Definition, references and rename: from one occurrence of a name to the others."""
+"""Definition, references and rename: from an occurrence of a name to the others."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def definitions(names: Names, offset: int) -> list[Occurrence]:
-    """Where what stands at an offset is declared; a selector's segment may stand for several things."""
+    """The declarations of the name at an offset; a segment of a selector may have several."""
     occurrence = names.at(offset)
     return names.declarations(occurrence.keys) if occurrence is not None else []
 
 
 def imported_file(snapshot: Snapshot, offset: int) -> Span | None:
-    """The beginning of the file that the import at an offset names; None where there is no import or no such file."""
+    """The start of the imported file at an offset; None without an import or file."""
     statement = innermost(enclosing(snapshot.file, offset), ast.Import)
     file = snapshot.file_of(statement) if statement is not None else None
     return Span(0, 0, file.span.source) if file is not None else None
 
 
 def references(names: Names, offset: int, *, with_declarations: bool) -> list[Occurrence]:
-    """Every occurrence of what stands at an offset."""
+    """Every occurrence of the name at an offset."""
     occurrence = names.at(offset)
     if occurrence is None:
         return []
@@ -40,7 +40,7 @@ def references(names: Names, offset: int, *, with_declarations: bool) -> list[Oc
 
 
 def renamable(names: Names, offset: int) -> Occurrence | None:
-    """The occurrence at an offset, if it is of a name that its author chose."""
+    """The occurrence at an offset; None if the name cannot be renamed."""
     occurrence = names.at(offset)
     if occurrence is None or occurrence.kind not in RENAMED or not names.declarations(occurrence.keys):
         return None
@@ -48,30 +48,30 @@ def renamable(names: Names, offset: int) -> Occurrence | None:
 
 
 def renamed(names: Names, offset: int, new: str) -> list[Occurrence]:
-    """The occurrences to be replaced by `new`.
+    """The occurrences to replace by `new`.
 
     Raises:
-        UsageError: nothing here can be renamed, or `new` is no name or is taken.
+        UsageError: nothing here can be renamed, or `new` is taken or not a name.
     """
     occurrence = renamable(names, offset)
     if occurrence is None:
-        raise UsageError("nothing here can be renamed", help="domains, blocks, streams, models and spaces can")
+        raise UsageError("nothing here can be renamed", help="names of spaces and their items can")
     for declared in names.declarations(occurrence.keys):
         if declared.span.source is not None and declared.span.source.name.startswith(STANDARD):
-            raise UsageError(f"this is declared in {declared.span.source.name}", help="shipped spaces stay as they are")
+            raise UsageError(f"declared in {declared.span.source.name}", help="shipped spaces cannot be changed")
     kinds = [token.type for token in lex(new)]
     if kinds != ["NAME"]:
-        what = "a keyword" if new in KEYWORDS or _NAME.fullmatch(new) else "no name"
-        raise UsageError(f"`{new}` is {what}", help="a name has letters, digits and `_`, and begins with no digit")
+        what = "a keyword" if new in KEYWORDS or _NAME.fullmatch(new) else "not a name"
+        raise UsageError(f"`{new}` is {what}", help="use letters, digits and `_`, starting with a letter or `_`")
     for key in occurrence.keys:
         taken = [other for other in _sharing(key, new) if names.declarations([other])]
         if taken and taken[0] != key:
-            raise UsageError(f"there is a {taken[0].kind} `{new}` already", help="choose another name")
+            raise UsageError(f"a {taken[0].kind} `{new}` already exists", help="choose another name")
     return names.of(occurrence.keys)
 
 
 def _sharing(key: Key, new: str) -> list[Key]:
-    """What may not be called `new` besides: domains, shared decisions and blocks share their names."""
+    """The keys that conflict with a rename to `new`: domains, shared decisions and blocks share names."""
     if key.kind == "space":
         return [Key("space", new, new)]
     sharing: tuple[Kind, ...] = ("domain", "shared", "block")

@@ -1,4 +1,4 @@
-"""The outline of a file: its symbols as a tree, and the ranges that an editor may fold."""
+"""The outline of a file: its symbols as a tree, and foldable ranges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SymbolKind: TypeAlias = Literal["space", "stream", "stage", "group", "slot", "st
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One part of a file: what it covers, where its name is, and what is in it."""
+    """A part of a file: its span, the span of its name, and its children."""
 
     name: str
     kind: SymbolKind
@@ -28,14 +28,14 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A range that may be folded, from an offset on its first line to one on its last."""
+    """A foldable range, from an offset on its first line to one on its last."""
 
     span: Span
     kind: Literal["region", "comment"]
 
 
 def symbols(file: ast.File) -> tuple[Symbol, ...]:
-    """What is declared outside of spaces, and the spaces with their parts, in the order written."""
+    """Declarations outside of spaces, and spaces with their parts, in the order of the file."""
     outside = [symbol for item in file.declarations for symbol in _item(item)]
     spaces = [
         Symbol(

@@ -1,4 +1,4 @@
-"""What the editor says of keywords and attributes: one line each, for hover and completion."""
+"""One-line descriptions of keywords and attributes, for hover and completion."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from tsdsl.operators.schema import Attribute, Operator
 
 KEYWORDS: Mapping[str, str] = MappingProxyType(
     {
-        "tsspace": "the version of the language; a file begins with `tsspace 1`",
+        "tsspace": "the version of the language; a file starts with `tsspace 1`",
         "space": "a search space",
-        "domain": "a named set of values; each use is a decision of its own",
-        "import": "makes the spaces and declarations of another file known",
-        "shared": "one decision, used wherever its name stands",
-        "fix": "gives decisions of the base one value",
-        "free": "gives decisions of the base another domain",
-        "require": "what every architecture of the space must meet, such as `require flops <= 2.5 GFLOPs`",
-        "block": "a name for an operator with some of its attributes given",
+        "domain": "a named set of values; each use is a separate decision",
+        "import": "imports the spaces and declarations of another file",
+        "shared": "one decision for all uses of its name",
+        "fix": "sets decisions of the base to one value",
+        "free": "gives decisions of the base other values",
+        "require": "a constraint on every architecture, such as `require flops <= 2.5 GFLOPs`",
+        "block": "a name for an operator with some of its attributes",
         "stream": "one pathway of the network, with its own frames",
-        "stage": "groups under one number",
-        "group": "blocks of one operator in a row, which share their decisions",
-        "fusion": "what one stream receives from another, after chosen groups",
-        "attention": "what may follow chosen groups of streams",
+        "stage": "a numbered list of groups",
+        "group": "consecutive blocks of one operator, which share their decisions",
+        "fusion": "features that one stream receives from another after selected groups",
+        "attention": "attention operators after selected groups of streams",
         "head": "pooling, concatenation of the streams, classifier",
         "step": "one step of the progressive search, with its budget",
-        "model": "how a found architecture is scaled for training",
-        "from": "begins as another space or model, and says what is different",
-        "by": "the step of a range, which must meet its end",
+        "model": "scales an architecture for training",
+        "from": "derives from another space or model",
+        "by": "the step of a range, which must reach its end exactly",
     }
 )
 SIGNS: Mapping[str, str] = MappingProxyType(
@@ -50,19 +50,15 @@ UNITS: Mapping[str, tuple[int, str]] = MappingProxyType(
         **{f"{p}params": (10**e, "parameters") for p, e in (("K", 3), ("M", 6), ("G", 9))},
     }
 )
-COSTS: Mapping[str, str] = MappingProxyType(
-    {"flops": "multiply-adds of one clip, as FLOPs are counted here", "params": "trainable parameters"}
-)
+COSTS: Mapping[str, str] = MappingProxyType({"flops": "multiply-adds of one clip", "params": "trainable parameters"})
 MERGES: Mapping[str, str] = MappingProxyType(
     {"concat": "appends the channels", "sum": "adds the features; both sides have the same channels"}
 )
-NOTHING: Mapping[str, str] = MappingProxyType(
-    {"fusion": "nothing is received here", "attention": "no attention stands here"}
-)
+NOTHING: Mapping[str, str] = MappingProxyType({"fusion": "no fusion", "attention": "no attention"})
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "space": {"classes": "number of classes", "size": "side of the input in pixels"},
-        "derived space": {"without": "parts of the base that are left out: streams, `fusion`, `attention`"},
+        "derived space": {"without": "removed parts of the base: streams, `fusion`, `attention`"},
         "stream": {"frames": "frames of each clip that the stream sees"},
         "fusion": {
             "after": "selectors of the groups after which features are fused",
@@ -70,34 +66,34 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "merge": "`concat` appends channels, `sum` adds them",
         },
         "attention": {
-            "after": "selectors of the groups after which attention may stand",
+            "after": "selectors of the groups with attention slots",
             "op": "the operator, or a choice of them and `none`",
         },
         "step": {
-            "search": "selectors of what the step decides",
+            "search": "selectors of the parts that the step decides",
             "target": "budget in multiply-adds, such as `1.4 GFLOPs`",
             "epochs": "epochs of the step",
         },
         "model": {
             "size": "side of the input in pixels",
-            "frames": "frames of the stream that sees most; the others keep their share",
-            "depth": "factor on the repeats that are written",
+            "frames": "the largest `frames` of the streams; the others scale in proportion",
+            "depth": "factor on the written repeats",
             "width": "factor on the channels",
-            "without": "selectors of parts that are left out",
+            "without": "selectors of removed parts",
         },
     }
 )
 
 
 def attribute_line(attribute: Attribute) -> str:
-    """What an attribute accepts: `odd integer from 1 to 31, required`."""
+    """The accepted values of an attribute: `odd integer from 1 to 31; required`."""
     if attribute.kind == "keyword":
         accepted = " or ".join(f"`{keyword}`" for keyword in attribute.keywords)
     else:
         kind = {"integer": "integer", "number": "number", "kernel": "kernel t x h x w, each"}[attribute.kind]
         accepted = f"{'odd ' if attribute.odd else ''}{kind} from {attribute.minimum:g} to {attribute.maximum:g}"
     if attribute.default is not None:
-        accepted += f"; `{attribute.default}` unless given"
+        accepted += f"; default `{attribute.default}`"
     elif not attribute.optional:
         accepted += "; required"
     return accepted + ("" if attribute.searchable else "; no choice")

@@ -1,1 +1,1 @@
-"""Every name of a file with its occurrences: definition, references and rename start here."""
+"""Indexes every name of a file with its occurrences, for definition, references and rename."""

@@ -1,4 +1,4 @@
-"""What a place in a text is within: the nodes of the syntax tree around it, from the file to the smallest."""
+"""The nodes of the syntax tree around a place in a text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def enclosing(file: ast.File, offset: int) -> tuple[object, ...]:
-    """The nodes that cover an offset, the outermost first; one that only ends there does not count."""
+    """The nodes that cover an offset, outermost first; nodes that end there do not count."""
     found: list[object] = [file]
     while True:
         inner = next((node for node in _children(found[-1]) if _covers(node, offset)), None)
@@ -22,7 +22,7 @@ def enclosing(file: ast.File, offset: int) -> tuple[object, ...]:
 
 
 def innermost(nodes: tuple[object, ...], kind: type[T]) -> T | None:
-    """The smallest of some nodes that is of a kind."""
+    """The smallest of some nodes of a kind."""
     return next((node for node in reversed(nodes) if isinstance(node, kind)), None)
 
 
@@ -32,7 +32,7 @@ def _covers(node: object, offset: int) -> bool:
 
 
 def _children(node: object) -> Iterator[object]:
-    """The nodes directly within one, those in tuples too."""
+    """The direct children of a node, including those in tuples."""
     if not is_dataclass(node):
         return
     pending = [getattr(node, field.name) for field in fields(node) if field.name != "span"]

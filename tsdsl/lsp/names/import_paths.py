@@ -1,4 +1,4 @@
-"""Whether a place is between the quotes of an import, closed or not."""
+"""Finds the path of an import at a place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SILENT = frozenset({"WS", "COMMENT"})
 
 
 def import_path_at(tokens: Sequence[Token], offset: int) -> Span | None:
-    """What is between the quotes that an offset is in, where they are those of an import; unclosed ones too."""
+    """The span between the quotes of an import around an offset, even if unclosed."""
     previous = ""
     for token in tokens:
         start = token.start_pos or 0

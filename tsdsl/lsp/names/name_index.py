@@ -1,4 +1,4 @@
-"""The index of names: every name that a file and the files it imports have, and what it stands for where it is."""
+"""Builds the index of names: every name in a file and its imports, with its meaning at each place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SLOTS: Mapping[str, Literal["fusion", "attention"]] = MappingProxyType({"fusion
 
 
 def names_of(file: ast.File, imported: Sequence[ast.File] = ()) -> Names:
-    """The index of a file; what it imports is given with the sources in its spans."""
+    """The index of a file; spans of imported files have sources."""
     files = (file, *imported)
     spaces: dict[str, ast.Space] = {}
     for one in files:
@@ -52,7 +52,7 @@ def names_of(file: ast.File, imported: Sequence[ast.File] = ()) -> Names:
 
 
 def _chain(space: ast.Space, spaces: Mapping[str, ast.Space]) -> list[ast.Space]:
-    """A space and those it derives from, nearest first."""
+    """A space and its bases, nearest first."""
     chain = [space]
     while chain[-1].base is not None:
         base = spaces.get(chain[-1].base.text)
@@ -64,9 +64,9 @@ def _chain(space: ast.Space, spaces: Mapping[str, ast.Space]) -> list[ast.Space]
 
 @dataclass
 class _Index:
-    """What all spaces of a file share: declarations outside of them, and which attributes take an alias's over.
+    """Data shared by all spaces of a file: declarations outside of them, and the attributes that use those of a block.
 
-    `attributes` are the attributes that groups are given, by the space and stream that they are written in.
+    `attributes` are the attributes of groups by space and stream.
     """
 
     domains: Mapping[str, ast.Domain]
@@ -83,7 +83,7 @@ class _SpaceIndex:
 
     @cached_property
     def declarations(self) -> Mapping[tuple[Kind, str], tuple[str, ast.Item | None]]:
-        """Each name that can be used, by kind, with the space that declares it and its declaration."""
+        """The visible names by kind, with the declaring space and the declaration."""
         found: dict[tuple[Kind, str], tuple[str, ast.Item | None]] = {}
         for space in self.chain:
             for item in space.items:
@@ -98,7 +98,7 @@ class _SpaceIndex:
 
     @cached_property
     def places(self) -> tuple[Key, ...]:
-        """The stages and groups of all streams, where a stream of a base may be replaced."""
+        """The stages and groups of all streams; streams of a base may be replaced."""
         found: list[Key] = []
         for (kind, _), (owner, item) in self.declarations.items():
             if kind == "stream" and isinstance(item, ast.Stream):
@@ -110,13 +110,13 @@ class _SpaceIndex:
 
     @cached_property
     def pairs(self) -> Mapping[str, tuple[str, str]]:
-        """The streams of each fusion, by the word that paths have for it where there are several."""
+        """The streams of each fusion by its name in paths, `a_to_b`."""
         fusions = [item for space in self.chain for item in space.items if isinstance(item, ast.Fusion)]
         return {f"{f.source.text}_to_{f.target.text}": (f.source.text, f.target.text) for f in fusions}
 
     @property
     def owner_of_head(self) -> str:
-        """The space whose `head` this one has."""
+        """The space that declares the `head` of this one."""
         owners = (one for one in self.chain if any(isinstance(item, ast.Head) for item in one.items))
         return next(owners, self.space).name.text
 
@@ -134,7 +134,7 @@ class _SpaceIndex:
         return Occurrence(name.span, kind, (self.key(kind, name.text),), True)
 
     def streams_inside(self) -> Iterator[Occurrence]:
-        """The space's name, base and streams; they come first, as what they take over of aliases is needed later."""
+        """The name, base and streams of the space. They come first, because later items need their uses of blocks."""
         name = self.space.name
         yield Occurrence(name.span, "space", (Key("space", name.text, name.text),), True)
         if self.space.base is not None:
@@ -145,7 +145,7 @@ class _SpaceIndex:
                 yield from self.stream(item)
 
     def rest(self) -> Iterator[Occurrence]:
-        """Everything else that is named in the space."""
+        """All other names of the space."""
         for item in self.space.items:
             if not isinstance(item, ast.Stream):
                 yield from self.item(item)
@@ -193,7 +193,7 @@ class _SpaceIndex:
             yield from self.attributes(item.attributes, {})
 
     def sum(self, written: ast.Sum) -> Iterator[Occurrence]:
-        """The costs and decisions that one side of a constraint names."""
+        """The costs and decisions on one side of a constraint."""
         for product in written.products:
             for factor in product.factors:
                 if isinstance(factor, ast.Sum):
@@ -228,7 +228,7 @@ class _SpaceIndex:
             yield from self.call(site.group.call, site.path)
 
     def call(self, call: ast.Call, path: str) -> Iterator[Occurrence]:
-        """The operator or alias of a group, and its attributes as parts of the group's path."""
+        """The operator or block of a group, and its attributes as parts of the path of the group."""
         owner, alias = self.declarations.get(("block", call.name.text), ("", None))
         written = {argument.name.text for argument in call.arguments}
         if isinstance(alias, ast.BlockAlias):
@@ -246,13 +246,13 @@ class _SpaceIndex:
             yield from self.argument_value(argument, operator)
 
     def given(self, path: str, name: str) -> Key:
-        """The key of an attribute that the group at a path is given, noted for the selectors that select it."""
+        """The key of an attribute of the group at a path, recorded for selectors."""
         key = self.key("attribute", f"{path}.{name}")
         self.index.attributes.setdefault((self.space.name.text, path.partition(".")[0]), []).append(key)
         return key
 
     def alias(self, alias: ast.BlockAlias) -> Iterator[Occurrence]:
-        """The operator of an alias, and its attributes as parts of all groups that take them over."""
+        """The operator of a block, and its attributes as parts of all groups that use them."""
         yield self.use("operator", alias.call.name)
         operator = BLOCKS.get(alias.call.name.text)
         for argument in alias.call.arguments:
@@ -266,7 +266,7 @@ class _SpaceIndex:
             yield from self.value(argument.value)
 
     def value(self, value: ast.Expression) -> Iterator[Occurrence]:
-        """The domains and shared decisions that a value names."""
+        """The domains and shared decisions in a value."""
         if isinstance(value, ast.Selector) and value.bare_name is not None:
             for kind in _VALUES:
                 if self.known(kind, value.bare_name):
@@ -305,7 +305,7 @@ class _SpaceIndex:
                 yield from self.selector(item)
 
     def selector(self, selector: ast.Selector) -> Iterator[Occurrence]:
-        """Each segment with the streams, stages or groups that the selector has met up to there."""
+        """Each segment with the streams, stages or groups that the selector matches up to there."""
         for count, segment in enumerate(selector.segments, 1):
             word = segment.word.text
             place, slot = _PLACES.get(word), _SLOTS.get(word)
@@ -333,9 +333,9 @@ class _SpaceIndex:
                 yield self.trailing(selector, segment.word)
 
     def trailing(self, selector: ast.Selector, word: ast.Name) -> Occurrence:
-        """The last words of a selector: an attribute of the groups that it selects, or of a slot, or an operator there.
+        """The last word of a selector: an attribute of the selected groups or slots, or an operator.
 
-        What is within a slot leads to the statements that have such slots.
+        Words of slots refer to the statements that declare the slots.
         """
         slot = _SLOTS.get(selector.segments[0].word.text)
         if slot is not None:

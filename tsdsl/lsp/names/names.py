@@ -1,4 +1,4 @@
-"""Names of a file with what they stand for: what definition, references, rename and hover ask."""
+"""The names of a file and their meanings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Kind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a name stands for: its kind, the space that declares it (none: the file), and its name or path there."""
+    """The meaning of a name: its kind, the declaring space (empty: the file), and its name or path there."""
 
     kind: Kind
     space: str
@@ -39,9 +39,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A name in the text. One in a selector may stand for several things, one of a default for none.
+    """A name in the text; in a selector it may have several meanings, as the name of a default none.
 
-    Where its span has a source, it is in that imported file.
+    If its span has a source, it is in that imported file.
     """
 
     span: Span
@@ -52,9 +52,9 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Names:
-    """All occurrences of a file, by place, none of which overlap; and those in the files that it imports.
+    """All occurrences of a file, sorted and without overlaps, and those in its imports.
 
-    `chains` has for each space its own name and those of the spaces it derives from.
+    `chains` maps each space to its own name and those of its bases.
     """
 
     occurrences: tuple[Occurrence, ...]
@@ -66,7 +66,7 @@ class Names:
         return [occurrence.span.start for occurrence in self.occurrences]
 
     def at(self, offset: int) -> Occurrence | None:
-        """The occurrence that an offset is in or directly behind; the one it is in goes first."""
+        """The occurrence that contains an offset or ends there."""
         after = bisect_right(self._starts, offset)
         for occurrence in reversed(self.occurrences[max(0, after - 1) : after]):
             if occurrence.span.start <= offset <= occurrence.span.end:
@@ -82,18 +82,18 @@ class Names:
         return found
 
     def of(self, keys: Iterable[Key]) -> list[Occurrence]:
-        """The occurrences that stand for one of these: those of this file first, in order."""
+        """The occurrences of some keys in order, those of this file first."""
         found = {
             (o.span.source is not None, o.span.start, o.span.end): o for key in keys for o in self._by_key.get(key, ())
         }
         return [found[place] for place in sorted(found)]
 
     def declarations(self, keys: Iterable[Key]) -> list[Occurrence]:
-        """Where these are declared."""
+        """The declarations of some keys."""
         return [occurrence for occurrence in self.of(keys) if occurrence.declares]
 
     def declared(self, space: str, *kinds: Kind) -> list[str]:
-        """The names of some kinds that can be used in a space: its own, those of its bases, those of its file."""
+        """The names of some kinds visible in a space: its own, those of its bases, those of its file."""
         known = (*self.chains.get(space, (space,)), "")
         found: dict[str, None] = {}
         for occurrence in (*self.occurrences, *self.imported):

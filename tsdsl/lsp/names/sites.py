@@ -1,4 +1,4 @@
-"""Where the groups of a file are written, by the path that the space knows them under."""
+"""The groups of a file with their paths in the space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST_STAGE = 999
 
 @dataclass(frozen=True, slots=True)
 class GroupSite:
-    """A group as written, its path, and the space that it is written in."""
+    """A group in the text, its path, and its space."""
 
     space: str
     path: str
@@ -21,7 +21,7 @@ class GroupSite:
 
 
 def group_sites(file: ast.File) -> Iterator[GroupSite]:
-    """Every group of a file in order. Where a stage is given twice, the first counts."""
+    """Every group of a file in order; of a repeated stage, only the first counts."""
     for space in file.spaces:
         for item in space.items:
             if isinstance(item, ast.Stream):
@@ -29,7 +29,7 @@ def group_sites(file: ast.File) -> Iterator[GroupSite]:
 
 
 def stream_sites(space: str, stream: ast.Stream) -> Iterator[GroupSite]:
-    """Every group of one stream of the space called so."""
+    """Every group of a stream of the space called `space`."""
     seen: set[int] = set()
     for stage in stream.stages:
         index = stage_number(stage)
@@ -41,6 +41,6 @@ def stream_sites(space: str, stream: ast.Stream) -> Iterator[GroupSite]:
 
 
 def stage_number(stage: ast.Stage) -> int | None:
-    """The number of a stage, unless it is none that a stage may have."""
+    """The number of a stage; None if it is out of range."""
     value = stage.index.value
     return int(value) if 0 <= value <= LARGEST_STAGE and value == value.to_integral_value() else None
