@@ -6,6 +6,7 @@ import pytest
 
 import tsdsl
 from support.small_spaces import everything, random_space
+from tsdsl.analysis.questions.bounds import bound
 from tsdsl.analysis.questions.summary import budget_report, step_report
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.network.layout import Blueprint
@@ -33,7 +34,7 @@ def test_the_report_of_a_budget_equals_enumeration(seed: int, step: int | None) 
 def test_a_budget_below_or_above_everything_says_so() -> None:
     space = random_space(0)
     table = CostTable(Blueprint(space))
-    low, high = table.bound("macs", "min").value, table.bound("macs", "max").value
+    low, high = bound(table, "macs", "min").value, bound(table, "macs", "max").value
     nothing = budget_report(Blueprint(space), None, low - 1, fast=True)
     assert (nothing["reachable"], nothing["at_most"], nothing["share"], nothing["marginals"]) == (False, "0", 0.0, {})
     everyone = budget_report(Blueprint(space), None, high, fast=True)

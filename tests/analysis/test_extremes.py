@@ -7,9 +7,9 @@ import random
 import pytest
 
 from support.small_spaces import everything, random_space
+from tsdsl.analysis.questions.bounds import extreme
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.tables.cost_table import CostTable
-from tsdsl.analysis.tables.extremes import extreme
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint

@@ -10,6 +10,7 @@ import pytest
 
 import tsdsl
 from support.small_spaces import everything, random_space
+from tsdsl.analysis.questions.bounds import extremes
 from tsdsl.analysis.questions.budget_sampling import conditioned, uniform_within
 from tsdsl.analysis.questions.probability import (
     Probabilities,
@@ -187,7 +188,7 @@ def test_marginals_of_more_architectures_than_a_float_holds_are_shares() -> None
     space = resolve(SourceFile("long", text)).spaces[0].space
     assert space.cardinality > 10**330
     free = FreeSpace(CostTable(Blueprint(space)))
-    low, high = free.table.extremes("macs")
+    low, high = extremes(free.table, "macs")
     found = marginals_within(free, most=(low + high) // 2, bins=300)
     for marginal in found.values():
         assert marginal.share.sum() == pytest.approx(1.0)

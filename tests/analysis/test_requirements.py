@@ -11,6 +11,7 @@ import tsdsl
 from support.small_spaces import everything, random_space
 from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.paths import constrained, feasible
+from tsdsl.analysis.questions.bounds import extreme, extremes
 from tsdsl.analysis.questions.budget_sampling import uniform_within
 from tsdsl.analysis.questions.counting import counts
 from tsdsl.analysis.questions.probability import marginals_within
@@ -19,7 +20,6 @@ from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.analysis.tables import constraints as requirements
 from tsdsl.analysis.tables.constraints import violated
 from tsdsl.analysis.tables.cost_table import CostTable
-from tsdsl.analysis.tables.extremes import extreme
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.check.check import check
 from tsdsl.errors import UsageError
@@ -153,7 +153,7 @@ space a {
 def test_a_target_missed_because_of_constraints_says_what_would_be_reached_without() -> None:
     text = 'tsspace 1\nimport "std:tiny"\nspace large from tiny { require sparse.flops >= 9 MFLOPs }\n'
     (missed,) = [d for d in check(SourceFile("s.tsspace", text)).diagnostics if d.code == "TS404"]
-    smallest = CostTable(Blueprint(tsdsl.load("std:tiny")), 1).extremes("macs")[0]
+    smallest = extremes(CostTable(Blueprint(tsdsl.load("std:tiny")), 1), "macs")[0]
     assert missed.notes[-1] == f"without the constraints, the smallest would have {giga(smallest)}"
 
 

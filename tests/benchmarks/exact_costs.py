@@ -75,7 +75,7 @@ def compare_witnesses(space: tsdsl.Space) -> bool:
                 if name == "bytes of activations":
                     bound = peak_extreme(FreeSpace(table), sense)
                 else:
-                    bound = table.bound("macs" if name == "multiply-adds" else "params", sense)
+                    bound = bound(table, "macs" if name == "multiply-adds" else "params", sense)
                 is_reached = measured(bound.witness)[position] == bound.value
                 is_right &= is_reached
                 ends.append(f"{bound.value:,}" if is_reached else f"{bound.value:,} (torch: another)")

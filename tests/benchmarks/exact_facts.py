@@ -24,6 +24,7 @@ from recording import recorded
 
 import tsdsl
 from tsdsl.analysis.questions.batch_costs import BatchCosts
+from tsdsl.analysis.questions.bounds import bound
 from tsdsl.analysis.questions.budget_sampling import uniform_within
 from tsdsl.analysis.questions.counting import counts
 from tsdsl.analysis.questions.least_by_value import least_by_value
@@ -60,7 +61,7 @@ def free_space(space: Space, step: int | None, **fixed: Any) -> FreeSpace:
 
 def bounds(space: Space, step: int | None) -> tuple[int, int]:
     table = CostTable(Blueprint(space), step)
-    return table.bound("macs", "min").value, table.bound("macs", "max").value
+    return bound(table, "macs", "min").value, bound(table, "macs", "max").value
 
 
 def peaks(space: Space, step: int | None) -> tuple[int, int]:
@@ -134,7 +135,7 @@ def growth(groups: int) -> dict[str, float]:
         return result
 
     took("tables of costs", lambda: free.table.factors("macs"))
-    low, high = took("bounds", lambda: tuple(free.table.bound("macs", end).value for end in SENSES))
+    low, high = took("bounds", lambda: tuple(bound(free.table, "macs", end).value for end in SENSES))
     took("bounds of the peak of activations", lambda: [peak_extreme(free, end) for end in SENSES])
     took("least cost with each value", lambda: least_by_value(free))
     counted = took("trellis and exact total", lambda: counts(free))

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 import tsdsl
+from tsdsl.analysis.questions.bounds import bound
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.analysis.questions.summary import dead_choices, network_report, part_rows, space_report
 from tsdsl.analysis.tables.cost_table import CostTable, architecture_cost
@@ -90,9 +91,9 @@ def test_counts_and_bounds_equal_enumeration(small: tsdsl.Space, step: int | Non
     params = [table.params(one) for one in architectures]
     for quantity, values in (("macs", macs), ("params", params)):
         for sense, best in (("min", min(values)), ("max", max(values))):
-            bound = table.bound(quantity, sense)  # type: ignore[arg-type]
-            assert bound.value == best
-            witness = architecture_cost(blueprint, bound.witness, step)
+            found = bound(table, quantity, sense)  # type: ignore[arg-type]
+            assert found.value == best
+            witness = architecture_cost(blueprint, found.witness, step)
             assert witness[0 if quantity == "macs" else 1] == best
     for one in random.Random(0).sample(architectures, min(60, len(architectures))):
         counted = architecture_cost(blueprint, one, step)
@@ -116,8 +117,8 @@ def test_tables_equal_counted_layers_on_auto_tsnet(auto_tsnet: tsdsl.Space) -> N
         for one in sample_architectures(auto_tsnet, 20, seed=step or 0, step=step):
             assert architecture_cost(blueprint, one.decisions, step)[:2] == (one.flops, one.params)
         for sense in ("min", "max"):
-            bound = table.bound("macs", sense)  # type: ignore[arg-type]
-            assert architecture_cost(blueprint, bound.witness, step)[0] == bound.value
+            found = bound(table, "macs", sense)  # type: ignore[arg-type]
+            assert architecture_cost(blueprint, found.witness, step)[0] == found.value
 
 
 def test_the_report_keeps_the_contract(auto_tsnet: tsdsl.Space) -> None:
@@ -183,7 +184,7 @@ def test_an_empty_window_names_the_true_bounds(auto_tsnet: tsdsl.Space) -> None:
 
 
 def test_a_window_around_the_cheapest_gives_the_cheapest(auto_tsnet: tsdsl.Space) -> None:
-    low = CostTable(Blueprint(auto_tsnet)).bound("macs", "min").value
+    low = bound(CostTable(Blueprint(auto_tsnet)), "macs", "min").value
     found = list(sample_architectures(auto_tsnet, 20, most_macs=low + 1))
     assert {one.flops for one in found} == {low}
 

@@ -21,6 +21,7 @@ from support.live_tensors import measured_peak_bytes
 from support.small_spaces import everything
 from tsdsl.analysis.paths.trellis import UNREACHABLE
 from tsdsl.analysis.questions.batch_costs import BatchCosts
+from tsdsl.analysis.questions.bounds import extreme
 from tsdsl.analysis.questions.budget_sampling import WindowSampler, conditioned, uniform_within
 from tsdsl.analysis.questions.cost_histogram import cost_distribution
 from tsdsl.analysis.questions.counting import counts
@@ -30,7 +31,6 @@ from tsdsl.analysis.questions.probability import Marginal, expected_macs, margin
 from tsdsl.analysis.questions.ranking import Ranking
 from tsdsl.analysis.questions.summary import dead_choices
 from tsdsl.analysis.tables.cost_table import CostTable
-from tsdsl.analysis.tables.extremes import extreme
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.network.activations import peak_activation_bytes
 from tsdsl.network.cost import node_cost, plain

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tsdsl.analysis.amounts import at_least, giga
+from tsdsl.analysis.questions.bounds import Bound, bound, extremes, is_exact
 from tsdsl.analysis.questions.least_by_value import least_by_value
-from tsdsl.analysis.tables.cost_table import Bound, CostTable
+from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import UNREACHABLE
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.check.merge_duplicates import item_of
@@ -26,10 +27,10 @@ def budgets(subject: Subject) -> Iterator[Diagnostic]:
         if step.target_macs is None:
             continue
         table = CostTable(subject.blueprint, step.index)
-        low, high = table.extremes("macs")
-        is_exact = table.is_exact("macs")
+        low, high = extremes(table, "macs")
+        sure = is_exact(table, "macs")
         span = subject.origins[f"step{step.index}.target"]
-        if low > step.target_macs and is_exact:
+        if low > step.target_macs and sure:
             yield Diagnostic(
                 "TS404",
                 f"no architecture of step {step.index} has at most {giga(step.target_macs)}",
@@ -38,13 +39,13 @@ def budgets(subject: Subject) -> Iterator[Diagnostic]:
                 f"the smallest has {giga(low)}",
                 (Label(subject.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
                 notes=(
-                    *_reached_by(table.bound("macs", "min"), "the smallest"),
+                    *_reached_by(bound(table, "macs", "min"), "the smallest"),
                     *_unconstrained(subject.space, step, low),
                 ),
                 help=f"raise the target to at least {at_least(low)}, or widen the choices downwards",
                 fixes=(replacement(f"raise the target to {at_least(low)}", span, at_least(low)),),
             )
-        elif high <= step.target_macs and is_exact:
+        elif high <= step.target_macs and sure:
             middle = at_least((low + high) // 2)
             yield Diagnostic(
                 "TS405",
@@ -53,7 +54,7 @@ def budgets(subject: Subject) -> Iterator[Diagnostic]:
                 span,
                 f"the largest has {giga(high)}",
                 (Label(subject.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
-                notes=_reached_by(table.bound("macs", "max"), "the largest"),
+                notes=_reached_by(bound(table, "macs", "max"), "the largest"),
                 help="lower the target if it is meant to decide anything",
                 fixes=(replacement(f"lower the target to {middle}", span, middle),),
             )
@@ -74,7 +75,7 @@ def _unconstrained(space: Space, step: Step, low: int) -> Iterator[str]:
     """A note where the constraints make the smallest architecture larger."""
     if space.requires:
         without = CostTable(Blueprint(replace(space, requires=())), step.index)
-        smallest, _ = without.extremes("macs")
+        smallest, _ = extremes(without, "macs")
         if smallest < low:
             yield f"without the constraints, the smallest would have {giga(smallest)}"
 

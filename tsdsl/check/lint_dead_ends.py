@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from tsdsl.analysis.amounts import at_least
-from tsdsl.analysis.tables.constraints import Form, form_of, spoken_of
+from tsdsl.analysis.tables.constraints import Form, form_of, rules_of, spoken_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import at, optimum
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -96,7 +96,7 @@ def _may_be_found(space: Space, stuck: Mapping[str, int], before: Step) -> bool:
         free = FreeSpace(CostTable(Blueprint(space), step.index))
         row = np.array([[stuck.get(decision.path, 0) for decision in free.decisions]])
         values = {d.path: d.values[stuck.get(d.path, 0)] for d in free.decisions}
-        if not free.rules.allow(free, row)[0]:
+        if not rules_of(free).allow(free, row)[0]:
             return False
         if step.target_macs is not None and free.table.macs(values) > step.target_macs:
             return False

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tsdsl.analysis.paths.constrained import MOST_EDGES
 from tsdsl.analysis.paths.feasible import Unsatisfiable, feasible
-from tsdsl.analysis.tables.constraints import form_of
+from tsdsl.analysis.tables.constraints import form_of, rules_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import optima
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -131,7 +131,7 @@ def _range(blueprint: Blueprint, step: int | None) -> str:
 def _idle(subject: Subject) -> Iterator[Diagnostic]:
     """TS409: constraints that every architecture satisfies."""
     for number, (span, text) in enumerate(_written(subject)):
-        rules = FreeSpace(CostTable(Blueprint(_only(subject.space, number)))).rules
+        rules = rules_of(FreeSpace(CostTable(Blueprint(_only(subject.space, number)))))
         is_idle = all(table.table.all() for table in rules.tables)
         for form in rules.forms:
             low, high = (int(end.value) for end in optima(form.factors))

@@ -58,6 +58,7 @@ def inspect(
 
 
 def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:
+    from tsdsl.analysis.questions.bounds import bound
     from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
     from tsdsl.analysis.questions.summary import budget_report, space_report, step_report
     from tsdsl.analysis.tables.cost_table import CostTable
@@ -73,10 +74,10 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
         report["steps"] = [step_report(blueprint, step)]
     shown = report if step is None else report["steps"][0]
     table = CostTable(blueprint, step)
-    bounds = {sense: table.bound("macs", sense) for sense in SENSES}
+    bounds = {sense: bound(table, "macs", sense) for sense in SENSES}
     report["witnesses"] = {f"{sense}_flops": dict(bound.witness) for sense, bound in bounds.items()}
     for sense in SENSES:
-        report["witnesses"][f"{sense}_params"] = dict(table.bound("params", sense).witness)
+        report["witnesses"][f"{sense}_params"] = dict(bound(table, "params", sense).witness)
         if shown["activation_bytes"] is not None:
             report["witnesses"][f"{sense}_activation_bytes"] = dict(peak_extreme(FreeSpace(table), sense).witness)
     if budget is not None:
@@ -86,9 +87,9 @@ def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as
         return
     print_table(space, report)
     console = facts()
-    for sense, bound in bounds.items():
-        console.print(f"\n{sense}imum of {bound.value:,} multiply-adds, reached by")
-        for line in witness_lines(bound.witness):
+    for sense, end in bounds.items():
+        console.print(f"\n{sense}imum of {end.value:,} multiply-adds, reached by")
+        for line in witness_lines(end.witness):
             console.print("  " + line, soft_wrap=True)
     if budget is not None:
         _show_budget(report["budget"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsdsl.analysis.paths.constrained import BINS, Rounding, TooWide, constrained, is_empty
 from tsdsl.analysis.paths.trellis import Trellis, build_trellis
-from tsdsl.analysis.tables.constraints import Form
+from tsdsl.analysis.tables.constraints import Form, rules_of
 from tsdsl.analysis.tables.cost_table import Quantity
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
@@ -82,7 +82,7 @@ def feasible_by_peak(free: FreeSpace, peaks: Sequence[Varying]) -> Feasible:
 def _feasible(
     free: FreeSpace, weights: Sequence[Varying], costs: Sequence[Varying], join: np.ufunc, *, is_all: bool
 ) -> Feasible:
-    rules = free.rules
+    rules = rules_of(free)
     windows = [form for form in rules.forms if form.is_window and is_all]
     forms = [form for form in rules.forms if form not in windows]
     whole = build_trellis(costs, [*weights, *rules.tables], [form.factors for form in forms], join)

@@ -20,6 +20,7 @@ from tsdsl.analysis.paths.feasible import Feasible, feasible, uniform
 from tsdsl.analysis.paths.histogram import Lattice, Layer, bins_for, even_lattice, layers
 from tsdsl.analysis.paths.trellis import Trellis
 from tsdsl.analysis.questions.batch_costs import BatchCosts
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import RunError, UsageError
 from tsdsl.operators.varying import Array
@@ -105,7 +106,7 @@ class WindowSampler:
             costs = self.costs(drawn)
             kept = drawn[(costs >= self.least) & (costs <= self.most)]
             if not self.is_exact:
-                kept = kept[self.free.rules.allow(self.free, kept)]
+                kept = kept[rules_of(self.free).allow(self.free, kept)]
             in_vain = 0 if len(kept) else in_vain + 1
             if in_vain > BATCHES_IN_VAIN:
                 raise RunError(

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias, TypeVar
 
 from tsdsl.analysis.paths.feasible import Unsatisfiable
+from tsdsl.analysis.questions.bounds import extremes
 from tsdsl.analysis.questions.counting import Bracket, counts
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -335,7 +336,7 @@ def _join(joined: dict[str, str], one: str, other: str) -> None:
 def bounds(space: Space) -> Bounds:
     """The bounds of a space's costs; exact, but where constraints leave them open, of sure architectures."""
     table = CostTable(Blueprint(space))
-    return Bounds(*table.extremes("macs"), *table.extremes("params"))
+    return Bounds(*extremes(table, "macs"), *extremes(table, "params"))
 
 
 def compare_weights(old: Space, new: Space) -> Weights:

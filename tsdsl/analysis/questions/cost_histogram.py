@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from tsdsl.analysis.questions.bounds import extreme
 from tsdsl.analysis.questions.counting import Counts, counts
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.cost_table import CostTable, Quantity
-from tsdsl.analysis.tables.extremes import extreme
 from tsdsl.analysis.tables.free_space import FreeSpace
 
 INTERVALS = 96
@@ -66,7 +67,7 @@ def cost_distribution(
 
 def _bounds(free: FreeSpace, counted: Counts, quantity: Quantity) -> tuple[int, int]:
     """The least and the most that constraints leave; where those are not known exactly, what they allow."""
-    if free.rules:
+    if rules_of(free):
         low, high = extreme(free, "min", quantity), extreme(free, "max", quantity)
         if low.is_exact and high.is_exact:
             return low.value, high.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.cost_table import Quantity
 from tsdsl.analysis.tables.elimination import least_tables
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -17,8 +18,8 @@ def least_by_value(free: FreeSpace, quantity: Quantity = "macs") -> dict[str, di
     Raises:
         RunError: the decisions are too entangled for an exact answer.
     """
-    if free.rules:
-        from tsdsl.analysis.tables.extremes import least_allowed_by_value  # much code that few spaces need
+    if rules_of(free):
+        from tsdsl.analysis.questions.bounds import least_allowed_by_value  # much code that few spaces need
 
         return least_allowed_by_value(free, quantity)
     above = [dict(free.ancestors(decision)) for decision in free.decisions]

@@ -17,11 +17,11 @@ import numpy as np
 from tsdsl.analysis.paths.constrained import TooWide
 from tsdsl.analysis.paths.feasible import feasible_by_peak, uniform
 from tsdsl.analysis.paths.trellis import Trellis
+from tsdsl.analysis.questions.bounds import Bound, best_path
 from tsdsl.analysis.questions.budget_sampling import uniform_within
-from tsdsl.analysis.tables.constraints import looked_up
-from tsdsl.analysis.tables.cost_table import Bound, merged
+from tsdsl.analysis.tables.constraints import looked_up, rules_of
+from tsdsl.analysis.tables.cost_table import merged
 from tsdsl.analysis.tables.elimination import optimum
-from tsdsl.analysis.tables.extremes import best_path
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Varying
 
@@ -44,7 +44,7 @@ def peak_extreme(free: FreeSpace, sense: Sense) -> Bound:
     best = optimum(tables, sense, np.maximum)
     row = np.array([best.assignment.get(decision.path, 0) for decision in free.decisions], dtype=np.int64)
     architecture = free.architecture(row.tolist())
-    if not free.rules or free.rules.allow(free, np.array([free.row(architecture)]))[0]:
+    if not rules_of(free) or rules_of(free).allow(free, np.array([free.row(architecture)]))[0]:
         return Bound(int(best.value), architecture)
     allowed = _allowed_extreme(free, tables, sense)
     return replace(allowed, is_exact=allowed.is_exact or allowed.value == int(best.value))

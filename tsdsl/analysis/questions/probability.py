@@ -19,6 +19,7 @@ from tsdsl.analysis.paths.feasible import feasible, uniform
 from tsdsl.analysis.paths.histogram import Lattice, bins_for, bundled, even_lattice, layers, mass_within
 from tsdsl.analysis.paths.semiring import MOMENTS, fold
 from tsdsl.analysis.paths.trellis import Stage, Trellis
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array
 
@@ -76,7 +77,7 @@ def probability_within(
     if window is None:
         return 0.0, 0.0
     under, within = window
-    if under < 0 and within + found.wider.constant >= found.wider.most and not free.rules:
+    if under < 0 and within + found.wider.constant >= found.wider.most and not rules_of(free):
         return 1.0, 1.0
 
     def masses(rounding: Literal["down", "up"]) -> tuple[float, float]:

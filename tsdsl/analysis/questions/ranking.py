@@ -16,6 +16,7 @@ import numpy as np
 from tsdsl.analysis.paths.constrained import TooWide
 from tsdsl.analysis.paths.feasible import uniform
 from tsdsl.analysis.paths.trellis import Trellis
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array
@@ -34,7 +35,7 @@ class Ranking:
 
     @cached_property
     def _allowed(self) -> _Allowed | None:
-        return _allowed(self.free) if self.free.rules else None
+        return _allowed(self.free) if rules_of(self.free) else None
 
     @cached_property
     def _children(self) -> Mapping[str, Mapping[int, tuple[Decision, ...]]]:

@@ -14,6 +14,7 @@ from tsdsl.analysis.questions.batch_costs import BatchCosts
 from tsdsl.analysis.questions.budget_sampling import WindowSampler, uniform_within
 from tsdsl.analysis.questions.counting import counts
 from tsdsl.analysis.questions.ranking import Ranking
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import optima
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -76,7 +77,7 @@ class UniformDraws:
         free = self.free
         low, high = (int(end.value) for end in optima(free.costs()))
         most = high if self.most_macs is None else self.most_macs
-        if self.least_macs <= low and most >= high and not free.rules:
+        if self.least_macs <= low and most >= high and not rules_of(free):
             return Ranking(free)
         sampler = uniform_within(free, self.least_macs, most)
         low, high = sampler.trellis.least, sampler.trellis.most

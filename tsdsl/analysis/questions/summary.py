@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from tsdsl.analysis.questions.bounds import extremes, is_exact
 from tsdsl.analysis.questions.counting import Bracket, Counts, counts
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
@@ -139,9 +140,9 @@ def _satisfying(table: CostTable) -> dict[str, str]:
 
 def _bounds(table: CostTable, quantity: Any) -> dict[str, int | bool]:
     """Both extremes; `exact` is told where constraints leave it open, and there they are of a sure architecture."""
-    low, high = table.extremes(quantity)
+    low, high = extremes(table, quantity)
     found: dict[str, int | bool] = {"min": low, "max": high}
-    return found if table.is_exact(quantity) else found | {"exact": False}
+    return found if is_exact(table, quantity) else found | {"exact": False}
 
 
 def _peaks(table: CostTable) -> dict[str, int | bool] | None:

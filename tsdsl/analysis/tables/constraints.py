@@ -11,18 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm, prod
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from tsdsl.analysis.tables.elimination import one_table
+from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Alike, Amount, DecisionRef, Linear, Requirement, Value
-
-if TYPE_CHECKING:
-    from tsdsl.analysis.tables.free_space import FreeSpace
 
 LARGEST_ALLOWED_TABLE = 1 << 16
 
@@ -81,8 +80,9 @@ def looked_up(free: FreeSpace, table: Varying, rows: Array) -> Array:
     return np.asarray(table.table[index]) if index else np.full(len(rows), table.table)
 
 
+@lru_cache(maxsize=8)
 def rules_of(free: FreeSpace) -> Rules:
-    """The constraints of a space that speak of what is there, for what is left to decide."""
+    """The constraints of a space that speak of what is there, for what is left to decide; made once."""
     return _rules(free, free.table.blueprint.space.requires)
 
 

@@ -9,37 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tsdsl.analysis.tables.elimination import Optimum, at, optima, optimum
+from tsdsl.analysis.tables.elimination import Optimum, at, optima
 from tsdsl.analysis.tables.group_tables import Quantity, node_tables
 from tsdsl.analysis.tables.merging import merged, without_idle_axes
 from tsdsl.network.activations import activation_bytes
 from tsdsl.network.cost import Cost, network_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.varying import Varying
-from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Value
 
-if TYPE_CHECKING:
-    from tsdsl.analysis.tables.free_space import FreeSpace
 
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """An extreme of a cost, and an architecture that reaches it.
-
-    Where it is not exact, constraints on costs are too many, and an architecture beyond it may be allowed.
-    """
-
-    value: int
-    witness: Mapping[str, Value]
-    is_exact: bool = True
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CostTable:
     """Costs of every architecture as they stand after `step` (None: the whole space).
 
@@ -108,47 +91,18 @@ class CostTable:
             )
         return total
 
-    def extremes(self, quantity: Quantity) -> tuple[int, int]:
-        """The minimum and maximum over all architectures, or over those that constraints allow."""
-        if self.blueprint.space.requires:
-            return self.bound(quantity, "min").value, self.bound(quantity, "max").value
-        least, most = self._macs_optima if quantity == "macs" else optima(self._params)
-        return int(least.value), int(most.value)
-
     def leaves_every_choice(self, target_macs: int) -> bool:
         """Whether it is plain that each value of each decision stands in some architecture of at most so many.
 
         What is not plain may still be so. Constraints are not looked at.
         """
-        least, _ = self._macs_optima
+        least, _ = self.macs_optima
         return least.value + least.regret * self.blueprint.space.nesting <= target_macs
 
     @cached_property
-    def _macs_optima(self) -> tuple[Optimum, Optimum]:
+    def macs_optima(self) -> tuple[Optimum, Optimum]:
+        """The exact minimum and maximum of the multiply-adds, constraints aside."""
         return optima(self._macs)
-
-    def is_exact(self, quantity: Quantity) -> bool:
-        """Whether the extremes are exact; constraints on costs may leave them open."""
-        ends: tuple[Literal["min"], Literal["max"]] = ("min", "max")
-        return not self.blueprint.space.requires or all(self.bound(quantity, end).is_exact for end in ends)
-
-    def bound(self, quantity: Quantity, sense: Literal["min", "max"]) -> Bound:
-        """The exact minimum or maximum over all architectures, with one that reaches it."""
-        space = self.blueprint.space
-        if space.requires:
-            from tsdsl.analysis.tables.extremes import extreme  # what is allowed is known to what is built on this
-
-            return extreme(self._allowed, sense, quantity)
-        best = optimum(self.factors(quantity), sense)
-        chosen = {**self.standing, **best.assignment}
-        decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
-        return Bound(int(best.value), canonical(space, decisions, self.step))
-
-    @cached_property
-    def _allowed(self) -> FreeSpace:
-        from tsdsl.analysis.tables.free_space import FreeSpace
-
-        return FreeSpace(self)
 
     def bounds_of(self, nodes: Sequence[Node], quantity: Quantity = "macs") -> tuple[int, int]:
         """The smallest and largest multiply-adds or parameters of some nodes together, constraints aside."""
@@ -167,4 +121,4 @@ def architecture_cost(
     return plain(network_cost(blueprint.network(decisions, step)))
 
 
-__all__ = ["Bound", "Cost", "CostTable", "Quantity", "architecture_cost", "merged"]
+__all__ = ["Cost", "CostTable", "Quantity", "architecture_cost", "merged"]

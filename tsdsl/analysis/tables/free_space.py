@@ -12,7 +12,6 @@ from functools import cached_property
 
 import numpy as np
 
-from tsdsl.analysis.tables.constraints import Rules, rules_of
 from tsdsl.analysis.tables.cost_table import CostTable, Quantity
 from tsdsl.analysis.tables.elimination import at
 from tsdsl.errors import UsageError
@@ -130,11 +129,6 @@ class FreeSpace:
             first[0] = 1
             tables.append(self.over_existence(decision, np.ones(size, dtype=np.int64), first))
         return tables
-
-    @cached_property
-    def rules(self) -> Rules:
-        """The space's constraints on what is free."""
-        return rules_of(self) if self.table.blueprint.space.requires else Rules()
 
     def probabilities(self, given: Mapping[str, Array]) -> Sequence[Varying]:
         """A table for each free decision: the probability of its values where it exists, else of its first, one.

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from tsdsl.analysis.amounts import giga, parameters
+from tsdsl.analysis.questions.bounds import extremes
 from tsdsl.analysis.tables.cost_table import CostTable, Quantity
 from tsdsl.errors import RunError
 from tsdsl.network.layout import Blueprint, Node
@@ -55,7 +56,7 @@ class Facts:
         """The multiply-adds of all architectures after a step; None if decisions are too entangled."""
         table = CostTable(self.table.blueprint, step)
         try:
-            return macs_range(*table.extremes("macs"))
+            return macs_range(*extremes(table, "macs"))
         except RunError:
             return None
 
@@ -66,7 +67,7 @@ class Facts:
         """
         try:
             if part is None:
-                low, high = self.table.extremes(quantity)
+                low, high = extremes(self.table, quantity)
             else:
                 slots = f"{part}."
                 nodes = [n for n in self.table.network.nodes if n.part == part or n.part.startswith(slots)]

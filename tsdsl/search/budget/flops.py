@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from tsdsl.analysis.questions.bounds import extreme
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import at, optimum
-from tsdsl.analysis.tables.extremes import extreme
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Axis, Varying
@@ -76,7 +77,7 @@ class StepFlops:
 
     def allows(self, architecture: Decisions) -> bool:
         """Whether an architecture satisfies the space's constraints."""
-        rules = self.free.rules
+        rules = rules_of(self.free)
         return not rules or bool(rules.allow(self.free, np.array([self.free.row(architecture)]))[0])
 
 

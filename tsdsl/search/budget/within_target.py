@@ -16,8 +16,9 @@ from typing import Literal
 
 import numpy as np
 
+from tsdsl.analysis.questions.bounds import extreme
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.elimination import elimination_order, one_table
-from tsdsl.analysis.tables.extremes import extreme
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
 from tsdsl.search.budget.flops import StepFlops
@@ -121,7 +122,7 @@ class _Problem:
     logs: list[Varying] = field(init=False)
 
     def __post_init__(self) -> None:
-        barred = [Varying(t.scope, np.where(t.table > 0, 0.0, BARRED)) for t in self.flops.free.rules.tables]
+        barred = [Varying(t.scope, np.where(t.table > 0, 0.0, BARRED)) for t in rules_of(self.flops.free).tables]
         logs = log_probability_factors(self.distribution, self.flops.axes)
         object.__setattr__(self, "logs", [*logs, *barred])
 
@@ -168,7 +169,7 @@ def most_probable_within(
     if (target_macs is None or flops.macs(best) <= target_macs) and flops.allows(best):
         return Found(best, flops.macs(best), distribution.log_probability(best), "argmax")
     problem = _Problem(distribution, flops, flops.most() if target_macs is None else target_macs)
-    if flops.free.rules:
+    if rules_of(flops.free):
         cheapest = dict(extreme(flops.free, "min").witness)
     else:
         cheapest = problem.architecture(problem.least.decide())

@@ -17,7 +17,8 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from tsdsl.analysis.tables.extremes import extreme
+from tsdsl.analysis.questions.bounds import extreme
+from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.randomness import derived_seed, generator, seed_torch
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
@@ -112,7 +113,7 @@ class StepLearner:
         self.candidates = WithinTarget(flops, target_macs)
         self.within = None if target_macs is None else Conditioned(distribution, flops, target_macs)
         # Under constraints nothing is drawn that they do not allow, whatever the budget does.
-        self.allowed = Conditioned(distribution, flops, flops.most()) if flops.free.rules else None
+        self.allowed = Conditioned(distribution, flops, flops.most()) if rules_of(flops.free) else None
         if settings.budget == "condition" and self.learns_alpha:
             require_target(step, target_macs)
         # Samples whose outcome is not waited for: a device computes the next one meanwhile.

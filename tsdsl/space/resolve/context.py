@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
 
 from tsdsl.diagnostics import Diagnostic, Fix, Label, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.parts import Decision, Parent, Value
+from tsdsl.space.resolve.literal_types import Placed
 from tsdsl.syntax import ast
-
-if TYPE_CHECKING:
-    from tsdsl.space.resolve.parts.literals import Placed
 
 _SIMILAR = 0.61
 _CLEARLY_MEANT = 0.75

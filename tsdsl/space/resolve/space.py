@@ -14,9 +14,9 @@ from tsdsl.space.parts import AttentionSlot, FusionSlot, Head, Slot, Stream
 from tsdsl.space.resolve.context import Context, meant, similar
 from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.mentions import has_gaps, mentions
-from tsdsl.space.resolve.overrides import report_idle
 from tsdsl.space.resolve.parts.groups import check_block_alias, report_lacking, resolve_settings
 from tsdsl.space.resolve.parts.literals import domain_values
+from tsdsl.space.resolve.parts.overrides import report_idle
 from tsdsl.space.resolve.parts.requires import resolve_requires
 from tsdsl.space.resolve.parts.slots import check_sizes, resolve_attention, resolve_fusion
 from tsdsl.space.resolve.parts.steps import MOST_PIXELS, resolve_models, resolve_steps

@@ -12,9 +12,9 @@ from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.parts import Alternative, Parent
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
-from tsdsl.space.resolve.overrides import overridden
 from tsdsl.space.resolve.parts.groups import resolve_settings
 from tsdsl.space.resolve.parts.literals import shared_path
+from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief

@@ -10,7 +10,7 @@ from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.parts import Group, Parent, Setting, group_path
 from tsdsl.space.resolve.context import Context, meant, renames, similar
-from tsdsl.space.resolve.overrides import overridden
+from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.values import setting, whole
 from tsdsl.syntax import ast
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeAlias
 
 from tsdsl.diagnostics import Edit, Fix, Label, replacement
-from tsdsl.source import Span
 from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.literal_types import Kernel, Placed, Word
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief
 
@@ -18,24 +16,6 @@ SMALLEST_NUMBER = Decimal(10) ** -9
 MOST_VALUES = 4096
 MOST_DOMAINS_DEEP = 150
 _LONGEST_SHOWN = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A bare name as a value."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A kernel size as a value, normalised."""
-
-    text: str
-
-
-Literal: TypeAlias = Decimal | Word | Kernel
-Placed: TypeAlias = tuple[Literal, Span]
 
 
 def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> Decimal | None:

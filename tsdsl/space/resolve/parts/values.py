@@ -10,8 +10,9 @@ from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.parts import DecisionRef, Parent, Setting, Value
 from tsdsl.space.resolve.context import Context, did_you_mean, renames, similar
-from tsdsl.space.resolve.overrides import Overridden, overridden
-from tsdsl.space.resolve.parts.literals import Kernel, Literal, Word, exact, literals, shown
+from tsdsl.space.resolve.literal_types import Kernel, Literal, Word
+from tsdsl.space.resolve.parts.literals import exact, literals, shown
+from tsdsl.space.resolve.parts.overrides import Overridden, overridden
 from tsdsl.syntax import ast
 
 _MOST_FIXES = 4

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -13,14 +15,58 @@ from tsdsl.analysis.paths.feasible import uniform
 from tsdsl.analysis.paths.trellis import Trellis, least_to_go
 from tsdsl.analysis.questions.batch_costs import BatchCosts
 from tsdsl.analysis.questions.budget_sampling import uniform_within
-from tsdsl.analysis.tables.cost_table import Bound, Quantity
-from tsdsl.analysis.tables.elimination import UNREACHABLE, optimum
+from tsdsl.analysis.tables.constraints import rules_of
+from tsdsl.analysis.tables.cost_table import CostTable, Quantity
+from tsdsl.analysis.tables.elimination import UNREACHABLE, optima, optimum
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array
+from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Value
 
 NEAR_THE_END = 1000
 BATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An extreme of a cost, and an architecture that reaches it.
+
+    Where it is not exact, constraints on costs are too many, and an architecture beyond it may be allowed.
+    """
+
+    value: int
+    witness: Mapping[str, Value]
+    is_exact: bool = True
+
+
+def extremes(table: CostTable, quantity: Quantity) -> tuple[int, int]:
+    """The minimum and maximum over all architectures, or over those that constraints allow."""
+    if table.blueprint.space.requires:
+        return bound(table, quantity, "min").value, bound(table, quantity, "max").value
+    least, most = table.macs_optima if quantity == "macs" else optima(table.factors(quantity))
+    return int(least.value), int(most.value)
+
+
+def is_exact(table: CostTable, quantity: Quantity) -> bool:
+    """Whether the extremes are exact; constraints on costs may leave them open."""
+    ends: tuple[Literal["min"], Literal["max"]] = ("min", "max")
+    return not table.blueprint.space.requires or all(bound(table, quantity, end).is_exact for end in ends)
+
+
+def bound(table: CostTable, quantity: Quantity, sense: Literal["min", "max"]) -> Bound:
+    """The exact minimum or maximum over all architectures, with one that reaches it."""
+    space = table.blueprint.space
+    if space.requires:
+        return extreme(_allowed(table), sense, quantity)
+    best = optimum(table.factors(quantity), sense)
+    chosen = {**table.standing, **best.assignment}
+    decisions = {d.path: d.values[chosen.get(d.path, 0)] for d in space.decisions}
+    return Bound(int(best.value), canonical(space, decisions, table.step))
+
+
+@lru_cache(maxsize=8)
+def _allowed(table: CostTable) -> FreeSpace:
+    return FreeSpace(table)
 
 
 def extreme(
@@ -33,7 +79,7 @@ def extreme(
     Raises:
         RunError: the decisions are too entangled for an exact answer.
     """
-    if free.rules:
+    if rules_of(free):
         return _allowed_extreme(free, sense, quantity, part)
     best = optimum(free.costs(quantity, part), sense)
     row = [best.assignment.get(decision.path, 0) for decision in free.decisions]
