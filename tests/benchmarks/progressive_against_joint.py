@@ -31,11 +31,11 @@ import tsdsl
 from tsdsl.data import DemoSettings, open_dataset, write_demo
 from tsdsl.engine.device import choose_device
 from tsdsl.engine.evaluation.evaluate import evaluate
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.progress import Progress
-from tsdsl.engine.training.data import open_training_data
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.train import train
+from tsdsl.engine.training_data import open_training_data
 from tsdsl.files import write_json
 from tsdsl.lowering import Model, load_weights
 from tsdsl.network.layout import Blueprint

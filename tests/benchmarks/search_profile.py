@@ -25,7 +25,7 @@ from recording import recorded
 
 import tsdsl
 from tsdsl.data import prepare_dataset
-from tsdsl.engine.runs.interruption import Interruption
+from tsdsl.engine.ranks.interruption import Interruption
 from tsdsl.search import step as search_step
 from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.progressive import search

@@ -9,7 +9,7 @@ import pytest
 from tsdsl.cli.main import run
 from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_text
 from tsdsl.data.settings import ReadingSettings
-from tsdsl.engine.training.recipe import EvaluateSettings, TrainOptions, TrainSettings
+from tsdsl.engine.recipe import EvaluateSettings, TrainOptions, TrainSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.search.settings import Cadence, DataSettings, SearchOptions, SearchSettings
 

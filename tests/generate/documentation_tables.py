@@ -16,7 +16,7 @@ import tsdsl
 from support.published_networks import MANUAL, NETWORKS, rows
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.diagnostics import CODES
-from tsdsl.engine.training.recipe import EvaluateSettings, TrainSettings
+from tsdsl.engine.recipe import EvaluateSettings, TrainSettings
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Attribute, Operator

@@ -14,8 +14,8 @@ import pytest
 import tsdsl
 from tsdsl.cli.main import run
 from tsdsl.data.settings import ClipSettings
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.files import write_json
 from tsdsl.search.record.outcome import SearchResult

@@ -18,9 +18,9 @@ from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.errors import RunError, UsageError
 from tsdsl.network.layout import Blueprint
 from tsdsl.search import step_directory
+from tsdsl.search.budget import conditioned
+from tsdsl.search.budget.conditioned import Conditioned
 from tsdsl.search.budget.flops import StepFlops, step_flops
-from tsdsl.search.distribution import conditioned
-from tsdsl.search.distribution.conditioned import Conditioned
 from tsdsl.search.distribution.factorised import Decisions, Distribution, step_variables
 from tsdsl.search.learning.learner import Scored, StepLearner
 from tsdsl.search.progressive import search

@@ -14,7 +14,7 @@ import torch
 
 from support.search_spaces import TINY, load_text
 from tsdsl.data import Batch
-from tsdsl.engine.runs.interruption import InterruptedRunError
+from tsdsl.engine.ranks.interruption import InterruptedRunError
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering.supernet import Supernet

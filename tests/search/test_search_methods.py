@@ -10,13 +10,13 @@ import pytest
 import torch
 
 import tsdsl.search.methods.selection as selection
-from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption
+from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.search.distribution.factorised import Decisions
 from tsdsl.search.learning.learner import StepLearner
+from tsdsl.search.methods.evaluation_log import read_evaluations
 from tsdsl.search.progressive import search
-from tsdsl.search.record.evaluation_log import read_evaluations
 from tsdsl.search.record.outcome import SearchResult
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.space.architecture import problems, read_architecture

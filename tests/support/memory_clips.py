@@ -14,7 +14,7 @@ from torch import Tensor
 from tsdsl.data import Batch, ClipRecord, SkippedClips, VideoDataset, ViewBatch
 from tsdsl.engine.randomness import generator
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
-from tsdsl.engine.training.data import TrainingData
+from tsdsl.engine.training_data import TrainingData
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 
 from support.memory_clips import memory_data, tiny_architecture, tiny_blueprint
 from tsdsl.engine.ranks.ranks import ALONE
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
-from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.training.record import TrainResult, read_train_result
 from tsdsl.engine.training.train import train
 

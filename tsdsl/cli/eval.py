@@ -69,9 +69,9 @@ def evaluate(
     from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
     from tsdsl.engine.evaluation.predictions import require_table_format, write_confusion, write_predictions
     from tsdsl.engine.ranks.ranks import joined
+    from tsdsl.engine.recipe import EvaluateSettings
     from tsdsl.engine.runs.progress import Progress
-    from tsdsl.engine.training.data import fitted_clip_settings
-    from tsdsl.engine.training.recipe import EvaluateSettings
+    from tsdsl.engine.training_data import fitted_clip_settings
 
     flags = {"split": split, "views": views, "num_workers": workers}
     given = given_settings(settings, flags, changes or [])

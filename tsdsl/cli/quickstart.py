@@ -128,7 +128,7 @@ class _Trainer:
 
     def __init__(self, space: Space, clips: Path, folder: Path, seed: int, device: str, progress: Progress) -> None:
         from tsdsl.engine.device import choose_device
-        from tsdsl.engine.training.recipe import TrainSettings
+        from tsdsl.engine.recipe import TrainSettings
 
         self.space, self.clips, self.folder, self.progress = space, clips, folder, progress
         self.device = choose_device(device)
@@ -139,8 +139,8 @@ class _Trainer:
         from tsdsl.data import open_dataset
         from tsdsl.engine.evaluation.evaluate import evaluate
         from tsdsl.engine.runs.directory import RunDirectory
-        from tsdsl.engine.training.data import open_training_data
         from tsdsl.engine.training.train import train
+        from tsdsl.engine.training_data import open_training_data
         from tsdsl.lowering import Model, load_weights
         from tsdsl.network.layout import Blueprint
         from tsdsl.space.parts import Scale

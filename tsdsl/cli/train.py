@@ -70,11 +70,11 @@ def train(
     from tsdsl.data import open_dataset
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
+    from tsdsl.engine.recipe import TrainOptions
     from tsdsl.engine.runs.directory import RunDirectory
     from tsdsl.engine.runs.progress import Progress
-    from tsdsl.engine.training.data import fitted_clip_settings, open_training_data
-    from tsdsl.engine.training.recipe import TrainOptions
     from tsdsl.engine.training.train import train as train_architecture
+    from tsdsl.engine.training_data import fitted_clip_settings, open_training_data
     from tsdsl.network.layout import UNSCALED, Blueprint
     from tsdsl.report.run import write_report
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from tsdsl.check.check import check
 from tsdsl.diagnostics import Diagnostic
-from tsdsl.lsp.features.facts import Facts
+from tsdsl.lsp.facts import Facts
 from tsdsl.lsp.names.name_index import names_of
 from tsdsl.lsp.names.names import Names
 from tsdsl.lsp.names.sites import GroupSite, group_sites

@@ -12,22 +12,22 @@ from typing import Literal, TypeAlias
 import torch
 
 from tsdsl.engine.device import choose_device
+from tsdsl.engine.ranks.interruption import InterruptedRunError, interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.interruption import InterruptedRunError, interruption
 from tsdsl.engine.runs.progress import Progress
 from tsdsl.errors import UsageError
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.network.layout import Blueprint
+from tsdsl.search.budget.conditioned import require_target
 from tsdsl.search.budget.flops import step_flops
 from tsdsl.search.budget.within_target import unreachable
-from tsdsl.search.distribution.conditioned import require_target
 from tsdsl.search.distribution.factorised import Distribution, step_variables
 from tsdsl.search.distribution.importance import require_samples
 from tsdsl.search.learning.clips import SearchClips, open_search_dataset, split_clips
 from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.learning.shared_samples import require_work
-from tsdsl.search.record.evaluation_log import EVALUATIONS_NAME
+from tsdsl.search.methods.evaluation_log import EVALUATIONS_NAME
 from tsdsl.search.record.outcome import SearchResult, finish, read_result
 from tsdsl.search.record.run_record import (
     STEP_KIND,

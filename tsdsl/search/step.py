@@ -17,15 +17,15 @@ from typing import Any
 import torch
 
 from tsdsl.data import Batch, VideoDataset
+from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
 from tsdsl.engine.runs.checkpoint import CheckpointStore
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.runs.metrics import MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
-from tsdsl.engine.training.data import named_clips
 from tsdsl.engine.training.optimiser import not_finite
+from tsdsl.engine.training_data import named_clips
 from tsdsl.errors import FileError, RunError
 from tsdsl.files import write_text
 from tsdsl.search.learning.clips import SearchClips, endless

@@ -16,7 +16,7 @@ import os, signal, sys, torch
 from pathlib import Path
 from support.memory_clips import memory_data, tiny_architecture, tiny_blueprint
 from tsdsl.engine.ranks.ranks import joined
-from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.training.train import train
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from support.memory_clips import memory_data, tiny_architecture, tiny_blueprint
 from tsdsl.cli.main import run
 from tsdsl.engine.ranks.ranks import joined
-from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.training.train import train
 import tsdsl.cli.main as main

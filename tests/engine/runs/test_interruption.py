@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tsdsl.engine.runs.interruption import Interruption, StopRequestedError, interruption
+from tsdsl.engine.ranks.interruption import Interruption, StopRequestedError, interruption
 from tsdsl.errors import RunError
 
 

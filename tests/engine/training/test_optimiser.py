@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from support.device_reads import DeviceReads
 from support.memory_clips import MemoryClips, tiny_blueprint
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.training.optimiser import make_optimiser, not_finite, restore_training_tensors, training_tensors
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.step import train_step
 from tsdsl.lowering.model import Model
 

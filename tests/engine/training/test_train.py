@@ -19,13 +19,13 @@ from safetensors.torch import load_file
 import tsdsl
 from support.memory_clips import MemoryClips, MemoryViews, memory_data, tiny_architecture, tiny_blueprint
 from tsdsl.engine.evaluation.evaluate import evaluate_views
+from tsdsl.engine.ranks.interruption import InterruptedRunError
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.interruption import InterruptedRunError
 from tsdsl.engine.runs.metrics import read_metrics
-from tsdsl.engine.training.data import TrainingData
-from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.training.record import TrainResult, read_train_result
 from tsdsl.engine.training.train import train
+from tsdsl.engine.training_data import TrainingData
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import load_weights
@@ -40,7 +40,7 @@ KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 from support.memory_clips import memory_data, tiny_architecture, tiny_blueprint
-from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.training.train import train
 

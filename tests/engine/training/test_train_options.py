@@ -14,9 +14,9 @@ from torch import Tensor
 from support.memory_clips import MemoryClips, memory_data, tiny_architecture, tiny_blueprint
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.training.optimiser import make_optimiser
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.step import train_step
 from tsdsl.engine.training.train import train
 from tsdsl.lowering.model import Model

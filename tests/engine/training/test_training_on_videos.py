@@ -10,10 +10,10 @@ import pytest
 from support.memory_clips import tiny_space
 from tsdsl.data import DemoSettings, open_dataset, write_demo
 from tsdsl.engine.evaluation.evaluate import evaluate
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.training.data import open_training_data
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.train import train
+from tsdsl.engine.training_data import open_training_data
 from tsdsl.errors import UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import load_weights, read_weights_architecture

@@ -16,10 +16,10 @@ from tsdsl.data import ClipSettings, VideoDataset, ViewBatch, ViewLoader, normal
 from tsdsl.engine.device import autocast
 from tsdsl.engine.evaluation.predictions import Confusion, Prediction, class_accuracies, confusion
 from tsdsl.engine.evaluation.view_cost import view_macs
+from tsdsl.engine.ranks.interruption import Interruption, StopRequestedError
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
-from tsdsl.engine.runs.interruption import Interruption, StopRequestedError
 from tsdsl.engine.runs.progress import Progress
-from tsdsl.engine.training.data import EvaluationViews, check_classes, fitted_clip_settings, with_views
+from tsdsl.engine.training_data import EvaluationViews, check_classes, fitted_clip_settings, with_views
 from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.space.stored import Frozen

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.lowering.model import Model
 
 MODEL_PREFIX, MOMENTUM_PREFIX = "model/", "momentum/"

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.errors import FileError
 from tsdsl.space.parts import Scale
 from tsdsl.space.stored import Frozen

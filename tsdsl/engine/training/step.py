@@ -16,8 +16,8 @@ from torch import Tensor
 from tsdsl.data import Batch, normalise
 from tsdsl.engine.device import autocast
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
-from tsdsl.engine.training.data import TrainingClips, named_clips
-from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.recipe import TrainSettings
+from tsdsl.engine.training_data import TrainingClips, named_clips
 from tsdsl.errors import RunError, UsageError
 from tsdsl.lowering.model import Model
 

@@ -19,16 +19,16 @@ import torch
 from tsdsl.engine.device import environment
 from tsdsl.engine.evaluation.evaluate import evaluate_views
 from tsdsl.engine.randomness import derived_seed, seed_torch
+from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
 from tsdsl.engine.ranks.synchronised_norm import synchronise_norms
+from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.checkpoint import CheckpointStore
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
 from tsdsl.engine.runs.metrics import MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.averaging import AveragedWeights
-from tsdsl.engine.training.data import TrainingData, check_classes
 from tsdsl.engine.training.optimiser import (
     make_optimiser,
     not_finite,
@@ -36,11 +36,11 @@ from tsdsl.engine.training.optimiser import (
     set_learning_rate,
     training_tensors,
 )
-from tsdsl.engine.training.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.training.record import KIND, TrainRecord, TrainResult, read_train_result
 from tsdsl.engine.training.schedule import learning_rate
 from tsdsl.engine.training.step import EpochTotals, statistics_clips, train_step
 from tsdsl.engine.training.validation import with_precise_norms
+from tsdsl.engine.training_data import TrainingData, check_classes
 from tsdsl.errors import RunError
 from tsdsl.files import write_json
 from tsdsl.lowering.model import Model

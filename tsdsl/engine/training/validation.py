@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tsdsl.engine.device import autocast
-from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.lowering.model import Model, recalibrate
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
-from tsdsl.lsp.features.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
 from tsdsl.lsp.names.import_paths import import_path_at
 from tsdsl.lsp.snapshot import Snapshot
+from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
 from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tsdsl.lsp.features.facts import Facts, approximate
+from tsdsl.lsp.facts import Facts, approximate
 from tsdsl.lsp.features.hover_words import MAX_LISTED, Hover, hover_word, keyword_value, listed, nothing
-from tsdsl.lsp.features.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
 from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.names.names import Key, Occurrence
 from tsdsl.lsp.snapshot import Snapshot
+from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
+from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator

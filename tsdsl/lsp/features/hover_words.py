@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tsdsl.lsp.features.wording import ATTRIBUTES, KEYWORDS, MERGES, NOTHING, SIGNS, UNITS
 from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.snapshot import Snapshot
+from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, MERGES, NOTHING, SIGNS, UNITS
 from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from tsdsl.errors import UsageError
-from tsdsl.lsp.features.wording import KEYWORDS
 from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.names.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.snapshot import Snapshot
+from tsdsl.lsp.wording import KEYWORDS
 from tsdsl.source import Span
 from tsdsl.source_files import STANDARD
 from tsdsl.syntax import ast

@@ -8,9 +8,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from tsdsl.lsp.features.wording import COSTS
 from tsdsl.lsp.names.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.names.sites import stage_number, stream_sites
+from tsdsl.lsp.wording import COSTS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span

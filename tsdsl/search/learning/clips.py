@@ -22,9 +22,9 @@ from tsdsl.data import (
     split_for_search,
 )
 from tsdsl.engine.randomness import derived_seed
+from tsdsl.engine.ranks.interruption import Interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
-from tsdsl.engine.runs.interruption import Interruption
-from tsdsl.engine.training.data import EvaluationViews, TrainingClips, fitted_clip_settings, with_views
+from tsdsl.engine.training_data import EvaluationViews, TrainingClips, fitted_clip_settings, with_views
 from tsdsl.errors import UsageError
 from tsdsl.network.layout import Network
 from tsdsl.search.settings import DataSettings

@@ -30,8 +30,8 @@ from tsdsl.lowering.supernet import Leaves, Supernet
 from tsdsl.network.layout import Blueprint
 from tsdsl.network.parameters import network_parameters
 from tsdsl.search.budget.candidates import WithinTarget, drawn
+from tsdsl.search.budget.conditioned import Conditioned, require_target
 from tsdsl.search.budget.flops import StepFlops
-from tsdsl.search.distribution.conditioned import Conditioned, require_target
 from tsdsl.search.distribution.factorised import Distribution
 from tsdsl.search.distribution.importance import (
     accuracy_weights,

@@ -14,9 +14,9 @@ from itertools import islice
 import torch
 
 from tsdsl.data import Batch, normalise
+from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.runs.progress import Progress
 from tsdsl.search.budget.within_target import Found, most_probable_within
 from tsdsl.search.distribution.factorised import Decisions
@@ -24,7 +24,7 @@ from tsdsl.search.learning.clips import SearchClips
 from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.learning.sample_training import scored
 from tsdsl.search.methods.baselines import Evaluation, best_seen, explore, strategy_of
-from tsdsl.search.record.evaluation_log import EvaluationLog, Measured
+from tsdsl.search.methods.evaluation_log import EvaluationLog, Measured
 from tsdsl.search.settings import StepSettings
 from tsdsl.search.step import Tally
 

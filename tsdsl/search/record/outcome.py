@@ -16,8 +16,8 @@ import torch
 
 from tsdsl.engine.device import environment
 from tsdsl.engine.evaluation.evaluate import evaluate_views
+from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.runs.progress import Progress
 from tsdsl.errors import FileError
 from tsdsl.files import write_json

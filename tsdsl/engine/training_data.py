@@ -20,7 +20,7 @@ from tsdsl.data import (
     open_dataset,
 )
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
-from tsdsl.engine.training.recipe import TrainSettings
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.errors import UsageError
 from tsdsl.network.layout import Network
 
