@@ -1,3 +1,3 @@
-"""Several processes as one run: `ranks` joins them, `shared_checkpoint` and `synchronised_norm` make the result
+"""Several processes as one run: `ranks` joins them, `interruption` ends them together, `shared_checkpoint` and `synchronised_norm` make the result
 independent of their number.
 """

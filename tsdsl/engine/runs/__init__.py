@@ -1,3 +1,3 @@
-"""The folder of a run and what keeps it whole: `directory`, `checkpoint`, `metrics`, `progress`, `interruption`, and
-the `catalogue` of all runs in a folder.
+"""The folder of a run and what keeps it whole: `directory`, `checkpoint`, `metrics`, `progress`, and the
+`catalogue` of all runs in a folder.
 """

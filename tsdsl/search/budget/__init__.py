@@ -1,3 +1,3 @@
 """Staying within a step's target: `flops` counts by table, `within_target` finds the most probable architecture
-within it, and `candidates` draws and changes architectures within it.
+within it, `conditioned` restricts P(A|alpha) to it, and `candidates` draws and changes architectures within it.
 """

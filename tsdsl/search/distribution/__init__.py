@@ -1,1 +1,1 @@
-"""P(A|alpha): `factorised` samples it, `conditioned` restricts it to a target, `importance` weighs its samples."""
+"""P(A|alpha): `factorised` samples it, `importance` weighs its samples."""
