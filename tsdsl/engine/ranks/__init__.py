@@ -1,3 +1,3 @@
-"""Several processes as one run: `ranks` joins them, `interruption` ends them together, `shared_checkpoint` and `synchronised_norm` make the result
-independent of their number.
+"""Several processes as one run: `ranks` joins them, `interruption` ends them together, and `shared_checkpoint` and
+`synchronised_norm` make the result independent of their number.
 """

@@ -11,7 +11,6 @@ from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.names.names import Key, Occurrence
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
-from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
