@@ -33,10 +33,10 @@ from torch import Tensor
 import tsdsl
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.data import DemoSettings, ViewLoader, normalise, open_dataset, write_demo
-from tsdsl.engine.training.data import fitted_clip_settings
+from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.training.optimiser import make_optimiser, set_learning_rate
-from tsdsl.engine.training.recipe import TrainSettings
 from tsdsl.engine.training.schedule import learning_rate
+from tsdsl.engine.training_data import fitted_clip_settings
 from tsdsl.files import write_text
 from tsdsl.lowering.model import Model, recalibrate
 from tsdsl.network.layout import Blueprint
