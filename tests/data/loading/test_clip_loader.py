@@ -170,6 +170,17 @@ def test_a_data_set_without_a_usable_clip_is_a_run_error(dataset: VideoDataset, 
         ClipLoader(dataset.with_records([]), SETTINGS, batch_size=4, seed=0)
 
 
+def test_full_shared_memory_is_an_error_and_no_hang(dataset: VideoDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(tensor: torch.Tensor) -> None:
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr("tsdsl.data.loading.workers.get_worker_info", lambda: object())
+    monkeypatch.setattr(torch.Tensor, "share_memory_", no_room)
+    with pytest.raises(RunError, match="shared memory is full.*No space left on device") as caught:
+        all_of(ClipLoader(dataset, SETTINGS, batch_size=4, seed=0))
+    assert "--workers" in str(caught.value.help)
+
+
 def test_a_record_past_the_end_of_its_video_is_skipped(dataset: VideoDataset) -> None:
     records = [replace(dataset.records[0], start_s=50.0), *dataset.records[1:]]
     loader = ClipLoader(dataset.with_records(records), SETTINGS, batch_size=12, seed=0)

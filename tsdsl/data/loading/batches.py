@@ -115,7 +115,7 @@ class ClipLoader:
         """
         self._order.batches = self._keys(epoch)[start_iteration:]
         for loaded in self._loader:
-            note_failures(self.skipped, loaded.failures)
+            note_failures(self.skipped, loaded)
             if loaded.clips is None or loaded.num_unreadable:
                 raise _no_clips_left(self.dataset, loaded.failures)
             yield Batch(loaded.clips, loaded.labels_B, loaded.indices_B)

@@ -85,7 +85,7 @@ class ViewLoader:
         self._order.batches = [list(self._indices[at : at + size]) for at in range(0, len(self._indices), size)]
         num_usable = 0
         for loaded in self._loader:
-            note_failures(self.skipped, loaded.failures)
+            note_failures(self.skipped, loaded)
             if loaded.clips is not None:
                 num_usable += len(loaded.clips)
                 yield ViewBatch(loaded.clips, loaded.labels_B, loaded.indices_B)

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
@@ -33,10 +33,22 @@ class Loaded(NamedTuple):
     """A collated batch; a named tuple because DataLoader pins the tensors inside one."""
 
     clips: Tensor | None
-    labels_B: Tensor
-    indices_B: Tensor
+    labels: list[int]
+    indices: list[int]
     num_unreadable: int
     failures: Failures
+    shortage: str | None = None
+    """Why a worker could not put the clips into shared memory."""
+
+    @property
+    def labels_B(self) -> Tensor:
+        """The label of each clip."""
+        return torch.tensor(self.labels, dtype=torch.int64)
+
+    @property
+    def indices_B(self) -> Tensor:
+        """The index of each clip's record."""
+        return torch.tensor(self.indices, dtype=torch.int64)
 
 
 class KeyBatches(Sampler[list[Key]], Generic[Key]):
@@ -96,22 +108,38 @@ def check_loader(
         raise RunError(f"{dataset.root}: there are no clips to load", help="see `tsdsl data index`")
 
 
-def note_failures(skipped: SkippedClips, failures: Failures) -> None:
-    """Adds what a batch met to the report."""
-    for path, reason in failures:
+def note_failures(skipped: SkippedClips, loaded: Loaded) -> None:
+    """Add the bad clips of a batch to the report.
+
+    Raises:
+        RunError: there was no room to hand the batch over.
+    """
+    if loaded.shortage is not None:
+        raise RunError(
+            f"shared memory is full, so a worker cannot hand over its clips ({loaded.shortage})",
+            help="give fewer --workers or a smaller --batch-size, or make /dev/shm larger: `docker run --shm-size 8g`",
+        )
+    for path, reason in loaded.failures:
         skipped.add(path, reason)
 
 
 def _collate(samples: Sequence[Sample]) -> Loaded:
     readable = [sample for sample in samples if sample[0] is not None]
     clips = [clip for clip, _, _, _ in readable if clip is not None]
-    return Loaded(
+    loaded = Loaded(
         clips=_stacked(clips) if clips else None,
-        labels_B=torch.tensor([label for _, label, _, _ in readable], dtype=torch.int64),
-        indices_B=torch.tensor([index for _, _, index, _ in readable], dtype=torch.int64),
+        labels=[label for _, label, _, _ in readable],
+        indices=[index for _, _, index, _ in readable],
         num_unreadable=len(samples) - len(readable),
         failures=[failure for _, _, _, found in samples for failure in found],
     )
+    if loaded.clips is not None and get_worker_info() is not None:
+        try:
+            # The thread that sends the batch would do it too, but the batch would be lost where it fails.
+            loaded.clips.share_memory_()
+        except RuntimeError as error:
+            return loaded._replace(clips=None, shortage=str(error))
+    return loaded
 
 
 def _stacked(clips: Sequence[Tensor]) -> Tensor:
