@@ -15,7 +15,9 @@ import torch
 from support.search_spaces import TINY, load_text
 from tsdsl.data import Batch
 from tsdsl.engine.ranks.interruption import InterruptedRunError
+from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
+from tsdsl.engine.runs.sealed import read_sealed, write_sealed
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering.supernet import Supernet
 from tsdsl.lowering.weights import read_tensors
@@ -167,7 +169,7 @@ def test_a_killed_search_ends_with_the_numbers_of_an_uninterrupted_one(
     assert numbers == [
         {key: line[key] for key in ("iteration", "training/loss")} for line in read_metrics(finished / "step1")
     ]
-    ours, theirs = (json.loads((run / "step1" / "result.json").read_text()) for run in (tmp_path / "run", finished))
+    ours, theirs = (RunDirectory(run / "step1").read_result() or {} for run in (tmp_path / "run", finished))
     assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
 
 
@@ -186,9 +188,9 @@ def test_checkpoints_of_another_space_step_or_lineage_are_not_taken(
     shutil.copytree(finished, run)
     (run / "step2" / "result.json").unlink()
     for state in (run / "step2" / "checkpoints").glob("*/state.json"):
-        content = json.loads(state.read_text())
+        content = read_sealed(state, "")
         content["of"].update(changed)
-        state.write_text(json.dumps(content))
+        write_sealed(state, content)
     with pytest.raises(FileError, match=told):
         searched(tiny, clips, run, 2)
 

@@ -61,7 +61,7 @@ PRELOADED = [
     "tsdsl.space.resolve.file",
     "tsdsl.syntax.parser",
 ]
-VOLATILE = {"seconds", "environment"}
+VOLATILE = {"seconds", "environment", "files", "logs", "sha256"}
 UNCOMPARED = ("report.html", ".lock")
 FILE_EVENTS = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.chmod"}
 

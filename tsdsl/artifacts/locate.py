@@ -11,6 +11,7 @@ from tsdsl.analysis.tables.constraints import violated
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.api import load, pick
+from tsdsl.engine.runs.directory import require_unchanged
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import read_json
 from tsdsl.network.layout import Blueprint
@@ -119,6 +120,7 @@ def find_architecture(
         raise UsageError(f"--space has no effect on {path}", help="it selects a space of a .tsspace file")
     if path.is_dir():
         path = newest_architecture(path)
+    require_unchanged(path)
     architecture = read_architecture(path)
     located = find_space(space_argument) if space_argument is not None else space_of(path, architecture)
     wrong = problems(located.space, architecture)

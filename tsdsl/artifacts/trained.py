@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdsl.artifacts.locate import LocatedSpace, find_architecture, find_scale
-from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering import Model, load_weights
@@ -57,6 +57,7 @@ def open_trained(
         weights = RunDirectory(architecture).weights
         if not weights.exists():
             raise FileError(f"{weights}: is missing", help="run the same `tsdsl train` command to finish it")
+    require_unchanged(weights)
     scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
     tensors = read_tensors(weights)
     if CLASSIFIER_BIAS not in tensors:

@@ -137,12 +137,30 @@ def _differences(path: Path, space: Space, saved: Architecture | None, tensors: 
         return [mismatch(Model(b.network(saved.decisions, saved.step)).state_dict(), tensors) for b in blueprints]
 
 
+def _verify_files(folder: Path, report: Report) -> None:
+    """Compare the files of a run or a step with the hashes that it wrote."""
+    from tsdsl.engine.runs.checkpoint import CheckpointStore
+    from tsdsl.engine.runs.directory import RunDirectory
+    from tsdsl.search.step import LOGS
+
+    run = RunDirectory(folder)
+    try:
+        kind = run.kind()
+        found = run.problems() if run.result.exists() else CheckpointStore(run.checkpoints, logs=LOGS).problems()
+        problems = list(found)
+    except FileError as error:
+        kind, problems = "run", [error.message]
+    report.expect(not problems, f"{folder}: the files of this {kind} are as they were written", "; ".join(problems))
+
+
 def _verify_run(path: Path, in_space: str | None, report: Report) -> None:
     """Verify the architecture and weights of each step, and that steps keep earlier decisions."""
     from tsdsl.artifacts.locate import newest_architecture, step_order
     from tsdsl.space.architecture import read_architecture
 
     folders = sorted({file.parent for file in path.rglob("architecture.json")}, key=step_order)
+    for settings in sorted(path.rglob("settings.json")):
+        _verify_files(settings.parent, report)
     if not folders:
         newest_architecture(path)
     before: dict[str, object] = {}

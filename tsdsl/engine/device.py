@@ -70,4 +70,5 @@ def environment(device: torch.device | None = None) -> dict[str, str]:
     used = device or choose_device("auto")
     record["device"] = device_name(used)
     record["depthwise_kernels"] = depthwise_kernels(used.type)
+    record["threads"] = str(torch.get_num_threads())
     return record

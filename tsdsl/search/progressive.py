@@ -88,7 +88,7 @@ def search(
     place = choose_device(device)
     display = progress or Progress(quiet=True)
     with ranks.locked(directory):
-        root = Path(ranks.first(lambda: str(settle_data(directory, space, data))))
+        root = Path(ranks.first(lambda: str(settle_data(directory, space, data, display))))
         result: SearchResult | None = None
         for number in steps:
             result = _search_step(
@@ -204,6 +204,7 @@ def _plan(
     folder = step_directory(run, step)
     result = read_result(folder)
     if result is not None:
+        folder.require_unchanged()
         refuse_changes(folder, settings, _target(space, step))
     return _Plan(
         settings=settings or recorded_settings(run, space, step) or SearchSettings(),
@@ -225,6 +226,7 @@ def _found_before(space: Space, step: int | None, run: Path, root: Path) -> Arch
             f"step {step} goes on from what step {number} finds, and in {run} step {number} is {state}",
             help=f"first run: tsdsl search --step {number} --data {root} --run {run}",
         )
+    folder.require_unchanged()
     architecture = read_architecture(folder.architecture)
     found = problems(space, architecture)
     if found or architecture.step != number:

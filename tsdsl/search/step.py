@@ -6,7 +6,6 @@ because every draw follows from the seed, the step and the iteration.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,17 +21,18 @@ from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
 from tsdsl.engine.runs.checkpoint import CheckpointStore
 from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.metrics import MetricsLog
+from tsdsl.engine.runs.log import RunLog, read_log
+from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.optimiser import not_finite
 from tsdsl.engine.training_data import named_clips
-from tsdsl.errors import FileError, RunError
-from tsdsl.files import write_text
+from tsdsl.errors import RunError
 from tsdsl.search.learning.clips import SearchClips, endless
 from tsdsl.search.learning.learner import NotFiniteError, Scored, StepLearner, metrics
 from tsdsl.search.settings import Cadence, StepSettings
 
 ALPHA_NAME = "alpha.jsonl"
+LOGS = (METRICS_NAME, ALPHA_NAME)
 
 
 @dataclass
@@ -43,68 +43,28 @@ class Tally:
     samples: int = 0
 
 
-class AlphaLog:
-    """`alpha.jsonl`: after each epoch one line with every decision's probabilities, entropy and FLOPs.
+def read_alpha(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a step's `alpha.jsonl`: after each epoch every decision's probabilities, entropy and FLOPs.
 
     `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probability_within": 0.3,
     "probabilities": {PATH: [...]}}`. `probability_within` may be null, see `StepLearner.probability_within`.
-    Iteration 0 is the beginning. On resuming, lines later than the checkpoint are removed.
-    """
-
-    def __init__(self, folder: Path, resume_after: int | None) -> None:
-        self.path = folder / ALPHA_NAME
-        kept = [] if resume_after is None else [e for e in read_alpha(folder) if e["iteration"] <= resume_after]
-        write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
-        self._last = kept[-1]["iteration"] if kept else -1
-
-    def write(self, learner: StepLearner, epoch: int, iteration: int, probability_within: float | None) -> None:
-        """Append a line, unless there is one for this iteration.
-
-        Raises:
-            FileError: it cannot be written, as on a full disk.
-        """
-        if iteration <= self._last:
-            return
-        probabilities = learner.distribution.probabilities()
-        entry = {
-            "epoch": epoch,
-            "iteration": iteration,
-            "entropy": learner.distribution.entropy(),
-            "expected_flops": learner.flops.expected(learner.distribution),
-            "probability_within": probability_within,
-            "probabilities": {path: p.tolist() for path, p in probabilities.items()},
-        }
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            raise FileError(
-                f"{self.path}: cannot be written ({error.strerror})", help="check that the disk has room"
-            ) from error
-        self._last = iteration
-
-
-def read_alpha(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a step's `alpha.jsonl`, without a last one torn by a kill; none where there is no file.
+    Iteration 0 is the beginning.
 
     Raises:
-        FileError: the file cannot be read, or a line before the last is damaged.
+        FileError: see `read_log`.
     """
-    path = folder / ALPHA_NAME
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read ({error})", help="restore it, or remove it") from error
-    entries: list[dict[str, Any]] = []
-    # What follows the last newline is empty, or a line that a kill has torn.
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            entries.append(json.loads(line))
-        except ValueError as error:
-            raise FileError(f"{path}:{number}: is not JSON", help="restore it from a copy, or remove it") from error
-    return entries
+    return read_log(folder / ALPHA_NAME)
+
+
+def _alpha_line(learner: StepLearner, epoch: int, iteration: int, within: float | None) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        "iteration": iteration,
+        "entropy": learner.distribution.entropy(),
+        "expected_flops": learner.flops.expected(learner.distribution),
+        "probability_within": within,
+        "probabilities": {path: p.tolist() for path, p in learner.distribution.probabilities().items()},
+    }
 
 
 def run_step(
@@ -129,13 +89,13 @@ def run_step(
         FileError: something cannot be written, or every checkpoint is broken.
     """
     ranks = learner.ranks
-    store = CheckpointStore(folder.checkpoints, of=of)
+    store = CheckpointStore(folder.checkpoints, of=of, logs=LOGS)
     checkpoint = latest_checkpoint(store, ranks)
     begin = 0
     tally = Tally()
     if checkpoint is not None:
-        for rejected in checkpoint.rejected:
-            progress.note(f"passed over a broken checkpoint: {rejected}")
+        for note in checkpoint.notes if ranks.is_first else ():
+            progress.warn(note)
         tidy_checkpoints(store, ranks, checkpoint.iteration)
         learner.restore(checkpoint.tensors, str(checkpoint.path))
         begin = checkpoint.iteration
@@ -148,11 +108,11 @@ def run_step(
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
         torch.random.fork_rng(devices=devices),
-        _logs(folder.path, None if checkpoint is None else begin, ranks) as logs,
+        _logs(folder.path, {} if checkpoint is None else checkpoint.log_bytes, ranks) as logs,
         progress.task(title, total, begin) as task,
     ):
-        if logs is not None:
-            logs.alpha.write(learner, 0, 0, learner.probability_within())
+        if logs is not None and checkpoint is None:
+            logs.alpha.write(_alpha_line(learner, 0, 0, learner.probability_within()))
         training = request.stoppable(endless(clips.training, begin))
         validation = request.stoppable(endless(clips.validation, max(0, begin - warmup)))
         last_saved = begin
@@ -183,7 +143,7 @@ def run_step(
                 values = metrics(trained, scored, learner, fraction)
                 if ends_epoch:
                     within = learner.probability_within()
-                    logs.alpha.write(learner, done // per_epoch, done, within)
+                    logs.alpha.write(_alpha_line(learner, done // per_epoch, done, within))
                     values |= {} if within is None else {"probability_within": within}
                 logs.metrics.write(done, values)
             if done % cadence.checkpoint_iterations == 0 or done == total:
@@ -214,19 +174,19 @@ def _save(store: CheckpointStore, learner: StepLearner, tally: Tally, iteration:
 class _Logs:
     """What a step's rank 0 writes besides checkpoints."""
 
-    alpha: AlphaLog
+    alpha: RunLog
     metrics: MetricsLog
 
 
 @contextmanager
-def _logs(folder: Path, resume_after: int | None, ranks: Ranks) -> Iterator[_Logs | None]:
+def _logs(folder: Path, keep_bytes: Mapping[str, int], ranks: Ranks) -> Iterator[_Logs | None]:
     """The logs, on rank 0 alone."""
     with ExitStack() as stack:
         if not ranks.is_first:
             yield None
         else:
-            alpha = AlphaLog(folder, resume_after)
-            yield _Logs(alpha, stack.enter_context(MetricsLog(folder, resume_after)))
+            alpha = stack.enter_context(RunLog(folder / ALPHA_NAME, keep_bytes.get(ALPHA_NAME, 0)))
+            yield _Logs(alpha, stack.enter_context(MetricsLog(folder, keep_bytes.get(METRICS_NAME, 0))))
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def test_full_shared_memory_is_an_error_and_no_hang(dataset: VideoDataset, monke
 
     monkeypatch.setattr("tsdsl.data.loading.workers.get_worker_info", lambda: object())
     monkeypatch.setattr(torch.Tensor, "share_memory_", no_room)
-    with pytest.raises(RunError, match="shared memory is full.*No space left on device") as caught:
+    with pytest.raises(RunError, match=r"shared memory is full.*No space left on device") as caught:
         all_of(ClipLoader(dataset, SETTINGS, batch_size=4, seed=0))
     assert "--workers" in str(caught.value.help)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
     checkpoint = store.latest()
     assert checkpoint is not None
     assert path.name == "checkpoint-00000007"
-    assert (checkpoint.path, checkpoint.iteration, checkpoint.rejected) == (path, 7, ())
+    assert (checkpoint.path, checkpoint.iteration, checkpoint.notes) == (path, 7, ())
     assert checkpoint.state == {"best": 0.5, "names": ["a"]}
     assert torch.equal(checkpoint.tensors["weight"], torch.full((3, 4), 2.0))
     assert torch.equal(checkpoint.tensors["momentum/weight"], torch.arange(5.0) * 2)
@@ -100,8 +101,89 @@ def test_a_broken_newest_falls_back_to_the_one_before(tmp_path: Path, damage: st
     checkpoint = store.latest()
     assert checkpoint is not None
     assert (checkpoint.iteration, checkpoint.state) == (1, {"n": 1})
-    (reason,) = checkpoint.rejected
+    (reason,) = checkpoint.notes
     assert "checkpoint-00000002" in reason
+
+
+def flip_a_bit(path: Path, position: int, bit: int = 0) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1 << bit
+    path.write_bytes(bytes(content))
+
+
+def test_a_bit_flipped_anywhere_in_a_checkpoint_is_noticed(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "checkpoints", of={"step": 1})
+    saved = store.save(tensors_of(1.0), {"top1": 0.0625, "name": "\u00e9", "best": None}, 1)
+    draw = random.Random(0)
+    for path in (saved / STATE, saved / TENSORS):
+        whole = path.read_bytes()
+        for _ in range(200):
+            flip_a_bit(path, draw.randrange(len(whole)), draw.randrange(8))
+            with pytest.raises(FileError, match="no checkpoint of this run is usable"):
+                store.latest()
+            path.write_bytes(whole)
+    assert store.latest() is not None
+
+
+def test_a_checkpoint_under_the_name_of_another_iteration_is_not_used(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {}, 1).rename(tmp_path / "checkpoint-00000009")
+    with pytest.raises(FileError, match="checkpoint-00000009: it is of iteration 1"):
+        store.latest()
+
+
+def test_damage_of_an_older_checkpoint_is_reported_before_it_is_needed(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    flip_a_bit(store.save(tensors_of(1.0), {}, 1) / TENSORS, -1)
+    store.save(tensors_of(2.0), {}, 2)
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert checkpoint.iteration == 2
+    assert "checkpoint-00000001" in checkpoint.notes[0]
+
+
+def test_a_log_that_is_not_what_was_written_leads_to_an_older_checkpoint_or_an_error(tmp_path: Path) -> None:
+    log = tmp_path / "alpha.jsonl"
+    store = CheckpointStore(tmp_path / "checkpoints", logs=["alpha.jsonl", "metrics.jsonl"])
+    log.write_text("one\n")
+    store.save(tensors_of(1.0), {}, 1)
+    log.write_text("one\ntwo\n")
+    store.save(tensors_of(2.0), {}, 2)
+    log.write_text("one\ntwo\nthree")
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert (checkpoint.iteration, checkpoint.notes) == (2, ())
+    assert checkpoint.log_bytes == {"alpha.jsonl": 8, "metrics.jsonl": 0}
+    for later in ("one\ntwo", "one\nTwo\n"):
+        log.write_text(later)
+        checkpoint = store.latest()
+        assert checkpoint is not None
+        assert (checkpoint.iteration, checkpoint.log_bytes["alpha.jsonl"]) == (1, 4)
+        assert "alpha.jsonl was changed" in checkpoint.notes[0]
+    log.write_text("One\ntwo\n")
+    with pytest.raises(FileError, match=r"alpha\.jsonl was changed"):
+        store.latest()
+
+
+def test_a_missing_log_is_reported_and_begins_anew(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "checkpoints", logs=["alpha.jsonl"])
+    (tmp_path / "alpha.jsonl").write_text("one\n")
+    store.save(tensors_of(1.0), {}, 1)
+    (tmp_path / "alpha.jsonl").unlink()
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert checkpoint.log_bytes == {"alpha.jsonl": 0}
+    assert "alpha.jsonl: is missing" in checkpoint.notes[0]
+
+
+def test_another_number_of_threads_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(tensors_of(1.0), {}, 1)
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 3)
+    checkpoint = store.latest()
+    assert checkpoint is not None
+    assert f"with {threads} threads and goes on with {threads + 3}" in checkpoint.notes[0]
 
 
 def test_a_checkpoint_of_another_run_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
@@ -112,7 +194,7 @@ def test_a_checkpoint_of_another_run_is_passed_over_for_the_one_before(tmp_path:
     checkpoint = own.latest()
     assert checkpoint is not None
     assert checkpoint.iteration == 1
-    (reason,) = checkpoint.rejected
+    (reason,) = checkpoint.notes
     assert "checkpoint-00000002: it is of another run: fingerprint is 'bb', here 'aa'" in reason
     with pytest.raises(FileError, match="step is 1, here 2"):
         CheckpointStore(tmp_path / "own", of={"fingerprint": "aa", "step": 2}).latest()

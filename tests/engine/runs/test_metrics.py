@@ -13,7 +13,7 @@ from tsdsl.errors import FileError
 
 
 def test_lines_are_read_back_in_order_with_their_prefix(tmp_path: Path) -> None:
-    with MetricsLog(tmp_path, None) as log:
+    with MetricsLog(tmp_path, 0) as log:
         log.write(1, {"loss": 2.5, "note": "warm-up"}, prefix="train/")
         log.write(2, {"loss": float("nan"), "clips": 8})
     assert read_metrics(tmp_path) == [
@@ -23,19 +23,21 @@ def test_lines_are_read_back_in_order_with_their_prefix(tmp_path: Path) -> None:
 
 
 def test_resuming_removes_later_lines_and_a_torn_one(tmp_path: Path) -> None:
-    with MetricsLog(tmp_path, None) as log:
-        for iteration in (10, 20, 30):
+    with MetricsLog(tmp_path, 0) as log:
+        for iteration in (10, 20):
             log.write(iteration, {"loss": float(iteration)})
+        kept_bytes = (tmp_path / "metrics.jsonl").stat().st_size
+        log.write(30, {"loss": 30.0})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"iteration": 12, "lo')
-    with MetricsLog(tmp_path, 20) as log:
+    with MetricsLog(tmp_path, kept_bytes) as log:
         log.write(25, {"loss": 1.0})
     assert [line["iteration"] for line in read_metrics(tmp_path)] == [10, 20, 25]
 
 
 def test_beginning_anew_removes_everything(tmp_path: Path) -> None:
     for loss in (1.0, 2.0):
-        with MetricsLog(tmp_path, None) as log:
+        with MetricsLog(tmp_path, 0) as log:
             log.write(0, {"loss": loss})
     assert read_metrics(tmp_path) == [{"iteration": 0, "loss": 2.0}]
 
@@ -49,11 +51,13 @@ def test_tensorboard_shows_what_metrics_jsonl_holds_after_each_of_many_resumptio
     monkeypatch.setattr(writer, "_global_uid", writer.AtomicCounter(0))
     monkeypatch.setattr(writer.time, "time", lambda: 1.7e9)
 
-    with MetricsLog(tmp_path, None) as log:
-        for iteration in (1, 2, 3):
-            log.write(iteration, {"loss": float(iteration), "note": "text"})
+    with MetricsLog(tmp_path, 0) as log:
+        log.write(1, {"loss": 1.0, "note": "text"})
+        kept_bytes = (tmp_path / "metrics.jsonl").stat().st_size
+        log.write(2, {"loss": 2.0})
+        log.write(3, {"loss": 3.0})
     for attempt in range(12):
-        with MetricsLog(tmp_path, 1) as log:
+        with MetricsLog(tmp_path, kept_bytes) as log:
             log.write(2, {"loss": 20.0 + attempt})
         events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
         events.Reload()
@@ -64,10 +68,11 @@ def test_tensorboard_shows_what_metrics_jsonl_holds_after_each_of_many_resumptio
 def test_tensorboard_no_longer_shows_what_was_cut_off_when_nothing_more_is_written(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 
-    with MetricsLog(tmp_path, None) as log:
+    with MetricsLog(tmp_path, 0) as log:
         log.write(1, {"loss": float("nan"), "top1": 0.5})
+        kept_bytes = (tmp_path / "metrics.jsonl").stat().st_size
         log.write(2, {"loss": 2.0})
-    with MetricsLog(tmp_path, 1):
+    with MetricsLog(tmp_path, kept_bytes):
         pass
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
@@ -90,7 +95,7 @@ def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def run() -> None:
-        with MetricsLog(tmp_path, None) as log:
+        with MetricsLog(tmp_path, 0) as log:
             log.write(1, {"loss": 1.0})
             log.write(2, {"loss": 1.0})
 

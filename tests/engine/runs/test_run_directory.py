@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,10 @@ with RunDirectory(Path(sys.argv[1])).locked():
 class Settings(BaseModel):
     epochs: int = 3
     rate: float = 0.4
+
+
+class OtherSettings(BaseModel):
+    epochs: str
 
 
 def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
@@ -101,11 +106,46 @@ def test_a_run_of_another_kind_is_refused(tmp_path: Path) -> None:
         run.read_settings("train", Settings)
 
 
+def test_settings_of_another_version_are_reported_with_the_place(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record_settings("train", OtherSettings(epochs="many"))
+    with pytest.raises(FileError, match=r"settings\.json: epochs"):
+        run.read_settings("train", Settings)
+
+
+def test_a_finished_run_knows_its_files_but_not_what_is_drawn_of_it(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record_settings("train", Settings())
+    assert run.read_result() is None
+    for path in (run.weights, tmp_path / "metrics.jsonl", run.checkpoints / "checkpoint-00000001" / "state.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("as written")
+    run.write_result({"top1": 0.5})
+    (tmp_path / "report.html").write_text("drawn later")
+    shutil.rmtree(run.checkpoints)
+    assert (run.read_result(), list(run.problems())) == ({"top1": 0.5}, [])
+    run.weights.write_text("as Written")
+    (tmp_path / "metrics.jsonl").unlink()
+    assert [problem.removeprefix(f"{tmp_path}/").split(" ")[:2] for problem in run.problems()] == [
+        ["metrics.jsonl:", "is"],
+        ["weights.safetensors:", "was"],
+    ]
+    with pytest.raises(FileError, match=r"weights\.safetensors: was changed"):
+        run.require_unchanged("weights.safetensors")
+    run.result.write_text(run.result.read_text().replace("0.5", "0.6"))
+    with pytest.raises(FileError, match=r"result\.json: was changed"):
+        run.read_result()
+
+
 def test_damaged_settings_are_reported_with_the_path(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.record_settings("train", Settings())
-    run.settings.write_text(run.settings.read_text().replace("3", '"many"'))
-    with pytest.raises(FileError, match=r"settings\.json: epochs"):
+    written = run.settings.read_text()
+    run.settings.write_text(written.replace('"epochs": 3', '"epochs": 2'))
+    with pytest.raises(FileError, match=r"settings\.json: was changed after it was written"):
+        run.read_settings("train", Settings)
+    run.settings.write_text(written.replace('"format": 2', '"format": 1'))
+    with pytest.raises(FileError, match=r"settings\.json: is in format 1, expected .* in format 2"):
         run.read_settings("train", Settings)
     run.settings.write_text("{")
     with pytest.raises(FileError, match="is not JSON"):

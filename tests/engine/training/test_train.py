@@ -297,9 +297,8 @@ def test_clips_skipped_before_a_kill_are_in_the_result(tmp_path: Path) -> None:
 
 
 def test_reading_the_result_of_an_unfinished_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="cannot be read") as caught:
+    with pytest.raises(FileError, match="is not finished"):
         read_train_result(RunDirectory(tmp_path))
-    assert "not be finished" in str(caught.value.help)
 
 
 def test_the_run_records_the_architecture_and_all_settings(whole_run: Path) -> None:

@@ -136,7 +136,7 @@ def _collate(samples: Sequence[Sample]) -> Loaded:
     if loaded.clips is not None and get_worker_info() is not None:
         try:
             # The thread that sends the batch would do it too, but the batch would be lost where it fails.
-            loaded.clips.share_memory_()
+            loaded.clips.share_memory_()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             return loaded._replace(clips=None, shortage=str(error))
     return loaded

@@ -28,7 +28,8 @@ def latest_checkpoint(store: CheckpointStore, ranks: Ranks, device: torch.device
             "path": str(checkpoint.path),
             "iteration": checkpoint.iteration,
             "state": dict(checkpoint.state),
-            "rejected": list(checkpoint.rejected),
+            "log_bytes": dict(checkpoint.log_bytes),
+            "notes": list(checkpoint.notes),
         }
 
     facts = ranks.first(look)
@@ -40,7 +41,8 @@ def latest_checkpoint(store: CheckpointStore, ranks: Ranks, device: torch.device
         facts["iteration"],
         {name: tensor.to(device) for name, tensor in tensors.items()},
         facts["state"],
-        tuple(facts["rejected"]),
+        facts["log_bytes"],
+        tuple(facts["notes"]),
     )
 
 

@@ -16,13 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tsdsl.engine.runs.directory import FORMAT, WRITTEN_FILES, RunDirectory, is_unfinished
+from tsdsl.engine.runs.directory import (
+    WRITTEN_FILES,
+    WRITTEN_FOLDERS,
+    RunDirectory,
+    is_run_settings,
+    is_unfinished,
+)
+from tsdsl.engine.runs.sealed import SEAL
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import LOCK_NAME
 
 State = Literal["running", "finished", "unfinished"]
 
-WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})
 CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{8,})")
 
 
@@ -191,13 +197,7 @@ def _recorded(folder: Path) -> Mapping[str, Any] | None:
         content = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    is_ours = (
-        isinstance(content, dict)
-        and content.get("format") == FORMAT
-        and isinstance(content.get("kind"), str)
-        and isinstance(content.get("settings"), dict)
-    )
-    return content if is_ours else None
+    return content if is_run_settings(content) else None
 
 
 def _is_part(folder: Path, recorded: Mapping[str, Any]) -> bool:
@@ -227,7 +227,7 @@ def _part(folder: Path, name: str, is_running: bool) -> RunPart:
         state,
         max(iterations, default=0),
         _iterations(settings),
-        result if isinstance(result, dict) else None,
+        {n: v for n, v in result.items() if n not in ("files", SEAL)} if isinstance(result, dict) else None,
     )
 
 

@@ -1,22 +1,21 @@
 """Checkpoints: folders of tensors and state that appear whole or not at all, and survive a broken newest one.
 
     FOLDER/checkpoint-00000123/tensors.safetensors    weights, optimiser state
-    FOLDER/checkpoint-00000123/state.json             format, run, iteration, size and hash of the tensors, state
+    FOLDER/checkpoint-00000123/state.json             everything else, and hashes of all: see `_content`
 
 A checkpoint is written under a hidden name, synchronised and renamed. It names the run that it is of, and is used for
-no other. Loading runs no code.
+no other. It also has the sizes and hashes of the run's logs, so that a run that goes on from it cuts them back to where
+they were, and notices where they are not what they were. Loading runs no code.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tsdsl.engine.runs.sealed import measured, read_sealed, sealed
 from tsdsl.errors import FileError
+from tsdsl.files import read_json
 
-FORMAT = 2
+FORMAT = 3
 TENSORS, STATE = "tensors.safetensors", "state.json"
 UNFINISHED, REPLACED, REMOVED = ".unfinished-", ".replaced-", ".removed-"
 NAME = re.compile(r"checkpoint-(\d{8,})")
@@ -35,26 +36,35 @@ NAME = re.compile(r"checkpoint-(\d{8,})")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What one checkpoint holds; `rejected` tells which newer ones were broken, and how."""
+    """What one checkpoint holds.
+
+    `log_bytes` is how much of each log was there when it was written. `notes` are what the user must know: broken
+    checkpoints, lost logs, another number of threads.
+    """
 
     path: Path
     iteration: int
     tensors: Mapping[str, Tensor]
     state: Mapping[str, Any]
-    rejected: tuple[str, ...] = ()
+    log_bytes: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 class CheckpointStore:
     """The checkpoints of one run, in one folder; the newest `keep` are kept.
 
     `of` says what they are of, such as the space's fingerprint and the step, in plain JSON; a checkpoint that says
-    something else is not taken. One process at a time may save; any may read.
+    something else is not taken; None takes any. `logs` are files beside the folder that the run appends to. One
+    process at a time may save; any may read.
     """
 
-    def __init__(self, folder: Path, keep: int = 2, of: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, keep: int = 2, of: Mapping[str, Any] | None = None, logs: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.keep = max(1, keep)
-        self.of = dict(of or {})
+        self.of = of
+        self.logs = {name: folder.parent / name for name in logs}
 
     def save(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int) -> Path:
         """Write a checkpoint, then remove those it makes superfluous. Returns its folder.
@@ -71,7 +81,7 @@ class CheckpointStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._clean_up()
             unfinished.mkdir()
-            _write(unfinished, tensors, state, iteration, self.of)
+            self._write(unfinished, tensors, state, iteration)
             self._put_in_place(unfinished, final)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -101,23 +111,38 @@ class CheckpointStore:
         self._remove_superfluous(iteration)
 
     def latest(self, device: torch.device | str = "cpu") -> Checkpoint | None:
-        """The newest valid checkpoint, its tensors on `device`; None if there is none at all.
+        """The newest valid checkpoint, its tensors on `device`; None if there is none at all. All are checked.
 
         Raises:
             FileError: there are checkpoints, and every one is broken.
         """
-        rejected: list[str] = []
+        found: Checkpoint | None = None
+        broken: list[str] = []
+        notes: list[str] = []
         for _, path in sorted(self._found().items(), reverse=True):
             try:
-                return _read(path, torch.device(device), self.of, tuple(rejected))
-            except _BrokenError as error:
-                rejected.append(f"{path}: {error}")
-        if rejected:
+                content, log_bytes, lost = self._checked(path)
+                if found is None:
+                    tensors = load_file(path / TENSORS, device=str(torch.device(device)))
+                    found = Checkpoint(path, content["iteration"], tensors, content["state"], log_bytes)
+                    notes = lost + _threads_note(content["threads"])
+            except (_BrokenError, SafetensorError) as error:
+                broken.append(f"{path}: {error}")
+        if broken and found is None:
             raise FileError(
-                "no checkpoint of this run is usable: " + "; ".join(rejected),
-                help=f"remove {self.folder} to start again, or restore it from a copy",
+                f"no checkpoint of this run is usable: {'; '.join(broken)}",
+                help=f"restore what is damaged from a copy, or remove {self.folder} to start again",
             )
-        return None
+        notes += [f"a broken checkpoint is not used: {reason}" for reason in broken]
+        return None if found is None else replace(found, notes=tuple(notes))
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with each checkpoint, and with the logs as they were when it was written."""
+        for path in self._found().values():
+            try:
+                yield from self._checked(path)[2]
+            except _BrokenError as error:
+                yield f"{path}: {error}"
 
     def _found(self) -> dict[int, Path]:
         """Checkpoints by iteration, whole or broken; one set aside counts until its successor is in place."""
@@ -170,33 +195,67 @@ class CheckpointStore:
         path.rename(doomed)
         shutil.rmtree(doomed)
 
+    def _write(self, folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int) -> None:
+        path = folder / TENSORS
+        save_file(_independent(tensors), path)
+        content = {
+            "format": FORMAT,
+            "of": dict(self.of or {}),
+            "iteration": iteration,
+            "threads": torch.get_num_threads(),
+            "tensors": measured(path),
+            "logs": {name: measured(log) for name, log in self.logs.items() if log.exists()},
+            "state": dict(state),
+        }
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        with (folder / STATE).open("w", encoding="utf-8") as text_file:
+            text_file.write(sealed(content))
+            text_file.flush()
+            os.fsync(text_file.fileno())
+        # safetensors makes files that their owner alone can read.
+        path.chmod(stat.S_IMODE((folder / STATE).stat().st_mode))
+        _synchronise(folder)
+
+    def _checked(self, path: Path) -> tuple[Mapping[str, Any], dict[str, int], list[str]]:
+        """A checkpoint's content without its tensors, how much of each log is of it, and which logs are lost.
+
+        Raises:
+            _BrokenError: it or a log is not what was written.
+        """
+        try:
+            version = read_json(path / STATE)["format"]
+            if version != FORMAT:
+                raise _BrokenError(f"its format is {version}, this version of tsdsl reads {FORMAT}")
+            content = read_sealed(path / STATE, "")
+            if path.name.removeprefix(REPLACED) != f"checkpoint-{content['iteration']:08d}":
+                raise _BrokenError(f"it is of iteration {content['iteration']}")
+            if measured(path / TENSORS) != content["tensors"]:
+                raise _BrokenError(f"{TENSORS} was changed after it was written (its size or hash differs)")
+            other, recorded = content["of"], content["logs"]
+            of = other if self.of is None else self.of
+            differing = [name for name in sorted({*of, *other}) if of.get(name) != other.get(name)]
+            if differing:
+                told = "; ".join(f"{name} is {other.get(name)!r}, here {of.get(name)!r}" for name in differing)
+                raise _BrokenError(f"it is of another run: {told}")
+            lost, log_bytes = [], {}
+            for name, log in self.logs.items():
+                log_bytes[name] = recorded[name]["size_bytes"] if name in recorded and log.exists() else 0
+                if name in recorded and not log.exists():
+                    lost.append(f"{log}: is missing; what it said up to iteration {content['iteration']} is lost")
+                elif name in recorded and measured(log, log_bytes[name]) != recorded[name]:
+                    raise _BrokenError(f"{log} was changed after it was written (its size or hash differs)")
+        except FileError as error:
+            raise _BrokenError(error.message.removeprefix(f"{path}/")) from error
+        except OSError as error:
+            raise _BrokenError(f"{error.filename} cannot be read ({error.strerror})") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _BrokenError(f"{STATE} is not that of a checkpoint") from error
+        return content, log_bytes, lost
+
 
 class _BrokenError(Exception):
     """Why a checkpoint is not usable."""
-
-
-def _write(
-    folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int, of: Mapping[str, Any]
-) -> None:
-    path = folder / TENSORS
-    save_file(_independent(tensors), path)
-    digest, size_bytes = _digest(path)
-    content = {
-        "format": FORMAT,
-        "of": dict(of),
-        "iteration": iteration,
-        "tensors": {"sha256": digest, "size_bytes": size_bytes},
-        "state": dict(state),
-    }
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    with (folder / STATE).open("w", encoding="utf-8") as text_file:
-        json.dump(content, text_file)
-        text_file.flush()
-        os.fsync(text_file.fileno())
-    # safetensors makes files that their owner alone can read.
-    path.chmod(stat.S_IMODE((folder / STATE).stat().st_mode))
-    _synchronise(folder)
 
 
 def _independent(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -213,45 +272,14 @@ def _independent(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
-def _read(path: Path, device: torch.device, of: Mapping[str, Any], rejected: tuple[str, ...]) -> Checkpoint:
-    try:
-        content = json.loads((path / STATE).read_text(encoding="utf-8"))
-        version = content["format"]
-        if version != FORMAT:
-            raise _BrokenError(f"its format is {version}, this version of tsdsl reads {FORMAT}")
-        expected = content["tensors"]["sha256"], content["tensors"]["size_bytes"]
-        iteration, state, other = content["iteration"], content["state"], content["of"]
-    except OSError as error:
-        raise _BrokenError(f"{STATE} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise _BrokenError(f"{STATE} is damaged") from error
-    differing = [name for name in sorted({*of, *other}) if of.get(name) != other.get(name)]
-    if differing:
-        told = "; ".join(f"{name} is {other.get(name)!r}, here {of.get(name)!r}" for name in differing)
-        raise _BrokenError(f"it is of another run: {told}")
-    tensors_path = path / TENSORS
-    try:
-        size_bytes = tensors_path.stat().st_size
-        if size_bytes != expected[1]:
-            raise _BrokenError(f"{TENSORS} has {size_bytes} bytes, not the {expected[1]} written")
-        if _digest(tensors_path)[0] != expected[0]:
-            raise _BrokenError(f"{TENSORS} is not what was written (its hash differs)")
-        tensors = load_file(tensors_path, device=str(device))
-    except OSError as error:
-        raise _BrokenError(f"{TENSORS} cannot be read ({error.strerror})") from error
-    except SafetensorError as error:
-        raise _BrokenError(f"{TENSORS} is damaged ({error})") from error
-    return Checkpoint(path, int(iteration), tensors, state, rejected)
-
-
-def _digest(path: Path) -> tuple[str, int]:
-    """The sha256 of a file and its size in bytes."""
-    digest, size_bytes = sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            size_bytes += len(block)
-    return digest.hexdigest(), size_bytes
+def _threads_note(threads: int) -> list[str]:
+    now = torch.get_num_threads()
+    if threads == now:
+        return []
+    return [
+        f"this run was computed with {threads} threads and goes on with {now}: on the CPU the last bits of its numbers "
+        "differ from those of a run with one number of threads"
+    ]
 
 
 def _synchronise(folder: Path) -> None:

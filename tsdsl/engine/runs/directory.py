@@ -8,11 +8,12 @@ RUN/architecture.json    the architecture trained or found
 RUN/weights.safetensors  the final weights
 RUN/best.safetensors     the weights of the best validation of a training run
 RUN/result.json          the final numbers; there only once the run is finished
+
+settings.json and result.json carry their own hashes, and result.json those of all other files of the finished run.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,30 +21,26 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from tsdsl.engine.runs.sealed import measured, read_sealed, write_sealed
 from tsdsl.errors import FileError, UsageError
-from tsdsl.files import LOCK_NAME, exclusive, write_json
+from tsdsl.files import LOCK_NAME, exclusive, read_json, write_json
 
-FORMAT = 1
-WRITTEN_FILES = frozenset(
-    {
-        "settings.json",
-        "space.json",
-        "metrics.jsonl",
-        "alpha.jsonl",
-        "evaluations.jsonl",
-        "architecture.json",
-        "weights.safetensors",
-        "best.safetensors",
-        "result.json",
-        "report.html",
-        "architecture.svg",
-        "figure.svg",
-        "difference.svg",
-        "alpha.svg",
-        "landscape.svg",
-    }
+FORMAT = 2
+RECORDED_FILES = (
+    "settings.json",
+    "space.json",
+    "metrics.jsonl",
+    "alpha.jsonl",
+    "evaluations.jsonl",
+    "architecture.json",
+    "weights.safetensors",
+    "best.safetensors",
 )
+DRAWN_FILES = ("report.html", "architecture.svg", "figure.svg", "difference.svg", "alpha.svg", "landscape.svg")
+WRITTEN_FILES = frozenset({*RECORDED_FILES, "result.json", *DRAWN_FILES})
 """Files that commands write into the folder of a run, or of a step of a search."""
+WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})
+RESTORE = "restore it from a copy, or choose another run folder"
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -137,7 +134,75 @@ class RunDirectory:
 
     def replace_settings(self, kind: str, settings: BaseModel) -> None:
         """Write the settings in place of those that are there."""
-        write_json(self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")})
+        write_sealed(self.settings, {"format": FORMAT, "kind": kind, "settings": settings.model_dump(mode="json")})
+
+    def keep_json(self, path: Path, content: Any) -> str | None:
+        """Write a file whose content follows from the run; what to tell the user where another one was there."""
+        before = path.read_bytes() if path.is_file() else None
+        write_json(path, content)
+        is_same = before is None or before == path.read_bytes()
+        return None if is_same else f"{path}: was changed after it was written; it is written again"
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write the result, which says that the run is finished, with the hash of every file of the run."""
+        write_sealed(self.result, {**result, "files": {name: measured(path)["sha256"] for name, path in self._files()}})
+
+    def read_result(self) -> dict[str, Any] | None:
+        """The result of the run; None if it is not finished.
+
+        Raises:
+            FileError: it is damaged.
+        """
+        result = self._sealed_result()
+        return None if result is None else {name: value for name, value in result.items() if name != "files"}
+
+    def require_unchanged(self, name: str | None = None) -> None:
+        """Check one file of a finished run, or all, against the hashes in its result.
+
+        Raises:
+            FileError: the result or a file is not what was written.
+        """
+        for problem in self.problems(name):
+            raise FileError(
+                problem,
+                help="restore it from a copy; checkpoints may be removed by `tsdsl runs clean`; else remove "
+                f"{self.result}: the same command then finishes the run again from its last checkpoint",
+            )
+
+    def problems(self, name: str | None = None) -> Iterator[str]:
+        """What is wrong with one file of a finished run, or with any. Checkpoints and event files may be removed.
+
+        Raises:
+            FileError: the result is damaged.
+        """
+        for recorded, digest in (self._sealed_result() or {"files": {}})["files"].items():
+            path = self.path / recorded
+            if name not in (None, recorded) or (recorded.startswith(tuple(WRITTEN_FOLDERS)) and not path.exists()):
+                continue
+            if not path.exists():
+                yield f"{path}: is missing, but was there when the run was finished"
+            elif measured(path)["sha256"] != digest:
+                yield f"{path}: was changed after the run was finished (its hash differs)"
+
+    def _sealed_result(self) -> dict[str, Any] | None:
+        if not self.result.exists():
+            return None
+        help = "restore it from a copy, or remove it: the same command then finishes the run again"
+        result, known = read_sealed(self.result, help), {*RECORDED_FILES, *WRITTEN_FOLDERS}
+        files = result.get("files")
+        if not isinstance(files, dict) or any(name.split("/")[0] not in known or "\0" in name for name in files):
+            raise FileError(f"{self.result}: does not list the files of the run", help=help)
+        return result
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        """What the run is made of, by name below its folder; not what is drawn of it."""
+        for name in RECORDED_FILES:
+            if (self.path / name).exists():
+                yield name, self.path / name
+        for folder in sorted(WRITTEN_FOLDERS):
+            for path in sorted((self.path / folder).rglob("*")):
+                if path.is_file():
+                    yield str(path.relative_to(self.path)), path
 
     def read_settings(self, kind: str, settings_class: type[Settings]) -> Settings:
         """The settings of the run in the folder.
@@ -157,13 +222,12 @@ class RunDirectory:
                 help="the file was changed or comes from another version of tsdsl",
             ) from error
 
+    def kind(self) -> str:
+        """The kind of the run in the folder; FileError as `read_settings`."""
+        return str(self._content()["kind"])
+
     def _recorded(self, kind: str) -> dict[str, Any]:
-        content = _read_json(self.settings)
-        if not _is_run_settings(content):
-            raise FileError(
-                f"{self.settings}: is not the settings of a run in format {FORMAT}",
-                help="choose another run folder, or the version of tsdsl that wrote it",
-            )
+        content = self._content()
         if content["kind"] != kind:
             raise UsageError(
                 f"{self.path}: holds a {content['kind']} run, not a {kind} run",
@@ -171,6 +235,16 @@ class RunDirectory:
             )
         recorded: dict[str, Any] = content["settings"]
         return recorded
+
+    def _content(self) -> dict[str, Any]:
+        content = read_json(self.settings, "give the folder of a run")
+        if not is_run_settings(content) or content["format"] != FORMAT:
+            found = f"in format {content['format']}" if is_run_settings(content) else "something else"
+            raise FileError(
+                f"{self.settings}: is {found}, expected the settings of a run in format {FORMAT}",
+                help="choose another run folder, or use the version of tsdsl that wrote it",
+            )
+        return read_sealed(self.settings, RESTORE)
 
     def _refuse_foreign(self) -> None:
         if not self.path.exists():
@@ -180,7 +254,7 @@ class RunDirectory:
         # A kill may leave the lock or a half-written settings file before there are settings.
         own = (LOCK_NAME, f".{self.settings.name}.")
         others = sorted(path.name for path in self.path.iterdir() if not path.name.startswith(own))
-        if not others or _is_run_settings(_read_json(self.settings, missing_is_none=True)):
+        if not others or (self.settings.exists() and is_run_settings(read_json(self.settings, RESTORE))):
             return
         raise UsageError(
             f"{self.path}: is not empty and holds no run of tsdsl (it has {others[0]})",
@@ -202,23 +276,18 @@ def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
             yield f"{prefix}{name}", value
 
 
-def _is_run_settings(content: Any) -> bool:
+def require_unchanged(path: Path) -> None:
+    """Check a file that may lie in the folder of a finished run, as `RunDirectory.require_unchanged`."""
+    run = RunDirectory(path.parent)
+    if run.result.is_file() and run.settings.is_file() and is_run_settings(read_json(run.settings, RESTORE)):
+        run.require_unchanged(path.name)
+
+
+def is_run_settings(content: Any) -> bool:
+    """Whether JSON has the parts of the settings of a run, in whatever format."""
     return (
         isinstance(content, dict)
-        and content.get("format") == FORMAT
+        and isinstance(content.get("format"), int)
         and isinstance(content.get("kind"), str)
         and isinstance(content.get("settings"), dict)
     )
-
-
-def _read_json(path: Path, *, missing_is_none: bool = False) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        if missing_is_none:
-            return None
-        raise FileError(f"{path}: there is no such file", help="give the folder of a run") from error
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})", help="check its permissions") from error
-    except ValueError as error:
-        raise FileError(f"{path}: is not JSON", help="restore it from a copy, or choose another folder") from error

@@ -67,7 +67,7 @@ class Task:
 class Progress:
     """A display of tasks: `with Progress() as progress, progress.task("train", 900) as task: ...`.
 
-    `quiet` shows nothing. Where `stream` is no terminal, a task prints a line when it begins, every
+    `quiet` shows warnings only. Where `stream` is no terminal, a task prints a line when it begins, every
     `line_interval_s` seconds, and when it ends.
     """
 
@@ -114,9 +114,13 @@ class Progress:
             yield from self._line_task(title, total, done)
 
     def note(self, message: str) -> None:
-        """Print one line above the display, such as that a broken checkpoint was passed over."""
+        """Print one line above the display, such as where a run goes on."""
         if not self._quiet:
             self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        """Print one line that `quiet` does not keep back, such as that a broken checkpoint was passed over."""
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def _live_task(self, live: LiveProgress, title: str, total: int, done: int) -> Iterator[Task]:
         identifier: TaskID = live.add_task(title, total=total, completed=done, summary="")

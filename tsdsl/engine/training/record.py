@@ -65,13 +65,11 @@ def read_train_result(run: RunDirectory) -> TrainResult:
     Raises:
         FileError: the run is not finished, or its result is damaged.
     """
+    result = run.read_result()
+    if result is None:
+        raise FileError(f"{run.path}: is not finished", help="the same `tsdsl train` command goes on with it")
     try:
-        return TrainResult.model_validate_json(run.result.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(
-            f"{run.result}: cannot be read ({error.strerror})",
-            help="the run may not be finished: run the same `tsdsl train` command again",
-        ) from error
+        return TrainResult.model_validate(result)
     except ValidationError as error:
         raise FileError(
             f"{run.result}: is not the result of a training run", help="remove it and train again to write it"

@@ -25,8 +25,8 @@ from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpo
 from tsdsl.engine.ranks.synchronised_norm import synchronise_norms
 from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.checkpoint import CheckpointStore
-from tsdsl.engine.runs.directory import RunDirectory
-from tsdsl.engine.runs.metrics import MetricsLog
+from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
+from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.averaging import AveragedWeights
 from tsdsl.engine.training.optimiser import (
@@ -41,8 +41,7 @@ from tsdsl.engine.training.schedule import learning_rate
 from tsdsl.engine.training.step import EpochTotals, statistics_clips, train_step
 from tsdsl.engine.training.validation import with_precise_norms
 from tsdsl.engine.training_data import TrainingData, check_classes
-from tsdsl.errors import RunError
-from tsdsl.files import write_json
+from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import CLASSIFIER, file_hash, load_weights, save_model
 from tsdsl.network.layout import Blueprint
@@ -75,6 +74,8 @@ def train(
         RunError: the loss is not a number, or no clip is usable.
         FileError: the folder cannot be written.
     """
+    if begin_with is not None:
+        require_unchanged(begin_with)
     network = blueprint.network(architecture.decisions, architecture.step)
     check_classes(data.training.dataset, network)
     record = TrainRecord(
@@ -92,12 +93,18 @@ def train(
 
     def begin() -> dict[str, Any] | None:
         run.record_settings(KIND, record)
-        if run.result.exists() and run.weights.exists():
+        if run.result.exists():
+            run.require_unchanged()
             return read_train_result(run).model_dump(mode="json")
         # With its space, the run is whole wherever it is moved, and whatever becomes of the search.
-        write_json(run.space, blueprint.space.to_dict())
-        write_json(run.architecture, architecture.model_dump(mode="json"))
+        files = {run.space: blueprint.space.to_dict(), run.architecture: architecture.model_dump(mode="json")}
+        for path, content in files.items():
+            changed = run.keep_json(path, content)
+            if changed is not None:
+                display.warn(changed)
         return None
+
+    display = progress or Progress(quiet=True)
 
     with ranks.locked(run):
         finished = ranks.first(begin)
@@ -115,7 +122,7 @@ def train(
             data,
             settings,
             run,
-            progress or Progress(quiet=True),
+            display,
             checkpoints or CheckpointPolicy(),
             ranks,
         )
@@ -144,12 +151,13 @@ class _Training:
         self.optimiser = make_optimiser(model, settings)
         self.averaged = AveragedWeights(model, settings.average_decay)
         of = {"fingerprint": architecture.fingerprint, "decisions": dict(architecture.decisions)}
-        self.store = CheckpointStore(run.checkpoints, policy.keep, of)
+        self.store = CheckpointStore(run.checkpoints, policy.keep, of, [METRICS_NAME])
         self.iterations_per_epoch = data.training.iterations_per_epoch
         self.epoch, self.iteration = 0, 0
         self.totals, self.last_epoch = EpochTotals(), EpochTotals()
         self.validated: dict[str, float] = {}
         self.best: dict[str, float] = {}
+        self.best_hash: str | None = None
         self.skipped_before: dict[str, str] = {}
         self.seconds_before, self.started_s = 0.0, time.monotonic()
         self.saved_at_s = self.started_s
@@ -161,29 +169,29 @@ class _Training:
 
     def finish(self, request: Interruption) -> TrainResult:
         """Do what is left of the run, and write its result."""
-        resume_after = self.restore()
-        with (
-            MetricsLog(self.run.path, resume_after) if self.ranks.is_first else nullcontext() as log,
-            self.progress.task("train", self.total_iterations, self.iteration) as task,
-        ):
-            try:
+        metrics_bytes = self.restore()
+        try:
+            with (
+                MetricsLog(self.run.path, metrics_bytes) if self.ranks.is_first else nullcontext() as log,
+                self.progress.task("train", self.total_iterations, self.iteration) as task,
+            ):
                 while self.epoch < self.settings.epochs:
                     task.fields.update(self.validated)
                     self.run_epoch(request, task)
                     self.close_epoch(request, log)
-                return self.write_result(request)
-            except StopRequestedError:
-                self.save()
-                assert request.signal_number is not None
-                raise InterruptedRunError(self.run.path, self.iteration, request.signal_number) from None
+            return self.write_result(request)
+        except StopRequestedError:
+            self.save()
+            assert request.signal_number is not None
+            raise InterruptedRunError(self.run.path, self.iteration, request.signal_number) from None
 
-    def restore(self) -> int | None:
-        """Take up the newest valid checkpoint; return the last iteration whose metrics stay."""
+    def restore(self) -> int:
+        """Take up the newest valid checkpoint; return how many bytes of the metrics were written before it."""
         checkpoint = latest_checkpoint(self.store, self.ranks, self.device)
         if checkpoint is None:
-            return None
-        for reason in checkpoint.rejected:
-            self.progress.note(f"passed over a broken checkpoint: {reason}")
+            return 0
+        for note in checkpoint.notes if self.ranks.is_first else ():
+            self.progress.warn(note)
         tidy_checkpoints(self.store, self.ranks, checkpoint.iteration)
         restore_training_tensors(self.model, self.optimiser, checkpoint.tensors)
         self.averaged.restore(checkpoint.tensors)
@@ -192,10 +200,9 @@ class _Training:
         self.totals = EpochTotals(**state["totals"])
         self.last_epoch = EpochTotals(**state["last_epoch"])
         self.validated, self.best, self.skipped_before = state["validated"], state["best"], state["skipped"]
+        self.best_hash = state["best_hash"]
         self.seconds_before = state["seconds"]
-        # An epoch whose end was not saved writes the metrics of its end again.
-        is_unclosed = self.iteration == (self.epoch + 1) * self.iterations_per_epoch
-        return self.iteration - 1 if is_unclosed else self.iteration
+        return checkpoint.log_bytes[METRICS_NAME]
 
     def save(self) -> None:
         """Write a checkpoint of where the run stands, unless its weights are beyond use."""
@@ -213,6 +220,7 @@ class _Training:
             "last_epoch": self.last_epoch.to_json(),
             "validated": self.validated,
             "best": self.best,
+            "best_hash": self.best_hash,
             "skipped": self.skipped(),
             "seconds": self.seconds(),
         }
@@ -294,7 +302,7 @@ class _Training:
                 )
                 if not self.best or evaluation.top1 > self.best["best_top1"]:
                     # Before the checkpoint that tells of it: killed in between, the run writes the same again.
-                    self.ranks.first(lambda: save_model(self.run.best_weights, self.model, self.architecture))
+                    self.best_hash = self.ranks.first(self.save_best)
                     self.best = {"best_top1": evaluation.top1, "best_epoch": number}
             self.validated = {"val_top1": evaluation.top1, "val_top5": evaluation.top5}
             values |= {
@@ -309,6 +317,7 @@ class _Training:
 
     def write_result(self, request: Interruption) -> TrainResult:
         """Save the final weights with averaged BN statistics, then the result, which ends the run."""
+        self.ranks.first(self.check_best)
         cost = self.model.cost
         with self.averaged.in_place(), with_precise_norms(self.model, self.statistics(request), self.settings):
             self.ranks.first(lambda: save_model(self.run.weights, self.model, self.architecture))
@@ -330,10 +339,26 @@ class _Training:
         )
 
         def write() -> dict[str, Any]:
-            write_json(self.run.result, result.model_dump(mode="json"))
+            self.run.write_result(result.model_dump(mode="json"))
             return result.model_dump(mode="json")
 
         return TrainResult.model_validate(self.ranks.first(write))
+
+    def save_best(self) -> str:
+        """Save the weights as those of the best validation; return their file's hash."""
+        save_model(self.run.best_weights, self.model, self.architecture)
+        return file_hash(self.run.best_weights)
+
+    def check_best(self) -> None:
+        """Notice damage of the best weights, which the result would cover up."""
+        path = self.run.best_weights
+        if self.best_hash is not None and not path.exists():
+            self.progress.warn(f"{path}: is missing; the run ends without it")
+        elif self.best_hash is not None and file_hash(path) != self.best_hash:
+            raise FileError(
+                f"{path}: was changed after it was written (its hash differs)",
+                help="restore it from a copy, or remove it: the same command then ends the run without it",
+            )
 
     def statistics(self, request: Interruption) -> Iterator[torch.Tensor]:
         """The clips over which BN statistics are averaged: the same at every validation and in the end."""

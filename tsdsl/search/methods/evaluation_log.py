@@ -1,18 +1,20 @@
 """`evaluations.jsonl`: what a baseline measured, one line an architecture, from which an interrupted search goes on.
 
-`{"number": 1, "accuracy": 0.41, "flops": 7204864, "seconds": 0.8, "decisions": {PATH: VALUE}}` is a line.
+`{"number": 1, "accuracy": 0.41, "flops": 7204864, "seconds": 0.8, "decisions": {PATH: VALUE}, "check": ...}` is a line;
+`check` begins the SHA-256 of the line without it, as no checkpoint tells of what is in here.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tsdsl.errors import FileError
-from tsdsl.files import write_text
+from tsdsl.engine.runs.log import RunLog
+from tsdsl.files import json_lines, write_text
 from tsdsl.search.methods.baselines import Evaluation
 
 EVALUATIONS_NAME = "evaluations.jsonl"
@@ -36,7 +38,8 @@ class EvaluationLog:
     def __init__(self, folder: Path) -> None:
         self.path = folder / EVALUATIONS_NAME
         self.entries = read_evaluations(folder)
-        write_text(self.path, "".join(_encoded(n, e) for n, e in enumerate(self.entries, start=1)))
+        lines = [_encoded(number, entry) for number, entry in enumerate(self.entries, start=1)]
+        write_text(self.path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
     def append(self, entry: Measured) -> None:
         """Write one line; durable when this returns.
@@ -45,16 +48,8 @@ class EvaluationLog:
             FileError: it cannot be written, as on a full disk.
         """
         self.entries.append(entry)
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_encoded(len(self.entries), entry))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise FileError(
-                f"{self.path}: cannot be written ({error.strerror})",
-                help="make room; then run the same command again",
-            ) from error
+        with RunLog(self.path) as log:
+            log.write(_encoded(len(self.entries), entry))
 
 
 def read_evaluations(folder: Path) -> list[Measured]:
@@ -63,26 +58,18 @@ def read_evaluations(folder: Path) -> list[Measured]:
     Raises:
         FileError: it cannot be read, or a line before the last is damaged.
     """
-    path = folder / EVALUATIONS_NAME
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read ({error})", help="restore it from a copy, or remove it") from error
-    found = []
-    # What follows the last newline is empty, or a line that a kill has torn.
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            found.append(_decoded(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FileError(
-                f"{path}:{number}: is not a line of evaluations", help="restore it from a copy, or remove it"
-            ) from error
-    return found
+    numbers = count(1)
+
+    def decoded(line: Any) -> Measured:
+        entry = _decoded(line)
+        if line != _encoded(next(numbers), entry):
+            raise ValueError("it was changed after it was written")
+        return entry
+
+    return json_lines(folder / EVALUATIONS_NAME, decoded, "evaluations", "restore the file from a copy, or remove it")
 
 
-def _encoded(number: int, entry: Measured) -> str:
+def _encoded(number: int, entry: Measured) -> dict[str, Any]:
     evaluation = entry.evaluation
     line = {
         "number": number,
@@ -91,7 +78,7 @@ def _encoded(number: int, entry: Measured) -> str:
         "seconds": entry.seconds,
         "decisions": dict(evaluation.decisions),
     }
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    return {**line, "check": sha256(json.dumps(line, ensure_ascii=False).encode()).hexdigest()[:16]}
 
 
 def _decoded(line: dict[str, Any]) -> Measured:

@@ -7,7 +7,6 @@ STEP/result.json           the numbers; there only once the step is finished
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,7 @@ def finish(
         save_model(folder.weights, learner.supernet)
         write_json(folder.architecture, architecture.model_dump(mode="json"))
         # A path inside the run would be wrong once the run is moved.
-        write_json(folder.result, result.model_dump(mode="json", exclude={"architecture"}))
+        folder.write_result(result.model_dump(mode="json", exclude={"architecture"}))
         return result.model_dump(mode="json")
 
     return SearchResult.model_validate(ranks.first(write))
@@ -139,15 +138,12 @@ def read_result(folder: RunDirectory) -> SearchResult | None:
     Raises:
         FileError: its file is damaged.
     """
-    try:
-        text = folder.result.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    result = folder.read_result()
+    if result is None:
         return None
-    except OSError as error:
-        raise FileError(f"{folder.result}: cannot be read ({error.strerror})", help="check its permissions") from error
     try:
-        return SearchResult.model_validate({**json.loads(text), "architecture": folder.architecture})
-    except (ValueError, TypeError) as error:
+        return SearchResult.model_validate({**result, "architecture": folder.architecture})
+    except ValueError as error:
         raise FileError(
             f"{folder.result}: is not the result of a search step",
             help="remove it; the same command then writes it again",

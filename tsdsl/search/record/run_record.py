@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tsdsl.data import open_dataset
 from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.progress import Progress
 from tsdsl.errors import UsageError
-from tsdsl.files import write_json
 from tsdsl.search.settings import DataSettings, SearchSettings, StepSettings
 from tsdsl.space.model import Space
 from tsdsl.space.stored import Frozen
@@ -74,7 +74,7 @@ def step_before(space: Space, step: int) -> int | None:
     return max((s.index for s in space.steps if s.index < step), default=None)
 
 
-def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Path:
+def settle_data(directory: RunDirectory, space: Space, data: Path | None, progress: Progress) -> Path:
     """The data set of the run; records space and data in a new one, and checks them in one that is there.
 
     Raises:
@@ -93,7 +93,7 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
         )
         # First of all files, for it marks the folder as a run to the command that resumes.
         directory.record_settings(RUN_KIND, record)
-        write_json(directory.space, space.to_dict())
+        directory.keep_json(directory.space, space.to_dict())
         return data
     record = directory.read_settings(RUN_KIND, RunRecord)
     if record.fingerprint != space.fingerprint:
@@ -104,8 +104,9 @@ def settle_data(directory: RunDirectory, space: Space, data: Path | None) -> Pat
         )
     if data is not None and str(data.absolute()) != record.data:
         record = _moved(directory, record, data)
-    if not (directory.space).exists():
-        write_json(directory.space, space.to_dict())
+    changed = directory.keep_json(directory.space, space.to_dict())
+    if changed is not None:
+        progress.warn(changed)
     return Path(record.data)
 
 

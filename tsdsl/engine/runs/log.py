@@ -1,0 +1,80 @@
+"""A log of a run: a file of JSON lines that a run appends to, and cuts back to where it resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tsdsl.errors import FileError
+from tsdsl.files import json_lines
+
+
+class RunLog:
+    """Appends to a file, of which it keeps the first `keep_bytes` bytes, or all."""
+
+    def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: after a failed write nothing is left that closing would try to write again.
+            self._file = path.open("ab", buffering=0)
+            if keep_bytes is not None:
+                self._file.truncate(keep_bytes)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Append one line, durable when this returns; numbers that are not finite become null.
+
+        Raises:
+            FileError: it cannot be written, as on a full disk.
+        """
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in entry.items()
+        }
+        line = (json.dumps(finite, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._file.close()
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log, each of an iteration, without a last one torn by a kill; none where there is no file.
+
+    Raises:
+        FileError: the file cannot be read, or a line before the last is damaged.
+    """
+
+    def decoded(entry: Any) -> dict[str, Any]:
+        return {**entry, "iteration": int(entry["iteration"])}
+
+    return json_lines(path, decoded, path.stem, "restore the file from a copy, or remove it")
+
+
+def unwritable(path: Path, error: OSError) -> FileError:
+    """The error for a file of a run that cannot be written."""
+    return FileError(
+        f"{path}: cannot be written ({error.strerror or error})",
+        help="check that the folder may be written to and has room; then run the same command again",
+    )
