@@ -1,154 +1,96 @@
-"""Search methods on NAS-Bench-Macro: PARSEC, random search, evolution and the order of FLOPs.
+"""Search methods on NAS-Bench-Macro, with and without a target, and with the noise of a supernet.
 
-`python tests/benchmarks/tabular_search.py TABLE [--seeds 50] [--evaluations 50 100 200] [--target FLOPS]`
+`python tests/benchmarks/tabular_search.py TABLE [--seeds 50] [--write]`
+`python tests/benchmarks/tabular_search.py TABLE --convert FILE`
 
 TABLE is the file nas-bench-macro_cifar10.json of NAS-Bench-Macro (Su et al., 2021; Apache-2.0), which this repository
 does not hold: 3 operations in each of 8 layers, 6,561 networks, each trained three times on CIFAR-10. The mean of the
-three accuracies is looked up. Any other table that `tsdsl.search.methods.accuracy_table.read_table` reads will do as
-well.
+three accuracies is looked up. `--convert` writes the format that `tsdsl benchmark` reads, and ends.
 
-The space is made of decisions alone. The language cannot say it: there a choice of a layer is a whole operation
-(identity, or a block whose kernel and expansion are tied), and a group's operator is no choice in the language.
-
-Best seen is the best of all that was looked up. Found is what the method itself ends with: the arg-max of alpha for
-PARSEC, the best seen for the others. With a target both are within it, and PARSEC has its hinge. Mean over the seeds,
-the standard deviation behind it.
+Printed is what a method ends with, in percent: the mean over the seeds, with its 95 % bootstrap interval. A supernet's
+look-ups have noise of 3 points, and 8 in a row share an offset.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
+import tempfile
 import time
 from pathlib import Path
-from statistics import mean, pstdev
 
-import numpy as np
-import torch
+from recording import recorded
 
-from tsdsl.search.distribution.factorised import Variables
-from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
-from tsdsl.search.methods.baselines import best_seen
-from tsdsl.search.methods.tabular import search_table
-from tsdsl.search.settings import SearchSettings
-from tsdsl.space.parts import Decision
+from tsdsl.benchmarks import METHODS, AccuracyTable, Ending, load_table, run
+from tsdsl.search.methods.accuracy_table import TableCandidates
 
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
-
-METHODS: tuple[tuple[str, SearchSettings], ...] = (
-    ("random search", SearchSettings(method="random")),
-    ("evolution, 20 alive, tournament of 5", SearchSettings(method="evolution")),
-    ("PARSEC, accuracy / sum (literal)", SearchSettings(accuracy_weights="literal")),
-    ("PARSEC, softmax, T = 0.01", SearchSettings(accuracy_weights="softmax", accuracy_temperature=0.01)),
-    ("PARSEC, standardized (the defaults)", SearchSettings()),
-    ("PARSEC, standardized, T = 1/3, lr 0.3", SearchSettings(accuracy_temperature=1 / 3, alpha_lr=0.3)),
-    ("PARSEC, literal, centred", SearchSettings(accuracy_weights="literal", centred=True)),
-    ("PARSEC, standardized, centred", SearchSettings(centred=True)),
-    (
-        "PARSEC, standardized, T = 1/2, lr 0.3, centred",
-        SearchSettings(accuracy_temperature=0.5, alpha_lr=0.3, centred=True),
-    ),
-    (
-        "PARSEC, standardized, T = 1/3, lr 0.2, momentum 0.5",
-        SearchSettings(accuracy_temperature=1 / 3, alpha_lr=0.2, alpha_momentum=0.5),
-    ),
-    (
-        "PARSEC, standardized, T = 1/2, lr 0.3, momentum 0.5, centred",
-        SearchSettings(accuracy_temperature=0.5, alpha_lr=0.3, alpha_momentum=0.5, centred=True),
-    ),
-)
-BUDGETS: tuple[tuple[str, dict[str, object]], ...] = (
-    ("additive hinge", {"hinge_form": "additive"}),
-    ("budget = condition", {"budget": "condition"}),
-)
-WITHIN_TARGET = tuple(
-    (f"{name}, {budget}", settings.model_copy(update=changes))
-    for budget, changes in BUDGETS
-    for name, settings in METHODS
-    if settings.method == "parsec"
-)
-"""Tried besides where there is a target: without one they do the same as the above."""
+TARGETS = (30e6, 50e6, 70e6, None)
+EVALUATIONS = (50, 200)
+SUPERNET_BATCHES = 250
 
 
-def nas_bench_macro(path: Path) -> AccuracyTable:
-    """The table in NAS-Bench-Macro's own format: keys of one digit a layer."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    num_layers = len(next(iter(content)))
-    layers = tuple(Decision(path=f"layer{n}", values=OPERATIONS) for n in range(1, num_layers + 1))
-    rows = (
-        Row(
-            {layer.path: OPERATIONS[int(digit)] for layer, digit in zip(layers, code, strict=True)},
-            entry["mean_acc"] / 100,
-            entry["flops"],
+def converted(text: str) -> dict[str, object]:
+    """NAS-Bench-Macro's own content, keys of one digit a layer, as a table."""
+    content = json.loads(text)
+    layers = [f"layer{number}" for number, _ in enumerate(next(iter(content)), start=1)]
+    return {
+        "name": "NAS-Bench-Macro",
+        "decisions": dict.fromkeys(layers, OPERATIONS),
+        "architectures": [
+            {
+                "decisions": {layer: OPERATIONS[int(digit)] for layer, digit in zip(layers, code, strict=True)},
+                "accuracy": entry["mean_acc"],
+                "flops": entry["flops"],
+            }
+            for code, entry in content.items()
+        ],
+    }
+
+
+def shown(ending: Ending) -> str:
+    low, high = ending.interval
+    return f"{ending.mean:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def compare(table: AccuracyTable, seeds: int) -> None:
+    for target in TARGETS:
+        rows = TableCandidates(table, target).rows
+        best = 100 * max(row.accuracy for row in rows)
+        limit = "no target" if target is None else f"at most {target / 1e6:.0f} MFLOPs"
+        print(f"\n{limit}: {len(rows):,} architectures, best {best:.2f}\n")
+        print("| method | " + " | ".join(f"{count} look-ups" for count in EVALUATIONS) + " |")
+        print("| --- |" + " ---: |" * len(EVALUATIONS))
+        for name in METHODS:
+            cells = [shown(run(table, name, evaluations=n, seeds=seeds, target=target)) for n in EVALUATIONS]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+    target, count = TARGETS[1], SUPERNET_BATCHES * 8
+    print("\nas a supernet looks up, at most 50 MFLOPs\n")
+    print(f"| method | {SUPERNET_BATCHES} batches of 8 |")
+    print("| --- | ---: |")
+    for name in METHODS:
+        print(
+            f"| {name} | {shown(run(table, name, evaluations=count, seeds=seeds, target=target, noise=3, batch=8))} |"
         )
-        for code, entry in content.items()
-    )
-    return accuracy_table(rows, Variables(layers, {}), path.name)
-
-
-def table_of(path: Path) -> AccuracyTable:
-    """The table in a file of either format."""
-    if path.suffix == ".json" and isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
-        return nas_bench_macro(path)
-    return read_table(path)
-
-
-def measured(candidates: TableCandidates, settings: SearchSettings, seeds: int, evaluations: int) -> tuple[str, str]:
-    """(best seen, found) of a method after so many look-ups, in percent."""
-    table = candidates.table
-    seen, found = [], []
-    for seed in range(seeds):
-        result = search_table(candidates, settings.model_copy(update={"seed": seed, "evaluations": evaluations}))
-        seen.append(100 * best_seen([e for e in result.history if candidates.is_within(e.decisions)]).accuracy)
-        found.append(100 * table.accuracy(result.found))
-    return shown(seen), shown(found)
-
-
-def by_flops(candidates: TableCandidates, evaluations: int) -> tuple[str, str]:
-    """The same of looking up the largest architectures; found is the very largest."""
-    largest = sorted(candidates.rows, key=lambda row: row.macs or 0, reverse=True)[:evaluations]
-    return f"{100 * max(row.accuracy for row in largest):.2f}", f"{100 * largest[0].accuracy:.2f}"
-
-
-def shown(values: list[float]) -> str:
-    return f"{mean(values):.2f} ({pstdev(values):.2f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
     parser.add_argument("--seeds", type=int, default=50)
-    parser.add_argument("--evaluations", type=int, nargs="+", default=[50, 100, 200])
-    parser.add_argument("--target", type=int, help="multiply-adds that nothing may exceed")
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--convert", type=Path, metavar="FILE")
+    parser.add_argument("--write", action="store_true", help="also write it to results/tabular_search.txt")
     arguments = parser.parse_args()
-    begin = time.perf_counter()
-    table = table_of(arguments.table)
-    candidates = TableCandidates(table, arguments.target)
-    accuracies = np.array([row.accuracy for row in candidates.rows])
-    counts = arguments.evaluations
-    limit = "" if arguments.target is None else f" with at most {arguments.target:,} FLOPs"
-    lines = [
-        f"{len(accuracies):,} architectures of {table.source}{limit}: best {100 * accuracies.max():.2f}, "
-        f"median {100 * np.median(accuracies):.2f}; {arguments.seeds} seeds",
-        "",
-        "| method | " + " | ".join(f"best seen, {n} | found, {n}" for n in counts) + " |",
-        "| --- |" + " ---: | ---: |" * len(counts),
-    ]
-    for name, settings in (*METHODS, *(() if arguments.target is None else WITHIN_TARGET)):
-        cells = [cell for n in counts for cell in measured(candidates, settings, arguments.seeds, n)]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    if table.has_macs:
-        cells = [cell for n in counts for cell in by_flops(candidates, n)]
-        lines.append("| the largest by FLOPs | " + " | ".join(cells) + " |")
-    seconds = time.perf_counter() - begin
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
-    lines += ["", f"{seconds:.0f} s on one core, {platform.machine()}; {versions}"]
-    text = "\n".join(lines) + "\n"
-    print(text, end="")
-    if arguments.output is not None:
-        arguments.output.write_text(text, encoding="utf-8")
+    table = json.dumps(converted(arguments.table.read_text(encoding="utf-8")))
+    if arguments.convert is not None:
+        arguments.convert.write_text(table, encoding="utf-8")
+        return
+    with recorded("tabular_search", arguments.write), tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        path = Path(folder) / "table.json"
+        path.write_text(table, encoding="utf-8")
+        compare(load_table(path), arguments.seeds)
+        print(f"\n{time.perf_counter() - begin:.0f} s")
 
 
 if __name__ == "__main__":

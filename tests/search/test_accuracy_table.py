@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from support.enumeration import every_architecture
 from tsdsl.errors import FileError, UsageError
-from tsdsl.search.distribution.factorised import Distribution, Variables, step_variables
+from tsdsl.search.distribution.factorised import Distribution, Variables
 from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
 from tsdsl.search.methods.baselines import best_seen
 from tsdsl.search.methods.tabular import Within, search_table
 from tsdsl.search.settings import SearchSettings
-from tsdsl.space.model import Space
-from tsdsl.space.parts import Decision
+from tsdsl.space.parts import Decision, Parent
 
 LAYERS = tuple(Decision(path=f"layer{n}", values=("a", "b", "c")) for n in range(4))
 WORTH = {"a": 0.0, "b": 0.04, "c": 0.09}
@@ -35,81 +32,82 @@ def table() -> AccuracyTable:
     return accuracy_table(rows, Variables(LAYERS, {}), "made up")
 
 
-def written(folder: Path, rows: list[dict[str, Any]]) -> Path:
+GOOD = {layer.path: "a" for layer in LAYERS}
+DECISIONS = {layer.path: list(layer.values) for layer in LAYERS}
+
+
+def written(folder: Path, architectures: Any, **changes: Any) -> Path:
     path = folder / "table.json"
-    path.write_text(json.dumps(rows))
+    path.write_text(json.dumps({"name": "mine", "decisions": DECISIONS, "architectures": architectures} | changes))
     return path
 
 
-def test_json_and_csv_give_the_same_table_of_a_space_with_nested_decisions(tiny: Space, tmp_path: Path) -> None:
-    variables = step_variables(tiny, 3, {})
-    architectures = every_architecture(variables)
-    paths = [decision.path for decision in variables.decisions]
-    own = [{p: v for p, v in a.items() if p in paths} for a in architectures]
-    rows = [{"decisions": a, "accuracy": 0.1 * n, "flops": n} for n, a in enumerate(own)]
-    lines = [",".join([*paths, "accuracy", "flops"])]
-    lines += [",".join([*(str(a.get(p, "")) for p in paths), str(0.1 * n), str(n)]) for n, a in enumerate(own)]
-    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
-    from_json = read_table(written(tmp_path, rows), variables)
-    from_csv = read_table(tmp_path / "table.csv", variables)
-    assert dict(from_json.rows) == dict(from_csv.rows)
-    assert len(from_json.rows) == 3
-    # Rows are whole architectures: what stands is filled in.
-    assert {frozenset(row.decisions.items()) for row in from_csv.rows.values()} == {
-        frozenset(a.items()) for a in architectures
-    }
+def row(values: str, accuracy: float = 0.5, **others: Any) -> dict[str, Any]:
+    return {"decisions": dict(zip(DECISIONS, values, strict=True)), "accuracy": accuracy, **others}
 
 
-def test_without_a_space_the_decisions_are_what_occurs(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("x,y,accuracy\nsmall,3,0.5\nlarge,5,0.25\n")
-    table = read_table(tmp_path / "table.csv")
-    assert [(d.path, d.values) for d in table.variables.decisions] == [("x", ("small", "large")), ("y", ("3", "5"))]
-    assert table.accuracy({"x": "large", "y": "5"}) == 0.25
-    assert not table.has_macs
+def test_a_table_is_read_with_what_a_search_sees_and_what_is_reported(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, [row("aaaa", 91.5, test_accuracy=90.5, flops=10), row("abca", 92, test_accuracy=91, flops=12.5)]
+    )
+    table = read_table(path)
+    found = table.row({"layer0": "a", "layer1": "b", "layer2": "c", "layer3": "a"})
+    assert (found.accuracy, found.reported, found.macs) == (0.92, 0.91, 12.5)
+    assert table.source == "mine"
+    # Without test_accuracy, what a search sees is reported.
+    assert next(iter(read_table(written(tmp_path, [row("aaaa", 0.25)])).rows.values())).reported == 0.25
 
 
-GOOD = {"decisions": {"layer0": "a", "layer1": "a", "layer2": "a", "layer3": "a"}, "accuracy": 0.5}
+def test_a_decision_that_is_left_out_is_nested_under_the_value_that_tells_where_it_exists(tmp_path: Path) -> None:
+    decisions = {"k": [3, 5], "on": [False, True], "x": ["a"]}
+    rows = [
+        {"decisions": {"on": False, "x": "a"}, "accuracy": 0.1},
+        {"decisions": {"on": True, "x": "a", "k": 3}, "accuracy": 0.2},
+        {"decisions": {"on": True, "x": "a", "k": 5}, "accuracy": 0.3},
+    ]
+    table = read_table(written(tmp_path, rows, decisions=decisions))
+    assert [d.path for d in table.variables.decisions] == ["on", "x", "k"]
+    assert table.variables.decisions[2].parent == Parent(path="on", value=True)
+    rows[2]["decisions"].pop("k")  # type: ignore[attr-defined]
+    with pytest.raises(FileError, match="architecture 1: decision k is missing"):
+        read_table(written(tmp_path, rows, decisions=decisions))
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("second", "message"),
     [
-        (lambda row: row["decisions"].pop("layer2"), "row 2: decision layer2 is missing"),
-        (lambda row: row["decisions"].update(layer1="d"), r"row 2: layer1 = 'd' is not one of its choices \(a, b, c\)"),
-        (lambda row: row["decisions"].update(layer9="a"), "row 2: layer9 is no decision"),
-        (lambda row: row.update(accuracy=93.1), "row 2: accuracy = 93.1 is not from 0 to 1"),
-        (lambda row: row.update(accuracy=None), "row 2: accuracy = None is no number"),
-        (lambda row: row.update(flops=-3), "row 2: flops = -3 is no count"),
-        (lambda row: row["decisions"].update(layer0="a"), "row 2: is the same architecture"),
+        (row("aada"), r"architecture 2: layer2: expected one of a, b, c, got 'd'"),
+        (row("aaaa"), "architecture 2: is the same as an earlier one"),
+        (row("baaa", 101), "architecture 2: expected an accuracy"),
+        (row("baaa", -1), "architecture 2: expected an accuracy"),
+        (row("baaa") | {"acuracy": 1}, r"architectures\.1\.acuracy: extra inputs are not permitted"),
+        (row("baaa") | {"accuracy": "0.5"}, r"architectures\.1\.accuracy: .*valid number"),
+        (row("baaa") | {"decisions": {}}, "architecture 2: decision layer0 is missing"),
+        (row("baaa") | {"flops": -3}, r"architectures\.1\.flops: .*greater than or equal to 0"),
+        (row("baaa") | {"flops": 3}, "architecture 1: has no flops, and others have"),
+        (
+            {"decisions": row("baaa")["decisions"] | {"more": 1}, "accuracy": 0.5},
+            "architecture 2: more is not a decision",
+        ),
     ],
 )
-def test_a_row_that_is_no_architecture_is_refused_by_its_number(
-    tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
-) -> None:
-    second = {"decisions": {**GOOD["decisions"], "layer0": "b"}, "accuracy": 0.5}  # type: ignore[dict-item]
-    change(second)
+def test_a_row_that_does_not_fit_is_refused_by_its_number(tmp_path: Path, second: dict[str, Any], message: str) -> None:
     with pytest.raises(FileError, match=message):
-        read_table(written(tmp_path, [GOOD, second]), Variables(LAYERS, {}))
+        read_table(written(tmp_path, [row("aaaa"), second]))
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[]", "[1]", '[{"accuracy": 0.5}]'])
-def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"name": "x", "decisions": {}, "architectures": []}'])
+def test_a_file_that_is_not_a_table_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "table.json").write_text(text)
     with pytest.raises(FileError):
-        read_table(tmp_path / "table.json", Variables(LAYERS, {}))
-
-
-def test_a_ragged_csv_line_is_refused_by_its_number(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("x,accuracy\na,0.5\nb\n")
-    with pytest.raises(FileError, match=r"table\.csv:3"):
-        read_table(tmp_path / "table.csv")
+        read_table(tmp_path / "table.json")
 
 
 def test_an_architecture_that_the_table_lacks_is_named() -> None:
     decisions = {layer.path: "a" for layer in LAYERS}
     table = accuracy_table([Row(decisions, 0.5)], Variables(LAYERS, {}), "made up")
     with pytest.raises(UsageError, match="layer3=c"):
-        table.accuracy({**decisions, "layer3": "c"})
+        table.row({**decisions, "layer3": "c"})
 
 
 def test_a_target_needs_flops() -> None:
@@ -118,24 +116,28 @@ def test_a_target_needs_flops() -> None:
         TableCandidates(table, 10)
 
 
-@pytest.mark.parametrize("method", ["random", "evolution"])
-def test_a_baseline_looks_up_as_many_as_asked_all_within_the_target(table: AccuracyTable, method: Any) -> None:
+@pytest.mark.parametrize("method", ["random", "evolution", "thompson"])
+def test_as_many_as_asked_are_looked_up_all_within_the_target(table: AccuracyTable, method: Any) -> None:
     candidates = TableCandidates(table, 500)
     found = search_table(candidates, SearchSettings(method=method, evaluations=40, population=8, tournament=3))
     assert len(found.history) == 40
     assert all((evaluation.macs or 0) <= 500 for evaluation in found.history)
-    assert table.accuracy(found.found) == best_seen(found.history).accuracy
+    assert table.row(found.found).accuracy == best_seen(found.history).accuracy
+
+
+def test_nothing_within_the_target_is_refused_with_the_least(table: AccuracyTable) -> None:
+    with pytest.raises(UsageError, match="at most 10 FLOPs"):
+        TableCandidates(accuracy_table([Row(GOOD, 0.5, 20)], Variables(LAYERS, {}), "made up"), 10)
 
 
 def test_parsec_learns_the_best_architecture_of_a_separable_table(table: AccuracyTable) -> None:
-    settings = SearchSettings(evaluations=800, alpha_lr=0.2, accuracy_temperature=0.5)
+    settings = SearchSettings(method="parsec", evaluations=800, alpha_lr=0.2, accuracy_temperature=0.5)
     found = search_table(TableCandidates(table), settings)
     assert found.found == {layer.path: "c" for layer in LAYERS}
-    assert found.distribution.entropy() < 0.5 * 4 * 1.0986
 
 
 def test_parsec_ends_before_it_would_look_up_too_many(table: AccuracyTable) -> None:
-    found = search_table(TableCandidates(table), SearchSettings(evaluations=30, samples=8))
+    found = search_table(TableCandidates(table), SearchSettings(method="parsec", evaluations=30, samples=8))
     assert len(found.history) == 24
 
 
@@ -148,7 +150,7 @@ def test_with_condition_every_look_up_is_within_the_target_and_the_gradient_is_t
     table: AccuracyTable,
 ) -> None:
     candidates = TableCandidates(table, 300)
-    settings = SearchSettings(budget="condition", evaluations=40, centred=True)
+    settings = SearchSettings(method="parsec", budget="condition", evaluations=40, centred=True)
     found = search_table(candidates, settings)
     assert all((evaluation.macs or 0) <= 300 for evaluation in found.history)
     logits = torch.randn(12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -165,8 +167,8 @@ def test_with_condition_every_look_up_is_within_the_target_and_the_gradient_is_t
     torch.testing.assert_close(within.score_gradient(samples, coefficients), expected)
 
 
-def test_what_parsec_finds_is_within_the_target_where_alphas_arg_max_is_not(table: AccuracyTable) -> None:
-    settings = SearchSettings(evaluations=400, alpha_lr=0.3, accuracy_temperature=0.3, hinge=0.0)
+def test_what_parsec_finds_is_within_the_target_though_it_looks_up_what_is_not(table: AccuracyTable) -> None:
+    settings = SearchSettings(method="parsec", evaluations=400, alpha_lr=0.3, accuracy_temperature=0.3, hinge=0.0)
     found = search_table(TableCandidates(table, 500), settings)
-    assert (table.row(found.distribution.most_probable()).macs or 0) > 500
+    assert (found.history[-1].macs or 0) > 500
     assert (table.row(found.found).macs or 0) <= 500

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "render": ("render", "render"),
     "report": ("report", "report"),
     "search": ("search", "search"),
+    "benchmark": ("benchmark", "benchmark"),
     "train": ("train", "train"),
     "eval": ("eval", "evaluate"),
     "export": ("export", "export"),

@@ -80,6 +80,8 @@ def search(
             given = settings or recorded_settings(run, space, number) or SearchSettings()
             if given.samples != "adaptive" and given.method == "parsec":
                 require_samples(given.samples)
+            if given.method == "thompson":
+                raise UsageError("method = thompson searches tables, not clips", help="see `tsdsl benchmark --help`")
             require_work(given, ranks)
             if given.budget == "condition" and given.method == "parsec":
                 require_target(number, _target(space, number))

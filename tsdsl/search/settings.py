@@ -13,7 +13,7 @@ from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.errors import UsageError
 from tsdsl.search.distribution.importance import AccuracyWeights, HingeForm, Reduction
 
-Method = Literal["parsec", "random", "evolution", "single_path"]
+Method = Literal["thompson", "parsec", "random", "evolution", "single_path"]
 
 LR_BATCH_SIZE = 256
 """The batch size that `weight_lr` is meant for; it is scaled in proportion (SlowFast's linear rule)."""
@@ -248,3 +248,7 @@ def search_settings(values: dict[str, Any]) -> SearchSettings:
             help=f"the keys are {', '.join(SearchSettings.model_fields)}",
         ) from error
     return settings
+
+
+PAPER = SearchSettings(method="parsec", accuracy_weights="literal", alpha_lr=0.025, hinge_form="normalized")
+"""The paper's method by the letter."""

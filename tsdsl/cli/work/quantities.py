@@ -15,7 +15,12 @@ _FLOPS = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([KMGT]?)(?:FLOP
 
 
 def flops_quantity(text: str, option: str) -> int:
-    """`1.4 GFLOPs`, `1.4G` or `1400000000` as multiply-adds.
+    """`1.4 GFLOPs`, `1.4G` or `1400000000` as whole multiply-adds; raises as `flops_amount` does."""
+    return int(flops_amount(text, option))
+
+
+def flops_amount(text: str, option: str) -> Decimal:
+    """`1.4 GFLOPs`, `1.4G` or `15.65` as multiply-adds.
 
     Raises:
         UsageError: it is none of these.
@@ -24,7 +29,7 @@ def flops_quantity(text: str, option: str) -> int:
     if match is None:
         raise UsageError(f"{option} must be a number of FLOPs, got `{text}`", help="for instance 1.4GFLOPs or 350M")
     factor = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}[match[2]]
-    return int(Decimal(match[1]) * factor)
+    return Decimal(match[1]) * factor
 
 
 def demand_step(space: Space, step: int | None) -> None:

@@ -1,41 +1,56 @@
 """A table of architecture -> accuracy: search methods compared in seconds, without weights or clips.
 
-JSON: a list of `{"decisions": {PATH: VALUE, ...}, "accuracy": 0.93, "flops": 65012224}`.
-CSV: one column for each decision, named by its path and empty where the decision does not exist, and the columns
-`accuracy` and `flops`. In both, `accuracy` is from 0 to 1 and `flops` (multiply-adds) may be left out everywhere.
+    {"name": "my table",
+     "decisions": {PATH: [VALUE, ...], ...},
+     "architectures": [{"decisions": {PATH: VALUE, ...}, "accuracy": 0.93, "test_accuracy": 0.92, "flops": 65012224}]}
+
+`accuracy` is what a search sees and `test_accuracy` what is reported of what it ends with; both are from 0 to 1, or in
+percent where any of them is above 1. `test_accuracy` and `flops` (multiply-adds) are given for all architectures or
+for none. Not every combination must be there. A decision that some architectures leave out is nested: it exists
+exactly where another decision has a certain value. `about`, anywhere beside these keys, may hold anything.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tsdsl.errors import FileError, UsageError
+from tsdsl.operators.varying import Array
 from tsdsl.search.distribution.factorised import Decisions, Variables
-from tsdsl.space.parts import Decision, Value
+from tsdsl.search.methods.linear_model import Terms, totals
+from tsdsl.space.parts import Decision, Parent, Value
 
 Key: TypeAlias = tuple[Value | None, ...]
-RESERVED = ("accuracy", "flops")
 FORMAT_HELP = (
-    'write a list of {"decisions": {PATH: VALUE}, "accuracy": 0.93, "flops": 65012224}, or a CSV file with a column '
-    "for each decision, accuracy and flops"
+    'the format is {"name": TEXT, "decisions": {PATH: [VALUES]}, "architectures": [{"decisions": {PATH: VALUE}, '
+    '"accuracy": 0.93, "test_accuracy": 0.92, "flops": 65012224}]}; test_accuracy and flops may be left out everywhere'
 )
+MOST_PAIRS = 100
+"""With more pairs of decisions than that, pairs of neighbours in the table's order alone."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured architecture; `accuracy` is in 0..1."""
+    """One measured architecture; accuracies are in 0..1, `reported` is `test_accuracy` or else `accuracy`."""
 
     decisions: Decisions
     accuracy: float
-    macs: int | None = None
+    macs: float | None = None
+    test_accuracy: float | None = None
+
+    @property
+    def reported(self) -> float:
+        """What is reported of it."""
+        return self.accuracy if self.test_accuracy is None else self.test_accuracy
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +72,9 @@ class AccuracyTable:
             named = ", ".join(f"{path}={value}" for path, value in decisions.items())
             raise UsageError(
                 f"{self.source}: has no accuracy of the architecture {named}",
-                help="add its row, or search with a method that only draws what the table has: random or evolution",
+                help="add it, or search with a method that only draws what the table has: all but parsec with a hinge",
             )
         return found
-
-    def accuracy(self, decisions: Decisions) -> float:
-        """The accuracy of an architecture, in 0..1; raises as `row` does."""
-        return self.row(decisions).accuracy
 
     @property
     def has_macs(self) -> bool:
@@ -73,16 +84,28 @@ class AccuracyTable:
 
 @dataclass(frozen=True, eq=False)
 class TableCandidates:
-    """The architectures of a table with at most `target_macs`; all of them where that is None."""
+    """The architectures of a table with at most `target_macs`; all of them where that is None.
+
+    Raises:
+        UsageError: the table has no FLOPs, or nothing is within the target.
+    """
 
     table: AccuracyTable
-    target_macs: int | None = None
+    target_macs: float | None = None
 
     def __post_init__(self) -> None:
-        if self.target_macs is not None and not self.table.has_macs:
+        if self.target_macs is None:
+            return
+        if not self.table.has_macs:
             raise UsageError(
-                f"{self.table.source}: has no flops, so nothing tells what is within {self.target_macs:,}",
-                help="add a flops column, or search without a target",
+                f"{self.table.source}: has no flops, so the target of {self.target_macs:,} cannot be checked",
+                help="add flops to every architecture, or search without a target",
+            )
+        if not self.rows:
+            least = min(row.macs or 0 for row in self.table.rows.values())
+            raise UsageError(
+                f"{self.table.source}: no architecture has at most {self.target_macs:,} FLOPs",
+                help=f"give a target of at least {least:,}",
             )
 
     @property
@@ -90,39 +113,51 @@ class TableCandidates:
         """The decisions of the table."""
         return self.table.variables
 
-    def macs(self, architecture: Decisions) -> int | None:
+    def macs(self, architecture: Decisions) -> float | None:
         """The multiply-adds that the table has."""
         return self.table.row(architecture).macs
 
     def is_within(self, architecture: Decisions) -> bool:
         """Whether the table has the architecture, within the target."""
-        return key(self.variables, architecture) in self._within
+        return key(self.variables, architecture) in self._numbers
 
     @cached_property
-    def _within(self) -> Mapping[Key, Row]:
-        if self.target_macs is None:
-            return self.table.rows
-        return {k: row for k, row in self.table.rows.items() if (row.macs or 0) <= self.target_macs}
-
-    @property
     def rows(self) -> Sequence[Row]:
         """All of them, in the order of the table."""
-        return list(self._within.values())
+        return [
+            row for row in self.table.rows.values() if self.target_macs is None or (row.macs or 0) <= self.target_macs
+        ]
+
+    @cached_property
+    def _numbers(self) -> Mapping[Key, int]:
+        return {key(self.variables, row.decisions): number for number, row in enumerate(self.rows)}
+
+    @cached_property
+    def terms(self) -> Terms:
+        """All pairs of decisions, as a table does not say which are neighbours; unless they are too many."""
+        count = len(self.variables.decisions)
+        pairs = tuple(combinations(range(count), 2))
+        if len(pairs) > MOST_PAIRS:
+            pairs = tuple((number, number + 1) for number in range(count - 1))
+        return Terms(self.variables.decisions, pairs)
+
+    @cached_property
+    def _active(self) -> Array:
+        return self.terms.active([row.decisions for row in self.rows])
+
+    def best(self, weights_SW: Array, barred: Iterable[Decisions] = ()) -> list[dict[str, Value]]:
+        """For each row of weights the architecture with the largest total; of those not barred, unless all are."""
+        scores_SN = totals(weights_SW, self._active)
+        numbers = [self._numbers[key(self.variables, decisions)] for decisions in barred]
+        if len(set(numbers)) < len(self.rows):
+            scores_SN[:, numbers] = -np.inf
+        return [dict(self.rows[number].decisions) for number in scores_SN.argmax(axis=1).tolist()]
 
     def draws(self, seed: int) -> Iterator[dict[str, Value]]:
-        """Uniform rows within the target.
-
-        Raises:
-            UsageError: there is none.
-        """
-        rows = self.rows
-        if not rows:
-            raise UsageError(
-                f"{self.table.source}: no architecture has at most {self.target_macs:,} FLOPs", help="raise the target"
-            )
+        """Uniform rows within the target."""
         generator = np.random.default_rng(seed)
         while True:
-            yield dict(rows[int(generator.integers(len(rows)))].decisions)
+            yield dict(self.rows[int(generator.integers(len(self.rows)))].decisions)
 
 
 def key(variables: Variables, decisions: Decisions) -> Key:
@@ -134,41 +169,110 @@ def accuracy_table(rows: Iterable[Row], variables: Variables, source: str) -> Ac
     """The table of these rows, each checked to be an architecture of the variables.
 
     Raises:
-        FileError: a row is no architecture, comes twice, or has an accuracy outside 0..1.
+        FileError: a row is not an architecture, is there twice, or has an accuracy that is out of range.
     """
     found: dict[Key, Row] = {}
     for number, row in enumerate(rows, start=1):
-        _require_architecture(variables, row.decisions, f"{source}: row {number}")
+        place = f"{source}: architecture {number}"
+        _require_architecture(variables, row.decisions, place)
         own = key(variables, row.decisions)
         if own in found:
-            _refuse(f"{source}: row {number}", "is the same architecture as an earlier row", "keep one of the two")
-        if not 0 <= row.accuracy <= 1:
-            _refuse(f"{source}: row {number}", f"accuracy = {row.accuracy} is not from 0 to 1", "divide percent by 100")
-        found[own] = Row(dict(variables.fixed) | dict(row.decisions), row.accuracy, row.macs)
+            _refuse(place, "is the same as an earlier one", "keep one of the two")
+        for accuracy in (row.accuracy, row.reported):
+            if not 0 <= accuracy <= 1:
+                _refuse(place, f"expected an accuracy from 0 to 1 (or 0 to 100 percent), got {accuracy}", FORMAT_HELP)
+        found[own] = row
     if not found:
-        _refuse(source, "has no rows", FORMAT_HELP)
+        _refuse(source, "has no architectures", FORMAT_HELP)
     return AccuracyTable(variables, found, source)
 
 
-def read_table(path: Path, variables: Variables | None = None) -> AccuracyTable:
-    """The table in a `.json` or `.csv` file, checked against the variables.
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
-    Without variables every name is a decision that always exists, its values those that occur, in the order in
-    which they do.
+    about: Any = None
+
+
+class _Architecture(_Strict):
+    decisions: dict[str, Value]
+    accuracy: float
+    test_accuracy: float | None = None
+    flops: float | None = Field(default=None, ge=0)
+
+
+class _Table(_Strict):
+    name: str
+    decisions: dict[str, list[Value]]
+    architectures: list[_Architecture]
+
+
+def read_table(path: Path) -> AccuracyTable:
+    """The table in a JSON file; see the module for the format.
 
     Raises:
-        FileError: the file cannot be read, or is no such table; the message names the row.
+        FileError: the file cannot be read, or is not such a table; the message names the place.
     """
-    records = list(_csv_records(path) if path.suffix.lower() == ".csv" else _json_records(path))
-    if variables is None:
-        variables = _occurring(records, str(path))
-    by_text = {d.path: {str(value): value for value in d.values} for d in variables.decisions}
-    rows = []
-    for place, raw, accuracy, macs in records:
-        # In CSV all is text; a value is then meant by how it is written.
-        decisions = {p: by_text.get(p, {}).get(v, v) if isinstance(v, str) else v for p, v in raw.items()}
-        rows.append(Row(decisions, _number(place, "accuracy", accuracy), _macs(place, macs)))
-    return accuracy_table(rows, variables, str(path))
+    try:
+        table = _Table.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})", help="give the path of a table") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        _refuse(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}", first["msg"].lower(), FORMAT_HELP)
+    except ValueError as error:
+        raise FileError(f"{path}: is not JSON ({error})", help=FORMAT_HELP) from error
+    for name in ("test_accuracy", "flops"):
+        missing = [n for n, a in enumerate(table.architectures, start=1) if getattr(a, name) is None]
+        if missing and len(missing) < len(table.architectures):
+            _refuse(f"{path}: architecture {missing[0]}", f"has no {name}, and others have", "give it for all or none")
+    accuracies = [a for row in table.architectures for a in (row.accuracy, row.test_accuracy) if a is not None]
+    unit = 100.0 if any(accuracy > 1 for accuracy in accuracies) else 1.0
+    rows = [
+        Row(
+            row.decisions,
+            row.accuracy / unit,
+            row.flops,
+            None if row.test_accuracy is None else row.test_accuracy / unit,
+        )
+        for row in table.architectures
+    ]
+    return accuracy_table(rows, _variables(table, str(path)), table.name)
+
+
+def _variables(table: _Table, source: str) -> Variables:
+    """The decisions of a table, each after the one that it is nested under."""
+    found: list[Decision] = []
+    for path, values in table.decisions.items():
+        if not values or len(set(values)) < len(values):
+            _refuse(f"{source}: decisions.{path}", "expected different values, at least one", FORMAT_HELP)
+        where = [path in row.decisions for row in table.architectures]
+        if not any(where):
+            _refuse(f"{source}: decisions.{path}", "no architecture has this decision", "leave it out")
+        parent = None if all(where) else _parent(table, path, where)
+        if parent is None and not all(where):
+            number = where.index(False) + 1
+            _refuse(
+                f"{source}: architecture {number}",
+                f"decision {path} is missing, and no value of another decision tells where it exists",
+                "give it a value, or leave it out in all architectures in which a certain other value is not picked",
+            )
+        found.append(Decision(path=path, values=tuple(values), parent=parent))
+    depth = {decision.path: 0 for decision in found}
+    for _ in found:
+        depth |= {d.path: depth[d.parent.path] + 1 for d in found if d.parent is not None}
+    return Variables(tuple(sorted(found, key=lambda decision: depth[decision.path])), {})
+
+
+def _parent(table: _Table, path: str, where: Sequence[bool]) -> Parent | None:
+    """The decision and its value with which `path` exists; the decision is there in other architectures as well."""
+    for other, values in table.decisions.items():
+        chosen = [row.decisions.get(other) for row in table.architectures]
+        if not any(value is not None and not exists for value, exists in zip(chosen, where, strict=True)):
+            continue
+        for value in values:
+            if [one == value for one in chosen] == where:
+                return Parent(path=other, value=value)
+    return None
 
 
 def _require_architecture(variables: Variables, decisions: Decisions, place: str) -> None:
@@ -181,76 +285,11 @@ def _require_architecture(variables: Variables, decisions: Decisions, place: str
         value = decisions[decision.path]
         if value not in decision.values:
             choices = ", ".join(map(str, decision.values))
-            _refuse(place, f"{decision.path} = {value!r} is not one of its choices ({choices})", "mend the row")
+            _refuse(place, f"{decision.path}: expected one of {choices}, got {value!r}", "correct the value")
         seen[decision.path] = value
-    for path, value in decisions.items():
+    for path in decisions:
         if path not in seen:
-            _refuse(place, f"{path} is no decision that exists here", "leave it out, or empty in CSV")
-        elif path in variables.fixed and value != variables.fixed[path]:
-            _refuse(place, f"{path} = {value!r}, and it stands at {variables.fixed[path]!r}", "mend the row")
-
-
-Record: TypeAlias = tuple[str, dict[str, Value], Any, Any]
-
-
-def _json_records(path: Path) -> Iterator[Record]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})", help="give the path of a table") from error
-    except ValueError as error:
-        raise FileError(f"{path}: is not JSON", help=FORMAT_HELP) from error
-    if not isinstance(content, list):
-        _refuse(str(path), "is not a list of rows", FORMAT_HELP)
-    for number, item in enumerate(content, start=1):
-        place = f"{path}: row {number}"
-        if not isinstance(item, dict) or not isinstance(item.get("decisions"), dict):
-            _refuse(place, "is not an object with decisions", FORMAT_HELP)
-        yield place, item["decisions"], item.get("accuracy"), item.get("flops")
-
-
-def _csv_records(path: Path) -> Iterator[Record]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            for line in reader:
-                place = f"{path}:{reader.line_num}"
-                if None in line or None in line.values():
-                    _refuse(place, "has not as many cells as the header", FORMAT_HELP)
-                decisions: dict[str, Value] = {p: v for p, v in line.items() if p not in RESERVED and v != ""}
-                yield place, decisions, line.get("accuracy"), line.get("flops") or None
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})", help="give the path of a table") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path}: is not a CSV file ({error})", help=FORMAT_HELP) from error
-
-
-def _occurring(records: Sequence[Record], source: str) -> Variables:
-    values: dict[str, dict[Value, None]] = {}
-    for _, decisions, _, _ in records:
-        for path, value in decisions.items():
-            if not isinstance(value, bool | int | float | str):
-                _refuse(source, f"{path} = {value!r} is no value", "give a number, a text, true or false")
-            values.setdefault(path, {})[value] = None
-    return Variables(tuple(Decision(path=path, values=tuple(seen)) for path, seen in values.items()), {})
-
-
-def _number(place: str, name: str, given: Any) -> float:
-    try:
-        if given is None or isinstance(given, bool):
-            raise ValueError
-        return float(given)
-    except (TypeError, ValueError):
-        _refuse(place, f"{name} = {given!r} is no number", FORMAT_HELP)
-
-
-def _macs(place: str, given: Any) -> int | None:
-    if given is None:
-        return None
-    macs = _number(place, "flops", given)
-    if macs != int(macs) or macs < 0:
-        _refuse(place, f"flops = {given!r} is no count", "give multiply-adds as a whole number")
-    return int(macs)
+            _refuse(place, f"{path} is not a decision that exists here", "leave it out, or list it under decisions")
 
 
 def _refuse(place: str, problem: str, help: str) -> NoReturn:

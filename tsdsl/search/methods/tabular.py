@@ -1,7 +1,7 @@
-"""Searches of a table of accuracies: PARSEC's alpha, random search and evolution, on the same number of look-ups.
+"""Searches of a table of accuracies: all methods on the same number of look-ups.
 
 A look-up stands for the scoring of one architecture. PARSEC's estimator is the one that searches with shared
-weights use, with the exact accuracy of the table in place of one batch's.
+weights use, with the accuracy of the table in place of one batch's.
 
 Shapes: K samples, R rows of the table, L logits of alpha.
 """
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from tsdsl.engine.randomness import generator
+from tsdsl.engine.randomness import derived_seed, generator
 from tsdsl.errors import UsageError
-from tsdsl.search.distribution.factorised import Distribution
+from tsdsl.search.distribution.factorised import Decisions, Distribution
 from tsdsl.search.distribution.importance import (
     accuracy_weights,
     adaptive_samples,
@@ -27,45 +28,79 @@ from tsdsl.search.distribution.importance import (
     require_samples,
 )
 from tsdsl.search.methods.accuracy_table import TableCandidates
-from tsdsl.search.methods.baselines import Evaluation, best_seen, explore, strategy_of
+from tsdsl.search.methods.baselines import Evaluation, best_seen, strategy_of
+from tsdsl.search.methods.thompson import Thompson
 from tsdsl.search.settings import SearchSettings
 from tsdsl.space.parts import Value
+
+OFFSET = 0.02
+"""The standard deviation of what all look-ups of a batch share, where look-ups are noisy."""
 
 
 @dataclass(frozen=True, eq=False)
 class TabularSearch:
     """Everything that was looked up, in order, and what the search ends with.
 
-    `found` is the most probable architecture within the target for PARSEC, and the best seen for the others, whose
-    distribution stays uniform. What PARSEC looked up may be above the target.
+    `found` is the most probable architecture within the target for PARSEC, and the best seen for the others; of noisy
+    look-ups Thompson sampling finds the arg-max of its posterior mean. What PARSEC looked up may be above the target.
     """
 
     history: tuple[Evaluation, ...]
     found: dict[str, Value]
-    distribution: Distribution
 
 
-def search_table(candidates: TableCandidates, settings: SearchSettings) -> TabularSearch:
-    """Search a table with `settings.method` and `settings.evaluations` look-ups.
+@dataclass(frozen=True, eq=False)
+class Lookups:
+    """What a search sees of a table: accuracies as they are, or as a supernet's validation batches would give them.
+
+    With `noise` above 0 each look-up has noise of that standard deviation, and `batch` look-ups in a row share an
+    offset of deviation `OFFSET`. All in 0..1.
+    """
+
+    candidates: TableCandidates
+    seed: int
+    noise: float = 0.0
+    batch: int = 1
+
+    def evaluation(self, number: int, decisions: Decisions) -> Evaluation:
+        """Look-up `number` of the search."""
+        row = self.candidates.table.row(decisions)
+        accuracy = row.accuracy
+        if self.noise:
+            shared = np.random.default_rng(derived_seed(self.seed, "offset", number // self.batch))
+            own = np.random.default_rng(derived_seed(self.seed, "noise", number))
+            accuracy += OFFSET * shared.normal() + self.noise * own.normal()
+        return Evaluation(decisions, accuracy, row.macs)
+
+
+def search_table(
+    candidates: TableCandidates, settings: SearchSettings, noise: float = 0.0, batch: int = 1
+) -> TabularSearch:
+    """Search a table with `settings.method` and `settings.evaluations` look-ups; see `Lookups` for noise.
 
     Raises:
         UsageError: the method learns weights, or there are too few samples; or the table lacks a sample.
     """
-    distribution = Distribution.uniform(candidates.variables)
+    lookups = Lookups(candidates, settings.seed, noise, batch)
     if settings.method == "parsec":
-        return _parsec(candidates, settings, distribution)
+        return _parsec(lookups, settings)
     if settings.method == "single_path":
         raise UsageError(
             "method = single_path: trains shared weights, and a table has none",
             help="search the table with evolution, which is what single_path ends with",
         )
-    strategy = strategy_of(settings, candidates)
-    history = tuple(explore(strategy, candidates, candidates.table.accuracy, settings.evaluations))
-    return TabularSearch(history, dict(best_seen(history).decisions), distribution)
+    thompson = Thompson(candidates, settings.seed, batch if noise else 1) if settings.method == "thompson" else None
+    strategy = thompson or strategy_of(settings, candidates)
+    history: list[Evaluation] = []
+    while len(history) < settings.evaluations:
+        history.append(lookups.evaluation(len(history), strategy.propose(history)))
+    found = dict(best_seen(history).decisions) if thompson is None else thompson.found(history)
+    return TabularSearch(tuple(history), found)
 
 
-def _parsec(candidates: TableCandidates, settings: SearchSettings, distribution: Distribution) -> TabularSearch:
-    table = candidates.table
+def _parsec(lookups: Lookups, settings: SearchSettings) -> TabularSearch:
+    candidates = lookups.candidates
+    distribution = Distribution.uniform(candidates.variables)
     within = Within(candidates, distribution) if settings.budget == "condition" else None
     adam = alpha_optimiser(distribution, settings.alpha_lr, settings.alpha_momentum)
     history: list[Evaluation] = []
@@ -76,7 +111,7 @@ def _parsec(candidates: TableCandidates, settings: SearchSettings, distribution:
             break
         random = generator(settings.seed, "table", len(history))
         samples = distribution.sample(wanted, random) if within is None else within.sample(wanted, random)
-        looked_up = [Evaluation(s, table.accuracy(s), candidates.macs(s)) for s in samples]
+        looked_up = [lookups.evaluation(len(history) + number, s) for number, s in enumerate(samples)]
         history.extend(looked_up)
         accuracy_K = torch.tensor([evaluation.accuracy for evaluation in looked_up], dtype=torch.float64)
         m_K = accuracy_weights(accuracy_K, settings.accuracy_weights, settings.accuracy_temperature)
@@ -94,7 +129,7 @@ def _parsec(candidates: TableCandidates, settings: SearchSettings, distribution:
             else within.score_gradient(samples, -weights_K)
         )
         adam.step()
-    return TabularSearch(tuple(history), _most_probable(candidates, distribution), distribution)
+    return TabularSearch(tuple(history), _most_probable(candidates, distribution))
 
 
 class Within:
