@@ -24,7 +24,7 @@ class Candidates(Protocol):
     def variables(self) -> Variables:
         """The decisions to make."""
 
-    def macs(self, architecture: Decisions) -> int | None:
+    def macs(self, architecture: Decisions) -> float | None:
         """The multiply-adds of an architecture; None where they are not known."""
 
     def is_within(self, architecture: Decisions) -> bool:

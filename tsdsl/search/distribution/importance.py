@@ -92,7 +92,7 @@ def effective_sample_size(weights_K: Tensor) -> float:
     return 1.0 / float((weights_K.double() ** 2).sum())
 
 
-def excess(macs: int, target_macs: int | None) -> float:
+def excess(macs: float, target_macs: float | None) -> float:
     """C(A) = max(0, FLOPs / target - 1); 0 without a target."""
     return 0.0 if target_macs is None else max(0.0, macs / target_macs - 1.0)
 

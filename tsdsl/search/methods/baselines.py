@@ -28,7 +28,7 @@ class Evaluation:
 
     decisions: Decisions
     accuracy: float
-    macs: int | None = None
+    macs: float | None = None
 
 
 class Strategy(Protocol):
