@@ -1,8 +1,7 @@
-"""Train a supernet in a loop of one's own, then take one architecture out of it.
+"""Trains a supernet in a custom loop, then extracts one architecture.
 
-The loop draws two architectures a step, uniformly, and weights their gradients by how well each fits
-the batch. The clips here are random noise with a brightness that tells the class, so that the program
-ends in seconds; put a data loader in their place.
+Each step draws two uniform architectures and weights their gradients by their fit to the batch. The clips are random
+noise whose brightness depends on the class, so the program ends in seconds; replace them by a data loader.
 
     python examples/own_training_loop.py
 """
