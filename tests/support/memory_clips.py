@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tsdsl.data import Batch, ClipRecord, SkippedClips, VideoDataset, ViewBatch
-from tsdsl.engine.randomness import generator
+from tsdsl.data.randomness import derive_generator
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import TrainingData
 from tsdsl.network.layout import Blueprint
@@ -82,7 +82,7 @@ def memory_dataset(num_videos: int) -> VideoDataset:
 def pictures(index: int, *names: int | str, views: int = 1, size_px: int = SIZE_PX) -> Tensor:
     """Random views V x C x T x H x W whose brightness tells the label of clip `index`."""
     sizes = (views, 3, NUM_FRAMES, size_px, size_px)
-    noise = torch.randint(0, 60, sizes, generator=generator(9, index, *names))
+    noise = torch.randint(0, 60, sizes, generator=derive_generator(9, index, *names))
     return (noise + 80 * (index % NUM_CLASSES)).to(torch.uint8)
 
 
@@ -107,7 +107,7 @@ class MemoryClips:
         return len(self.dataset.records) // self.batch_size
 
     def batches(self, epoch: int, start_iteration: int = 0) -> Iterator[Batch]:
-        order = torch.randperm(len(self.dataset.records), generator=generator(1, "order", epoch))
+        order = torch.randperm(len(self.dataset.records), generator=derive_generator(1, "order", epoch))
         for iteration in range(start_iteration, self.iterations_per_epoch):
             if self.before is not None:
                 self.before(epoch * self.iterations_per_epoch + iteration)

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+from tsdsl.data.randomness import derive_seed, seed_torch
 from tsdsl.engine.device import environment
 from tsdsl.engine.evaluation.evaluate import evaluate_views
-from tsdsl.engine.randomness import derived_seed, seed_torch
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError, interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
@@ -110,7 +110,7 @@ def train(
         finished = ranks.first(begin)
         if finished is not None:
             return TrainResult.model_validate(finished)
-        model = Model(network, seed=derived_seed(settings.seed, "weights"))
+        model = Model(network, seed=derive_seed(settings.seed, "weights"))
         if begin_with is not None:
             load_weights(begin_with, model, besides=CLASSIFIER)
         model.to(device)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from tsdsl.analysis.questions.sampling import UniformDraws
-from tsdsl.engine.randomness import derived_seed
+from tsdsl.data.randomness import derive_seed
 from tsdsl.search.budget.flops import StepFlops
 from tsdsl.search.distribution.factorised import Decisions, Variables
 from tsdsl.space.parts import Decision, Value
@@ -91,7 +91,7 @@ def mutated(candidates: Candidates, parent: Decisions, seed: int) -> dict[str, V
             child = _changed(candidates.variables, parent, decision, others[other], generator)
             if candidates.is_within(child):
                 return child
-    return next(candidates.draws(derived_seed(seed, "no neighbour")))
+    return next(candidates.draws(derive_seed(seed, "no neighbour")))
 
 
 def _changed(

@@ -21,7 +21,7 @@ from tsdsl.data import (
     open_dataset,
     split_for_search,
 )
-from tsdsl.engine.randomness import derived_seed
+from tsdsl.data.randomness import derive_seed
 from tsdsl.engine.ranks.interruption import Interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import EvaluationViews, TrainingClips, fitted_clip_settings, with_views
@@ -96,7 +96,7 @@ def split_clips(
             half,
             clip,
             batch_size=batch_size,
-            seed=derived_seed(seed, name, step),
+            seed=derive_seed(seed, name, step),
             augment=augment,
             num_workers=settings.num_workers,
             cache=settings.cache,

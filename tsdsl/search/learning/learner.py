@@ -20,7 +20,7 @@ from torch import Tensor
 from tsdsl.analysis.questions.bounds import extreme
 from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.data import Batch, normalise
-from tsdsl.engine.randomness import derived_seed, generator, seed_torch
+from tsdsl.data.randomness import derive_generator, derive_seed, seed_torch
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.training.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
@@ -317,10 +317,10 @@ class StepLearner:
     def _drawn(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
         if not self.learns_alpha:
-            return drawn(self.candidates, self.num_samples(), derived_seed(self.settings.seed, *names))
+            return drawn(self.candidates, self.num_samples(), derive_seed(self.settings.seed, *names))
         if self._conditioned is not None:
-            return self._conditioned.sample(self.num_samples(), derived_seed(self.settings.seed, *names))
-        return self.distribution.sample(self.num_samples(), generator(self.settings.seed, *names))
+            return self._conditioned.sample(self.num_samples(), derive_seed(self.settings.seed, *names))
+        return self.distribution.sample(self.num_samples(), derive_generator(self.settings.seed, *names))
 
     @property
     def _conditioned(self) -> Conditioned | None:

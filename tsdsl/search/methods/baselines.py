@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tsdsl.engine.randomness import derived_seed
+from tsdsl.data.randomness import derive_seed
 from tsdsl.search.budget.candidates import Candidates, mutated
 from tsdsl.search.distribution.factorised import Decisions
 from tsdsl.search.settings import SearchSettings
@@ -50,7 +50,7 @@ class RandomSearch:
     def propose(self, history: Sequence[Evaluation]) -> dict[str, Value]:
         """Draw number `len(history)` of the seed's."""
         if self._stream is None:
-            self._stream = self.candidates.draws(derived_seed(self.seed, "random search"))
+            self._stream = self.candidates.draws(derive_seed(self.seed, "random search"))
         while len(self._drawn) <= len(history):
             self._drawn.append(next(self._stream))
         return self._drawn[len(history)]
@@ -73,11 +73,11 @@ class Evolution:
         number = len(history)
         if number < self.population:
             return self._first.propose(history)
-        generator = np.random.default_rng(derived_seed(self.seed, "tournament", number))
+        generator = np.random.default_rng(derive_seed(self.seed, "tournament", number))
         alive = history[-self.population :]
         picked = generator.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
         parent = max((alive[index] for index in picked.tolist()), key=lambda evaluation: evaluation.accuracy)
-        return mutated(self.candidates, parent.decisions, derived_seed(self.seed, "mutation", number))
+        return mutated(self.candidates, parent.decisions, derive_seed(self.seed, "mutation", number))
 
 
 def explore(

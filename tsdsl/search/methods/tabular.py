@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tsdsl.engine.randomness import derived_seed, generator
+from tsdsl.data.randomness import derive_generator, derive_seed
 from tsdsl.errors import UsageError
 from tsdsl.search.distribution.factorised import Decisions, Distribution
 from tsdsl.search.distribution.importance import (
@@ -67,8 +67,8 @@ class Lookups:
         row = self.candidates.table.row(decisions)
         accuracy = row.accuracy
         if self.noise:
-            shared = np.random.default_rng(derived_seed(self.seed, "offset", number // self.batch))
-            own = np.random.default_rng(derived_seed(self.seed, "noise", number))
+            shared = np.random.default_rng(derive_seed(self.seed, "offset", number // self.batch))
+            own = np.random.default_rng(derive_seed(self.seed, "noise", number))
             accuracy += OFFSET * shared.normal() + self.noise * own.normal()
         return Evaluation(decisions, accuracy, row.macs)
 
@@ -109,7 +109,7 @@ def _parsec(lookups: Lookups, settings: SearchSettings) -> TabularSearch:
         require_samples(wanted)
         if len(history) + wanted > settings.evaluations:
             break
-        random = generator(settings.seed, "table", len(history))
+        random = derive_generator(settings.seed, "table", len(history))
         samples = distribution.sample(wanted, random) if within is None else within.sample(wanted, random)
         looked_up = [lookups.evaluation(len(history) + number, s) for number, s in enumerate(samples)]
         history.extend(looked_up)

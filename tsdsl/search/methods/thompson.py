@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tsdsl.engine.randomness import generator
+from tsdsl.data.randomness import derive_generator
 from tsdsl.operators.varying import Array
 from tsdsl.search.budget.candidates import Candidates
 from tsdsl.search.distribution.factorised import Decisions
@@ -70,7 +70,7 @@ class Thompson:
         if number < FIRST * self.batch:
             return self._first.propose(history)
         self._take(history)
-        draw = generator(self.seed, "posterior", number)
+        draw = derive_generator(self.seed, "posterior", number)
         spread = SPREAD if self.batch == 1 else 1.0
         weights_SW = self._posterior.draws(1, draw, spread)
         barred = [evaluation.decisions for evaluation in history] if self.batch == 1 else []

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import torch
 
-from tsdsl.engine.randomness import derived_seed, generator, seed_torch
+from tsdsl.data.randomness import derive_generator, derive_seed, seed_torch
 
 
 def test_a_seed_is_the_same_in_every_version() -> None:
-    assert derived_seed(0, "batch", 7) == 3759606055871170824
+    assert derive_seed(0, "batch", 7) == 3759606055871170824
 
 
 def test_every_part_matters() -> None:
     seeds = {
-        derived_seed(0, "batch", 7),
-        derived_seed(1, "batch", 7),
-        derived_seed(0, "batch", 8),
-        derived_seed(0, "b", 7),
+        derive_seed(0, "batch", 7),
+        derive_seed(1, "batch", 7),
+        derive_seed(0, "batch", 8),
+        derive_seed(0, "b", 7),
     }
     assert len(seeds) == 4
 
 
 def test_generators_of_the_same_name_draw_the_same() -> None:
-    first, second, other = (torch.rand(4, generator=generator(3, "alpha", n)) for n in (1, 1, 2))
+    first, second, other = (torch.rand(4, generator=derive_generator(3, "alpha", n)) for n in (1, 1, 2))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
