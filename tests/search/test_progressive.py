@@ -271,7 +271,7 @@ def test_settings_may_change_while_nothing_is_learned_yet(
 
 
 def test_a_mistyped_data_path_does_not_stick_to_the_run(tiny: Space, clips: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="there is no such folder"):
+    with pytest.raises(FileError, match="does not exist"):
         search(tiny, step=1, data=tmp_path / "nowhere", run=tmp_path / "run", device="cpu")
     settings = SETTINGS.model_copy(update={"epochs": 1})
     assert searched(tiny, clips, tmp_path / "run", 1, settings).step == 1

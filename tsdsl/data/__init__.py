@@ -1,9 +1,7 @@
-"""Video data: decode once, sample both streams, augment.
+"""Video files to batches of clips.
 
-In processing order: `decode` (PyAV) and `sampling` (which times) give frames, `augment` cuts them to clips,
-`clips` joins the three for one record, `loader` and `views` make batches. `datasets` reads what lies in a
-folder, `records` takes parts of it, `selection` makes a data set of some of its classes, `verify` finds bad
-files, `prepare` re-encodes all of it to decode fast, `demo` writes clips to try everything on.
+In processing order: `datasets` reads a folder as records, `video` decodes a record to a clip, `loading` makes batches
+of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo` writes a small one.
 """
 
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset

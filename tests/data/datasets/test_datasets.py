@@ -207,7 +207,7 @@ def test_the_kind_can_be_given(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_empty_folder_is_a_file_error_with_help(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="there is no such folder"):
+    with pytest.raises(FileError, match="does not exist"):
         open_dataset(tmp_path / "nowhere", "train")
     with pytest.raises(FileError, match="has no clips") as caught:
         open_dataset(tmp_path, "train")

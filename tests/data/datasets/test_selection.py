@@ -57,7 +57,7 @@ def test_the_seed_chooses_and_the_same_one_the_same(source: Path, tmp_path: Path
 def test_what_is_there_is_not_overwritten(source: Path, tmp_path: Path) -> None:
     select_classes(source, tmp_path / "mini", 5, 1)
     for folder in (tmp_path / "mini", source):
-        with pytest.raises(UsageError, match="is not empty, and holds another data set"):
+        with pytest.raises(UsageError, match="contains another data set"):
             select_classes(source, folder, 6, 1)
 
 
@@ -67,7 +67,7 @@ def test_a_source_that_is_gone_or_lacks_a_class_is_told(source: Path, tmp_path: 
     with pytest.raises(FileError, match=r"mini: .*kinetics has no class 'class 00', nor 11 more"):
         open_dataset(tmp_path / "mini", "train")
     shutil.rmtree(source)
-    with pytest.raises(FileError, match=r"mini: is 12 classes of .*kinetics, which is not there"):
+    with pytest.raises(FileError, match=r"mini: selects 12 classes of .*kinetics, which does not exist"):
         open_dataset(tmp_path / "mini", "train")
 
 

@@ -98,7 +98,7 @@ def test_the_same_seed_writes_the_same_bytes_and_replaces_an_earlier_demo(tmp_pa
 def test_a_folder_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileError, match="left alone"):
+    with pytest.raises(FileError, match="contains something other than demo clips"):
         write_demo(tmp_path / "mine", SMALL)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 

@@ -194,7 +194,7 @@ def test_foreign_folders_and_the_source_itself_are_refused(class_folders: Path, 
     (tmp_path / "mine/diary.txt").write_text("dear")
     with pytest.raises(FileError, match="not made by"):
         prepare_dataset(class_folders, tmp_path / "mine")
-    with pytest.raises(UsageError, match="lies within"):
+    with pytest.raises(UsageError, match="is inside the data set"):
         prepare_dataset(class_folders, class_folders / "fast")
 
 

@@ -1,4 +1,4 @@
-"""`dataset.json`: what a folder of clips says about itself, so that no one has to know how it was made."""
+"""`dataset.json`: the description of a data set in its folder."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-some
 
 
 class ClassSelection(BaseModel):
-    """Some classes of another data set, which stays where it is; unknown keys are refused."""
+    """Some classes of another data set; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     source: str
-    """The folder of the other data set; an absolute path, or one from the folder of this file."""
+    """The folder of the other data set; an absolute path, or one relative to the folder of this file."""
 
     seed: int
-    """The seed that chose them."""
+    """The seed of the choice."""
 
     of_classes: int
-    """How many there were to choose from."""
+    """The number of classes of the other data set."""
 
     classes: tuple[str, ...]
-    """The names of those chosen, in the order of their labels."""
+    """The names of the chosen classes, in the order of their labels."""
 
 
 class DatasetDescription(BaseModel):
@@ -40,19 +40,19 @@ class DatasetDescription(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: DatasetKind
-    """How the folder is laid out; see `open_dataset`."""
+    """The layout of the folder; see `open_dataset`."""
 
     flip_allowed: bool = True
-    """False where mirroring a clip changes its class."""
+    """False if mirroring a clip changes its class."""
 
     clip: ClipSettings | None = None
-    """The settings the clips were made for; None for the kind's own."""
+    """The recommended settings; None for those of the kind."""
 
     selection: ClassSelection | None = None
-    """Which classes of which other data set this one is, where it is one of `tsdsl data select`."""
+    """The classes and the other data set, if `tsdsl data select` made this one."""
 
     demo: dict[str, Any] | None = None
-    """The parameters of `tsdsl data demo`, where it wrote the folder."""
+    """The parameters of `tsdsl data demo`, if it wrote the folder."""
 
 
 def read_description(root: Path) -> DatasetDescription | None:
@@ -74,6 +74,6 @@ def read_description(root: Path) -> DatasetDescription | None:
 
 
 def write_description(root: Path, description: DatasetDescription) -> None:
-    """Writes `dataset.json` into a folder that is not yet in its final place."""
+    """Write `dataset.json` into a folder that is not yet in its final place."""
     text = json.dumps(description.model_dump(mode="json"), indent=2)
     (root / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")

@@ -16,19 +16,19 @@ SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "val": ("val", "validation", "validate", "valid"),
     "test": ("test", "testing"),
 }
-"""The names under which a split's folder or list may be found."""
+"""The possible names of the folder or list of a split."""
 
 
 def split_spellings(split: str) -> tuple[str, ...]:
-    """All names of a split; UsageError for one that is none of train, val and test."""
+    """All names of a split; UsageError for an unknown split."""
     for names in SPLIT_NAMES.values():
         if split in names:
             return names
-    raise UsageError(f"split is {split!r}", help="give train, val or test")
+    raise UsageError(f"split must be train, val or test, got {split!r}", help="for instance val")
 
 
 def is_video(path: Path) -> bool:
-    """Whether the file's suffix is that of a video."""
+    """Whether a file has the suffix of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -42,13 +42,13 @@ def videos_below(folder: Path) -> list[Path]:
 
 
 class FileListing:
-    """Which files there are, each folder read once: asking about each of 250,000 files costs far more."""
+    """The existing files, reading each folder once: a query per file is far slower for 250,000 files."""
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
 
     def has(self, path: str) -> bool:
-        """Whether there is a file at this path; links are followed."""
+        """Whether a file exists at a path; links are followed."""
         folder, name = os.path.split(path)
         if folder not in self._names:
             self._names[folder] = _file_names(folder)
@@ -60,7 +60,7 @@ def _file_names(folder: str) -> frozenset[str]:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())
     except OSError:
-        # What cannot be listed holds nothing that can be read; its clips are reported as missing.
+        # Clips in an unreadable folder are reported as missing.
         return frozenset()
 
 

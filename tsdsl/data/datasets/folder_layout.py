@@ -1,4 +1,4 @@
-"""Reads a folder of class folders, with or without a folder for each split above them."""
+"""Reads a folder of class folders, optionally in a folder per split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tsdsl.errors import FileError
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The split folders in a folder: {"train": ..., "val": ..., "test": ...}, only those that are there."""
+    """The existing split folders in a folder: {"train": ..., "val": ..., "test": ...}."""
     return {
         split: root / name for split, names in SPLIT_NAMES.items() for name in reversed(names) if (root / name).is_dir()
     }
@@ -19,8 +19,8 @@ def split_folders(root: Path) -> dict[str, Path]:
 def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[str]]:
     """(records, class names) of a split: the sorted names of the class folders, over all splits.
 
-    Without split folders all clips are the train split, and any other split is refused: take a part of the
-    training clips with `split_for_search`. A class that only a later split has is a FileError.
+    Without split folders all clips are the train split, and other splits are refused; `split_for_search` makes a
+    validation part. A class that the train split lacks is a FileError.
     """
     names = split_spellings(split)
     splits = split_folders(root)

@@ -1,4 +1,4 @@
-"""Reads Kinetics: the `path label` lists that training code uses, and the official csv files."""
+"""Reads Kinetics: `path label` lists, and the official csv files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ListedClip:
 
 
 def find_lists(root: Path) -> dict[str, Path]:
-    """The list of each split in a folder: `train.csv`, or a name that ends so: `kinetics400_train.txt`."""
+    """The list of each split in a folder: `train.csv`, or a name with this ending: `kinetics400_train.txt`."""
     found: dict[str, Path] = {}
     candidates = sorted(path for path in root.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
     for split, names in SPLIT_NAMES.items():
@@ -40,7 +40,7 @@ def find_lists(root: Path) -> dict[str, Path]:
 
 
 def list_of_split(root: Path, split: str) -> Path:
-    """The split's list; FileError names those there are."""
+    """The list of a split; FileError names the existing lists."""
     lists = find_lists(root)
     for name, path in lists.items():
         if name in split_spellings(split):
@@ -52,7 +52,7 @@ def list_of_split(root: Path, split: str) -> Path:
 
 
 def is_official(path: Path) -> bool:
-    """Whether a list is an official Kinetics csv: its first line names the column youtube_id."""
+    """Whether a list is an official Kinetics csv: its first line has the column youtube_id."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         return "youtube_id" in file.readline()
 
@@ -85,12 +85,11 @@ def _parse_line(line: str, number: int) -> ListedClip | None:
 
 
 def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
-    """(records, class names, missing, the root that the list's absolute paths had) of a `path label` list.
+    """(records, class names, missing, old root of the absolute paths) of a `path label` list.
 
-    Names come from `classes.txt` (one a line), else from the clips' folders where each label has one, else
-    they are the labels. FileError for a label that `classes.txt` lacks, for a folder that two lists label
-    differently, and for a clip that has two labels. Absolute paths that lead nowhere are read below `root`
-    where they fit; see `moved_root.py`.
+    Class names are the lines of `classes.txt`, else the folders of clips if each label has one, else the labels.
+    FileError for a label beyond `classes.txt`, a folder that two lists label differently, and a clip with two labels.
+    Absolute paths that do not exist may be found below `root`; see `moved_root.py`.
     """
     chosen = list_of_split(root, split)
     parsed = {path: parse_list(path) for path in find_lists(root).values() if not is_official(path)}
@@ -120,21 +119,21 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
 
 
 class _Places:
-    """Where the paths of a split's list may lead: below the folder itself, its videos/ or the split's own folder."""
+    """Resolves paths of a list: below the folder itself, its videos/ or the folder of the split."""
 
     def __init__(self, root: Path, split: str, listing: FileListing) -> None:
         self._listing = listing
-        # Strings: joining paths a million times by pathlib takes longer than everything else together.
+        # Strings, because joining a million paths by pathlib takes longer than everything else.
         self._folders = [os.path.join(root, folder, "") for folder in ("", "videos", *split_spellings(split))]  # noqa: PTH118
 
     def found(self, path: str) -> str | None:
-        """The file that a path means; None where there is none."""
+        """The existing file of a path, or None."""
         candidates = (path,) if path.startswith("/") else (folder + path for folder in self._folders)
         return next((candidate for candidate in candidates if self._listing.has(candidate)), None)
 
 
 def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], listing: FileListing) -> None:
-    """Refuses a clip with two labels, in one list or in two that mean the same file."""
+    """Refuse a clip with two labels, in one list or in two."""
     places = {path: _Places(root, split, listing) for split, path in find_lists(root).items()}
     labels: dict[str, int] = {}
     for path, clips in parsed.items():
@@ -143,7 +142,7 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
                 continue
             where, before = next((p, c) for p, found in parsed.items() for c in found if c.path == clip.path)
             if where != path and places[where].found(clip.path) != places[path].found(clip.path):
-                # Two splits may each have a folder of their own with a file of this name.
+                # Two splits may have different files of this name in their own folders.
                 continue
             raise FileError(
                 f"{clip.path}: has label {before.label} in {where}:{before.line} "
@@ -179,22 +178,21 @@ def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_cl
 
 
 def _refuse_disagreement(labels_of_folder: dict[str, dict[int, Path]]) -> None:
-    # Flat lists may give every split one folder of its own, so only folders that lists share can disagree.
+    # In flat lists every split may have one folder, so only folders that lists share can disagree.
     for folder, labels in labels_of_folder.items():
         if len(labels) > 1 and folder:
             places = " and ".join(f"{label} in {path}" for label, path in labels.items())
             raise FileError(
                 f"the folder {folder!r} is labelled {places}",
-                help="make all lists from the same numbering of the classes",
+                help="use the same numbers of classes in all lists",
             )
 
 
 def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
     """(records, class names, missing) of an official csv (label, youtube_id, time_start, time_end, split).
 
-    Classes are the sorted labels of all the folder's csv files. A clip is `<id>_<start:06d>_<end:06d>` or the
-    whole video `<id>`, of which the times are the part used; in class folders or flat, anywhere below the
-    folder.
+    Classes are the sorted labels of all csv files in the folder. The file of a clip is `<id>_<start:06d>_<end:06d>`, or
+    the whole video `<id>`, whose part between the times is used, anywhere below the folder.
     """
     chosen = list_of_split(root, split)
     rows = {path: list(_rows(path)) for path in find_lists(root).values() if is_official(path)}

@@ -1,7 +1,7 @@
-"""Finds the files of a list whose absolute paths were written where the data set lay before it was moved.
+"""Finds the files of a list whose absolute paths are those before the data set was moved.
 
-One folder is taken to have moved as a whole: `/old/train/run/1.mp4` is read as `ROOT/train/run/1.mp4` for every
-clip or for none. A match by the file's name alone could silently give a clip another one's label.
+One folder must have moved as a whole: `/old/train/run/1.mp4` is read as `ROOT/train/run/1.mp4` for every clip or for
+none. Matching only file names could silently give a clip a wrong label.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path, PurePosixPath
 
 from tsdsl.data.datasets.files import FileListing
 
-MOST_TRIED = 200
+MAX_TRIED = 200
 
 
 @dataclass(frozen=True)
 class MovedRoot:
-    """The folder that the list names, and the one that takes its place."""
+    """The folder named in the list, and its replacement."""
 
     old: str
     new: Path
 
     def found(self, path: str, listing: FileListing) -> str | None:
-        """The file below the new folder that a path below the old one means; None where there is none."""
+        """The file below the new folder for a path below the old one, or None."""
         if not path.startswith(self.old + "/"):
             return None
         candidate = f"{self.new}{path[len(self.old) :]}"
@@ -32,13 +32,13 @@ class MovedRoot:
 
 
 def find_moved_root(root: Path, paths: Sequence[str], listing: FileListing) -> MovedRoot | None:
-    """What has moved, judged by up to 200 of the absolute paths that lead nowhere; None where nothing fits.
+    """The moved folder, judged by up to 200 of the absolute paths that do not exist, or None.
 
-    The old folder is the one under which most of them are found below `root`; of several, the uppermost.
+    The old folder is the one for which most of them exist below `root`; of several, the uppermost.
     """
     lost = [path for path in paths if path.startswith("/") and not listing.has(path)]
     votes: Counter[str] = Counter()
-    for path in lost[:: max(1, len(lost) // MOST_TRIED)][:MOST_TRIED]:
+    for path in lost[:: max(1, len(lost) // MAX_TRIED)][:MAX_TRIED]:
         parts = PurePosixPath(path).parts
         for cut in range(1, len(parts)):
             if listing.has(str(root.joinpath(*parts[cut:]))):

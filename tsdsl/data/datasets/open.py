@@ -1,12 +1,12 @@
-"""Opens a data set: finds out what kind of folder it is and reads one split of it.
+"""Opens a data set: detects the kind of a folder and reads one split.
 
-The kind is the first of these that fits, unless it is given:
+Unless given, the kind is the first that matches:
 
-1. `dataset.json` says it (the demo clips have one), also where it names classes of another data set;
+1. the kind in `dataset.json`, as in demo clips and selected classes;
 2. a labels file and a json list: `something-something-v2`;
 3. a csv, txt or list file named after a split: `kinetics-csv` if its header names youtube_id, else
    `kinetics-list`;
-4. otherwise `folder`: class folders, below train/ and val/ if there are such.
+4. else `folder`: class folders, optionally in train/ and val/.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from tsdsl.errors import FileError, UsageError
 
 
 def detect_kind(root: Path) -> DatasetKind:
-    """The kind of data set in a folder; FileError if there is no such folder."""
+    """The kind of the data set in a folder; FileError if the folder does not exist."""
     if not root.is_dir():
         raise FileError(
-            f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}",
+            f"{root}: {'is not a folder' if root.exists() else 'does not exist'}",
             help="give the folder of a data set; `tsdsl data demo DIR` writes a small one",
         )
     description = read_description(root)
@@ -44,7 +44,7 @@ def detect_kind(root: Path) -> DatasetKind:
 
 
 def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
-    """The splits (train, val, test) a data set has."""
+    """The splits of a data set: train, val, test."""
     detected = detect_kind(root)
     source = _selected_from(root)
     if source is not None:
@@ -60,9 +60,9 @@ def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
 def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDataset:
     """One split (train, val or test) of the data set in a folder.
 
-    `recommended` holds the settings fit for it: those of its `dataset.json`, else segments without flip for
-    Something-Something V2 (direction is the class), else the defaults. Clips that lists name and the folder
-    lacks are in `missing`. FileError if there is no folder, no clip, or if labels do not fit together.
+    `recommended` are the settings in its `dataset.json`, else segments without flip for Something-Something V2 (classes
+    are directions), else the defaults. Listed clips without a file are in `missing`. FileError if there is no folder or
+    clip, or if labels contradict each other.
     """
     detected = detect_kind(root)
     chosen = _checked_kind(kind) or detected
@@ -110,17 +110,17 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
 
 
 def _selected_from(root: Path) -> Path | None:
-    """The data set of which the one in a folder is some classes; None where it is one of its own."""
+    """The data set that the classes of a folder were selected from, or None."""
     description = read_description(root)
     return None if description is None or description.selection is None else root / description.selection.source
 
 
 def _selected(root: Path, split: str, selection: ClassSelection, kind: str) -> VideoDataset:
-    """A split of the data set that is some classes of another. FileError if that one is gone or lacks one."""
+    """A split of selected classes. FileError if the other data set is missing or lacks a class."""
     source = root / selection.source
     if not source.is_dir():
         raise FileError(
-            f"{root}: is {len(selection.classes)} classes of {source}, which is not there",
+            f"{root}: selects {len(selection.classes)} classes of {source}, which does not exist",
             help=f"correct `source` in {root / DESCRIPTION_NAME}, or run `tsdsl data select` again",
         )
     whole = open_dataset(source, split, kind=kind)
@@ -141,4 +141,4 @@ def _checked_kind(kind: str | None) -> DatasetKind | None:
     for known in kinds:
         if kind == known:
             return known
-    raise UsageError(f"kind is {kind!r}", help=f"give one of {', '.join(kinds)}")
+    raise UsageError(f"unknown kind {kind!r}", help=f"give one of {', '.join(kinds)}")

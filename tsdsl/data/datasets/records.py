@@ -1,4 +1,4 @@
-"""A data set as a list of clips with labels, and seeded ways to take part of it."""
+"""A data set as a list of labelled clips, and seeded choices of a part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tsdsl.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class ClipRecord:
-    """A video file, its class, and the part that shows it (None: from the beginning, to the end)."""
+    """A video file, its class, and the times of the clip (None: the ends of the video)."""
 
     path: Path
     label: int
@@ -26,7 +26,7 @@ class ClipRecord:
 
 @dataclass(frozen=True)
 class VideoDataset:
-    """The clips of one split of a data set that are there, and what is known about all of it."""
+    """The existing clips of one split of a data set, and its properties."""
 
     root: Path
     split: str
@@ -36,13 +36,13 @@ class VideoDataset:
     flip_allowed: bool = True
     recommended: ClipSettings = field(default_factory=ClipSettings)
     missing: tuple[str, ...] = ()
-    """Clips that the lists name and the folder lacks, as the list names them."""
+    """Listed clips without a file."""
     moved_from: str | None = None
-    """The folder below which the list names its files, where they are read below `root` instead."""
+    """The folder named in the list, if its files were found below `root` instead."""
 
     @property
     def num_classes(self) -> int:
-        """The number of classes, whether or not each has a clip here."""
+        """The number of classes, with or without clips."""
         return len(self.class_names)
 
     @property
@@ -54,22 +54,20 @@ class VideoDataset:
         return tuple(counts)
 
     def with_records(self, records: Sequence[ClipRecord]) -> VideoDataset:
-        """The same data set with other clips: one half of `split_for_search`, say."""
+        """The same data set with other clips, such as a part of `split_for_search`."""
         return replace(self, records=tuple(records))
 
 
 def split_for_search(
     records: Sequence[ClipRecord], seed: int, fraction: float = 0.5
 ) -> tuple[tuple[ClipRecord, ...], tuple[ClipRecord, ...]]:
-    """(training, validation) parts for a search, stratified by class: weights learn on one, alpha on the
-    other.
+    """(training, validation) parts for a search, stratified by class: weights learn on one, alpha on the other.
 
-    `fraction` of each class goes to the first part; what rounding leaves over is carried to the next class,
-    and a class of two or more clips has some in both parts. The same seed gives the same parts on every
-    machine.
+    `fraction` of each class goes to the first part. Rounding carries over to the next class, and a class of two or more
+    clips has some in both parts. The parts depend only on the records and the seed.
     """
     if not 0.0 < fraction < 1.0:
-        raise UsageError(f"fraction is {fraction}", help="give a fraction between 0 and 1, such as 0.5")
+        raise UsageError(f"fraction must be between 0 and 1, got {fraction}", help="for instance 0.5")
     members: dict[int, list[int]] = defaultdict(list)
     for position, record in enumerate(records):
         members[record.label].append(position)
@@ -78,7 +76,7 @@ def split_for_search(
     for label in sorted(members):
         positions = sorted(members[label], key=lambda position: derive_seed("search split", seed, position))
         exact = len(positions) * fraction + carried
-        # The tolerance keeps a carried 0.5 + 0.5 from rounding down to 0.
+        # The tolerance keeps a carried 0.5 + 0.5 from being rounded down to 0.
         count = floor(exact + 1e-9)
         if len(positions) > 1:
             count = min(max(count, 1), len(positions) - 1)
@@ -91,15 +89,14 @@ def split_for_search(
 
 
 def choose_classes(dataset: VideoDataset, num_classes: int, seed: int) -> VideoDataset:
-    """The clips of a seeded subset of the classes, labelled 0, 1, ... in the order of their names before.
+    """The clips of random classes, labelled 0, 1, ... in the order of their labels before.
 
-    The subset depends on the class names and the seed alone, so both splits of a data set keep the same
-    classes. MiniKinetics-100 (paper section 5.2) is 100 random classes of Kinetics-400.
+    The choice depends only on the class names and the seed, so all splits have the same classes.
     """
     if not 1 <= num_classes <= dataset.num_classes:
         raise UsageError(
-            f"{num_classes} classes of {dataset.root}, which has {dataset.num_classes}",
-            help=f"choose from 1 to {dataset.num_classes}",
+            f"{dataset.root}: cannot choose {num_classes} of {dataset.num_classes} classes",
+            help=f"give a number from 1 to {dataset.num_classes}",
         )
     ranking = sorted(
         range(dataset.num_classes),

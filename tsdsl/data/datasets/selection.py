@@ -1,7 +1,7 @@
-"""A data set that is some classes of another: a folder with a `dataset.json` that records which, and no clips.
+"""Makes a data set of some classes of another: a folder with only a `dataset.json` that names them.
 
-MiniKinetics-100 (paper section 5.2) is 100 random classes of Kinetics-400. The paper does not list them; here the
-seed and the names of the classes decide, and the record names those chosen.
+MiniKinetics-100 (paper section 5.2) is 100 random classes of Kinetics-400. The paper does not list them; here they
+depend only on the seed and the names of the classes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tsdsl.files import write_json
 
 @dataclass(frozen=True)
 class SelectionReport:
-    """What was chosen: the new data set, split by split, and its record."""
+    """The new data set by split, and its record."""
 
     root: Path
     selection: ClassSelection
@@ -28,13 +28,11 @@ class SelectionReport:
 def select_classes(
     source: Path, folder: Path, num_classes: int, seed: int = 0, *, kind: str | None = None
 ) -> SelectionReport:
-    """Write a data set in `folder` that is `num_classes` random classes of the one in `source`.
-
-    The clips stay where they are. The same seed chooses the same classes on every machine.
+    """Write a data set of `num_classes` random classes of the one in `source`; no clips are copied.
 
     Raises:
-        UsageError: `source` has fewer classes, or `folder` holds something else.
-        FileError: `source` is no data set, or `folder` cannot be written.
+        UsageError: `source` has fewer classes, or `folder` contains something else.
+        FileError: `source` is not a data set, or `folder` cannot be written.
     """
     training = open_dataset(source, "train", kind=kind)
     chosen = choose_classes(training, num_classes, seed)
@@ -47,7 +45,7 @@ def select_classes(
     content = description.model_dump(mode="json")
     if folder.exists() and any(folder.iterdir()):
         if read_description(folder) != description:
-            raise UsageError(f"{folder}: is not empty, and holds another data set", help="choose another folder")
+            raise UsageError(f"{folder}: contains another data set", help="choose another folder")
     else:
         write_json(folder / DESCRIPTION_NAME, content)
     return SelectionReport(folder, selection, tuple(open_dataset(folder, split) for split in available_splits(folder)))

@@ -1,7 +1,6 @@
-"""Reads Something-Something V2: a labels file and one JSON list a split.
+"""Reads Something-Something V2: a labels file and one JSON list per split.
 
-Class numbers come from the labels file in the folder and nowhere else: mirrors number the same templates
-differently.
+Class numbers come only from the labels file in the folder, because mirrors number the same templates differently.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
 
 VIDEO_FOLDERS = ("20bn-something-something-v2", "videos", ".")
-"""Where the clips may lie, tried in this order."""
+"""The possible folders of clips, in the order tried."""
 
 
 def find_labels(root: Path) -> Path | None:
@@ -27,7 +26,7 @@ def find_labels(root: Path) -> Path | None:
 
 
 def find_list(root: Path, split: str) -> Path | None:
-    """A split's list: `train.json`, `validation.json`, or a name that ends so after a dash or underscore."""
+    """The list of a split: `train.json`, `validation.json`, or a name with this ending after a dash or underscore."""
     for name in split_spellings(split):
         if (root / f"{name}.json").is_file():
             return root / f"{name}.json"
@@ -39,8 +38,7 @@ def find_list(root: Path, split: str) -> Path | None:
 
 
 def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
-    """(records, class names, missing) of a split; FileError where templates or numbers do not fit
-    together."""
+    """(records, class names, missing) of a split; FileError if templates or numbers contradict each other."""
     labels_path = find_labels(root)
     list_path = find_list(root, split)
     if labels_path is None or list_path is None:
@@ -70,7 +68,7 @@ def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str],
 
 
 def _refuse_two_templates(root: Path) -> None:
-    """Refuses a clip to which two entries, of one list or of two, give different templates."""
+    """Refuse a clip with two templates, in one list or in two."""
     first: dict[str, tuple[str, Path]] = {}
     for path in filter(None, (find_list(root, split) for split in SPLIT_NAMES)):
         entries = read_json(path)

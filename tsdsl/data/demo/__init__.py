@@ -1,1 +1,1 @@
-"""The demo clips: `motion` makes the pictures and their files, `write` the data set."""
+"""The demo clips: `motion` draws and encodes them, `write` writes the data set."""

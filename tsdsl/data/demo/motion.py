@@ -1,9 +1,8 @@
-"""The pictures of the demo clips: a textured patch moving on a torus, and their h264 files.
+"""Draws the demo clips, a textured patch moving on a torus, and encodes them as h264.
 
-A class is a texture and a direction. At every fourth frame the patch has moved by half the side, so that left
-and right (and up and down) look the same there: only dense frames tell the direction. The textures are grey
-cells of equal mean and low contrast under noise: only a stream with enough channels tells them apart (own
-design, after the measurements in the docstring of `tsdsl.data.demo.write`).
+A class is a texture and a direction. After four frames the patch has moved by half the side, so left and right (and up
+and down) look equal at every fourth frame: only dense frames show the direction. The textures are grey cells of equal
+mean and low contrast under noise: only a stream with enough channels distinguishes them (own design).
 
 Tensor names: T frames, H rows, W columns.
 """
@@ -20,13 +19,13 @@ from torch import Tensor
 from tsdsl.data.randomness import derive_generator
 
 MOTIONS: dict[str, tuple[int, int]] = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
-"""Direction names to (rows, columns) a step."""
+"""Directions as (rows, columns) per step."""
 
 FPS = 30
 
 
 def draw_texture(seed: int, texture: int, num_cells: int) -> Tensor:
-    """Texture number `texture`: (cells, cells) of -1 and 1 in equal numbers, so all have the same mean."""
+    """A texture: (cells, cells) of -1 and 1 in equal numbers, so all have the same mean."""
     generator = derive_generator("demo texture", seed, texture)
     cells = torch.ones(num_cells * num_cells)
     cells[: len(cells) // 2] = -1.0
@@ -46,10 +45,10 @@ def draw_clip(
     contrast: float,
     noise: float,
 ) -> Tensor:
-    """One clip as grey levels uint8 (T, H, W); the starting place and the noise come from the generator.
+    """A clip as grey levels uint8 (T, H, W) with random start and noise.
 
-    Levels are shares of mid grey: the patch is `brightness` above it, its cells `contrast` above or below
-    that, and the noise has standard deviation `noise`.
+    Levels are relative to mid grey: the patch is `brightness` above, its cells `contrast` above or below that, and
+    `noise` is the standard deviation of the noise.
     """
     patch_HW = brightness + contrast * texture.repeat_interleave(cell_px, 0).repeat_interleave(cell_px, 1)
     scene_HW = torch.zeros(side_px, side_px)
@@ -67,7 +66,7 @@ def draw_clip(
 
 
 def write_grey_video(path: Path, frames_THW: Tensor, constant_rate_factor: int) -> None:
-    """Writes uint8 (T, H, W) frames as an h264 mp4: one key frame, no colour, no B-frames."""
+    """Write uint8 (T, H, W) frames as an h264 mp4 with one key frame, without colour and B-frames."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS))
         stream.height, stream.width = frames_THW.shape[1:]

@@ -1,8 +1,7 @@
-"""Writes the demo data set: small clips, as real h264 files, on which two streams are needed.
+"""Writes the demo data set: small h264 clips that need two streams.
 
-A class is a texture and a direction (`tsdsl.data.demo.motion`). At every fourth frame a patch that moves left
-looks like one that moves right, and up like down, so a sparse stream cannot do better than half of the directions;
-a dense stream of few channels sees every direction and confuses textures. `tsdsl quickstart` measures all three.
+See `tsdsl.data.demo.motion` for the classes. A sparse stream confuses opposite directions, a dense stream of few
+channels confuses textures. `tsdsl quickstart` measures both and their combination.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What the demo clips look like; the defaults are those measured in the module's docstring."""
+    """The properties of demo clips."""
 
     num_textures: int = 12
     train_clips_per_class: int = 16
@@ -35,7 +34,7 @@ class DemoSettings:
     side_px: int = 48
     num_frames: int = 16
     velocity_px: int = 6
-    """A frame; four frames later the patch is half the side away, the same in either direction."""
+    """Pixels per frame: after four frames the patch has moved by half the side."""
 
     cell_px: int = 4
     cells_per_side: int = 6
@@ -43,7 +42,7 @@ class DemoSettings:
     contrast: float = 0.3
     noise: float = 0.2
     constant_rate_factor: int = 18
-    """Of x264. The noise survives it, and so do the textures under the noise."""
+    """Quality of x264 that preserves the noise and the textures."""
 
     @property
     def num_classes(self) -> int:
@@ -53,7 +52,7 @@ class DemoSettings:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What was written."""
+    """The written data set."""
 
     root: Path
     num_classes: int
@@ -64,7 +63,7 @@ class DemoReport:
 
 
 def demo_clip_settings(settings: DemoSettings) -> ClipSettings:
-    """The settings the clips are made for: all frames, exact size, no jitter, no flip, one view."""
+    """The settings for demo clips: all frames, exact size, no jitter, no flip, one view."""
     return ClipSettings(
         num_frames=settings.num_frames,
         rate=REFERENCE_FPS / FPS,
@@ -77,10 +76,10 @@ def demo_clip_settings(settings: DemoSettings) -> ClipSettings:
 
 
 def write_demo(root: Path, settings: DemoSettings | None = None, *, progress: Progress | None = None) -> DemoReport:
-    """Writes the demo clips to `root`/train and `root`/val with a `dataset.json`; same seed, same clips.
+    """Write the demo clips to `root`/train and `root`/val with a `dataset.json`.
 
-    Everything is written beside `root` and then renamed, so that no half data set is ever there. An earlier
-    demo in `root` is replaced; FileError if `root` is anything else but an empty folder.
+    They are written beside `root` and then moved, so an incomplete data set never appears. An earlier demo in `root` is
+    replaced; FileError if `root` is anything but an empty folder.
     """
     settings = settings or DemoSettings()
     _check(settings)
@@ -121,9 +120,9 @@ def write_demo(root: Path, settings: DemoSettings | None = None, *, progress: Pr
 def _check(settings: DemoSettings) -> None:
     for name in ("num_textures", "train_clips_per_class", "val_clips_per_class", "num_frames"):
         if getattr(settings, name) < 1:
-            raise UsageError(f"{name} is {getattr(settings, name)}", help="give 1 or more")
+            raise UsageError(f"{name} must be 1 or more, got {getattr(settings, name)}", help="for instance 4")
     if settings.side_px % 2:
-        raise UsageError(f"side_px is {settings.side_px}", help="give an even number: h264 needs one")
+        raise UsageError(f"side_px must be even, got {settings.side_px}", help="h264 needs an even number")
     if settings.cell_px * settings.cells_per_side > settings.side_px:
         raise UsageError(
             f"a patch of {settings.cells_per_side} cells of {settings.cell_px} px does not fit into"
@@ -133,7 +132,7 @@ def _check(settings: DemoSettings) -> None:
 
 
 def _refuse_foreign(root: Path) -> bool:
-    """Whether there is an earlier demo to replace; FileError for anything that is not one."""
+    """Whether there is an earlier demo to replace; FileError for anything else."""
     if not root.exists():
         return False
     if not root.is_dir():
@@ -143,14 +142,12 @@ def _refuse_foreign(root: Path) -> bool:
         return False
     description = read_description(root)
     if description is None or description.demo is None:
-        raise FileError(
-            f"{root}: holds something other than demo clips, and is left alone", help="choose another folder"
-        )
+        raise FileError(f"{root}: contains something other than demo clips", help="choose another folder")
     foreign = sorted({path.name for path in root.iterdir()} - {"train", "val", DESCRIPTION_NAME})
     if foreign:
         raise FileError(
-            f"{root}: holds demo clips and also {foreign[0]}, and is left alone",
-            help="move that away, or choose another folder",
+            f"{root}: contains demo clips and also {foreign[0]}",
+            help="move it away, or choose another folder",
         )
     return True
 

@@ -1,3 +1,3 @@
-"""Records to batches: `workers` decodes in processes and caches, `batches` gives training batches in a seeded order,
-`views` gives the test views of each video, and `skipped` collects what could not be used.
+"""Records to batches: `workers` decodes in processes, `batches` makes training batches in a seeded order, `views` the
+test views of each video, and `skipped` collects unusable clips.
 """

@@ -1,7 +1,7 @@
-"""Training and search batches in an order that follows from the seed alone; bad clips are replaced and named.
+"""Training and search batches in an order that depends only on the seed; bad clips are replaced and reported.
 
-The seed, the epoch and the iteration decide everything, so a run resumed in the middle of an epoch sees the
-clips it would have seen, with any number of workers. Tensor names: B clips, C channels, T frames, H rows, W
+A batch depends only on the seed, the epoch and the iteration, not on workers, so a resumed run sees the same clips.
+ Tensor names: B clips, C channels, T frames, H rows, W
 columns.
 """
 
@@ -31,8 +31,8 @@ from tsdsl.data.video.clips import DEFAULT_CACHE_BYTES, ClipCache, read_centre_c
 from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import RunError, UsageError
 
-MOST_REPLACEMENTS = 200
-"""Bad clips in a row, in place of one, after which the data set counts as unusable."""
+MAX_REPLACEMENTS = 200
+"""Attempts to replace a bad clip before the data set counts as unusable."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Batch:
     """Clips, their labels, and the positions of their records in the data set."""
 
     clips_BCTHW: Tensor
-    """uint8; `normalise` makes them float on the device."""
+    """uint8; `normalise` converts them to float on the device."""
 
     labels_B: Tensor
     indices_B: Tensor
 
     def to(self, device: torch.device | str) -> Batch:
-        """The batch on a device, without waiting for the copy where memory is pinned."""
+        """The batch on a device, copied asynchronously if memory is pinned."""
         return Batch(
             self.clips_BCTHW.to(device, non_blocking=True),
             self.labels_B.to(device, non_blocking=True),
@@ -55,15 +55,14 @@ class Batch:
 
 
 class ClipLoader:
-    """Batches of one clip a video, for training (`augment=True`) or for scoring on the middle view.
+    """Batches of one clip per video, for training (`augment=True`) or for scoring on the centre view.
 
-    With `world_size` processes each takes its share of the same batches: process 0 the first clips, and so on;
-    shares differ by one clip at most. A data set smaller than a batch is repeated within it. The last incomplete
-    batch of an epoch is left out; the next epoch has another order.
+    Each of `world_size` processes gets a consecutive share of the same batches; shares differ by at most one clip. A
+    data set smaller than a batch is repeated in it. The last incomplete batch of an epoch is dropped; every epoch has
+    another order.
 
-    `cache=True` keeps whole decoded videos in memory up to `cache_limit_bytes` (shared out among workers);
-    give a ClipCache to share one between loaders without workers. `skipped` collects the bad clips met so
-    far.
+    `cache=True` keeps decoded videos in memory up to `cache_limit_bytes` in all workers together; give a ClipCache to
+    share one between loaders without workers. `skipped` collects bad clips.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class ClipLoader:
     ) -> None:
         check_loader(dataset, settings if augment else None, batch_size, num_workers, cache)
         if not 0 <= rank < world_size:
-            raise UsageError(f"rank {rank} of {world_size} processes", help="ranks count from 0")
+            raise UsageError(f"rank must be from 0 to {world_size - 1}, got {rank}", help="ranks count from 0")
         if batch_size < world_size:
             raise UsageError(
                 f"a batch of {batch_size} clips cannot be shared by {world_size} processes",
@@ -104,14 +103,13 @@ class ClipLoader:
 
     @property
     def iterations_per_epoch(self) -> int:
-        """Batches an epoch: all whole ones, at least one."""
+        """The number of complete batches per epoch, at least one."""
         return max(1, len(self.dataset.records) // self.batch_size)
 
     def batches(self, epoch: int, start_iteration: int = 0) -> Iterator[Batch]:
-        """The epoch's batches from an iteration on; those before it are not decoded.
+        """The batches of an epoch from an iteration on, without decoding those before.
 
-        RunError if so many clips in a row are unusable that none can be put in the place of one. Only one
-        iterator of a loader is valid at a time.
+        RunError if a bad clip cannot be replaced. Only one iterator of a loader is valid at a time.
         """
         self._order.batches = self._keys(epoch)[start_iteration:]
         for loaded in self._loader:
@@ -134,7 +132,7 @@ class ClipLoader:
 
 
 class _Clips(Dataset[Sample]):
-    """Maps (epoch, index) to a clip, the same in every process; a bad clip gives way to another record's."""
+    """Maps (epoch, index) to a clip, equal in every process; a bad clip is replaced by that of another record."""
 
     def __init__(
         self,
@@ -154,9 +152,9 @@ class _Clips(Dataset[Sample]):
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         epoch, index = key
         failures: Failures = []
-        attempts = min(MOST_REPLACEMENTS, 4 * len(self._records))
+        attempts = min(MAX_REPLACEMENTS, 4 * len(self._records))
         for attempt in range(attempts):
-            # Which record stands in follows from the key alone, not from what this process has met before.
+            # The replacement depends only on the key, not on bad clips seen before by this process.
             chosen = index if attempt == 0 else self._replacement(epoch, index, attempt)
             clip_CTHW = self._read(chosen, epoch, index, failures)
             if clip_CTHW is not None:

@@ -1,4 +1,4 @@
-"""Collects the clips that could not be used, by name and reason, over a whole run."""
+"""Collects the unusable clips of a run with reasons."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 class SkippedClips:
-    """Path -> reason for each clip skipped, each counted once however often it was met."""
+    """Path -> reason of each skipped clip."""
 
     def __init__(self) -> None:
         self._reasons: dict[Path, str] = {}
 
     def add(self, path: Path, reason: str) -> None:
-        """Notes a clip; the first reason stays."""
+        """Add a clip; the first reason is kept."""
         self._reasons.setdefault(path, reason)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Evaluation batches: every test view of every video, in order, to average scores over a video's views.
+"""Evaluation batches: every test view of every video, in order.
 
 Tensor names: B videos, V views of a video, C channels, T frames, H rows, W columns.
 """
@@ -23,16 +23,16 @@ from tsdsl.errors import RunError, UsageError
 
 @dataclass(frozen=True)
 class ViewBatch:
-    """All views of some videos, the videos' labels, and the positions of their records in the data set."""
+    """All views of some videos, their labels, and the positions of their records in the data set."""
 
     clips_BVCTHW: Tensor
-    """uint8; V is test_clips x test_crops, the crops of a clip next to one another."""
+    """uint8; V is test_clips x test_crops, the crops of a clip are consecutive."""
 
     labels_B: Tensor
     indices_B: Tensor
 
     def to(self, device: torch.device | str) -> ViewBatch:
-        """The batch on a device, without waiting for the copy where memory is pinned."""
+        """The batch on a device, copied asynchronously if memory is pinned."""
         return ViewBatch(
             self.clips_BVCTHW.to(device, non_blocking=True),
             self.labels_B.to(device, non_blocking=True),
@@ -41,9 +41,9 @@ class ViewBatch:
 
 
 class ViewLoader:
-    """Every video once with all its test views; with `world_size` processes each takes every `world_size`-th.
+    """Every video once with all its test views; each of `world_size` processes gets every `world_size`-th.
 
-    A bad video is left out, not replaced, and `skipped` names it: report how many were evaluated.
+    A bad video is not replaced, but added to `skipped`: report how many were evaluated.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ViewLoader:
     ) -> None:
         check_loader(dataset, None, videos_per_batch, num_workers, cache)
         if not 0 <= rank < world_size:
-            raise UsageError(f"rank {rank} of {world_size} processes", help="ranks count from 0")
+            raise UsageError(f"rank must be from 0 to {world_size - 1}, got {rank}", help="ranks count from 0")
         self.dataset = dataset
         self.settings = settings
         self.skipped = skipped if skipped is not None else SkippedClips()
@@ -76,11 +76,11 @@ class ViewLoader:
 
     @property
     def num_videos(self) -> int:
-        """The videos this process evaluates, bad ones included."""
+        """The number of videos of this process, including bad ones."""
         return len(self._indices)
 
     def batches(self) -> Iterator[ViewBatch]:
-        """The videos in the order of the records. RunError if not one of them is usable."""
+        """The videos in the order of the records. RunError if none is usable."""
         size = self._videos_per_batch
         self._order.batches = [list(self._indices[at : at + size]) for at in range(0, len(self._indices), size)]
         num_usable = 0

@@ -1,4 +1,4 @@
-"""What both loaders share: worker processes, caches, and bad clips passed on as data.
+"""Worker processes, caches and reports of bad clips for both loaders.
 
 Tensor names: B clips, C channels, T frames, H rows, W columns.
 """
@@ -21,10 +21,10 @@ from tsdsl.errors import RunError, UsageError
 from tsdsl.processes import WorkerContext
 
 Failures = list[tuple[Path, str]]
-"""Bad clips as (path, reason): worker processes hand them on beside the tensors."""
+"""Bad clips as (path, reason), passed from worker processes with the tensors."""
 
 Sample = tuple[Tensor | None, int, int, Failures]
-"""(clip or views, label, index of the record); no tensor where none could be read."""
+"""(clip or views, label, index of the record, bad clips); None if no clip could be read."""
 
 Key = TypeVar("Key")
 
@@ -52,7 +52,7 @@ class Loaded(NamedTuple):
 
 
 class KeyBatches(Sampler[list[Key]], Generic[Key]):
-    """The batches of keys of the pass that begins next."""
+    """The batches of keys of the next pass."""
 
     def __init__(self) -> None:
         self.batches: list[list[Key]] = []
@@ -65,7 +65,7 @@ class KeyBatches(Sampler[list[Key]], Generic[Key]):
 
 
 def make_loader(dataset: Dataset[Sample], order: KeyBatches[Key], num_workers: int) -> DataLoader[Any]:
-    """A DataLoader of `Loaded` that draws nothing from the global generator and forks no threaded process."""
+    """A DataLoader of `Loaded` that does not use the global generator, nor forks a process with threads."""
     return DataLoader(
         dataset,
         batch_sampler=order,
@@ -79,7 +79,7 @@ def make_loader(dataset: Dataset[Sample], order: KeyBatches[Key], num_workers: i
 
 
 def make_cache(cache: bool | ClipCache, limit_bytes: int, num_workers: int) -> ClipCache | None:
-    """The cache a loader uses: the one given, or an own one whose limit its workers share out."""
+    """The cache of a loader: the given one, or a new one whose limit its workers share."""
     if isinstance(cache, ClipCache):
         return cache
     return ClipCache(limit_bytes // max(1, num_workers)) if cache else None
@@ -92,9 +92,9 @@ def check_loader(
     num_workers: int,
     cache: bool | ClipCache,
 ) -> None:
-    """UsageError for what cannot work together, RunError for a data set without a clip."""
+    """Raise UsageError for a contradiction, RunError for a data set without clips."""
     if batch_size < 1:
-        raise UsageError(f"batch size is {batch_size}", help="give 1 or more")
+        raise UsageError(f"batch size must be 1 or more, got {batch_size}", help="for instance 16")
     if num_workers < 0:
         raise UsageError(f"number of workers is {num_workers}", help="give 0 (in this process) or more")
     if isinstance(cache, ClipCache) and num_workers:

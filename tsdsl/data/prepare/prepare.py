@@ -1,8 +1,8 @@
-"""Makes of a data set another one whose videos decode fast, with the same labels in the same order.
+"""Makes a copy of a data set whose videos decode fast, with the same labels in the same order.
 
-Whatever the layout of the source, the result is a list of `path,label` for each split, `classes.txt`, a
-`dataset.json` with the settings that the source recommends, and the videos below `videos/`. It is built in
-`NAME.part`, which becomes `NAME` once all is there; the same command goes on where it was interrupted.
+The copy of any layout is a list of `path,label` per split, `classes.txt`, a `dataset.json` with the recommended
+settings of the source, and the videos below `videos/`. It is built in `NAME.part` and then renamed to `NAME`; after an
+interruption, the same command continues.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PrepareReport:
-    """What was written; `left_out` are the clips that could not be used, `num_reused` came from an earlier run."""
+    """The written copy; `left_out` are unusable clips, `num_reused` counts videos of an earlier run."""
 
     root: Path
     clips: dict[str, int]
@@ -57,20 +57,20 @@ def prepare_dataset(
     num_workers: int = 0,
     progress: Progress | None = None,
 ) -> PrepareReport:
-    """Re-encodes the videos of a data set into the folder `root`, which becomes a data set like it.
+    """Re-encode the videos of a data set into a data set in `root`.
 
-    `splits` defaults to those of train and val that there are, as lists of a test split often have no labels.
-    A finished `root` is brought up to date: only videos that are new or changed are encoded.
+    `splits` defaults to existing train and val splits, because test splits often have no labels. A finished `root` is
+    updated: only new or changed videos are encoded.
 
     Raises:
-        FileError: there is no such data set, or `root` is something else or cannot be written.
-        UsageError: `root` was made with other settings or is being made, or lies in the source.
-        RunError: not one clip is usable.
+        FileError: the data set does not exist, or `root` is something else or cannot be written.
+        UsageError: `root` was made with other settings, is being written, or is in the source.
+        RunError: no clip is usable.
     """
     settings = settings or TranscodeSettings()
     source, root = source.absolute(), root.absolute()
     if root.resolve().is_relative_to(source.resolve()):
-        raise UsageError(f"{root}: lies within the data set {source}", help="choose a folder outside of it")
+        raise UsageError(f"{root}: is inside the data set {source}", help="choose a folder outside of it")
     began = time.monotonic()
     datasets = _opened(source, kind, splits)
     building = root if (root / RECORD_NAME).is_file() else root.with_name(f"{root.name}.part")
@@ -134,12 +134,12 @@ def _part(record: ClipRecord) -> _Part:
 
 
 def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]:
-    """Where the copy of each part lies, relative to the result; no two in the same place."""
+    """The unique path of the copy of each part, relative to the result."""
     targets: dict[_Part, str] = {}
     taken: set[str] = set()
     for part in dict.fromkeys(_part(record) for dataset in datasets for record in dataset.records):
         path, start_s, end_s = part
-        # A list may name files outside of the folder: they keep the names of their folders.
+        # Listed files outside of the folder keep the names of their folders.
         inside = path.relative_to(source) if path.is_relative_to(source) else Path(*path.parts[1:])
         folders = [name for name in inside.parent.parts if name != ".."]
         span = "" if start_s is None and end_s is None else f"_{start_s or 0:g}_{end_s if end_s is not None else 'end'}"
@@ -153,7 +153,7 @@ def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]
 
 
 def _is_done(task: TranscodeTask) -> bool:
-    """Whether the copy is there, whole as it appeared at once, and not older than its source."""
+    """Whether the copy exists and is not older than its source."""
     try:
         return task.target.stat().st_mtime_ns >= task.source.stat().st_mtime_ns
     except OSError:
@@ -161,7 +161,7 @@ def _is_done(task: TranscodeTask) -> bool:
 
 
 def _write_lists(building: Path, datasets: Sequence[VideoDataset], targets: dict[_Part, str]) -> dict[str, int]:
-    """Writes what makes a data set of the videos; the number of clips of each split."""
+    """Write the lists and descriptions of the data set; the number of clips of each split."""
     clips = {}
     for dataset in datasets:
         named = [(targets[_part(record)], record.label) for record in dataset.records]
@@ -177,11 +177,11 @@ def _write_lists(building: Path, datasets: Sequence[VideoDataset], targets: dict
 
 def _refuse_foreign(root: Path) -> None:
     if root.exists() and not (root / RECORD_NAME).is_file() and (not root.is_dir() or any(root.iterdir())):
-        raise FileError(f"{root}: is there already, and not made by `tsdsl data prepare`", help="choose another folder")
+        raise FileError(f"{root}: exists, and was not made by `tsdsl data prepare`", help="choose another folder")
 
 
 def _record(building: Path, facts: dict[str, Any]) -> None:
-    """Writes what the folder is made of and how, or checks that it is that."""
+    """Write the origin and settings of the folder, or check that they are unchanged."""
     path = building / RECORD_NAME
     if not path.is_file():
         write_json(path, facts)
@@ -196,8 +196,8 @@ def _record(building: Path, facts: dict[str, Any]) -> None:
     ]
     if changed:
         raise UsageError(
-            f"{building}: was begun otherwise: {'; '.join(changed)}",
-            help="give what it was begun with, choose another folder, or remove it",
+            f"{building}: was started with other settings: {'; '.join(changed)}",
+            help="give the same settings, choose another folder, or remove it",
         )
 
 
@@ -210,6 +210,6 @@ def _into_place(building: Path, root: Path) -> None:
     if building == root:
         return
     try:
-        building.replace(root)  # an empty folder gives way
+        building.replace(root)  # replaces an empty folder
     except OSError as error:
         raise FileError(f"{root}: cannot be written ({error.strerror})", help=f"all is in {building}") from error

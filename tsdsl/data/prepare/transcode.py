@@ -1,6 +1,6 @@
-"""Re-encodes one video so that clips of it decode fast: small, a key frame every few frames, no B-frames.
+"""Re-encodes a video for fast decoding: small, a key frame every few frames, no B-frames.
 
-H.264 with x264's `fastdecode`: no CABAC and no deblocking filter. A frame keeps its time; sound is left out.
+H.264 with `fastdecode` of x264: no CABAC and no deblocking filter. Frames keep their times; sound is dropped.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import FileError, UsageError
 
 TICKS_PER_S = 90_000
-"""Both 30 and 30000 / 1001 frames a second are whole numbers of these apart."""
+"""Frames of 30 and 30000 / 1001 fps are a whole number of ticks apart."""
 
-MOST_RATE_DENOMINATOR = 1001
+MAX_RATE_DENOMINATOR = 1001
 
 
 class TranscodeSettings(BaseModel):
@@ -34,31 +34,31 @@ class TranscodeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     short_side_px: int = Field(default=182, ge=16, multiple_of=2)
-    """A smaller video keeps its size. 182 is the paper's test size and the lower end of its training sizes at
-    160 px (section 5.2)."""
+    """Smaller videos keep their size. 182 is the test size and the smallest training size of the paper at 160 px
+    (section 5.2)."""
 
     key_frame_interval_frames: int = Field(default=12, ge=1)
-    """Frames from one key frame to the next: at most so many less one are decoded for nothing."""
+    """Frames between key frames: at most this number less one are decoded unnecessarily."""
 
     constant_rate_factor: int = Field(default=20, ge=0, le=51)
-    """Of x264: lower is better and larger."""
+    """Quality of x264: lower is better and larger."""
 
 
 def transcode_settings(values: dict[str, Any]) -> TranscodeSettings:
-    """The settings of a mapping; UsageError names each key that does not fit."""
+    """The settings of a mapping; UsageError names invalid keys."""
     try:
         return TranscodeSettings.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(f"{item['loc'][0]} {item['input']!r}: {item['msg']}" for item in error.errors())
-        raise UsageError(f"the settings do not fit: {problems}", help="see `tsdsl data prepare --help`") from error
+        raise UsageError(f"invalid settings: {problems}", help="see `tsdsl data prepare --help`") from error
 
 
 def transcode(
     source: Path, target: Path, settings: TranscodeSettings, start_s: float | None = None, end_s: float | None = None
 ) -> int:
-    """Writes the part of a video between two times to `target`, an mp4; returns its number of frames.
+    """Write the part of a video between two times to an mp4; its number of frames.
 
-    The result is decoded once more before it appears under its name. Memory does not grow with the length.
+    The result is decoded for verification before `target` appears. Memory does not grow with the length.
 
     Raises:
         ClipError: the source cannot be used, or its copy does not decode.
@@ -118,11 +118,11 @@ def _encode(
 
 
 def _add_stream(container: Any, fps: float, frame: Any, settings: TranscodeSettings) -> Any:
-    rate = Fraction(fps).limit_denominator(MOST_RATE_DENOMINATOR)
+    rate = Fraction(fps).limit_denominator(MAX_RATE_DENOMINATOR)
     stream = container.add_stream("libx264", rate=rate if rate > 0 else Fraction(30))
     stream.width, stream.height = frame.width, frame.height
     stream.pix_fmt = "yuv420p"
-    # One thread: files are encoded side by side, and the result does not depend on the machine.
+    # One thread: files are encoded in parallel, and the result must not depend on the machine.
     stream.codec_context.thread_count = 1
     stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
     stream.options = {
@@ -138,10 +138,10 @@ def _add_stream(container: Any, fps: float, frame: Any, settings: TranscodeSetti
 
 
 def _upright_yuv(timed: TimedFrame) -> Any:
-    """The frame resized and turned as its file says, as YUV of the kind that a file without tags is taken for.
+    """The frame resized and rotated as its file declares, as the YUV assumed for files without tags.
 
-    It does not become RGB on the way: that would darken it by two or three of 255 levels. Sides are even, as
-    colour is stored for two by two pixels.
+    Not converted through RGB, which would darken it by two or three of 255 levels. Sides are even, because colour is
+    stored for two by two pixels.
     """
     width_px, height_px = (side - side % 2 for side in timed.size_px)
     frame = timed.frame.reformat(
@@ -171,10 +171,10 @@ def _verify(source: Path, building: Path, num_frames: int) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """FileError for what goes wrong: it is about the disk, not about the video that is read."""
+    """Raise FileError for errors of writing, which concern the disk, not the source video."""
     try:
         yield
-    except OSError as error:  # FFmpeg's errors are OSErrors or ValueErrors too
+    except OSError as error:  # errors of FFmpeg are OSErrors or ValueErrors too
         raise _unwritable(path, error) from error
     except av.error.FFmpegError as error:
         raise _unwritable(path, error) from error
@@ -182,5 +182,5 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _unwritable(path: Path, error: Any) -> FileError:
     return FileError(
-        f"{path.parent}: cannot be written ({error.strerror or error})", help="is the disk full? what is done is kept"
+        f"{path.parent}: cannot be written ({error.strerror or error})", help="is the disk full? progress is kept"
     )

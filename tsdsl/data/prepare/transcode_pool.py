@@ -1,4 +1,4 @@
-"""Transcodes many videos in worker processes; a video that kills its process is found and left out."""
+"""Transcodes many videos in worker processes; a video that crashes its process is skipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tsdsl.processes import WorkerContext
 
 @dataclass(frozen=True)
 class TranscodeTask:
-    """One video to be written; times in seconds, None for its ends."""
+    """A video to write; times in seconds, None for its ends."""
 
     source: Path
     target: Path
@@ -26,11 +26,11 @@ class TranscodeTask:
 
 
 Outcome = tuple[TranscodeTask, str | None]
-"""A task and why its video cannot be used, or None."""
+"""A task, and the reason if its video cannot be used."""
 
 
 def transcode_all(tasks: Sequence[TranscodeTask], num_workers: int) -> Iterator[Outcome]:
-    """The outcome of each task, as they end; without workers in this process.
+    """The outcomes of tasks as they end; without workers, in this process.
 
     Raises:
         FileError: a copy cannot be written.
@@ -51,13 +51,13 @@ def transcode_all(tasks: Sequence[TranscodeTask], num_workers: int) -> Iterator[
                         yield future.result()
                         del running[future]
         except BrokenProcessPool:
-            # A decoder crashed on one of those under way. Alone in a process each shows whether it was that.
+            # A decoder crashed on one of these tasks. Running each alone in a process shows which.
             for task in running.values():
                 yield _run_alone(task)
 
 
 def run_task(task: TranscodeTask) -> Outcome:
-    """Transcodes one video; what is wrong with it is returned, not raised."""
+    """Transcode a video; errors of the video are returned, not raised."""
     try:
         transcode(task.source, task.target, task.settings, task.start_s, task.end_s)
     except ClipError as error:

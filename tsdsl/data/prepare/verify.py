@@ -1,4 +1,4 @@
-"""Goes through a whole data set: counts what its lists name, and decodes every file to find the bad ones."""
+"""Indexes a whole data set, and decodes every file to find bad ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import FileError
 
 Progress = Callable[[int, int], None]
-"""Called with (files done, files in all)."""
+"""Called with (files done, number of files)."""
 
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """What a data set's folder holds, split by split."""
+    """The content of a data set by split."""
 
     root: Path
     kind: DatasetKind
@@ -30,7 +30,7 @@ class DatasetIndex:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes, the same in every split."""
+        """The classes, equal in every split."""
         return self.splits[0].class_names
 
 
@@ -45,20 +45,20 @@ class VerifyReport:
 
     @property
     def is_sound(self) -> bool:
-        """Whether every clip is there and decodes."""
+        """Whether every clip exists and decodes."""
         return not len(self.bad) and not self.missing
 
 
 def index_dataset(root: Path, *, kind: str | None = None) -> DatasetIndex:
-    """All splits of a data set, without decoding anything. FileError as `open_dataset`."""
+    """All splits of a data set, without decoding. FileError as `open_dataset`."""
     splits = tuple(open_dataset(root, split, kind=kind) for split in available_splits(root, kind=kind))
     if not splits:
-        raise FileError(f"{root}: has no list for kind {kind!r}", help="leave out the kind to have it found")
+        raise FileError(f"{root}: has no list for kind {kind!r}", help="omit the kind to detect it")
     return DatasetIndex(root, splits[0].kind, splits)
 
 
 def verify_dataset(root: Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
-    """Decodes every frame of every file once, however many lists name it."""
+    """Decode every frame of every file once."""
     index = index_dataset(root, kind=kind)
     paths = sorted({record.path for dataset in index.splits for record in dataset.records})
     bad = SkippedClips()
@@ -75,7 +75,7 @@ def verify_dataset(root: Path, *, kind: str | None = None, progress: Progress | 
 
 
 def write_bad_list(path: Path, lines: Sequence[str]) -> None:
-    """Writes the lines to a file in one step: it is there whole or not at all."""
+    """Write lines to a file atomically."""
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False

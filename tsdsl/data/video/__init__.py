@@ -1,3 +1,3 @@
-"""One video file to frames: `frame_index` finds the frames, `sampling` chooses moments, `decode` decodes them,
-`augment` cuts and normalises, and `clips` joins these for one record.
+"""One record to a clip: `decode` opens the file, `frame_index` finds its frames, `sampling` chooses times, `augment`
+chooses and cuts a view, and `clips` combines them.
 """

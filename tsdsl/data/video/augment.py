@@ -1,8 +1,8 @@
-"""Cuts decoded frames to clips: crop, resize and flip as uint8, and normalisation on the device.
+"""Cuts views out of frames: crop, resize and flip as uint8, and normalisation on the device.
 
-Tensor names: B clips, C channels (RGB), T frames, H rows, W columns. Decoded frames are (T, H, W, C), clips
-are (C, T, H, W), with the channels still last in memory. Both are uint8: floats are four times the bytes to
-ship to the device, and normalising them on the CPU costs nearly half the time of decoding.
+Tensor names: B clips, C channels (RGB), T frames, H rows, W columns. Decoded frames are (T, H, W, C), clips are (C, T,
+H, W), with the channels still last in memory. Both are uint8: floats would be four times the bytes to copy to the
+device, and normalising on the CPU takes nearly half the time of decoding.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from tsdsl.data.randomness import draw_fraction
 from tsdsl.data.settings import ClipSettings
 
 MEAN = 0.45
-"""Of every channel, after division by 255 (SlowFast)."""
+"""The value for every channel, after division by 255 (SlowFast)."""
 
 STANDARD_DEVIATION = 0.225
-"""Of every channel, after division by 255 (SlowFast)."""
+"""The value for every channel, after division by 255 (SlowFast)."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How frames are cut: a crop of `size_px` as if the short side were `short_side_px`, where, and whether mirrored.
+    """A crop of `size_px` after resizing the short side to `short_side_px`: its position, and whether it is mirrored.
 
-    `row_share` and `column_share` place the crop: 0 is top or left, .5 the centre, 1 bottom or right. Shares
-    rather than pixels, because a view is drawn before the size of the video is known.
+    `row_share` and `column_share` place the crop: 0 is top or left, 0.5 the centre, 1 bottom or right. They are shares,
+    because a view is drawn before the size of the video is known.
     """
 
     short_side_px: int
@@ -41,7 +41,7 @@ class View:
 def draw_training_view(settings: ClipSettings, generator: torch.Generator) -> View:
     """A random training view: short side uniform in the jitter range, crop uniform, mirrored half the time.
 
-    Draws four numbers whatever the settings, so that one option does not move the randomness of another.
+    Always draws four numbers, so no setting changes the randomness of another.
     """
     jitter, row_share, column_share, mirror = (draw_fraction(generator) for _ in range(4))
     low_px, high_px = settings.jitter_range_px or (settings.size_px, settings.size_px)
@@ -57,22 +57,22 @@ def draw_training_view(settings: ClipSettings, generator: torch.Generator) -> Vi
 def test_views(settings: ClipSettings) -> tuple[View, ...]:
     """The evaluation views of a clip: the centre crop, or three crops of the whole short side.
 
-    The three lie left, centre and right in a wide video, and top, centre and bottom in a tall one.
+    The three are left, centre and right in a wide video, and top, centre and bottom in a tall one.
     """
     shares = (0.5,) if settings.test_crops == 1 else (0.0, 0.5, 1.0)
     return tuple(View(settings.test_short_side_px, settings.test_crop_px, share, share) for share in shares)
 
 
 def centre_view(settings: ClipSettings) -> View:
-    """The evaluation short side and one centre crop of `size_px`: the fixed view used while searching."""
+    """The centre crop of `size_px` at the evaluation short side, used while searching."""
     return View(settings.test_short_side_px, settings.size_px)
 
 
 def cut(frames_THWC: Tensor, view: View) -> Tensor:
-    """The pixels (T, size, size, C) that a view shows of frames of any size.
+    """The pixels (T, size, size, C) of a view of frames (T, H, W, C).
 
-    The part of the frames that is shown is cut out first and then resized (bilinear, antialiased), which is
-    several times less work than the other way round; its side is rounded to whole pixels of the file's.
+    The crop is cut out first and then resized (bilinear, antialiased), which is several times faster than the reverse.
+    Its side is rounded to whole pixels of the frame.
     """
     height_px, width_px = frames_THWC.shape[1:3]
     short_px = min(height_px, width_px)
@@ -92,5 +92,5 @@ def _offset(room_px: int, share: float) -> int:
 
 
 def normalise(clips_BCTHW: Tensor) -> Tensor:
-    """uint8 clips as float32, (x / 255 - .45) / .225; any shape, on the tensor's own device."""
+    """uint8 clips of any shape as float32, (x / 255 - 0.45) / 0.225, on the same device."""
     return clips_BCTHW.float().mul_(1.0 / (255.0 * STANDARD_DEVIATION)).sub_(MEAN / STANDARD_DEVIATION)

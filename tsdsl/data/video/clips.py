@@ -1,35 +1,32 @@
-"""Reads the clips of one record: which times, which view, from the file or from memory.
+"""Reads clips of a record: chooses times and a view, and decodes the frames, from the file or from memory.
 
 Tensor names: V views, C channels, T frames, H rows, W columns. Clips have the channels last in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.augment import View, centre_view, cut, draw_training_view, test_views
-from tsdsl.data.video.decode import DecodedVideo, decode_all, decode_chosen
-from tsdsl.data.video.frame_index import FrameIndex
+from tsdsl.data.video.decode import Cut, DecodedVideo, OpenVideo, decode_all, open_video
 from tsdsl.data.video.sampling import centre_times_s, draw_training_times_s, test_times_s
 
 DEFAULT_CACHE_BYTES = 1 << 30
 
-_Choose = Callable[[FrameIndex], NDArray[np.int64]]
-
 
 class ClipCache:
-    """Whole decoded videos in memory, up to a limit; what comes after the limit is decoded each time.
+    """Decoded videos in memory up to a limit; further videos are decoded each time.
 
-    For data sets of a few hundred small clips, which are then decoded once instead of once an epoch.
-    Belongs to one process. Results do not depend on what is in it.
+    For data sets of a few hundred small clips, which are then decoded once instead of every epoch. Belongs to one
+    process. Results do not depend on its content.
     """
 
     def __init__(self, limit_bytes: int = DEFAULT_CACHE_BYTES) -> None:
@@ -53,64 +50,46 @@ def read_training_clip(
 ) -> Tensor:
     """A random clip of the record as uint8 (C, T, size, size); ClipError if the file is unusable."""
     view = draw_training_view(settings, generator)
-
-    def choose(index: FrameIndex) -> NDArray[np.int64]:
-        start_s, length_s = _window(record, index)
-        return index.frames_at([start_s + time_s for time_s in draw_training_times_s(settings, length_s, generator)])
-
-    return _read(record, choose, view, cache)
+    with _opened(record, cache) as video:
+        start_s, length_s = video.index.window(record.path, record.start_s, record.end_s)
+        return _clip(video, start_s, draw_training_times_s(settings, length_s, generator), view)
 
 
 def read_centre_clip(record: ClipRecord, settings: ClipSettings, cache: ClipCache | None = None) -> Tensor:
     """The clip in the middle of the record, centre crop, as uint8 (C, T, size, size)."""
-
-    def choose(index: FrameIndex) -> NDArray[np.int64]:
-        start_s, length_s = _window(record, index)
-        return index.frames_at([start_s + time_s for time_s in centre_times_s(settings, length_s)])
-
-    return _read(record, choose, centre_view(settings), cache)
+    with _opened(record, cache) as video:
+        start_s, length_s = video.index.window(record.path, record.start_s, record.end_s)
+        return _clip(video, start_s, centre_times_s(settings, length_s), centre_view(settings))
 
 
 def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache | None = None) -> Tensor:
     """All test_clips x test_crops views of the record as uint8 (V, C, T, size, size), from one decode.
 
-    The crops of a clip follow one another. Frames that several clips share are decoded and kept once.
+    The crops of a clip are consecutive. Frames that several clips share are decoded once.
     """
-    num_times = settings.frames_per_clip
-    chosen: list[int] = []
-
-    def choose(index: FrameIndex) -> NDArray[np.int64]:
-        start_s, length_s = _window(record, index)
-        for clip in range(settings.test_clips):
-            times_s = test_times_s(settings, length_s, clip, settings.test_clips)
-            chosen.extend(index.frames_at([start_s + time_s for time_s in times_s]).tolist())
-        return np.unique(np.array(chosen, dtype=np.int64))
-
-    cut_TVHWC = _decode(record, choose, test_views(settings), cache)
-    slots = {frame: slot for slot, frame in enumerate(sorted(set(chosen)))}
-    clips: list[Tensor] = []
-    for clip in range(settings.test_clips):
-        wanted = [slots[frame] for frame in chosen[clip * num_times : (clip + 1) * num_times]]
-        clips.append(cut_TVHWC[wanted].transpose(0, 1))
+    with _opened(record, cache) as video:
+        start_s, length_s = video.index.window(record.path, record.start_s, record.end_s)
+        times_s = [
+            start_s + time_s
+            for clip in range(settings.test_clips)
+            for time_s in test_times_s(settings, length_s, clip, settings.test_clips)
+        ]
+        distinct, slots = np.unique(video.index.frames_at(times_s), return_inverse=True)
+        cut_TVHWC = video.frames(distinct, _cut_to(test_views(settings)))
+    clips = [cut_TVHWC[wanted].transpose(0, 1) for wanted in torch.from_numpy(slots.reshape(settings.test_clips, -1))]
     return torch.cat(clips).permute(0, 4, 1, 2, 3)
 
 
-def _window(record: ClipRecord, index: FrameIndex) -> tuple[float, float]:
-    """(start, length) in seconds of the part of the video that the record means."""
-    return index.window(record.path, record.start_s, record.end_s)
+def _opened(record: ClipRecord, cache: ClipCache | None) -> AbstractContextManager[OpenVideo | DecodedVideo]:
+    return open_video(record.path) if cache is None else nullcontext(cache.video(record.path))
 
 
-def _read(record: ClipRecord, choose: _Choose, view: View, cache: ClipCache | None) -> Tensor:
-    return _decode(record, choose, (view,), cache)[:, 0].permute(3, 0, 1, 2)
+def _clip(video: OpenVideo | DecodedVideo, start_s: float, times_s: Sequence[float], view: View) -> Tensor:
+    """The frames at times after `start_s` as a view shows them, (C, T, size, size)."""
+    wanted = video.index.frames_at([start_s + time_s for time_s in times_s])
+    return video.frames(wanted, _cut_to((view,)))[:, 0].permute(3, 0, 1, 2)
 
 
-def _decode(record: ClipRecord, choose: _Choose, views: Sequence[View], cache: ClipCache | None) -> Tensor:
-    """The chosen frames as the views show them (T, V, size, size, C)."""
-
-    def cut_frame(frame_HWC: Tensor) -> Tensor:
-        return torch.cat([cut(frame_HWC[None], view) for view in views])
-
-    if cache is None:
-        return decode_chosen(record.path, choose, cut_frame)
-    video = cache.video(record.path)
-    return torch.stack([cut_frame(video.frames_THWC[place]) for place in choose(video.index)])
+def _cut_to(views: Sequence[View]) -> Cut:
+    """A function from a frame (H, W, C) to its views (V, size, size, C)."""
+    return lambda frame_HWC: torch.cat([cut(frame_HWC[None], view) for view in views])

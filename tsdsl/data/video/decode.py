@@ -1,4 +1,4 @@
-"""Decodes chosen frames of a video file with PyAV, in one pass from the key frame before the first.
+"""Decodes chosen frames of a video file with PyAV, in one pass from the key frame before the first of them.
 
 Tensor names: T frames, H rows, W columns, C channels (RGB). Frames are uint8 in (T, H, W, C).
 """
@@ -17,16 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tsdsl.data.video.frame_index import LEAST_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
+from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
 from tsdsl.errors import UsageError
 
 Cut = Callable[[Tensor], Tensor]
-"""Makes of a frame's pixels (H, W, C) the uint8 tensor that is kept of it."""
+"""Maps the pixels of a frame (H, W, C) to the uint8 tensor to keep."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file holds; width and height as shown, after its rotation."""
+    """The content of a video file; width and height after its rotation."""
 
     path: Path
     num_frames: int
@@ -37,16 +37,54 @@ class VideoInfo:
 
 
 @dataclass(frozen=True)
+class OpenVideo:
+    """A video file that is open for decoding, and the times of its frames."""
+
+    path: Path
+    index: FrameIndex
+    container: Any
+    stream: Any
+
+    def frames(self, wanted: NDArray[np.int64], cut: Cut | None = None, short_side_px: int | None = None) -> Tensor:
+        """The wanted frames in the order given, uint8 (T, H, W, C), or `cut` of each, stacked.
+
+        Each distinct frame is converted once, and one is in memory at a time.
+        """
+        distinct, positions = np.unique(wanted, return_inverse=True)
+        frames: Tensor | None = None
+        size_px: tuple[int, int] | None = None
+        for slot, frame in enumerate(_frames_nearest_below(self, distinct)):
+            size_px = size_px or _target_size_px(frame.width, frame.height, short_side_px)
+            image = frame.reformat(*size_px, format="rgb24", threads=1).to_ndarray()
+            # The display matrix gives the rotation of the decoded picture, counter-clockwise.
+            pixels = torch.from_numpy(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)))
+            if cut is not None:
+                pixels = cut(pixels)
+            if frames is None:
+                frames = torch.empty((len(distinct), *pixels.shape), dtype=torch.uint8)
+            frames[slot] = pixels
+        if frames is None:
+            raise ClipError(self.path, "none of its frames decode")
+        if len(positions) == len(distinct) and bool(np.all(positions[:-1] < positions[1:])):
+            return frames
+        return frames[torch.from_numpy(positions)]
+
+
+@dataclass(frozen=True)
 class DecodedVideo:
-    """All frames of a video in memory and their times."""
+    """All frames of a video in memory, and their times."""
 
     frames_THWC: Tensor
     index: FrameIndex
 
+    def frames(self, wanted: NDArray[np.int64], cut: Cut) -> Tensor:
+        """`cut` of each wanted frame, stacked in the order given."""
+        return torch.stack([cut(self.frames_THWC[place]) for place in wanted])
+
 
 @dataclass(frozen=True)
 class TimedFrame:
-    """A decoded frame, its time after the beginning of its part, the file's mean rate, and the size to give it."""
+    """A decoded frame, its time in its part of the video, the mean rate of the file, and the size to give it."""
 
     time_s: float
     fps: float
@@ -55,14 +93,13 @@ class TimedFrame:
 
 
 def probe(path: Path) -> VideoInfo:
-    """What the file holds: reads every packet, decodes the first frame; ClipError if it is no usable video.
+    """The content of a file: reads every packet, decodes the first frame; ClipError if the file is unusable.
 
     In an AVI a decoder may drop a frame or two of those counted here.
     """
-    with _opened(path) as (container, stream):
-        index = read_frame_index(path, container, stream)
-        first_THWC = _decode_indices(path, container, stream, index, np.zeros(1, np.int64))
-        height_px, width_px = first_THWC.shape[1:3]
+    with open_video(path) as video:
+        height_px, width_px = video.frames(np.zeros(1, np.int64)).shape[1:3]
+        index = video.index
         return VideoInfo(path, index.num_frames, index.fps, width_px, height_px, index.duration_s)
 
 
@@ -73,123 +110,77 @@ def decode_frames(
     indices: Sequence[int] | None = None,
     short_side_px: int | None = None,
 ) -> Tensor:
-    """The frames at the given times (nearest below) or indices as uint8 (T, H, W, C), in the order asked for.
+    """The frames at the given times (nearest below) or indices as uint8 (T, H, W, C), in the order given.
 
     Times and indices past either end are clamped: the last frame is repeated, the video is not looped.
     `short_side_px` resizes while decoding. ClipError names the file and the reason.
     """
     if (times_s is None) == (indices is None):
-        raise UsageError("decode_frames takes either times_s or indices", help="pass exactly one of the two")
-
-    def choose(index: FrameIndex) -> NDArray[np.int64]:
+        raise UsageError("decode_frames expects either times_s or indices", help="pass exactly one of the two")
+    with open_video(path) as video:
         if times_s is not None:
-            return index.frames_at(times_s)
-        return np.clip(np.asarray(indices, dtype=np.int64), 0, index.num_frames - 1)
-
-    with _opened(path) as (container, stream):
-        index = read_frame_index(path, container, stream)
-        return _decode_indices(path, container, stream, index, choose(index), short_side_px)
-
-
-def decode_chosen(path: Path, choose: Callable[[FrameIndex], NDArray[np.int64]], cut: Cut) -> Tensor:
-    """What `cut` makes of the frames whose indices `choose` picks once the video's times are known, stacked.
-
-    One decoded frame is in memory at a time, whatever the size of the video.
-    """
-    with _opened(path) as (container, stream):
-        index = read_frame_index(path, container, stream)
-        return _decode_indices(path, container, stream, index, choose(index), cut=cut)
+            wanted = video.index.frames_at(times_s)
+        else:
+            wanted = np.clip(np.asarray(indices, dtype=np.int64), 0, video.index.num_frames - 1)
+        return video.frames(wanted, short_side_px=short_side_px)
 
 
 def decode_all(path: Path) -> DecodedVideo:
-    """Every frame at its own size. Memory grows with the video: for checks and for caches of small clips."""
-    with _opened(path) as (container, stream):
-        index = read_frame_index(path, container, stream)
-        wanted = np.arange(index.num_frames)
-        return DecodedVideo(_decode_indices(path, container, stream, index, wanted), index)
+    """Every frame at its own size. Memory grows with the video: use it for checks and for caches of small clips."""
+    with open_video(path) as video:
+        return DecodedVideo(video.frames(np.arange(video.index.num_frames)), video.index)
 
 
 def count_decodable_frames(path: Path) -> int:
-    """The number of frames that decode, one at a time in memory; ClipError if the file is unusable."""
-    with _opened(path) as (container, stream):
-        index = read_frame_index(path, container, stream)
-        container.seek(0, backward=True)
-        num_decoded = sum(1 for _ in container.decode(stream))
-        if num_decoded < index.num_frames * LEAST_SHARE_PRESENT:
-            raise ClipError(path, f"only {num_decoded} of its {index.num_frames} frames decode")
+    """The number of frames that decode, with one at a time in memory; ClipError if the file is unusable."""
+    with open_video(path) as video:
+        video.container.seek(0, backward=True)
+        num_decoded = sum(1 for _ in video.container.decode(video.stream))
+        if num_decoded < video.index.num_frames * MIN_SHARE_PRESENT:
+            raise ClipError(path, f"only {num_decoded} of its {video.index.num_frames} frames decode")
         return num_decoded
 
 
 def frames_of_part(
     path: Path, start_s: float | None, end_s: float | None, short_side_px: int, *, enlarge: bool = True
 ) -> Iterator[TimedFrame]:
-    """The frames shown between two times of a video, one at a time in memory; None: from its ends on.
+    """The frames between two times of a video (None: its ends), with one at a time in memory.
 
     Raises:
-        ClipError: the file is unusable, or the part lies outside of it.
+        ClipError: the file is unusable, or the part is outside of it.
     """
-    with _opened(path) as (container, stream):
-        index = read_frame_index(path, container, stream)
+    with open_video(path) as video:
+        index = video.index
         begin_s, length_s = index.window(path, start_s, end_s)
         first, last = index.frames_at([begin_s, begin_s + length_s - 0.5 / index.fps])
         num_decoded = 0
-        for place, frame in _decoded_from(container, stream, index, int(first)):
+        for place, frame in _decoded_from(video, int(first)):
             num_decoded += 1
             if place > last:
                 return
             if place >= first:
                 size_px = _target_size_px(frame.width, frame.height, short_side_px, enlarge)
                 yield TimedFrame(max(float(index.times_s[place]) - begin_s, 0.0), index.fps, size_px, frame)
-        if num_decoded < (last - first + 1) * LEAST_SHARE_PRESENT:
+        if num_decoded < (last - first + 1) * MIN_SHARE_PRESENT:
             raise ClipError(path, f"only {num_decoded} of its {last - first + 1} frames decode")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its first video stream; closes the file and turns FFmpeg's errors into ClipError."""
+def open_video(path: Path) -> Iterator[OpenVideo]:
+    """The first video stream of a file; errors of FFmpeg become ClipError."""
     try:
-        # Old data sets carry metadata that is not UTF-8, which PyAV refuses unless told to replace.
+        # Old data sets have metadata that is not UTF-8, which PyAV refuses by default.
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise ClipError(path, "it has no video stream")
             if all(video.disposition & av.stream.Disposition.attached_pic for video in container.streams.video):
                 raise ClipError(path, "it has no video stream, only a cover picture")
             stream = container.streams.video[0]
-            # Data set workers are processes already; threads inside a decoder gain nothing beside them.
+            # Workers are processes already; threads inside a decoder gain nothing.
             stream.codec_context.thread_count = 1
-            yield container, stream
+            yield OpenVideo(path, read_frame_index(path, container, stream), container, stream)
     except av.error.FFmpegError as error:
         raise ClipError(path, f"it cannot be decoded ({error.strerror})") from error
-
-
-def _decode_indices(
-    path: Path,
-    container: Any,
-    stream: Any,
-    index: FrameIndex,
-    wanted: NDArray[np.int64],
-    short_side_px: int | None = None,
-    cut: Cut | None = None,
-) -> Tensor:
-    """The wanted frames in the order asked for; each distinct one is converted and cut once."""
-    distinct, positions = np.unique(wanted, return_inverse=True)
-    frames: Tensor | None = None
-    size_px: tuple[int, int] | None = None
-    for slot, frame in enumerate(_frames_nearest_below(path, container, stream, index, distinct)):
-        size_px = size_px or _target_size_px(frame.width, frame.height, short_side_px)
-        image = frame.reformat(*size_px, format="rgb24", threads=1).to_ndarray()
-        # The display matrix says how far the decoded picture is to be turned counter-clockwise.
-        pixels = torch.from_numpy(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)))
-        if cut is not None:
-            pixels = cut(pixels)
-        if frames is None:
-            frames = torch.empty((len(distinct), *pixels.shape), dtype=torch.uint8)
-        frames[slot] = pixels
-    if frames is None:
-        raise ClipError(path, "none of its frames decode")
-    if len(positions) == len(distinct) and bool(np.all(positions[:-1] < positions[1:])):
-        return frames
-    return frames[torch.from_numpy(positions)]
 
 
 def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, enlarge: bool = True) -> tuple[int, int]:
@@ -200,14 +191,12 @@ def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, en
     return max(short_side_px, width_px * short_side_px // height_px), short_side_px
 
 
-def _frames_nearest_below(
-    path: Path, container: Any, stream: Any, index: FrameIndex, distinct: NDArray[np.int64]
-) -> Iterator[Any]:
+def _frames_nearest_below(video: OpenVideo, distinct: NDArray[np.int64]) -> Iterator[Any]:
     """One decoded frame for each of the ascending `distinct` indices."""
     position = 0
     previous: Any = None
     previous_place = -1
-    for place, frame in _decoded_from(container, stream, index, int(distinct[0])):
+    for place, frame in _decoded_from(video, int(distinct[0])):
         while position < len(distinct) and place > distinct[position]:
             yield previous if previous is not None else frame
             position += 1
@@ -218,24 +207,25 @@ def _frames_nearest_below(
             return
         previous, previous_place = frame, place
     # Decoders drop a frame or two at the end of some files; more than that is damage.
-    if previous is None or previous_place + 1 < index.num_frames * LEAST_SHARE_PRESENT:
-        raise ClipError(path, f"only {previous_place + 1} of its {index.num_frames} frames decode")
+    num_frames = video.index.num_frames
+    if previous is None or previous_place + 1 < num_frames * MIN_SHARE_PRESENT:
+        raise ClipError(video.path, f"only {previous_place + 1} of its {num_frames} frames decode")
     for _ in distinct[position:]:
         yield previous
 
 
-def _decoded_from(container: Any, stream: Any, index: FrameIndex, first: int) -> Iterator[tuple[int, Any]]:
+def _decoded_from(video: OpenVideo, first: int) -> Iterator[tuple[int, Any]]:
     """(place in the index, frame) in presentation order, from the key frame before `first` or earlier."""
-    if index.timestamps is None:
+    container, stream, timestamps = video.container, video.stream, video.index.timestamps
+    if timestamps is None:
         container.seek(0, backward=True)
         yield from enumerate(container.decode(stream))
         return
-    timestamps = index.timestamps
     container.seek(int(timestamps[first]), stream=stream, backward=True)
     frames = container.decode(stream)
     opening = next(frames, None)
     if first and (opening is None or opening.pts is None or opening.pts > timestamps[first]):
-        # A container with an incomplete index can land after the frame asked for: begin at the beginning.
+        # A container with an incomplete index can land after the wanted frame: decode from the beginning.
         container.seek(int(timestamps[0]), stream=stream, backward=True)
         frames = container.decode(stream)
         opening = next(frames, None)

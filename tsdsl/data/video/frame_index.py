@@ -1,4 +1,4 @@
-"""Where the frames of a video lie in time, read from its packets rather than believed from its header."""
+"""Finds the times of the frames of a video, from its packets instead of its header."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from tsdsl.errors import FileError
 
 FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
-"""They store no presentation times: with B-frames the times run backwards, so frames are counted."""
+"""Formats without presentation times: with B-frames their times run backwards, so frames are counted."""
 
-LEAST_SHARE_PRESENT = 0.9
-"""With less than this share of the frames declared, or of those present decodable, a file is truncated."""
+MIN_SHARE_PRESENT = 0.9
+"""A file is truncated if it has less than this share of its declared frames, or if less of its frames decode."""
 
 
 class ClipError(FileError):
-    """A video that cannot be used; `path` and `reason` say which and why."""
+    """A video cannot be used; `reason` says why."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
@@ -37,13 +37,13 @@ class ClipError(FileError):
 
 @dataclass(frozen=True)
 class FrameIndex:
-    """Where every frame of a video lies in time, found by reading its packets rather than its header."""
+    """The times of all frames of a video."""
 
     times_s: NDArray[np.float64]
     """Ascending, the first 0."""
 
     timestamps: NDArray[np.int64] | None
-    """The same in the stream's own unit; None where frames can only be counted."""
+    """The same in the unit of the stream; None if frames can only be counted."""
 
     fps: float
 
@@ -54,11 +54,11 @@ class FrameIndex:
 
     @property
     def duration_s(self) -> float:
-        """From the first frame's beginning to the last frame's end, at the mean frame rate."""
+        """The time from the start of the first frame to the end of the last, at the mean frame rate."""
         return float(self.times_s[-1]) + 1.0 / self.fps
 
     def window(self, path: Path, start_s: float | None, end_s: float | None) -> tuple[float, float]:
-        """(start, length) in seconds of a part of the video, cut at its end; ClipError if nothing is left."""
+        """(start, length) in seconds of a part of the video, cut at its end; ClipError if it is empty."""
         begin_s = start_s or 0.0
         stop_s = self.duration_s if end_s is None else min(end_s, self.duration_s)
         if begin_s >= stop_s:
@@ -66,23 +66,23 @@ class FrameIndex:
         return begin_s, stop_s - begin_s
 
     def frames_at(self, times_s: Sequence[float]) -> NDArray[np.int64]:
-        """The frame shown at each time: the nearest below, clamped to the first and the last frame.
+        """The frame shown at each time, clamped to the first and the last frame.
 
-        A time within a hundredth of a frame of the next one counts as that next one, against rounding.
+        Against rounding, a time within a hundredth of a frame before the next frame counts as the next.
         """
         found = np.searchsorted(self.times_s, np.asarray(times_s) + 0.01 / self.fps, side="right") - 1
         return np.clip(found, 0, self.num_frames - 1).astype(np.int64)
 
 
 def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
-    """The index of an open container's stream; ClipError if it is empty, untimed or truncated."""
+    """The index of a stream; ClipError if it is empty, untimed or truncated."""
     listed = _listed_times(path, container, stream)
-    # Packets are let go one by one: a film's would not fit in memory.
+    # Packets are freed one by one: those of a film would not fit in memory.
     times = listed or [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
     if not times:
         raise ClipError(path, "it has no video frames")
     if len(times) == 1:
-        raise ClipError(path, "it is a still image: it has one frame")
+        raise ClipError(path, "it is a still image, with one frame")
     declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
     if container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES or None in times:
         if declared_fps <= 0:
@@ -98,10 +98,10 @@ def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
 
 
 def _listed_times(path: Path, container: Any, stream: Any) -> list[int] | None:
-    """The times in an MP4's own table, where they can be trusted: a fifteenth of the time of reading packets.
+    """The times in the table of an MP4 if they are reliable; 15 times faster than reading packets.
 
-    The table holds decoding times. They are presentation times in a stream without B-frames. A table that
-    reaches past the end of the file belongs to a truncated one, whose packets are to be counted.
+    The table contains decoding times, which are presentation times in a stream without B-frames. If it reaches past the
+    end of the file, the file is truncated and its packets must be counted.
     """
     if "mp4" not in container.format.name.split(",") or stream.codec_context.has_b_frames:
         return None
@@ -114,15 +114,15 @@ def _listed_times(path: Path, container: Any, stream: Any) -> list[int] | None:
 
 
 def _check_complete(path: Path, container: Any, stream: Any, index: FrameIndex) -> None:
-    if stream.frames and index.num_frames < stream.frames * LEAST_SHARE_PRESENT:
+    if stream.frames and index.num_frames < stream.frames * MIN_SHARE_PRESENT:
         raise ClipError(
             path,
             f"it is truncated: {index.num_frames} of the {stream.frames} frames its header declares",
         )
-    # Matroska declares no frame count; its duration covers all streams, so it tells only about a lone one.
+    # Matroska declares no frame count; its duration covers all streams, so it is only meaningful for a single one.
     if not stream.frames and container.duration and len(container.streams) == 1:
         declared_s = container.duration / av.time_base
-        if index.duration_s < declared_s * LEAST_SHARE_PRESENT:
+        if index.duration_s < declared_s * MIN_SHARE_PRESENT:
             raise ClipError(
                 path,
                 f"it is truncated: {index.duration_s:.2f} s of the {declared_s:.2f} s its header declares",

@@ -1,9 +1,8 @@
-"""Which moments of a video make a clip: pure functions from a length and random fractions to times.
+"""Chooses the times of a clip: pure functions from a length and random fractions to times.
 
-Times are seconds after the first frame of the part of the video in question. The dense stream's times are the
-master list; the sparse stream takes every `stride`-th of them, beginning with the first, so that both streams
-come from one decode and the time-strided fusion sees the same frames (own design; SlowFast itself takes
-truncated linspace indices).
+Times are seconds after the first frame of the used part of the video. The sparse stream uses every `stride`-th time of
+the dense stream, starting with the first, so both streams come from one decode and time-strided fusion sees the same
+frames (own design; SlowFast uses truncated linspace indices).
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from tsdsl.data.settings import REFERENCE_FPS, ClipSettings
 
 
 def span_s(num_frames: int, rate: float) -> float:
-    """The seconds a clip covers: `rate * num_frames` frames at 30 fps, in a file of any frame rate."""
+    """The length of a clip in seconds: `rate * num_frames` frames at 30 fps."""
     return num_frames * rate / REFERENCE_FPS
 
 
 def training_start_s(length_s: float, clip_span_s: float, fraction: float) -> float:
-    """The start of a training clip, uniform for a uniform fraction; 0 in a video that is too short."""
+    """The start of a training clip, uniform for a uniform fraction; 0 if the video is too short."""
     return max(length_s - clip_span_s, 0.0) * fraction
 
 
@@ -31,18 +30,18 @@ def test_start_s(length_s: float, clip_span_s: float, clip: int, num_clips: int)
 
 
 def span_times_s(start_s: float, num_frames: int, rate: float, stride: int = 1) -> list[float]:
-    """Times at a fixed rate from `start_s` on; past the end the last frame is shown (clamped, not looped)."""
+    """Times at a fixed rate from `start_s` on, possibly past the end."""
     return [start_s + index * rate / REFERENCE_FPS for index in range(0, num_frames, stride)]
 
 
 def segment_times_s(length_s: float, fractions: Sequence[float], stride: int = 1) -> list[float]:
-    """One time from each of `len(fractions)` equal segments; a fraction says where in the segment."""
+    """One time from each of `len(fractions)` equal segments, at the given fraction of the segment."""
     num_frames = len(fractions)
     return [(index + fractions[index]) * length_s / num_frames for index in range(0, num_frames, stride)]
 
 
 def draw_training_times_s(settings: ClipSettings, length_s: float, generator: torch.Generator) -> list[float]:
-    """The times of one training clip. The stride changes which times are kept, never what is drawn."""
+    """The times of a training clip. The stride does not change the random draws."""
     if settings.sampling == "segments":
         fractions = torch.rand(settings.num_frames, generator=generator, dtype=torch.float64)
         return segment_times_s(length_s, fractions.tolist(), settings.stride)
@@ -54,7 +53,7 @@ def draw_training_times_s(settings: ClipSettings, length_s: float, generator: to
 def test_times_s(settings: ClipSettings, length_s: float, clip: int, num_clips: int) -> list[float]:
     """The times of test clip `clip` of `num_clips`.
 
-    With segments, clip i of n takes the point (i + 0.5) / n of each segment: its middle for one clip.
+    With segments, clip i of n uses the point (i + 0.5) / n of each segment.
     """
     if settings.sampling == "segments":
         fractions = [(clip + 0.5) / num_clips] * settings.num_frames
@@ -64,7 +63,7 @@ def test_times_s(settings: ClipSettings, length_s: float, clip: int, num_clips: 
 
 
 def centre_times_s(settings: ClipSettings, length_s: float) -> list[float]:
-    """The times of the one clip in the middle of a video: the deterministic view used while searching."""
+    """The times of the clip in the middle of a video, used while searching."""
     if settings.sampling == "segments":
         return test_times_s(settings, length_s, 0, 1)
     start_s = training_start_s(length_s, span_s(settings.num_frames, settings.rate), 0.5)
