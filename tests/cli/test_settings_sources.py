@@ -68,7 +68,7 @@ def test_a_file_changes_only_what_it_names_of_what_lies_beneath(tmp_path: Path) 
         ("epochs = 2020-01-01", r"search\.toml:1: epochs: input should be a valid integer"),
         ("[clip]\nrat = 2.0", r"search\.toml:2: clip\.rat: unknown setting; did you mean clip\.rate"),
         ("[clip]\n\nsize_px = 2", r"search\.toml:3: clip\.size_px: input should be greater than or equal to 8"),
-        ("[clip]\nsize_px = 100\njitter_px = [5, 6]", r"search\.toml:2: clip: jitter_px must ascend from size_px 100, got \(5, 6\)"),
+        ("[clip]\nsize_px = 100\njitter_px = [5, 6]", r"search\.toml:2: clip: jitter_px must ascend .*got \(5, 6\)"),
         ("flip = false", r"search\.toml:1: flip: unknown setting; did you mean clip\.flip"),
         ("seed = -1\nhinge = -1", r"search\.toml:1: seed: .*; .*search\.toml:2: hinge: "),
         ("sed = 1\nhinge = -1", r"search\.toml:1: sed: .*; .*search\.toml:2: hinge: "),

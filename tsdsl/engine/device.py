@@ -1,4 +1,4 @@
-"""Chooses the device to compute on, and records what a run was computed with."""
+"""Chooses the device, and describes the environment of a run."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
 
 
 def available_devices() -> tuple[str, ...]:
-    """The names that `choose_device` accepts here, best first, without `auto`."""
+    """The names that `choose_device` accepts on this machine, best first, without `auto`."""
     cuda = tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
     mps = ("mps",) if torch.backends.mps.is_available() else ()
     return (*cuda, *mps, "cpu")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name: `cpu`, `cuda` (its first), `cuda:1`, `mps`, or `auto` for the best there is.
+    """The device of a name: `cpu`, `cuda` (the first), `cuda:1`, `mps`, or `auto` for the best.
 
-    Under torchrun `auto` and `cuda` are a GPU of this process's own.
+    Under torchrun, `auto` and `cuda` are the GPU of this process.
 
     Raises:
-        UsageError: there is no such device here, or several processes would share it; the help lists those
-            there are.
+        UsageError: the device is not available, or several processes would share it; the help lists available ones.
     """
     present = available_devices()
     _, size, local_rank = launched_ranks()
     if size > 1 and name.startswith("cuda:"):
-        raise UsageError(f"device {name!r} would be shared by {size} processes", help="give cuda, cpu or auto")
+        raise UsageError(f"{size} processes cannot share device {name!r}", help="give cuda, cpu or auto")
     first = f"cuda:{local_rank}"
     wanted = {"auto": first if present[0].startswith("cuda") else present[0], "cuda": first}.get(name, name)
     if wanted not in present:
@@ -44,21 +43,21 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def autocast(device: torch.device, enabled: bool = True) -> AbstractContextManager[object]:
-    """bfloat16 arithmetic on CUDA; nothing elsewhere, where it would be slower or less exact."""
+    """bfloat16 arithmetic on CUDA; no effect elsewhere."""
     if enabled and device.type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
 
 
 def device_name(device: torch.device) -> str:
-    """The device as its maker calls it where that is known, such as `NVIDIA H100 80GB HBM3`."""
+    """The product name of the device if known, such as `NVIDIA H100 80GB HBM3`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type} ({platform.machine()}, {os.cpu_count()} cores)"
 
 
 def environment(device: torch.device | None = None) -> dict[str, str]:
-    """What a run record says about where it was made: versions, platform, device."""
+    """The environment for the record of a run: versions, platform, device."""
     record = {"python": platform.python_version(), "platform": platform.platform()}
     for package in RECORDED_PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""How a found architecture is trained from scratch: every setting with where its default comes from."""
+"""The settings for training an architecture from scratch, each with the origin of its default."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tsdsl.data.settings import ClipSettings, ReadingSettings
 
 @dataclass(frozen=True)
 class CheckpointPolicy:
-    """When a run is saved besides at the end of each epoch; it may differ from one process to the next."""
+    """When to save a run in addition to the end of each epoch; may differ between processes."""
 
     every_s: float = 600.0
     every_iterations: int | None = None
@@ -19,20 +19,18 @@ class CheckpointPolicy:
 
 
 class TrainSettings(BaseModel):
-    """The settings of a training run; they are stored with it, and a resumed run must have the same."""
+    """The settings of a training run; a resumed run must have the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: int = Field(default=300, ge=1, description="Passes over the training clips. X3D's recipe for Kinetics.")
-    batch_size: int = Field(
-        default=64, ge=1, description="Clips an optimiser step. Own choice: what one large GPU holds."
-    )
+    batch_size: int = Field(default=64, ge=1, description="Clips per optimiser step. Own choice: fits one large GPU.")
     clips_per_forward: int | None = Field(
         default=None,
         ge=1,
-        description="Most clips that a process takes through the network at once; None: all of its share. A larger "
-        "share is taken in equal parts whose gradients are summed, so that the step is one for `batch_size` clips; "
-        "BN statistics are then those of a part, over all processes. Own design.",
+        description="Maximum clips of a process in one forward pass; None: its share. A larger share is split into "
+        "equal parts whose gradients are summed, so the step is still for `batch_size` clips; BN statistics are then "
+        "over one part in all processes. Own design.",
     )
     learning_rate: float = Field(
         default=0.4,
@@ -42,7 +40,7 @@ class TrainSettings(BaseModel):
     reference_batch_size: int = Field(
         default=256,
         ge=1,
-        description="The batch that `learning_rate` is for; the rate used is learning_rate * batch_size / "
+        description="The batch size that `learning_rate` is for; the rate used is learning_rate * batch_size / "
         "reference_batch_size (linear scaling). The paper names no batch; SlowFast's rule gives 256, "
         "X3D's 512.",
     )
@@ -56,7 +54,7 @@ class TrainSettings(BaseModel):
         default=0.1,
         ge=0,
         le=1,
-        description="Where the warm-up begins, as a fraction of the peak rate. X3D: 0.01 of 0.1.",
+        description="Start of the warm-up as a fraction of the peak rate. X3D: 0.01 of 0.1.",
     )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD. SlowFast and X3D.")
     nesterov: bool = Field(default=True, description="Nesterov's form of momentum. SlowFast and X3D.")
@@ -66,15 +64,15 @@ class TrainSettings(BaseModel):
     gradient_norm: float | None = Field(
         default=None,
         gt=0,
-        description="Largest L2 norm of the gradient of all weights together; a longer one is scaled down to it. "
+        description="Maximum L2 norm of the gradient of all weights together; larger gradients are scaled down. "
         "SlowFast and X3D: none.",
     )
     average_decay: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="Decay of an exponential moving average of the weights, which is then what is validated and saved; "
-        "0: none. SlowFast and X3D: none; 0.9999 is usual.",
+        description="Decay of an exponential moving average of the weights, which is then validated and saved; "
+        "0: none.  SlowFast and X3D: none; 0.9999 is usual.",
     )
     label_smoothing: float = Field(
         default=0.0,
@@ -85,8 +83,8 @@ class TrainSettings(BaseModel):
     precise_norm_batches: int = Field(
         default=64,
         ge=0,
-        description="Training batches over which BN statistics are averaged before any evaluation and in the "
-        "final weights; 0 keeps the running ones. Own choice; SlowFast takes 200.",
+        description="Training batches over which BN statistics are averaged before evaluations and in the final "
+        "weights; 0 keeps running statistics. Own choice; SlowFast uses 200.",
     )
     evaluate_every_epochs: int = Field(
         default=5,
@@ -105,20 +103,20 @@ class TrainSettings(BaseModel):
 
     @property
     def peak_learning_rate(self) -> float:
-        """The learning rate for the batch actually used: scaled linearly with it."""
+        """The learning rate, scaled linearly with the batch size."""
         return self.learning_rate * self.batch_size / self.reference_batch_size
 
 
 class TrainOptions(ReadingSettings, TrainSettings):
-    """All that a settings file of `tsdsl train` may hold."""
+    """The settings in a settings file of `tsdsl train`."""
 
     def train_settings(self) -> TrainSettings:
-        """What decides the outcome, clips apart."""
+        """The settings that decide the result, except clips."""
         return TrainSettings.model_validate({name: getattr(self, name) for name in TrainSettings.model_fields})
 
 
 class EvaluateSettings(BaseModel):
-    """All that a settings file of `tsdsl eval` may hold. Unknown keys are refused."""
+    """The settings in a settings file of `tsdsl eval`. Unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -126,14 +124,14 @@ class EvaluateSettings(BaseModel):
     """The split to evaluate on: train, val or test. The paper reports the validation split of Kinetics."""
 
     views: str = "10x1"
-    """Clips x crops a video. Paper section 5.2: 10x1 is its "10-Center", 10x3 its "10-LeftCenterRight"."""
+    """Clips x crops per video. Paper section 5.2: 10x1 is its "10-Center", 10x3 its "10-LeftCenterRight"."""
 
     clip: ClipSettings | None = None
-    """How clips are cut; None for how the model's training cut them, or else for what the data set recommends. Frames
-    and size are fitted to the model's. Own choice."""
+    """How clips are cut; None for the settings of the training run, else the recommendation of the data set. Frames and
+    size are fitted to the model. Own choice."""
 
     clips_per_forward: int = Field(default=32, ge=1)
-    """Views that go through the network at once; changes no score but by rounding. Own choice."""
+    """Views in one forward pass; changes scores only by rounding. Own choice."""
 
     mixed_precision: bool = True
     """bfloat16 arithmetic on CUDA; elsewhere arithmetic is always float32. Own choice."""

@@ -1,4 +1,4 @@
-"""What training and evaluation ask of data, and the video data set that gives it."""
+"""The interfaces of data for training and evaluation, and their implementation by video data sets."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ NUM_NAMED_CLIPS = 3
 
 
 class TrainingClips(Protocol):
-    """Batches in an order that follows from a seed, such as those of `tsdsl.data.ClipLoader`."""
+    """Batches in an order that depends on a seed, such as `tsdsl.data.ClipLoader`."""
 
     @property
     def dataset(self) -> VideoDataset:
-        """The clips' names, labels and classes."""
+        """The names, labels and classes of the clips."""
 
     @property
     def skipped(self) -> SkippedClips:
-        """The bad clips met so far."""
+        """The bad clips so far."""
 
     @property
     def iterations_per_epoch(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
 
     def batches(self, epoch: int, start_iteration: int = 0) -> Iterator[Batch]:
-        """The epoch's batches from an iteration on, the same ones whenever asked."""
+        """The batches of an epoch from an iteration on, equal in every call."""
 
 
 class EvaluationViews(Protocol):
-    """Videos with all their views, each once, such as those of `tsdsl.data.ViewLoader`."""
+    """Videos with all their views, each once, such as `tsdsl.data.ViewLoader`."""
 
     @property
     def dataset(self) -> VideoDataset:
-        """The videos' names, labels and classes."""
+        """The names, labels and classes of the videos."""
 
     @property
     def skipped(self) -> SkippedClips:
-        """The bad videos met so far."""
+        """The bad videos so far."""
 
     @property
     def num_videos(self) -> int:
-        """The videos to come, bad ones included."""
+        """The number of videos, including bad ones."""
 
     def batches(self) -> Iterator[ViewBatch]:
-        """All of them."""
+        """All videos in batches."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Clips to train on, videos to validate on if there are any, and how to name both in a run's record."""
+    """Training clips, validation videos if any, and their description for the record of a run."""
 
     training: TrainingClips
     validation: EvaluationViews | None = None
@@ -75,10 +75,10 @@ class TrainingData:
 
 
 def fitted_clip_settings(recommended: ClipSettings, network: Network, size_px: int | None = None) -> ClipSettings:
-    """A data set's recommended settings with the frames and the size that a network takes.
+    """The recommended settings of a data set with the frames and the size of a network.
 
-    The seconds that a clip spans stay the same: 32 frames recommended and 4 needed gives each eighth of
-    the 32; 16 recommended and 32 needed gives half the distance in time. `size_px` overrides the network's.
+    The time span of a clip stays the same: for 4 instead of 32 frames every eighth is used; for 32 instead of 16 the
+    distance in time is halved. `size_px` overrides the size of the network.
     """
     size_px = size_px or network.size
     changes: dict[str, Any] = {"size_px": size_px, "stride": 1}
@@ -100,25 +100,25 @@ def parsed_views(text: str) -> tuple[int, int]:
     """`10x3` as (10 clips, 3 crops).
 
     Raises:
-        UsageError: it is no such text, or asks for a number of crops that there is not.
+        UsageError: the text is not of this form, or crops are not 1 or 3.
     """
     clips, _, crops = text.partition("x")
     if not (clips.isdecimal() and int(clips) > 0 and crops in ("1", "3")):
         raise UsageError(
-            f"views {text!r} is not CLIPSxCROPS",
-            help="give 10x1 for 10 clips with a centre crop, 10x3 for left, centre and right crops; crops are 1 or 3",
+            f"views must be CLIPSxCROPS, got {text!r}",
+            help="10x1 is 10 clips with a centre crop, 10x3 with left, centre and right crops; crops are 1 or 3",
         )
     return int(clips), int(crops)
 
 
 def with_views(settings: ClipSettings, views: str) -> ClipSettings:
-    """The settings with the evaluation views that a text such as `10x3` asks for."""
+    """The settings with evaluation views from a text such as `10x3`."""
     clips, crops = parsed_views(views)
     return settings.replace(test_clips=clips, test_crops=crops)
 
 
 def named_clips(batch: Batch, dataset: VideoDataset) -> str:
-    """The first clips of a batch by path, and how many more there are, for a message."""
+    """The paths of the first clips of a batch and the number of others, for a message."""
     indices = batch.indices_B.tolist()
     names = ", ".join(str(dataset.records[index].path) for index in indices[:NUM_NAMED_CLIPS])
     more = len(indices) - NUM_NAMED_CLIPS
@@ -126,12 +126,12 @@ def named_clips(batch: Batch, dataset: VideoDataset) -> str:
 
 
 def check_classes(dataset: VideoDataset, network: Network) -> None:
-    """UsageError unless the data set has as many classes as the network scores."""
+    """Raise UsageError unless the data set and the network have the same number of classes."""
     if dataset.num_classes != network.classes:
         raise UsageError(
-            f"{dataset.root} has {dataset.num_classes} classes, and the network of {network.space} "
-            f"scores {network.classes}",
-            help=f"build the network for {dataset.num_classes} classes, or choose as many of the data set's",
+            f"{dataset.root}: expected the {network.classes} classes of the network {network.space}, "
+            f"got {dataset.num_classes}",
+            help=f"build the network for {dataset.num_classes} classes, or select classes of the data set",
         )
 
 
@@ -147,13 +147,13 @@ def open_training_data(
     cache: bool = False,
     ranks: Ranks = ALONE,
 ) -> TrainingData:
-    """The clips of the data set in a folder as a network takes them, validated on `val` where it has one.
+    """The clips of a data set for a network, validated on `val` if it exists.
 
-    `num_classes` takes that many classes, chosen by the settings' seed. Each rank reads its share.
+    `num_classes` selects random classes by the seed of the settings. Each rank reads its share.
 
     Raises:
-        UsageError: the data do not fit the network.
-        FileError: there is no such data set.
+        UsageError: the data contradict the network.
+        FileError: the data set does not exist.
     """
     training = open_dataset(root, "train", kind=kind)
     splits = available_splits(root, kind=training.kind)

@@ -1,1 +1,1 @@
-"""Accuracy of a trained model over the views of each video, what was predicted, and what a view costs."""
+"""Accuracy of a trained model over the views of each video, its predictions, and the cost of a view."""

@@ -1,6 +1,6 @@
 """Video-level accuracy: softmax scores averaged over the views of each video.
 
-Tensor names: B videos, V views of a video, N views in all, C channels, T frames, H rows, W columns,
+Tensor names: B videos, V views of a video, N views in total, C channels, T frames, H rows, W columns,
 K classes.
 """
 
@@ -28,12 +28,11 @@ NUM_RANKED = 5
 
 
 class Evaluation(Frozen):
-    """The accuracy of a model on videos, as fractions from 0 to 1, and what a video costs.
+    """The accuracy of a model on videos, as fractions from 0 to 1, and the cost of a video.
 
-    `top5` counts a video as right if its class is among the best five, or among all where there are fewer.
-    `per_class` is None for a class without videos. `confusion` counts the videos of each class by what they were
-    taken for, without zeros. `flops_per_view` are multiply-adds of one view at the size
-    it was tested at. `skipped` are videos that could not be read: they count nowhere.
+    `top5` counts a video as right if its class is among the best five. `per_class` is None for a class without videos.
+    `confusion` counts the videos of each class by predicted class, without zeros. `flops_per_view` are multiply-adds of
+    one view at the test size. `skipped` are unreadable videos, which are not counted.
     """
 
     top1: float
@@ -62,21 +61,21 @@ def evaluate(
     progress: Progress | None = None,
     ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """The accuracy of a model on the videos of a data set over `views` of each, such as `10x1` or `10x3`.
+    """The accuracy of a model on the videos of a data set over `views` such as `10x1` or `10x3`.
 
-    Clips are cut by `clip_settings`, or by the data set's recommended ones fitted to the network. Several
-    ranks share the videos, each of which counts once; all get the same evaluation.
+    Clips are cut by `clip_settings`, by default the settings recommended by the data set, fitted to the network.
+    Several ranks share the videos and get the same evaluation.
 
     Raises:
-        UsageError: views, data and model do not fit together.
+        UsageError: views, data and model contradict each other.
         RunError: no video is usable, or a score is not a number.
     """
     settings = clip_settings or fitted_clip_settings(dataset.recommended, model.network)
     if settings.frames_per_clip != model.network.frames:
         raise UsageError(
-            f"the clip settings give {settings.frames_per_clip} frames, and the network of "
-            f"{model.network.space} takes {model.network.frames}",
-            help="set num_frames and stride so that num_frames / stride is what it takes",
+            f"clips must have the {model.network.frames} frames of the network {model.network.space}, "
+            f"got {settings.frames_per_clip}",
+            help="change num_frames or stride; clips have num_frames / stride frames",
         )
     loader = ViewLoader(
         dataset, with_views(settings, views), num_workers=num_workers, rank=ranks.rank, world_size=ranks.size
@@ -101,9 +100,9 @@ def evaluate_views(
     ranks: Ranks = ALONE,
     request: Interruption | None = None,
 ) -> Evaluation:
-    """The accuracy of a model, on the device it is on, over the views that each rank's loader gives; together.
+    """The accuracy of a model on its device, over the views of the loaders of all ranks; together.
 
-    The model is in evaluation mode meanwhile, and as before afterwards.
+    The mode of the model is restored.
 
     Raises:
         StopRequestedError: `request` asked to stop.
@@ -126,7 +125,7 @@ def evaluate_views(
                 own |= dict(zip(batch.indices_B.tolist(), found, strict=True))
                 task.advance(len(found), clips=len(found) * num_views, accuracy=num_right / len(own))
     except StopRequestedError:
-        pass  # the other ranks learn of it below
+        pass  # reported to the other ranks below
     finally:
         model.train(was_training)
     if watched.agreed():
@@ -145,7 +144,7 @@ def evaluate_views(
     predictions = [Prediction.model_validate(content) for _, content in ordered]
     num_right = sum(prediction.is_right for prediction in predictions)
     if not predictions:
-        raise RunError(f"{dataset.root}: there is no video to evaluate", help="see `tsdsl data verify`")
+        raise RunError(f"{dataset.root}: contains no video to evaluate", help="see `tsdsl data verify`")
     flops = view_macs(model.network, size_px)
     return Evaluation(
         top1=num_right / len(predictions),
@@ -166,7 +165,7 @@ def evaluate_views(
 def mean_scores(
     model: Model, clips_BVCTHW: Tensor, clips_per_forward: int = 32, mixed_precision: bool = True
 ) -> Tensor:
-    """Softmax scores B x K averaged over views, in float64 on the CPU. The model's mode is the caller's."""
+    """Softmax scores B x K averaged over views, in float64 on the CPU. The caller sets the mode of the model."""
     device = next(model.parameters()).device
     num_videos, num_views = clips_BVCTHW.shape[:2]
     parts = []
@@ -180,15 +179,15 @@ def mean_scores(
 
 def _predictions(dataset: VideoDataset, batch: ViewBatch, scores_BK: Tensor) -> list[Prediction]:
     result = []
-    # A stable sort, so that of equal scores the lower class number wins everywhere.
+    # A stable sort, so of equal scores the lower class number wins.
     best_BK = scores_BK.sort(dim=1, descending=True, stable=True)
     indices, labels = batch.indices_B.tolist(), batch.labels_B.tolist()
     for row, (index, label) in enumerate(zip(indices, labels, strict=True)):
         video = str(dataset.records[index].path)
         if not bool(scores_BK[row].isfinite().all()):
             raise RunError(
-                f"{video}: the model's scores are not numbers",
-                help="its weights are damaged or its training diverged; look at the training loss",
+                f"{video}: the scores of the model are not finite",
+                help="its weights are damaged or training diverged; check the training loss",
             )
         result.append(
             Prediction(

@@ -1,4 +1,4 @@
-"""What was predicted for each video, counted class by class, and written out as a table or as JSON."""
+"""The predictions for each video: counts by class, and output as a table or JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Confusion = Mapping[str, Mapping[str, int]]
 
 
 class Prediction(Frozen):
-    """What was predicted for one video: its best classes in order, and their mean scores."""
+    """The prediction for one video: its best classes in order, and their mean scores."""
 
     video: str
     label: int
@@ -24,12 +24,12 @@ class Prediction(Frozen):
 
     @property
     def is_right(self) -> bool:
-        """Whether the best class is the video's own."""
+        """Whether the best class is the class of the video."""
         return self.ranked[0] == self.label
 
 
 def class_accuracies(predictions: Sequence[Prediction], class_names: Sequence[str]) -> dict[str, float | None]:
-    """The share of each class's videos that were predicted right; None where it has no video."""
+    """The share of correctly predicted videos of each class; None for a class without videos."""
     videos, right = [0] * len(class_names), [0] * len(class_names)
     for prediction in predictions:
         videos[prediction.label] += 1
@@ -38,7 +38,7 @@ def class_accuracies(predictions: Sequence[Prediction], class_names: Sequence[st
 
 
 def confusion(predictions: Sequence[Prediction], class_names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How many videos of each class were taken for which; what never happened is left out."""
+    """The number of videos by class and predicted class, without zeros."""
     counts: dict[str, dict[str, int]] = {}
     for prediction in sorted(predictions, key=lambda p: (p.label, p.ranked[0])):
         row = counts.setdefault(class_names[prediction.label], {})
@@ -48,29 +48,25 @@ def confusion(predictions: Sequence[Prediction], class_names: Sequence[str]) -> 
 
 
 def most_confused(counts: Confusion, number: int) -> list[tuple[str, str, int]]:
-    """The pairs (class, what it was taken for, videos) of the most frequent mistakes."""
+    """(class, predicted class, videos) of the most frequent mistakes."""
     mistakes = [(own, other, n) for own, row in counts.items() for other, n in row.items() if other != own]
     return sorted(mistakes, key=lambda mistake: -mistake[2])[:number]
 
 
 def require_table_format(path: Path) -> None:
-    """Refuses a file that is neither a table nor JSON by its name.
-
-    Raises:
-        UsageError: it ends otherwise.
-    """
+    """Raise UsageError unless the name ends in .csv or .json."""
     if path.suffix.lower() not in (".csv", ".json"):
-        raise UsageError(f"{path}: is neither .csv nor .json", help="give a name that ends in one of them")
+        raise UsageError(f"{path}: must end in .csv or .json", help="change the ending")
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction], class_names: Sequence[str]) -> None:
-    """Write a line or an object for each video, in the order of the data set.
+    """Write one row or object per video, in the order of the data set.
 
     The columns are video, class, predicted, right (1 or 0), and class_N and score_N of the N-th best class.
-    JSON has class numbers besides.
+    JSON also has class numbers.
 
     Raises:
-        UsageError: the file's name ends in neither .csv nor .json.
+        UsageError: the name does not end in .csv or .json.
         FileError: it cannot be written.
     """
     require_table_format(path)
@@ -102,10 +98,10 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], class_names
 
 
 def write_confusion(path: Path, counts: Confusion, class_names: Sequence[str]) -> None:
-    """Write the confusion matrix: a row for each class, a column for what it was taken for; JSON leaves zeros out.
+    """Write the confusion matrix: a row per class, a column per predicted class; JSON omits zeros.
 
     Raises:
-        UsageError: the file's name ends in neither .csv nor .json.
+        UsageError: the name does not end in .csv or .json.
         FileError: it cannot be written.
     """
     require_table_format(path)

@@ -1,4 +1,4 @@
-"""The cost of a network on clips of another size than its own, such as a test view's."""
+"""The cost of a network on clips of another size, such as test views."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tsdsl.operators.varying import fixed
 
 
 def resized(network: Network, size_px: int) -> Network:
-    """The same network laid out for square clips of another side; parameters are unchanged."""
+    """The same network for square clips of another side; parameters are unchanged."""
     shapes: dict[str, Shape] = {}
     nodes = []
     for node in network.nodes:
@@ -28,5 +28,5 @@ def resized(network: Network, size_px: int) -> Network:
 
 
 def view_macs(network: Network, size_px: int) -> int:
-    """Multiply-adds of one clip of this side in pixels."""
+    """Multiply-adds of one clip of `side_px` pixels."""
     return fixed(network_cost(resized(network, size_px)).macs)

@@ -1,6 +1,6 @@
-"""The processes of one run that torchrun started: who this one is, and what they tell each other.
+"""Connects the processes of one run that torchrun started.
 
-A run in one process is `ALONE`, for which all of this does nothing. Messages are JSON and tensors, never
+A run in one process is `ALONE`, for which these functions do nothing. Messages are JSON and tensors, never
 pickled objects. Every method that says "together" must be called by all ranks in the same order.
 """
 
@@ -33,7 +33,7 @@ JOIN_INTERVAL_S, JOIN_TIMEOUT = 0.02, timedelta(minutes=10)
 
 
 class LostRankError(RunError):
-    """Another rank ended or stopped answering, so that this one cannot go on."""
+    """Another rank ended or does not answer, so this one cannot continue."""
 
     def __init__(self, rank: int, reason: str) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class LostRankError(RunError):
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """One process among `size`; `local_rank` counts those of its machine, which is its GPU's number."""
+    """One process of `size`; `local_rank` is its number on its machine and the number of its GPU."""
 
     rank: int = 0
     size: int = 1
@@ -58,17 +58,17 @@ class Ranks:
         return self.rank == 0
 
     def gather(self, value: Any) -> list[Any]:
-        """What every rank gave, plain JSON, in the order of ranks; together."""
+        """The values of all ranks, plain JSON, in the order of ranks; together."""
         if self.size == 1:
             return [value]
         own = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
         return [json.loads(part.numpy().tobytes()) for part in self._gathered(own)]
 
     def first(self, work: Callable[[], Any]) -> Any:
-        """What `work` returns on rank 0, plain JSON, on every rank; together.
+        """The result of `work` on rank 0, plain JSON, on every rank; together.
 
         Raises:
-            RepeatedError: on the other ranks, where it raised an exception on rank 0.
+            RepeatedError: on the other ranks, if it raised an exception on rank 0.
         """
         if self.size == 1:
             return work()
@@ -77,7 +77,7 @@ class Ranks:
         if self.is_first:
             try:
                 answer = {"value": work()}
-            except Exception as error:  # whatever it is, the other ranks must not wait for it
+            except Exception as error:  # on any error, the other ranks must not wait
                 failure = error
                 answer = {"error": _described(error)}
         answer = self._from_first(answer)
@@ -109,7 +109,7 @@ class Ranks:
             at += tensor.numel()
 
     def from_first(self, tensors: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
-        """The tensors that rank 0 gave, on the CPU of every rank; together. Other ranks give None."""
+        """The tensors of rank 0, on the CPU of every rank; together. Other ranks pass None."""
         if self.size == 1:
             return dict(tensors or {})
         own = {} if tensors is None or not self.is_first else tensors
@@ -127,7 +127,7 @@ class Ranks:
         return result
 
     def whole(self, share: Batch) -> Batch:
-        """The batch of which each rank gives its share, in the order of ranks; together."""
+        """The batch made of the shares of all ranks, in the order of ranks; together."""
         if self.size == 1:
             return share
         return Batch(
@@ -137,10 +137,10 @@ class Ranks:
         )
 
     def require_same(self, tensors: Mapping[str, Tensor], place: str) -> None:
-        """Check that all ranks hold the same numbers, to the bit; together.
+        """Check that all ranks have the same numbers, to the bit; together.
 
         Raises:
-            RunError: they do not, as with different hardware; it names the ranks that differ from rank 0.
+            RunError: they do not, as may happen on different hardware; it names the ranks that differ from rank 0.
         """
         if self.size == 1:
             return
@@ -148,20 +148,20 @@ class Ranks:
         differing = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
         if differing:
             raise RunError(
-                f"{place}: ranks {', '.join(map(str, differing))} hold other numbers than rank 0; nothing is saved",
-                help="run all ranks on machines of one kind with one version of torch; the same command goes on "
-                "from the checkpoint before",
+                f"{place}: ranks {', '.join(map(str, differing))} have other numbers than rank 0; nothing is saved",
+                help="run all ranks on machines of one kind with one version of torch; the same command continues "
+                "from the previous checkpoint",
             )
 
     @contextmanager
     def locked(self, run: RunDirectory) -> Iterator[None]:
-        """Within it, rank 0 holds the lock of the run's folder; together. See `RunDirectory.locked`."""
+        """A context in which rank 0 holds the lock of the run folder; together. See `RunDirectory.locked`."""
         with ExitStack() as stack:
             self.first(lambda: stack.enter_context(run.locked()))
             yield
 
     def _gathered(self, own: Tensor) -> list[Tensor]:
-        """The tensors of all ranks, which may differ in their first size only."""
+        """The tensors of all ranks, which may differ only in their first size."""
         with self._answering():
             count = torch.tensor([len(own)], device=own.device)
             counts = [torch.empty_like(count) for _ in range(self.size)]
@@ -174,7 +174,7 @@ class Ranks:
         return [part[:length] for part, length in zip(parts, lengths, strict=True)]
 
     def _from_first(self, value: Any) -> Any:
-        """What rank 0 gave, plain JSON."""
+        """The value of rank 0, plain JSON."""
         encoded = json.dumps(value).encode() if self.is_first else b""
         with self._answering():
             length = torch.tensor([len(encoded)])
@@ -197,10 +197,10 @@ ALONE = Ranks()
 
 
 def launched_ranks() -> tuple[int, int, int]:
-    """(rank, number of ranks, rank on this machine) as torchrun tells in the environment; (0, 1, 0) without it.
+    """(rank, number of ranks, rank on this machine) from the environment of torchrun; (0, 1, 0) without it.
 
     Raises:
-        UsageError: the environment holds numbers that make no sense.
+        UsageError: the environment is invalid.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if any(name not in os.environ for name in names):
@@ -210,15 +210,15 @@ def launched_ranks() -> tuple[int, int, int]:
     except ValueError as error:
         raise UsageError(f"{error} in RANK, WORLD_SIZE or LOCAL_RANK", help="start with torchrun") from error
     if not 0 <= rank < size:
-        raise UsageError(f"RANK is {rank} of WORLD_SIZE {size}", help="start with torchrun")
+        raise UsageError(f"RANK must be from 0 to WORLD_SIZE {size} - 1, got {rank}", help="start with torchrun")
     return rank, size, local_rank
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Within it, this process is joined to the others that torchrun started; `ALONE` without torchrun.
+    """A context in which this process is connected to the others that torchrun started; `ALONE` without torchrun.
 
-    An error that leaves it is told to the others, of which only the first to fail reports it.
+    An error that leaves it ends the other ranks too; only the first rank to fail reports it.
 
     Raises:
         RepeatedError: another rank has reported the failure that ended this one.
@@ -230,7 +230,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"{size} processes cannot share device {device}", help="give --device cpu or cuda")
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        # Started by torchrun, which cannot end its processes where it is killed.
+        # torchrun cannot end its processes if it is killed.
         end_with_parent()
     shared, _, _ = next(rendezvous("env://", rank, size, timeout=JOIN_TIMEOUT))
     store = PrefixStore(_generation(shared, rank, size), shared)
@@ -248,19 +248,19 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         _tell(ranks, error)
         raise
     finally:
-        # Whatever ended the run: threads of a group that is left alone abort the process at its exit.
+        # Also after errors: threads of an open process group abort the process at exit.
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
 
 def _generation(store: Store, rank: int, size: int) -> str:
-    """A name that the ranks of this start agree on, and none of an earlier start has used.
+    """A name that all ranks of this start share, different from earlier starts.
 
-    torchrun keeps its store when it restarts processes, with the addresses of those that ended in it; a rank
-    that took these would wait for the dead. So each rank joins under a name that it has just made up.
+    When torchrun restarts processes, its store still has the addresses of ended ones; a rank that used these would wait
+    forever. So each rank joins under a new name.
 
     Raises:
-        LostRankError: some rank does not come.
+        LostRankError: a rank does not join.
     """
     own = uuid4().hex
     try:
@@ -274,7 +274,7 @@ def _generation(store: Store, rank: int, size: int) -> str:
         while awaited:
             for other in sorted(awaited):
                 if store.check([f"joins/{other}"]):
-                    # Perhaps the name of one that ended: then nobody reads the answer.
+                    # It may be the name of an ended process: then nobody reads the answer.
                     store.set(f"answer/{store.get(f'joins/{other}').decode()}", own)
                 if store.check([f"ready/{own}/{other}"]):
                     awaited.discard(other)
@@ -287,10 +287,10 @@ def _generation(store: Store, rank: int, size: int) -> str:
 
 
 def _tell(ranks: Ranks, error: Exception) -> None:
-    """Make this error the run's failure, unless there is one.
+    """Record this error as the failure of the run, unless there is one.
 
     Raises:
-        RepeatedError: there is one, and this error is the same, or its consequence.
+        RepeatedError: another rank recorded one, and this error is the same or its consequence.
     """
     if isinstance(error, RepeatedError) or ranks.store is None:
         return
@@ -298,7 +298,7 @@ def _tell(ranks: Ranks, error: Exception) -> None:
     try:
         reported = json.loads(ranks.store.compare_set(FAILURE_KEY, "", json.dumps({"rank": ranks.rank, **own})))
     except RuntimeError:
-        return  # the store has ended with the rank that kept it
+        return  # the store ended with the rank that kept it
     told_by = reported.pop("rank")
     if told_by != ranks.rank and (isinstance(error, LostRankError) or reported == own):
         raise RepeatedError(**reported) from error

@@ -1,4 +1,4 @@
-"""Checkpoints of a run of several ranks: rank 0 reads and writes them, and gives the others what they hold."""
+"""Checkpoints of a run of several ranks: rank 0 reads and writes them, and sends their content to the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tsdsl.engine.runs.checkpoint import Checkpoint, CheckpointStore
 
 
 def latest_checkpoint(store: CheckpointStore, ranks: Ranks, device: torch.device | str = "cpu") -> Checkpoint | None:
-    """The newest valid checkpoint that rank 0 finds, on every rank; together. See `CheckpointStore.latest`."""
+    """The newest valid checkpoint of rank 0, on every rank; together. See `CheckpointStore.latest`."""
     if ranks.size == 1:
         return store.latest(device)
     found: list[Checkpoint] = []
@@ -47,17 +47,18 @@ def latest_checkpoint(store: CheckpointStore, ranks: Ranks, device: torch.device
 
 
 def tidy_checkpoints(store: CheckpointStore, ranks: Ranks, iteration: int) -> None:
-    """Remove, on rank 0, what a kill left beside the checkpoint of an iteration; together."""
+    """Remove on rank 0 the remains of a kill beside the checkpoint of an iteration; together."""
     ranks.first(lambda: store.tidy(iteration))
 
 
 def save_checkpoint(
     store: CheckpointStore, ranks: Ranks, tensors: Mapping[str, Tensor], state: Mapping[str, Any], iteration: int
 ) -> None:
-    """Write a checkpoint on rank 0, once all ranks hold the same tensors; together. See `CheckpointStore.save`.
+    """Write a checkpoint on rank 0, once all ranks have the same tensors; together. See
+    `CheckpointStore.save`.
 
     Raises:
-        RunError: the ranks hold different numbers.
+        RunError: the ranks have different numbers.
     """
     ranks.require_same(tensors, f"{store.folder}: iteration {iteration}")
     ranks.first(lambda: str(store.save(tensors, state, iteration)))

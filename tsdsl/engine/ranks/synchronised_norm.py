@@ -1,6 +1,6 @@
-"""Batch normalisation over the clips of all ranks, so that the number of ranks changes no result.
+"""Batch normalisation over the clips of all ranks, so the number of ranks changes no result.
 
-The same as torch's SyncBatchNorm, which runs on CUDA only.
+Equal to SyncBatchNorm of torch, which only runs on CUDA.
 
 Shapes: B clips, C channels, T frames, H rows, W columns.
 """
@@ -18,7 +18,7 @@ from tsdsl.engine.ranks.ranks import Ranks
 
 
 class SynchronisedNorm(nn.BatchNorm3d):
-    """A BatchNorm3d whose statistics in training mode are those of the clips of all ranks; together."""
+    """A BatchNorm3d whose statistics in training mode are over the clips of all ranks; together."""
 
     def __init__(self, norm: nn.BatchNorm3d, ranks: Ranks) -> None:
         """Share the parameters and buffers of `norm`."""
@@ -29,7 +29,7 @@ class SynchronisedNorm(nn.BatchNorm3d):
         self._ranks = ranks
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Normalised; running statistics move in training mode."""
+        """Normalise; update running statistics in training mode."""
         if not self.training:
             return super().forward(x_BCTHW)
         mean_C, variance_C, count = _statistics(x_BCTHW, self._ranks)
@@ -41,7 +41,7 @@ class SynchronisedNorm(nn.BatchNorm3d):
 
     @torch.no_grad()
     def _move(self, mean_C: Tensor, variance_C: Tensor) -> None:
-        """Let the running statistics follow; their plain average where there is no momentum."""
+        """Update the running statistics; without momentum, they are a plain average."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -61,9 +61,9 @@ def synchronise_norms(model: nn.Module, ranks: Ranks) -> None:
 
 @torch.no_grad()
 def _statistics(x_BCTHW: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, Tensor]:
-    """(mean, biased variance, count) over all ranks, from each one's own (Chan, Golub and LeVeque, 1979).
+    """(mean, biased variance, count) over all ranks, from those of each rank (Chan, Golub and LeVeque, 1979).
 
-    The count stays on the device, as reading it would wait for the device at every layer.
+    The count stays on the device, because reading it would wait for the device at every layer.
     """
     variance_C, mean_C = torch.var_mean(x_BCTHW.float(), (0, 2, 3, 4), correction=0)
     count = mean_C.new_full((1,), x_BCTHW.numel() // x_BCTHW.shape[1], dtype=torch.float64)
@@ -77,7 +77,7 @@ def _statistics(x_BCTHW: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Normalise(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + eps) * weight + bias, whose gradient goes through the statistics of all ranks."""
+    """(x - mean) / sqrt(variance + eps) * weight + bias, with gradients through the statistics of all ranks."""
 
     @staticmethod
     def forward(

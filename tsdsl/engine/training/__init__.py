@@ -1,3 +1,3 @@
-"""Training one architecture: `step` makes one step of the
-`optimiser` at the rate of the `schedule`, `train` runs it all, and `record` says what came out.
+"""Trains one architecture: `step` makes one step of the `optimiser` at the rate of the `schedule`, `train` runs all
+steps, and `record` keeps the result.
 """

@@ -1,4 +1,4 @@
-"""An exponential moving average of a model's weights, which may take their place for a while."""
+"""An exponential moving average of the weights of a model, which can temporarily replace them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PREFIX = "average/"
 
 
 class AveragedWeights:
-    """average = decay * average + (1 - decay) * weights after each step, beginning with the first weights.
+    """average = decay * average + (1 - decay) * weights after each step, starting from the first weights.
 
-    A decay of 0 averages nothing: there are no tensors, and the weights stand for themselves.
+    With a decay of 0 there are no averages, and the weights themselves are used.
     """
 
     def __init__(self, model: Model, decay: float) -> None:
@@ -25,14 +25,14 @@ class AveragedWeights:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Take the weights as they are now into the average."""
+        """Update the average from the current weights."""
         if self._average:
             weights: list[Tensor] = [self.model.get_parameter(name) for name in self._average]
             torch._foreach_lerp_(list(self._average.values()), weights, 1.0 - self.decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Within it, the model has the averaged weights; afterwards its own again."""
+        """A context in which the model has the averaged weights."""
         self._exchange()
         try:
             yield
@@ -40,11 +40,11 @@ class AveragedWeights:
             self._exchange()
 
     def tensors(self) -> dict[str, Tensor]:
-        """The average under names of its own, for a checkpoint."""
+        """The average under separate names, for a checkpoint."""
         return {f"{PREFIX}{name}": tensor for name, tensor in self._average.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Restore the average from `tensors`."""
         for name, average in self._average.items():
             average.copy_(tensors[f"{PREFIX}{name}"])
 

@@ -1,4 +1,4 @@
-"""SGD for a model, and its momentum as named tensors for checkpoints."""
+"""SGD for a model, with its momentum as named tensors for checkpoints."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def set_learning_rate(optimiser: torch.optim.SGD, rate: float) -> None:
 
 
 def training_tensors(model: Model, optimiser: torch.optim.SGD) -> dict[str, Tensor]:
-    """Parameters, buffers and momentum under names that `restore_training_tensors` understands."""
+    """Parameters, buffers and momentum under names for `restore_training_tensors`."""
     tensors = {f"{MODEL_PREFIX}{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         momentum = optimiser.state[parameter].get("momentum_buffer")
@@ -49,7 +49,7 @@ def training_tensors(model: Model, optimiser: torch.optim.SGD) -> dict[str, Tens
 
 
 def restore_training_tensors(model: Model, optimiser: torch.optim.SGD, tensors: Mapping[str, Tensor]) -> None:
-    """Put a checkpoint's tensors back; the caller has checked that it is of the same model."""
+    """Restore the tensors of a checkpoint of the same model."""
     model.load_state_dict(
         {name.removeprefix(MODEL_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(MODEL_PREFIX)}
     )
@@ -60,7 +60,7 @@ def restore_training_tensors(model: Model, optimiser: torch.optim.SGD, tensors: 
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
-    """The name of the first tensor that holds NaN or infinity, if any."""
+    """The name of the first tensor with NaN or infinity, or None."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             return name

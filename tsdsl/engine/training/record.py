@@ -1,4 +1,4 @@
-"""What a training run records: what decides its outcome, and the outcome."""
+"""The records of a training run: its settings and its result."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KIND = "train"
 
 
 class TrainRecord(Frozen):
-    """Everything that decides the outcome of a training run; a resumed run must agree with it.
+    """Everything that decides the result of a training run; a resumed run must have the same.
 
-    `began_with` is the hash of the weights file it started from.
+    `began_with` is the hash of the initial weights file.
     """
 
     settings: TrainSettings
@@ -35,11 +35,11 @@ class TrainRecord(Frozen):
 
 
 class TrainResult(Frozen):
-    """The outcome of a finished run. Accuracies are fractions; `seconds` sums over all its processes.
+    """The result of a finished run. Accuracies are fractions; `seconds` is the sum over its processes.
 
-    `val_top1` is of the weights as saved, None without validation videos; `best_top1` is the highest of any
-    validation, first reached after epoch `best_epoch`, whose weights are kept in `best.safetensors`. `flops` are
-    multiply-adds of one training clip. `skipped` are clips that could not be read, with the reason.
+    `val_top1` is that of the saved weights, None without validation videos; `best_top1` is the highest of any
+    validation, first reached after epoch `best_epoch`, whose weights are in `best.safetensors`. `flops` are
+    multiply-adds of one training clip. `skipped` are unreadable clips with reasons.
     """
 
     space: str

@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of how far a run has come: linear warm-up, then half a cosine."""
+"""The learning rate as a function of progress: linear warm-up, then half a cosine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from math import cos, pi
 
 
 def learning_rate(base: float, progress: float, warmup: float = 0.0, warmup_start: float = 0.1) -> float:
-    """The learning rate once the fraction `progress` of all epochs is done, counted per iteration.
+    """The learning rate at a fraction of all epochs, per iteration.
 
-    `warmup` is the fraction of all epochs that warms up, linearly from `warmup_start` * `base` to the value
-    that the half-cosine has where the warm-up ends. Source: the fractional-epoch rule of SlowFast's code.
+    `warmup` is the fraction of all epochs with a linear warm-up, from `warmup_start` * `base` to the value of the
+    half-cosine at its end. Source: the fractional-epoch rule in the code of SlowFast.
 
     >>> learning_rate(0.4, 0.5)
     0.2

@@ -39,12 +39,12 @@ class EpochTotals:
 
     @property
     def loss(self) -> float:
-        """Mean cross-entropy of a clip."""
+        """Mean cross-entropy per clip."""
         return self.loss_sum / max(self.num_clips, 1)
 
     @property
     def top1(self) -> float:
-        """Fraction of clips whose best class was right."""
+        """Fraction of correctly classified clips."""
         return self.num_right / max(self.num_clips, 1)
 
     def to_json(self) -> dict[str, float]:
@@ -63,13 +63,13 @@ def train_step(
     *,
     what: str = "the network",
 ) -> EpochTotals:
-    """One step of SGD on the batch of which each rank gives its share; together.
+    """One step of SGD on a batch made of the shares of all ranks; together.
 
-    Gradients are of the mean loss over the whole batch, and the totals are over it. `place` says where in which
-    run, and `what` of which architecture, for an error.
+    Gradients are of the mean loss over the whole batch, as are the totals. `place` and `what` name the run and the
+    architecture in an error.
 
     Raises:
-        RunError: the loss is not a finite number; no weight was changed by this batch.
+        RunError: the loss is not finite; this batch changes no weight.
     """
     device = next(model.parameters()).device
     on_device = batch.to(device)
@@ -83,11 +83,11 @@ def train_step(
             scores_BK: Tensor = model(normalise(clips_BCTHW))
         scores_BK = scores_BK.float()
         loss = F.cross_entropy(scores_BK, labels_B, label_smoothing=settings.label_smoothing, reduction="sum")
-        # Without regard to its value: the other ranks need this one in the backward pass of BN.
+        # Regardless of its value, because the other ranks need this one in the backward pass of BN.
         (loss / sum(counts)).backward()
         num_right = (scores_BK.argmax(1) == labels_B).sum()
         told.append(torch.stack([loss.detach(), num_right.to(loss.dtype)]))
-    # Read once, and only when the device has all of the step's work but the update.
+    # Read once, after all work of the step except the update was sent to the device.
     read = torch.stack(told).tolist()
     own = EpochTotals(sum(loss for loss, _ in read), round(sum(right for _, right in read)), len(batch.labels_B))
     shares = [EpochTotals(**share) for share in ranks.gather(own.to_json())]
@@ -109,24 +109,24 @@ def train_step(
 
 
 def _num_parts(counts: list[int], settings: TrainSettings) -> int:
-    """How many parts every rank takes its share in.
+    """The number of parts of each share.
 
     Raises:
-        UsageError: some rank has fewer clips than there are parts.
+        UsageError: a rank has fewer clips than parts.
     """
     if settings.clips_per_forward is None:
         return 1
     num_parts = math.ceil(max(counts) / settings.clips_per_forward)
     if num_parts > min(counts):
         raise UsageError(
-            f"clips_per_forward = {settings.clips_per_forward} would cut {min(counts)} clips into {num_parts} parts",
+            f"clips_per_forward = {settings.clips_per_forward} would split {min(counts)} clips into {num_parts} parts",
             help="give a larger clips_per_forward, or a batch_size that is a multiple of the number of processes",
         )
     return num_parts
 
 
 def statistics_clips(source: TrainingClips, settings: TrainSettings, device: torch.device) -> Iterator[Tensor]:
-    """`precise_norm_batches` normalised batches of training clips, from the epochs after the last one."""
+    """`precise_norm_batches` normalised batches of training clips, from epochs after the last."""
     left, epoch = settings.precise_norm_batches, settings.epochs
     while left > 0:
         for batch in source.batches(epoch):

@@ -1,9 +1,8 @@
-"""Trains one architecture from scratch, in a folder from which the same call goes on after any kill.
+"""Trains one architecture in a run folder; after a kill, the same call continues.
 
-Iteration n depends on the settings and n alone: its clips, its augmentation, its dropout and its learning
-rate. A run killed and resumed therefore ends with the weights of one that was not; on the CPU, to the bit.
-Several ranks share each batch, with BN statistics over all of it; dropout apart, they give what one gives, up to
-rounding.
+The clips, augmentation, dropout and learning rate of iteration n depend only on the settings and n. So a resumed run
+ends with the same weights as an uninterrupted one, on the CPU to the bit. Several ranks share each batch, with BN
+statistics over all of it; except for dropout, they compute the same as one, up to rounding.
 """
 
 from __future__ import annotations
@@ -62,15 +61,15 @@ def train(
     begin_with: Path | None = None,
     ranks: Ranks = ALONE,
 ) -> TrainResult:
-    """Train an architecture, or go on where the run in the folder stopped; a finished one returns at once.
+    """Train an architecture, or continue the run in the folder; a finished run returns at once.
 
-    `begin_with` is a weights file of the same network to start from, its classifier only if it has as many classes.
-    Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with data of its share; only rank 0
-    writes.
+    `begin_with` is a weights file of the same network; its classifier is only used if the number of classes is equal.
+    Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with its share of the data; only
+    rank 0 writes.
 
     Raises:
-        UsageError: the folder holds another run, another process writes it, or the data do not fit.
-        InterruptedRunError: SIGINT or SIGTERM came; all is saved.
+        UsageError: the folder contains another run, another process writes it, or the data contradict the network.
+        InterruptedRunError: SIGINT or SIGTERM was received; everything is saved.
         RunError: the loss is not a number, or no clip is usable.
         FileError: the folder cannot be written.
     """
@@ -96,7 +95,7 @@ def train(
         if run.result.exists():
             run.require_unchanged()
             return read_train_result(run).model_dump(mode="json")
-        # With its space, the run is whole wherever it is moved, and whatever becomes of the search.
+        # With its space, the run stays usable if it is moved or the search is removed.
         files = {run.space: blueprint.space.to_dict(), run.architecture: architecture.model_dump(mode="json")}
         for path, content in files.items():
             changed = run.keep_json(path, content)
@@ -132,7 +131,7 @@ def train(
 
 
 class _Training:
-    """One process's part of a run: the model, where the run stands, and how it goes on."""
+    """The part of one process in a run: the model, the state of the run, and its continuation."""
 
     def __init__(
         self,
@@ -168,7 +167,7 @@ class _Training:
         return self.settings.epochs * self.iterations_per_epoch
 
     def finish(self, request: Interruption) -> TrainResult:
-        """Do what is left of the run, and write its result."""
+        """Complete the run, and write its result."""
         metrics_bytes = self.restore()
         try:
             with (
@@ -205,13 +204,13 @@ class _Training:
         return checkpoint.log_bytes[METRICS_NAME]
 
     def save(self) -> None:
-        """Write a checkpoint of where the run stands, unless its weights are beyond use."""
+        """Write a checkpoint, unless its weights are not finite."""
         tensors = training_tensors(self.model, self.optimiser) | self.averaged.tensors()
         damaged = not_finite(tensors)
         if damaged is not None:
             raise RunError(
                 f"{self.run.path}: {damaged} is not finite after iteration {self.iteration}; the checkpoint "
-                "before is kept",
+                "before it is kept",
                 help="start a new run with a lower learning_rate or a longer warm-up",
             )
         state = {
@@ -228,14 +227,14 @@ class _Training:
         self.saved_at_s = time.monotonic()
 
     def run_epoch(self, request: Interruption, task: Task) -> None:
-        """The iterations of the current epoch that are not done yet."""
+        """Run the remaining iterations of the current epoch."""
         self.model.train()
         end = (self.epoch + 1) * self.iterations_per_epoch
         done = self.iteration - self.epoch * self.iterations_per_epoch
         batches = self.data.training.batches(self.epoch, done) if self.iteration < end else iter(())
         for batch in request.stoppable(batches):
             set_learning_rate(self.optimiser, self.rate_at(self.iteration))
-            # Every rank drops out its own; rank 0 as a run of one rank does.
+            # Every rank draws its own dropout; rank 0 draws the same as a run of one rank.
             seed_torch(self.settings.seed, "iteration", self.iteration, *([self.ranks.rank] if self.ranks.rank else []))
             place = f"{self.run.path}: epoch {self.epoch + 1}, batch {self.iteration % self.iterations_per_epoch}"
             step = train_step(
@@ -277,7 +276,7 @@ class _Training:
         return is_due_by_count or time.monotonic() - self.saved_at_s >= self.policy.every_s
 
     def close_epoch(self, request: Interruption, log: MetricsLog | None) -> None:
-        """Validate if it is time, write the epoch's metrics, and save."""
+        """Validate if due, write the metrics of the epoch, and save."""
         number = self.epoch + 1
         values: dict[str, float | int | str] = {
             "epoch": number,
@@ -301,7 +300,7 @@ class _Training:
                     request=request,
                 )
                 if not self.best or evaluation.top1 > self.best["best_top1"]:
-                    # Before the checkpoint that tells of it: killed in between, the run writes the same again.
+                    # Before the checkpoint that records it: if killed in between, the run writes the same again.
                     self.best_hash = self.ranks.first(self.save_best)
                     self.best = {"best_top1": evaluation.top1, "best_epoch": number}
             self.validated = {"val_top1": evaluation.top1, "val_top5": evaluation.top5}
@@ -316,7 +315,7 @@ class _Training:
         self.save()
 
     def write_result(self, request: Interruption) -> TrainResult:
-        """Save the final weights with averaged BN statistics, then the result, which ends the run."""
+        """Save the final weights with averaged BN statistics, then the result, which completes the run."""
         self.ranks.first(self.check_best)
         cost = self.model.cost
         with self.averaged.in_place(), with_precise_norms(self.model, self.statistics(request), self.settings):
@@ -361,11 +360,11 @@ class _Training:
             )
 
     def statistics(self, request: Interruption) -> Iterator[torch.Tensor]:
-        """The clips over which BN statistics are averaged: the same at every validation and in the end."""
+        """The clips over which BN statistics are averaged, equal at every validation and at the end."""
         return request.stoppable(statistics_clips(self.data.training, self.settings, self.device))
 
     def skipped(self) -> dict[str, str]:
-        """The bad clips met in all processes of the run; together."""
+        """The bad clips in all processes of the run; together."""
         met = self.data.training.skipped.to_json()
         if self.data.validation is not None:
             met |= self.data.validation.skipped.to_json()
@@ -373,11 +372,11 @@ class _Training:
         return dict(sorted((self.skipped_before | everywhere).items()))
 
     def seconds(self) -> float:
-        """Seconds of all processes of the run together, without what a kill undid."""
+        """Seconds of all processes of the run together, without work undone by a kill."""
         return self.seconds_before + time.monotonic() - self.started_s
 
 
 def _named(architecture: Architecture) -> str:
-    """An architecture for an error: its space, and what it decided."""
+    """An architecture for an error: its space and decisions."""
     chosen = ", ".join(f"{path}={value}" for path, value in architecture.decisions.items())
     return f"{architecture.space} with {chosen}" if chosen else architecture.space

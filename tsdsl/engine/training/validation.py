@@ -1,4 +1,4 @@
-"""BN statistics for a validation in the middle of a run, which leaves the run's own as they were."""
+"""BN statistics for a validation during a run, without changing those of the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tsdsl.lowering.model import Model, recalibrate
 
 @contextmanager
 def with_precise_norms(model: Model, clips: Iterator[Tensor], settings: TrainSettings) -> Iterator[None]:
-    """Within it, BN statistics are averages over `clips`; afterwards they are the running ones again."""
+    """A context in which BN statistics are averages over `clips`."""
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
         if settings.precise_norm_batches:
