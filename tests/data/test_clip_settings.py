@@ -30,7 +30,7 @@ def test_jitter_can_be_given_or_left_out() -> None:
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"stride": 5}, "stride 5"),
+        ({"stride": 5}, "stride must divide num_frames 32, got 5"),
         ({"num_frame": 8}, "num_frame"),
         ({"jitter_px": (100, 200)}, "jitter_px"),
         ({"jitter_px": (200, 190)}, "jitter_px"),

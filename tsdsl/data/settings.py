@@ -101,8 +101,8 @@ class ReadingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     clip: ClipSettings | None = None
-    """How clips are cut; None for the recommendation of the data set. Frames and size are fitted to the space. Own
-    choice."""
+    """How clips are cut; None for the recommendation of the data set. Frames and size are fitted to the space.
+    Own choice."""
 
     num_workers: int = Field(default=0, ge=0)
     """Processes that decode clips; changes no result. Own choice."""

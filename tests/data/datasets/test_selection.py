@@ -72,5 +72,5 @@ def test_a_source_that_is_gone_or_lacks_a_class_is_told(source: Path, tmp_path: 
 
 
 def test_more_classes_than_there_are_is_refused(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="13 classes of"):
+    with pytest.raises(UsageError, match="cannot choose 13 of"):
         select_classes(source, tmp_path / "mini", 13)

@@ -79,7 +79,7 @@ def test_ranks_tell_each_other_json_tensors_and_errors() -> None:
         assert told["from_first"] == {"a": [[0, 1, 2], "torch.int64"], "b": [2.5, "torch.float64"]}
         assert told["whole"] == [other for other in range(size) for _ in range(other + 1)]
         assert told["error"] == (["own", "full"] if rank == 0 else ["repeated", "full", "room", 3])
-        assert "ranks 1 hold other numbers" in told["different"]
+        assert "ranks 1 have other numbers" in told["different"]
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_a_device_that_ranks_would_share_is_refused(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match="shared by 2 processes"):
         choose_device("cuda:0")
     monkeypatch.setenv("RANK", "2")
-    with pytest.raises(UsageError, match="RANK is 2 of WORLD_SIZE 2"):
+    with pytest.raises(UsageError, match="RANK must be from 0 to WORLD_SIZE 2 - 1, got 2"):
         launched_ranks()
