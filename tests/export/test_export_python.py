@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
@@ -15,13 +14,33 @@ import pytest
 import torch
 
 import tsdsl
+from tsdsl.check.check import check
 from tsdsl.errors import UsageError
 from tsdsl.export import export_python, verify_export
 from tsdsl.lowering import Model, save_model
 from tsdsl.network.layout import Blueprint
+from tsdsl.source import SourceFile
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Alternative, Scale
-from tsdsl.space.stored import strictly
+
+NAMED = """tsspace 1
+space SPACE {
+  classes = 4
+  size = 16
+  stream SLOW {
+    frames = 2
+    stage 0 { group conv3d(kernel = 1x3x3, channels = 4, stride = 2) }
+    stage 1 { group mbconv3d(t = 1, k = 3, expansion = {1, 2}, channels = 4) }
+  }
+  stream FAST {
+    frames = 4
+    stage 0 { group conv3d(kernel = 1x3x3, channels = 4, stride = 2) }
+    stage 1 { group conv3d(kernel = 1x3x3, channels = 4) }
+  }
+  fusion FAST -> SLOW { after = stage[0].group[1]  op = time_to_channel }
+  attention SLOW, FAST { after = stage[0].group[1]  op = se }
+}
+"""
 
 
 def trained_like(network, seed=0):
@@ -44,14 +63,14 @@ def test_the_exported_model_gives_the_same_scores(small_blueprint, draw, step):
 
 def test_verification_notices_a_difference(small_blueprint, draw):
     model = trained_like(small_blueprint.network(draw(small_blueprint.space, 0)))
-    source = export_python(model.network).replace("return self.head.classifier(", "return 2 * self.head.classifier(")
-    assert verify_export(source, model).share > 0.5
+    source = export_python(model.network).replace("torch.cat((sparse, dense), 1))", "torch.cat((dense, sparse), 1))")
+    assert not verify_export(source, model).holds
 
 
 def test_verification_notices_other_keys(small_blueprint, draw):
     model = trained_like(small_blueprint.network(draw(small_blueprint.space, 0)))
-    source = export_python(model.network).replace("self.expand_norm", "self.first_norm")
-    with pytest.raises(RuntimeError, match="expand_norm"):
+    source = export_python(model.network).replace("stage0=Named(", "stage9=Named(").replace(".stage0.", ".stage9.")
+    with pytest.raises(RuntimeError, match="stage9"):
         verify_export(source, model)
 
 
@@ -122,11 +141,101 @@ def test_a_wrong_number_of_labels_is_refused(small_blueprint, draw):
         export_python(small_blueprint.network(draw(small_blueprint.space, 0)), labels=["a", "b"])
 
 
-def test_a_stream_named_like_a_module_method_is_refused(small_space, draw):
-    text = json.dumps(small_space.to_dict()).replace("dense", "train")
-    space = strictly(type(small_space), json.loads(text))
-    with pytest.raises(UsageError, match="train cannot be an attribute"):
-        export_python(Blueprint(space).network(draw(space, 0)))
+NAMES = [
+    ("lambda", "lambda_", "lambda"),
+    ("train", "forward", "training"),
+    ("self", "self_alone", "clip"),
+    ("torch", "nn", "named"),
+    ("Tensor", "F", "conv_norm_act"),
+    ("time_to_channel", "max_pool3d", "STD"),
+    ("None", "True", "none"),
+    ("__init__", "__x", "__x"),
+    ("_modules", "_parameters", "_"),
+    ("range", "getattr", "_1x"),
+    ("stage0", "group1", "kernel"),
+    ("load", "preprocess", "load_file"),
+    ("num_classes", "Named", "blocks"),
+    ("classifier", "pool", "tensor"),
+]
+
+
+@pytest.mark.parametrize(("slow", "fast", "space"), NAMES)
+def test_a_space_may_use_names_that_python_torch_and_the_file_itself_use(tmp_path, slow, fast, space):
+    text = NAMED.replace("SLOW", slow).replace("FAST", fast).replace("SPACE", space)
+    checked = check(SourceFile("names.tsspace", text))
+    assert not checked.diagnostics
+    (resolved,) = checked.spaces
+    architecture = next(resolved.space.sample(seed=3))
+    model = trained_like(Blueprint(resolved.space).network(architecture.decisions))
+    source = export_python(model.network, architecture)
+    assert verify_export(source, model).holds
+    save_model(tmp_path / "weights.safetensors", model)
+    (tmp_path / "found.py").write_text(source)
+    spec = importlib.util.spec_from_file_location("found", tmp_path / "found.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    clips = torch.randn(1, 3, model.network.frames, 16, 16)
+    with torch.no_grad():
+        scores = module.load(tmp_path / "weights.safetensors")(clips)
+        assert torch.allclose(scores, model.eval()(clips), atol=1e-5)
+
+
+CODE = '__dict__[getattr(__import__("os"), "system")("true")]'
+
+
+@pytest.mark.parametrize("name", [CODE, "a b", "a\nb", "a.b", "1a", "", "é", 'a"', "a\\"])
+def test_a_name_that_is_not_an_identifier_is_never_written_into_source(small_space, draw, name):
+    network = Blueprint(small_space).network(draw(small_space, 0))
+    nodes = [replace(node, part=name) if node.part == "sparse" else node for node in network.nodes]
+    for hostile in (replace(network, space=name), replace(network, nodes=tuple(nodes))):
+        with pytest.raises(UsageError, match="is not a name, so it cannot be written into source code"):
+            export_python(hostile)
+
+
+def test_decisions_cannot_end_the_docstring(small_space, draw):
+    network = Blueprint(small_space).network(draw(small_space, 0))
+    for path in ('"""\nimport os\n"""', "a\\", "a\u202eb"):
+        architecture = Architecture(space="small", fingerprint="0", decisions={path: 1})
+        with pytest.raises(UsageError, match="cannot be written into a docstring"):
+            export_python(network, architecture)
+
+
+def test_labels_are_strings_whatever_they_hold(small_space, draw):
+    network = Blueprint(small_space).network(draw(small_space, 0))
+    labels = ['"); import os', "a\nb", "back\\slash", "right\u202eleft", "\ud800"]
+    (found,) = [
+        statement.value
+        for statement in ast.parse(export_python(network, labels=labels)).body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "LABELS"
+    ]
+    assert list(ast.literal_eval(found)) == labels
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import torch\n", "import torch, os\n"),
+        ("FRAMES = ", "FRAMES = print(1) or "),
+        ("class ConvNormAct(", "@print\nclass ConvNormAct("),
+        ("self.conv = nn.Conv3d(", "self.conv = print() or nn.Conv3d("),
+        ("        super().__init__()\n        self.sparse", "        print()\n        self.sparse"),
+        ("self.sparse = Named(", "self.sparse = print() or Named("),
+        ("self.sparse = Named(", "self.train = Named("),
+        ("return self.head.classifier(", "return self.head.__class__.classifier("),
+        ("sparse = self.sparse.stage0", "sparse = self.sparse.__init__.__globals__"),
+        ("return self.head", "import os\n        return self.head"),
+        ("def preprocess(", "print(1)\n\n\ndef preprocess("),
+        ("class Small(nn.Module)", "class Small(nn.Module, metaclass=print)"),
+        ("num_classes: int = 5", "num_classes: int = print()"),
+    ],
+)
+def test_what_export_does_not_print_is_refused_and_never_run(small_blueprint, draw, capsys, old, new):
+    model = Model(small_blueprint.network(draw(small_blueprint.space, 0)), seed=0)
+    source = export_python(model.network)
+    assert old in source
+    with pytest.raises(ValueError, match=r"is not a form|has no class|malformed|literal"):
+        verify_export(source.replace(old, new, 1), model)
+    assert capsys.readouterr().out == ""
 
 
 def test_x3d_exported_gives_the_same_scores():

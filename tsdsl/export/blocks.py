@@ -15,10 +15,9 @@ Kernel = tuple[int, int, int]
 class Named(nn.Module):
     """Modules by name, reached as attributes."""
 
-    def __init__(self, **modules: nn.Module) -> None:
+    def __init__(self, /, **modules: nn.Module) -> None:
         super().__init__()
-        for name, module in modules.items():
-            self.add_module(name, module)
+        self._modules.update(modules)
 
 
 class Blocks(nn.Module):

@@ -7,48 +7,59 @@ flow of features line by line. Its state-dict keys are those of `Model`.
 from __future__ import annotations
 
 import inspect
-import json
-import keyword
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
-
-from torch import nn
 
 from tsdsl.errors import UsageError
 from tsdsl.export import blocks as exported_blocks
-from tsdsl.export.agreement import Agreement, agreement
 from tsdsl.export.expressions import Expression, expression
+from tsdsl.export.names import attribute, demand_identifier, free_name, is_plain_attribute, quoted
 from tsdsl.export.preprocessing import MEAN, STD, Sampling, preprocessing, sampling_text
-from tsdsl.lowering.model import Model
 from tsdsl.network.cost import network_cost, plain
 from tsdsl.network.layout import Network, Node
 from tsdsl.network.parameters import block_prefix
 from tsdsl.space.architecture import Architecture
 
-RESERVED = frozenset({"self", "clip", "torch", "nn", "num_classes"})
+IMPORTS = """from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+Kernel = tuple[int, int, int]
+"""
+CONSTANTS = ("FRAMES", "SIZE", "(MEAN, STD)", "LABELS")
+GLOBALS = frozenset(
+    {*vars(exported_blocks), "FRAMES", "SIZE", "MEAN", "STD", "LABELS", "load_file", "preprocess", "load"}
+)
+LOCALS = GLOBALS | {"self", "clip", "num_classes"}
 LINE_WIDTH = 100
+
+
+class Branch(dict[str, "Branch"]):
+    """The modules below a module, and what builds it; where a stream is called `classifier`, one has both."""
+
+    builder: str | None = None
 
 
 @dataclass
 class Source:
     """The two halves of the model's class while they are written: a tree of builders, and the flow."""
 
-    tree: dict[str, object] = field(default_factory=dict)
+    tree: Branch = field(default_factory=Branch)
     uses: set[str] = field(default_factory=lambda: {"Named"})
     flow: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
 
-    def build(self, path: str, builders: list[str]) -> None:
-        """Put the builders of a module's blocks under its dotted path."""
+    def build(self, path: str, builder: str) -> None:
+        """Put the builder of a module under its dotted path."""
         *parents, last = path.split(".")
         branch = self.tree
         for name in parents:
-            below = branch.setdefault(name, {})
-            assert isinstance(below, dict), f"{path} lies below a layer"
-            branch = below
-        branch[last] = builders
+            branch = branch.setdefault(name, Branch())
+        branch.setdefault(last, Branch()).builder = builder
 
 
 def export_python(
@@ -60,8 +71,8 @@ def export_python(
     """The source text of a module with the model's class, named after the space, and `load(path)`.
 
     Raises:
-        UsageError: a name of the space cannot be a Python attribute, there is not one label a class, or an
-            operator has no exported form.
+        UsageError: a name of the space is not an identifier, there is not one label a class, or an operator has no
+            exported form.
     """
     if labels is not None and len(labels) != network.classes:
         raise UsageError(
@@ -81,12 +92,7 @@ def export_python(
         _heading(network, architecture, name, sampling),
         "\n".join(
             [
-                "from __future__ import annotations\n",
-                "import torch",
-                *(["import torch.nn.functional as F"] if functional else []),
-                "from safetensors.torch import load_file",
-                "from torch import Tensor, nn\n",
-                "Kernel = tuple[int, int, int]\n",
+                IMPORTS if functional else IMPORTS.replace("import torch.nn.functional as F\n", ""),
                 f"FRAMES = {network.frames}",
                 f"SIZE = {network.size}",
                 f"MEAN, STD = {MEAN}, {STD}",
@@ -95,54 +101,43 @@ def export_python(
         ),
         *(text.replace("  # type: ignore[no-any-return]", "").strip() for text in classes),
         _class(source, network, name),
-        _functions(name),
+        functions(name),
     ]
     return "\n\n\n".join(parts) + "\n"
 
 
-def verify_export(source: str, model: Model) -> Agreement:
-    """How the exported model's scores differ from those of `model`, in evaluation mode and double precision.
-
-    Runs the source, so give it only text that `export_python` returned.
-
-    Raises:
-        RuntimeError: the exported model's state-dict keys are not those of `model`.
-    """
-    module = ModuleType("exported")
-    exec(compile(source, "<exported model>", "exec"), module.__dict__)
-    exported: nn.Module = getattr(module, class_name(model.network.space))()
-    exported.load_state_dict({name: tensor.cpu() for name, tensor in model.state_dict().items()})
-    return agreement(model, exported.double().eval())
-
-
 def class_name(space: str) -> str:
     """The name of the exported class: `auto_tsnet` becomes `AutoTsnet`."""
-    return "".join(part[:1].upper() + part[1:] for part in space.split("_")) or "Model"
+    demand_identifier(space)
+    name = "".join(part[:1].upper() + part[1:] for part in space.split("_"))
+    return free_name(f"Model{name}" if not name or name[0].isdigit() else name, GLOBALS)
 
 
 def _write_node(source: Source, network: Network, node: Node, index: int) -> None:
     """Add the modules of a node, and the line that computes its value."""
     if node.kind == "input":
         frames = f"[:, :, ::{node.frame_stride}]" if node.frame_stride > 1 else ""
-        source.variables[node.name] = _variable(node.part)
-        source.flow.append(f"{_variable(node.part)} = clip{frames}")
+        others = {other.part for other in network.nodes if other.kind == "input" and other.part != node.part}
+        variable = free_name(node.part, LOCALS | others | {*source.variables.values()})
+        source.variables[node.name] = variable
+        source.flow.append(f"{variable} = clip{frames}")
         return
     inputs = [source.variables[name] for name in node.inputs]
     value = _joined(node, inputs)
     if node.kind == "group":
         source.uses.add("Blocks")
         expressions = [expression(block) for block in node.blocks]
-        source.build(node.name, [f"Blocks({item})" for item in [_repeated(expressions)]])
+        source.build(node.name, f"Blocks({_repeated(expressions)})")
         source.uses.update(name for item in expressions for name in item.uses)
-        value = f"{_attribute(node.name)}({value})"
+        value = f"{attribute(node.name)}({value})"
     else:
         for block in node.blocks:
             item = expression(block)
             path = block_prefix(node, block) + (f".{item.name}" if item.name else "")
             if item.build:
-                source.build(path, [item.build])
+                source.build(path, item.build)
             source.uses.update(item.uses)
-            value = item.apply(_attribute(path), value)
+            value = item.apply(attribute(path), value)
     if node.kind == "fusion":
         source.variables[node.name] = value
     elif node.kind == "classifier":
@@ -156,8 +151,9 @@ def _assign(source: Source, network: Network, node: Node, index: int, value: str
     variable = source.variables[node.inputs[0]]
     for name, held in list(source.variables.items()):
         if held == variable and network.last_use.get(name, -1) > index and name in network.by_name:
-            source.variables[name] = f"{variable}_alone"
-            source.flow.append(f"{variable}_alone = {variable}")
+            alone = free_name(f"{variable}_alone", LOCALS | {node.part for node in network.nodes})
+            source.variables[name] = alone
+            source.flow.append(f"{alone} = {variable}")
     source.variables[node.name] = variable
     line = f"{variable} = {value}"
     one_line = len(line) + len(str(node.shape)) < LINE_WIDTH - 12
@@ -181,18 +177,6 @@ def _repeated(expressions: list[Expression]) -> str:
     return ", ".join(build if count == 1 else f"*({build} for _ in range({count}))" for build, count in runs)
 
 
-def _attribute(path: str) -> str:
-    """The expression of the module under a dotted path; a Python keyword needs `getattr`."""
-    text = "self"
-    for name in path.split("."):
-        text = f'getattr({text}, "{name}")' if keyword.iskeyword(name) else f"{text}.{name}"
-    return text
-
-
-def _variable(stream: str) -> str:
-    return f"{stream}_" if stream in RESERVED or keyword.iskeyword(stream) else stream
-
-
 def _class(source: Source, network: Network, name: str) -> str:
     lines = [
         f"class {name}(nn.Module):",
@@ -202,25 +186,34 @@ def _class(source: Source, network: Network, name: str) -> str:
         "        super().__init__()",
     ]
     for part, below in source.tree.items():
-        lines += _tree_lines(f"self.{part} = ", part, below, 8, "")
+        lines += _tree_lines(f"{attribute(part)} = ", part, below, 8, "")
+    for path, below in _below_layers(source.tree):
+        lines += _tree_lines(f"{attribute(path)} = ", path.rpartition(".")[2], below, 8, "")
     lines += ["", "    def forward(self, clip: Tensor) -> Tensor:"]
     lines += [f"        {line}" for line in source.flow]
     return "\n".join(lines)
 
 
-def _tree_lines(lead: str, name: str, below: object, indent: int, end: str) -> list[str]:
+def _below_layers(tree: Branch, path: str = "") -> Iterator[tuple[str, Branch]]:
+    """The modules that lie below one with a builder of its own, which has to be built first."""
+    for name, below in tree.items():
+        own = f"{path}.{name}" if path else name
+        if tree.builder is not None:
+            yield own, below
+        else:
+            yield from _below_layers(below, own)
+
+
+def _tree_lines(lead: str, name: str, below: Branch, indent: int, end: str) -> list[str]:
     """`lead` followed by the expression of a module, over as many lines as are readable."""
-    if hasattr(nn.Module(), name):
-        raise UsageError(f"{name} cannot be an attribute of a PyTorch module", help=f"rename {name} in the space")
+    demand_identifier(name)
     space = " " * indent
-    if isinstance(below, list):
-        (build,) = below
-        line = f"{space}{lead}{build}{end}"
-        return [line] if len(line) <= LINE_WIDTH else _wrapped(space, lead, build, end)
-    assert isinstance(below, Mapping)
+    if below.builder is not None:
+        line = f"{space}{lead}{below.builder}{end}"
+        return [line] if len(line) <= LINE_WIDTH else _wrapped(space, lead, below.builder, end)
     lines = [f"{space}{lead}Named("]
     for child, value in below.items():
-        if keyword.iskeyword(child):
+        if not is_plain_attribute(child):
             lines += [f"{space}    **{{"]
             lines += _tree_lines(f'"{child}": ', child, value, indent + 8, "")
             lines += [f"{space}    }},"]
@@ -261,7 +254,10 @@ def _heading(network: Network, architecture: Architecture | None, name: str, sam
         lines += ["", f"Decisions (space fingerprint {architecture.fingerprint}):", ""]
         width = max(len(path) for path in architecture.decisions)
         lines += [f"    {path:<{width}}  {value}" for path, value in architecture.decisions.items()]
-    return "\n".join([*lines, '"""'])
+    text = "\n".join(lines)
+    if not text.replace("\n", "").isprintable() or '"""' in text[3:] or "\\" in text:
+        raise UsageError("the architecture's decisions cannot be written into a docstring", help="search it again")
+    return f'{text}\n"""'
 
 
 def _streams(network: Network, sampling: Sampling | None) -> list[str]:
@@ -275,10 +271,11 @@ def _streams(network: Network, sampling: Sampling | None) -> list[str]:
 
 
 def _labels(labels: Sequence[str]) -> list[str]:
-    return ["LABELS = (", *(f"    {json.dumps(label, ensure_ascii=False)}," for label in labels), ")"]
+    return ["LABELS = (", *(f"    {quoted(label)}," for label in labels), ")"]
 
 
-def _functions(name: str) -> str:
+def functions(name: str) -> str:
+    """What every exported file ends with."""
     return f'''def preprocess(frames: Tensor) -> Tensor:
     """8-bit frames (batch x frames x rows x columns x RGB) as the clips that the model takes."""
     return (frames.permute(0, 4, 1, 2, 3).float() / 255 - MEAN) / STD
