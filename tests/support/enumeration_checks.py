@@ -25,17 +25,19 @@ from tsdsl.analysis.questions.bounds import extreme
 from tsdsl.analysis.questions.budget_sampling import WindowSampler, conditioned, uniform_within
 from tsdsl.analysis.questions.cost_histogram import cost_distribution
 from tsdsl.analysis.questions.counting import counts
+from tsdsl.analysis.questions.front import front
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.questions.peaks import SENSES, peak_extreme
 from tsdsl.analysis.questions.probability import Marginal, expected_macs, marginals_within, probability_within
 from tsdsl.analysis.questions.ranking import Ranking
 from tsdsl.analysis.questions.summary import dead_choices
+from tsdsl.analysis.tables.constraints import looked_up
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.network.activations import peak_activation_bytes
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint
-from tsdsl.operators.varying import Array
+from tsdsl.operators.varying import Array, Varying
 from tsdsl.search.budget.flops import step_flops
 from tsdsl.search.budget.within_target import most_probable_within
 from tsdsl.search.distribution.factorised import Distribution, step_variables
@@ -125,7 +127,7 @@ class Enumerated:
 
 def checks(of: Enumerated) -> Iterator[tuple[str, bool]]:
     """(name of the fact, whether it equals enumeration) for every fact; a name may come several times."""
-    for found in (_bounds, _counts, _spread, _numbers, _under_alpha, _marginals, _dead_choices, _arg_max):
+    for found in (_bounds, _counts, _spread, _numbers, _under_alpha, _marginals, _dead_choices, _arg_max, _front):
         yield from found(of)
 
 
@@ -279,6 +281,47 @@ def _arg_max(of: Enumerated) -> Iterator[tuple[str, bool]]:
         index = of.listed.index(found.decisions) if found.decisions in of.listed else -1
         is_best = index >= 0 and math.isclose(of.weights[index], best, rel_tol=1e-7)
         yield "constrained arg-max", is_best and found.macs == of.macs[index] <= target
+
+
+def random_scores(free: FreeSpace, seed: int) -> list[Varying]:
+    """A table for each decision and for some pairs of neighbours; for odd seeds of whole numbers, so that sums tie."""
+    draw = np.random.default_rng(seed)
+
+    def table(*shape: int) -> Array:
+        return draw.integers(0, 4, shape) if seed % 2 else draw.normal(size=shape)
+
+    sizes = {d.path: len(d.values) for d in free.decisions}
+    scores = [free.over_existence(d, table(sizes[d.path]), np.zeros(sizes[d.path])) for d in free.decisions]
+    for pair in pairwise(free.axes.values()):
+        if draw.random() < 0.3:
+            scope = tuple(sorted(pair))
+            scores.append(Varying(scope, table(*(axis.size for axis in scope))))
+    return scores
+
+
+def best_within(of: Enumerated, scores: list[Varying]) -> tuple[Array, Array]:
+    """The costs at which the best score of at most as many multiply-adds grows, and those scores."""
+    rows = np.array([of.free.row(one) for one in of.listed])
+    total = sum((looked_up(of.free, table, rows) for table in scores), np.zeros(len(rows)))
+    order = np.lexsort((-total, of.macs))
+    best = np.maximum.accumulate(total[order])
+    is_new = np.concatenate([[True], best[1:] > best[:-1] + ROUNDING])
+    return of.macs[order][is_new], best[is_new]
+
+
+def is_front(of: Enumerated, scores: list[Varying]) -> bool:
+    """Whether the front is complete, has nothing else, and its architectures are allowed and as good as it says."""
+    macs, best = best_within(of, scores)
+    found = front(of.free, scores)
+    same = found.gap == 0 and np.array_equal(found.macs, macs) and np.allclose(found.scores, best, rtol=0, atol=1e-7)
+    own = sum((looked_up(of.free, table, found.rows) for table in scores), np.zeros(len(found.rows)))
+    numbers = [of.listed.index(found.architecture(point)) for point in range(len(found.macs))]
+    return bool(same and np.allclose(own, found.scores, rtol=0, atol=1e-7) and np.array_equal(of.macs[numbers], macs))
+
+
+def _front(of: Enumerated) -> Iterator[tuple[str, bool]]:
+    for seed in (2 * of.seed, 2 * of.seed + 1):
+        yield "best score within every budget", is_front(of, random_scores(of.free, seed))
 
 
 def deviations(of: Enumerated, draws: int) -> Iterator[tuple[str, float]]:

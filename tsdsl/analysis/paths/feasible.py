@@ -58,15 +58,22 @@ def uniform(free: FreeSpace, quantity: Quantity = "macs", part: str | None = Non
 
 
 def feasible(
-    free: FreeSpace, weights: Sequence[Varying], quantity: Quantity = "macs", part: str | None = None
+    free: FreeSpace,
+    weights: Sequence[Varying],
+    quantity: Quantity = "macs",
+    part: str | None = None,
+    score: Sequence[Varying] = (),
 ) -> Feasible:
     """The architectures of a free space that its constraints allow, with their costs and weights.
+
+    With a `score`, integer tables, the last row of each stage's `sums` says what its edges add to that.
 
     Raises:
         Unsatisfiable: there is none.
         RunError: the decisions are too entangled for an answer.
     """
-    return _feasible(free, weights, free.costs(quantity, part), np.add, is_all=quantity == "macs" and part is None)
+    is_all = quantity == "macs" and part is None
+    return _feasible(free, weights, free.costs(quantity, part), np.add, is_all=is_all, score=score)
 
 
 def feasible_by_peak(free: FreeSpace, peaks: Sequence[Varying]) -> Feasible:
@@ -80,12 +87,20 @@ def feasible_by_peak(free: FreeSpace, peaks: Sequence[Varying]) -> Feasible:
 
 
 def _feasible(
-    free: FreeSpace, weights: Sequence[Varying], costs: Sequence[Varying], join: np.ufunc, *, is_all: bool
+    free: FreeSpace,
+    weights: Sequence[Varying],
+    costs: Sequence[Varying],
+    join: np.ufunc,
+    *,
+    is_all: bool,
+    score: Sequence[Varying] = (),
 ) -> Feasible:
     rules = rules_of(free)
-    windows = [form for form in rules.forms if form.is_window and is_all]
+    # A score is the better for fewer multiply-adds, unless they are too few: then these are a sum like any other.
+    windows = [form for form in rules.forms if form.is_window and is_all and not (score and form.least is not None)]
     forms = [form for form in rules.forms if form not in windows]
-    whole = build_trellis(costs, [*weights, *rules.tables], [form.factors for form in forms], join)
+    sums = [form.factors for form in forms] + ([score] if score else [])
+    whole = build_trellis(costs, [*weights, *rules.tables], sums, join)
     if is_empty(whole):
         raise _unsatisfiable(free)
     least = max((form.least for form in windows if form.least is not None), default=None)
