@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import safetensors.torch
 import torch
 
 from tsdsl.errors import FileError
 from tsdsl.lowering import Model, load_weights, read_weights_architecture, save_model
+from tsdsl.lowering.weights import file_hash, read_tensors
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 
@@ -95,3 +98,11 @@ def test_many_mismatches_are_counted_not_listed(tmp_path, model):
     safetensors.torch.save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(FileError, match=r"and \d+ more"):
         load_weights(path, model)
+
+
+def test_a_named_pipe_in_place_of_weights_is_reported(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    os.mkfifo(path)
+    for read in (read_tensors, read_weights_architecture, file_hash):
+        with pytest.raises(FileError, match="is a named pipe, expected a file"):
+            read(path)

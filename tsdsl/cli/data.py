@@ -216,6 +216,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
                 "clips_per_class": list(dataset.clips_per_class),
                 "missing": list(dataset.missing),
                 "moved_from": dataset.moved_from,
+                "passed_over": list(dataset.passed_over),
             }
             for dataset in found.splits
         },
@@ -244,6 +245,12 @@ def _print_index(found: DatasetIndex) -> None:
         if dataset.moved_from is not None:
             console.print(
                 f"the list of {dataset.split} names files below {dataset.moved_from}; read below {found.root} instead",
+                markup=False,
+            )
+        if dataset.passed_over:
+            console.print(
+                f"{dataset.split}: {len(dataset.passed_over)} links are passed over, as they lead to folders that are "
+                f"read already, such as {dataset.passed_over[0]}",
                 markup=False,
             )
         for name in dataset.missing[:10]:

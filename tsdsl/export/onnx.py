@@ -27,6 +27,7 @@ from tsdsl.export.agreement import Agreement, agreement
 from tsdsl.export.description import StoredDescription, describe, stored_description, versions
 from tsdsl.export.provenance import Provenance
 from tsdsl.export.pt2 import capture
+from tsdsl.files import require_regular
 from tsdsl.lowering.model import Model
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -122,6 +123,7 @@ def read_onnx(path: Path) -> StoredOnnx:
     import onnx
     from google.protobuf.message import DecodeError
 
+    require_regular(path, "give an .onnx file")
     try:
         content = path.read_bytes()
         proto = onnx.load_model_from_string(content)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from tsdsl.errors import FileError
 from tsdsl.export.preprocessing import Sampling
 from tsdsl.export.python import export_python
+from tsdsl.files import read_text
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
@@ -43,10 +44,7 @@ def read_provenance(path: Path) -> tuple[str, Provenance]:
     Raises:
         FileError: it cannot be read, or is no exported file.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{path}: cannot be read as text ({error})", help="give a file that was exported") from error
+    text = read_text(path, "give a file that was exported").replace("\r\n", "\n")
     lines = [line for line in text.splitlines() if line.startswith(LEAD)]
     try:
         if len(lines) != 1:

@@ -25,6 +25,7 @@ from tsdsl.errors import FileError
 from tsdsl.export.agreement import Agreement, agreement
 from tsdsl.export.description import StoredDescription, describe, stored_description, versions
 from tsdsl.export.provenance import Provenance
+from tsdsl.files import require_regular
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import submodule
@@ -118,6 +119,7 @@ def read_pt2(path: Path) -> tuple[StoredDescription, dict[str, Tensor]]:
     Raises:
         FileError: it cannot be read, or `tsdsl export` did not write it.
     """
+    require_regular(path, "give a .pt2 file")
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.split("/", 1)[-1]: name for name in archive.namelist()}

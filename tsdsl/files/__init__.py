@@ -14,6 +14,7 @@ from tsdsl.files.reading import (
     read_json,
     read_text,
     read_toml,
+    require_regular,
 )
 from tsdsl.files.writing import LOCK_NAME, exclusive, write_bytes, write_json, write_text
 
@@ -30,6 +31,7 @@ __all__ = [
     "read_json",
     "read_text",
     "read_toml",
+    "require_regular",
     "write_bytes",
     "write_json",
     "write_text",

@@ -57,6 +57,11 @@ def open_regular(path: str | Path, help: str = CHECK_PATH) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def require_regular(path: str | Path, help: str = CHECK_PATH) -> None:
+    """Check a file that another library is to open by its path; FileError as `open_regular`."""
+    open_regular(path, help).close()
+
+
 def read_bytes(path: str | Path, help: str = CHECK_PATH, max_bytes: int = MAX_BYTES) -> bytes:
     """The content of a regular file.
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tsdsl.errors import FileError
+from tsdsl.files import require_regular
 from tsdsl.lowering.ops.norm import EPSILON
 from tsdsl.network.layout import Network
 
@@ -137,6 +138,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     Raises:
         FileError: the file is missing, no checkpoint of tensors, or holds no state dict.
     """
+    require_regular(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

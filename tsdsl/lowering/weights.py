@@ -14,11 +14,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from tsdsl.errors import FileError
-from tsdsl.files import write_bytes
+from tsdsl.files import require_regular, write_bytes
 from tsdsl.space.architecture import Architecture
 
 FORMAT = "tsdsl-weights-1"
 NAMED_TENSORS = 3
+GIVE_WEIGHTS = "give the path of a .safetensors file"
 CLASSIFIER = "head.classifier.classifier."
 """What begins the names of the layer that depends on the number of classes."""
 
@@ -79,6 +80,7 @@ def file_hash(path: Path) -> str:
         FileError: it cannot be read.
     """
     try:
+        require_regular(path, GIVE_WEIGHTS)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -91,6 +93,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         FileError: the file is missing, truncated or no safetensors file.
     """
+    require_regular(path, GIVE_WEIGHTS)
     try:
         return safetensors.torch.load_file(path)
     except OSError as error:
@@ -105,6 +108,7 @@ def read_weights_architecture(path: Path) -> Architecture | None:
     Raises:
         FileError: the file is missing, truncated, no safetensors file, or its architecture is malformed.
     """
+    require_regular(path, GIVE_WEIGHTS)
     try:
         with safe_open(path, "pt") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
@@ -147,7 +151,7 @@ def _sizes(tensor: Tensor) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> FileError:
-    return FileError(f"{path}: cannot be read ({error.strerror or error})", help="give the path of a .safetensors file")
+    return FileError(f"{path}: cannot be read ({error.strerror or error})", help=GIVE_WEIGHTS)
 
 
 def _foreign(path: Path, error: SafetensorError) -> FileError:

@@ -149,7 +149,7 @@ def write_picture(svg: str, path: Path) -> None:
 def _size(svg: str) -> _Size:
     """The size of the picture from width and height, or else the viewBox. Raises RenderError."""
     try:
-        root = ElementTree.fromstring(svg)
+        root = ElementTree.fromstring(svg)  # nosec B314: an SVG that tsdsl itself has just drawn
     except (ElementTree.ParseError, ValueError) as error:
         raise RenderError(f"the SVG is not well-formed: {error}", help="check the SVG text") from error
     box = root.get("viewBox", "").replace(",", " ").split()

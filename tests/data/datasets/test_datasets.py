@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,27 @@ def test_class_folders_are_sorted_and_splits_found_under_any_name(tmp_path: Path
     assert validation.class_names == ("jump", "run")
     assert validation.records == (ClipRecord(tmp_path / "validation/run/d.mp4", 1),)
     assert available_splits(tmp_path) == ("train", "val")
+
+
+def test_links_to_folders_that_are_read_already_are_passed_over_and_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "train/left/a.mp4", "train/right/b.mp4", "elsewhere/c.mp4")
+    (tmp_path / "train/right/up").symlink_to("..")
+    (tmp_path / "train/right/here").symlink_to(".")
+    (tmp_path / "train/right/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "train/right/again").symlink_to(tmp_path / "elsewhere")
+    train = open_dataset(tmp_path, "train")
+    assert [record.path.name for record in train.records] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert [Path(link).name for link in train.passed_over] == ["here", "more", "up"]
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "train.csv", "classes.txt"])
+def test_a_named_pipe_in_place_of_a_list_is_reported(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "a.mp4")
+    write_text(tmp_path, "train.csv", "a.mp4 0\n")
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(FileError, match=rf"{name}: is a named pipe, expected a file"):
+        open_dataset(tmp_path, "train")
 
 
 def test_class_folders_without_splits_are_the_train_split_only(tmp_path: Path) -> None:

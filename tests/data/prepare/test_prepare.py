@@ -122,6 +122,15 @@ def test_parts_of_whole_videos_are_cut_out(clip_path: Path, tmp_path: Path) -> N
     assert first.start_s is None
 
 
+def test_a_line_end_in_a_name_does_not_break_the_list(clip_path: Path, tmp_path: Path) -> None:
+    for name in ("a\nb", "a_b"):
+        (tmp_path / "source" / "run").mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip_path, tmp_path / "source" / "run" / f"{name}.mp4")
+    report = prepare_dataset(tmp_path / "source", tmp_path / "fast")
+    assert report.clips == {"train": 2}
+    assert len(open_dataset(tmp_path / "fast", "train").records) == 2
+
+
 def test_names_that_differ_by_their_suffix_alone_do_not_meet(clip_path: Path, tmp_path: Path) -> None:
     root = tmp_path / "source"
     (root / "run").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 from collections.abc import Callable
@@ -162,6 +163,11 @@ def write_cut_off(path: Path, share: float, **settings: Any) -> Path:
     return path
 
 
+def write_pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 def write_bytes(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -172,15 +178,16 @@ def write_bytes(path: Path, content: bytes) -> Path:
     [
         (lambda path: write_bytes(path, b""), "cannot be decoded"),
         (lambda path: write_bytes(path, b"this is not a video\n" * 40), "cannot be decoded"),
-        (lambda path: path, "cannot be decoded"),
-        (lambda path: path.parent, "cannot be decoded"),
+        (lambda path: path, "cannot be read (No such file or directory)"),
+        (lambda path: path.parent, "is a folder, expected a file"),
+        (write_pipe, "is a named pipe, expected a file"),
         (write_audio_only, "no video stream"),
         (lambda path: write_cut_off(path, 0.5), "cannot be decoded"),
         (lambda path: write_cut_off(path, 0.6, container_options={"movflags": "faststart"}), "truncated"),
         (lambda path: write_cut_off(path.with_suffix(".avi"), 0.7, **LONG_AVI), "truncated"),
         (lambda path: write_cut_off(path.with_suffix(".mkv"), 0.5, num_frames=60), "truncated"),
     ],
-    ids=["empty", "text", "missing", "folder", "audio", "no-index", "half-mp4", "half-avi", "half-mkv"],
+    ids=["empty", "text", "missing", "folder", "pipe", "audio", "no-index", "half-mp4", "half-avi", "half-mkv"],
 )
 def test_a_bad_file_is_one_clip_error_with_path_and_reason(
     tmp_path: Path, write: Callable[[Path], Path], reason: str

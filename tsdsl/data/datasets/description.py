@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError
+from tsdsl.files import read_json
 
 DESCRIPTION_NAME = "dataset.json"
 
@@ -58,12 +59,10 @@ class DatasetDescription(BaseModel):
 def read_description(root: Path) -> DatasetDescription | None:
     """The folder's description, or None where it has none; FileError if it is not one."""
     path = root / DESCRIPTION_NAME
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        return DatasetDescription.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})", help="check its permissions") from error
+        return DatasetDescription.model_validate(read_json(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsdsl.errors import FileError, UsageError
+from tsdsl import files
+from tsdsl.errors import UsageError
+from tsdsl.files.reading import MAX_LIST_BYTES
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts"})
 
@@ -32,12 +34,30 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def videos_below(folder: Path) -> list[Path]:
-    """All visible video files below a folder, following links, in sorted order."""
-    found: list[Path] = []
+@dataclass
+class Videos:
+    """The visible video files below a folder in sorted order; `passed_over` are links to folders read already."""
+
+    paths: list[Path]
+    passed_over: list[str]
+
+
+def videos_below(folder: Path) -> Videos:
+    """All visible video files below a folder. Links are followed, but no folder is read twice or from within itself."""
+    found = Videos([], [])
+    real = folder.resolve()
+    read = {(status.st_dev, status.st_ino) for status in (path.stat() for path in (real, *real.parents))}
     for base, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found.extend(Path(base, name) for name in sorted(names) if not name.startswith(".") and is_video(Path(name)))
+        entered = []
+        for name in sorted(name for name in folders if not name.startswith(".")):
+            status = Path(base, name).stat()
+            if (status.st_dev, status.st_ino) in read:
+                found.passed_over.append(str(Path(base, name)))
+            else:
+                read.add((status.st_dev, status.st_ino))
+                entered.append(name)
+        folders[:] = entered
+        found.paths += [Path(base, n) for n in sorted(names) if not n.startswith(".") and is_video(Path(n))]
     return found
 
 
@@ -70,23 +90,10 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def read_text(path: Path) -> str:
-    """The text of an annotation file; FileError if it is missing, unreadable or not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise FileError(
-            f"{path}: cannot be read ({error.strerror})", help="check the path and its permissions"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: is not UTF-8 text (byte {error.start})", help="save it as UTF-8") from error
+    """The text of an annotation file; FileError if it is missing, not a regular file, or not UTF-8."""
+    return files.read_text(path, max_bytes=MAX_LIST_BYTES)
 
 
 def read_json(path: Path) -> Any:
     """The value of a JSON file; FileError with line and column if it is not JSON."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise FileError(
-            f"{path}:{error.lineno}:{error.colno}: is not JSON ({error.msg})",
-            help="the file may be cut off; download it again",
-        ) from error
+    return files.read_json(path, "the file may be cut off; download it again", MAX_LIST_BYTES)

@@ -16,8 +16,8 @@ def split_folders(root: Path) -> dict[str, Path]:
     }
 
 
-def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[str]]:
-    """(records, class names) of a split: the sorted names of the class folders, over all splits.
+def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
+    """(records, class names, links passed over) of a split: classes are the sorted class folders, over all splits.
 
     Without split folders all clips are the train split, and other splits are refused; `split_for_search` makes a
     validation part. A class that the train split lacks is a FileError.
@@ -40,13 +40,9 @@ def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[s
             )
         folder = found[0]
         class_names = _agreed_class_names(splits)
-    records = [
-        ClipRecord(path, label)
-        for label, name in enumerate(class_names)
-        if (folder / name).is_dir()
-        for path in videos_below(folder / name)
-    ]
-    return records, class_names
+    below = {n: videos_below(folder / name) for n, name in enumerate(class_names) if (folder / name).is_dir()}
+    records = [ClipRecord(path, label) for label, videos in below.items() for path in videos.paths]
+    return records, class_names, [link for videos in below.values() for link in videos.passed_over]
 
 
 def _agreed_class_names(splits: dict[str, Path]) -> list[str]:

@@ -13,6 +13,7 @@ from tsdsl.data.datasets.files import SPLIT_NAMES, FileListing, read_text, split
 from tsdsl.data.datasets.moved_root import find_moved_root
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
+from tsdsl.files import open_regular
 
 LIST_SUFFIXES = (".csv", ".txt", ".list")
 CLASS_LIST_NAMES = ("classes.txt", "class_names.txt")
@@ -53,8 +54,8 @@ def list_of_split(root: Path, split: str) -> Path:
 
 def is_official(path: Path) -> bool:
     """Whether a list is an official Kinetics csv: its first line has the column youtube_id."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return "youtube_id" in file.readline()
+    with open_regular(path) as file:
+        return b"youtube_id" in file.readline()
 
 
 def parse_list(path: Path) -> list[ListedClip]:
@@ -153,7 +154,7 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
 
 def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
     for name in CLASS_LIST_NAMES:
-        if (root / name).is_file():
+        if (root / name).exists():
             return [line.strip() for line in read_text(root / name).splitlines() if line.strip()]
     labels_of_folder: dict[str, dict[int, Path]] = defaultdict(dict)
     folders_of_label: dict[int, set[str]] = defaultdict(set)
@@ -199,7 +200,7 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
     _refuse_two_classes(rows)
     class_names = sorted({row["label"] for found in rows.values() for row in found if row.get("label")})
     labels = {name: label for label, name in enumerate(class_names)}
-    videos = {path.stem: path for path in videos_below(root)}
+    videos = {path.stem: path for path in videos_below(root).paths}
     names = split_spellings(split)
     records, missing = [], []
     for number, row in enumerate(rows[chosen], start=2):

@@ -70,6 +70,7 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
     if description is not None and description.selection is not None:
         return _selected(root, split, description.selection, chosen)
     missing: list[str] = []
+    passed_over: list[str] = []
     moved_from: str | None = None
     records: list[ClipRecord]
     if chosen == "something-something-v2":
@@ -79,7 +80,7 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
     elif chosen == "kinetics-csv":
         records, class_names, missing = read_official(root, split)
     else:
-        records, class_names = read_class_folders(root, split)
+        records, class_names, passed_over = read_class_folders(root, split)
     if not records:
         raise FileError(
             f"{root}: the split {split!r} has no clips"
@@ -106,6 +107,7 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
         recommended=recommended,
         missing=tuple(missing),
         moved_from=moved_from,
+        passed_over=tuple(passed_over),
     )
 
 

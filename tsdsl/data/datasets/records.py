@@ -39,6 +39,8 @@ class VideoDataset:
     """Listed clips without a file."""
     moved_from: str | None = None
     """The folder named in the list, if its files were found below `root` instead."""
+    passed_over: tuple[str, ...] = ()
+    """Links to folders that are read already, such as the one that they lie in."""
 
     @property
     def num_classes(self) -> int:

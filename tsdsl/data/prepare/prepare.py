@@ -7,7 +7,6 @@ interruption, the same command continues.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.prepare.transcode import TranscodeSettings
 from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all
 from tsdsl.errors import FileError, RunError, UsageError
-from tsdsl.files import exclusive, write_json, write_text
+from tsdsl.files import exclusive, read_json, write_json, write_text
 
 RECORD_NAME = "prepared.json"
 LEFT_OUT_NAME = "left_out.txt"
@@ -92,7 +91,9 @@ def prepare_dataset(
             if progress is not None:
                 progress(num_done, len(tasks))
         clips = _write_lists(building, datasets, targets)
-        write_text(building / LEFT_OUT_NAME, "".join(f"{path}\t{reason}\n" for path, reason in left_out))
+        write_text(
+            building / LEFT_OUT_NAME, "".join(f"{_printable(str(path))}\t{reason}\n" for path, reason in left_out)
+        )
         if not any(clips.values()):
             path, reason = next(iter(left_out))
             raise RunError(
@@ -144,12 +145,18 @@ def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]
         folders = [name for name in inside.parent.parts if name != ".."]
         span = "" if start_s is None and end_s is None else f"_{start_s or 0:g}_{end_s if end_s is not None else 'end'}"
         target = str(PurePosixPath("videos", *folders, f"{path.stem}{span}.mp4"))
-        if target.casefold() in taken:
+        printable = _printable(target)
+        if target.casefold() in taken or printable != target:
+            # A list names one file a line, so no name in it may hold the end of one.
             digest = blake2b(str(path).encode(errors="surrogateescape"), digest_size=6).hexdigest()
-            target = str(PurePosixPath("videos", *folders, f"{path.stem}{span}-{digest}.mp4"))
+            target = f"{printable.removesuffix('.mp4')}-{digest}.mp4"
         taken.add(target.casefold())
         targets[part] = target
     return targets
+
+
+def _printable(name: str) -> str:
+    return "".join(character if character.isprintable() else "_" for character in name)
 
 
 def _is_done(task: TranscodeTask) -> bool:
@@ -183,13 +190,13 @@ def _refuse_foreign(root: Path) -> None:
 def _record(building: Path, facts: dict[str, Any]) -> None:
     """Write the origin and settings of the folder, or check that they are unchanged."""
     path = building / RECORD_NAME
-    if not path.is_file():
+    if not path.exists():
         write_json(path, facts)
         return
     try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
+        recorded = read_json(path, f"remove {building}")
         before = {**recorded, **recorded["transcode"]}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (TypeError, KeyError) as error:
         raise FileError(f"{path}: is not a record of `tsdsl data prepare`", help=f"remove {building}") from error
     changed = [
         f"{name} is {value!r}, was {before.get(name)!r}" for name, value in _flat(facts) if before.get(name) != value

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
-from tsdsl.errors import UsageError
+from tsdsl.errors import FileError, UsageError
+from tsdsl.files import require_regular
 
 Cut = Callable[[Tensor], Tensor]
 """Maps the pixels of a frame (H, W, C) to the uint8 tensor to keep."""
@@ -168,6 +169,10 @@ def frames_of_part(
 @contextmanager
 def open_video(path: Path) -> Iterator[OpenVideo]:
     """The first video stream of a file; errors of FFmpeg become ClipError."""
+    try:
+        require_regular(path)
+    except FileError as error:
+        raise ClipError(path, error.message.removeprefix(f"{path}: ")) from error
     try:
         # Old data sets have metadata that is not UTF-8, which PyAV refuses by default.
         with av.open(str(path), metadata_errors="replace") as container:
