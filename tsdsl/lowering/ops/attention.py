@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import flop_registry, register_flop_formula, sdpa_backward_flop, sdpa_flop
 
 from tsdsl.lowering.ops.convolution import linear, matmul
 
@@ -50,3 +52,12 @@ def nonlocal_attention(x_BCTHW: Tensor, weights: Weights, pool: int) -> Tensor:
     y_BLD = F.scaled_dot_product_attention(theta_BLD[:, None], phi_BPD[:, None], g_BPD[:, None])[:, 0]
     y_BLC = linear(y_BLD, weights("output.weight"), weights("output.bias"))
     return y_BLC.transpose(1, 2).reshape(x_BCTHW.shape)
+
+
+# torch counts the operations of its fused attention on CUDA only; on the CPU they are the same.
+for _fused, _formula in (
+    (torch.ops.aten._scaled_dot_product_flash_attention_for_cpu, sdpa_flop),
+    (torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward, sdpa_backward_flop),
+):
+    if _fused not in flop_registry:
+        register_flop_formula(_fused, get_raw=True)(_formula)
