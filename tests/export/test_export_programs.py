@@ -16,10 +16,10 @@ from tsdsl.data.video.augment import MEAN, STANDARD_DEVIATION
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
 from tsdsl.export.agreement import Agreement, agreement, demand_agreement
-from tsdsl.export.onnx import read_onnx
+from tsdsl.export.onnx import read_onnx, read_onnx_description
 from tsdsl.export.preprocessing import Sampling, preprocessing
 from tsdsl.export.provenance import Provenance, export_with_provenance
-from tsdsl.export.pt2 import program_name, read_pt2
+from tsdsl.export.pt2 import program_name, read_pt2, read_pt2_weights
 from tsdsl.lowering import Model, recalibrate
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
@@ -107,11 +107,12 @@ def test_a_program_tells_labels_and_preprocessing(small_space, draw, tmp_path):
     for path in (pt2, onnx):
         assert b"/model.py" not in path.read_bytes()
         assert b"tsdsl.lowering" not in path.read_bytes()
-    described, weights = read_pt2(pt2)
-    stored = read_onnx(onnx)
+    described, declared = read_pt2(pt2)
+    weights = read_pt2_weights(pt2, declared)
+    stored = read_onnx(onnx, model.network)
     assert stored.unchanged
     assert stored.sizes == {"clip": ("batch", 3, 4, 16, 16), "scores": ("batch", 5)}
-    for texts in (described.texts, stored.described.texts):
+    for texts in (described.texts, read_onnx_description(onnx).texts):
         assert tuple(json.loads(texts["labels"])) == labels
         expected = json.loads(texts["preprocessing"])
         assert expected["sampling"]["interval_s"] == 0.25
@@ -131,7 +132,7 @@ def test_the_values_that_a_model_expects_are_those_that_training_makes(small_blu
 
 
 def test_a_file_that_is_no_program_is_refused_by_name(tmp_path):
-    for name, read in (("net.pt2", read_pt2), ("net.onnx", read_onnx)):
+    for name, read in (("net.pt2", read_pt2), ("net.onnx", read_onnx_description)):
         path = tmp_path / name
         for content in (b"", b"no such thing"):
             path.write_bytes(content)

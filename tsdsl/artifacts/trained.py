@@ -12,12 +12,10 @@ from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering import Model, load_weights
-from tsdsl.lowering.weights import CLASSIFIER, read_tensors
+from tsdsl.lowering.weights import num_classes, read_tensors
 from tsdsl.network.layout import UNSCALED, Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Scale
-
-CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,7 @@ def open_trained(
             raise FileError(f"{weights}: is missing", help="run the same `tsdsl train` command to finish it")
     require_unchanged(weights)
     scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
-    tensors = read_tensors(weights)
-    if CLASSIFIER_BIAS not in tensors:
-        raise FileError(f"{weights}: has no classifier", help="give weights that `tsdsl train` wrote")
-    blueprint = Blueprint(located.space, classes=tensors[CLASSIFIER_BIAS].shape[0], scale=scale)
+    blueprint = Blueprint(located.space, classes=num_classes(weights, read_tensors(weights)), scale=scale)
     model = Model(blueprint.network(found.decisions, found.step))
     load_weights(weights, model)
     data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None

@@ -17,6 +17,8 @@ from tsdsl.export.provenance import Provenance
 from tsdsl.network.layout import Blueprint, Network
 from tsdsl.space.model import Space
 
+TEXTS = ("provenance", "preprocessing", "labels", "versions")
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDescription:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -27,19 +28,25 @@ from tsdsl.export.agreement import Agreement, agreement
 from tsdsl.export.description import StoredDescription, describe, stored_description, versions
 from tsdsl.export.provenance import Provenance
 from tsdsl.export.pt2 import capture
-from tsdsl.files import require_regular
+from tsdsl.files.reading import MAX_BYTES, open_regular, read_bytes
 from tsdsl.lowering.model import Model
+from tsdsl.network.activations import BYTES_OF_AN_ELEMENT
+from tsdsl.network.layout import Network
+from tsdsl.network.parameters import network_parameters
+from tsdsl.operators.varying import fixed
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 INPUT, OUTPUT, BATCH = "clip", "scores", "batch"
 LEAD = "tsdsl."
+GIVE_ONNX = "give an .onnx file"
+METADATA_FIELD = 14  # of ModelProto: metadata_props
+MAX_FIELDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOnnx:
-    """An ONNX file: what it says of itself, its content, the sizes of its input and output, and its digest."""
+    """An ONNX file: its content, the sizes of its input and output, and whether it is as it was exported."""
 
-    described: StoredDescription
     content: bytes
     sizes: dict[str, tuple[int | str, ...]]
     unchanged: bool
@@ -112,33 +119,103 @@ def verify_onnx(content: bytes, model: Model) -> Agreement:
     return agreement(model, scores, torch.float32)
 
 
-def read_onnx(path: Path) -> StoredOnnx:
-    """An exported ONNX file. Nothing in it is executed.
+def read_onnx_description(path: Path) -> StoredDescription:
+    """What an exported ONNX file says of itself. Its graph and weights are passed over, not read.
 
     Raises:
         UsageError: a package is missing.
         FileError: it cannot be read, or `tsdsl export` did not write it.
     """
     demand_onnx()
+    from google.protobuf.message import DecodeError
+
+    try:
+        with open_regular(path, GIVE_ONNX) as file:
+            texts = dict(_metadata(file))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error})", help=GIVE_ONNX) from error
+    except (DecodeError, ValueError) as error:
+        raise _incomplete(path, error) from error
+    return stored_description(path, texts)
+
+
+def read_onnx(path: Path, network: Network) -> StoredOnnx:
+    """The exported ONNX file of a network, which may not be much larger than its weights. Nothing in it is executed.
+
+    Raises:
+        UsageError: a package is missing.
+        FileError: it cannot be read, is too large, or keeps weights in other files.
+    """
+    demand_onnx()
     import onnx
     from google.protobuf.message import DecodeError
 
-    require_regular(path, "give an .onnx file")
+    elements = sum(fixed(parameter.size) for parameter in network_parameters(network).values())
+    content = read_bytes(path, "export the model again", MAX_BYTES + 2 * BYTES_OF_AN_ELEMENT * elements)
     try:
-        content = path.read_bytes()
         proto = onnx.load_model_from_string(content)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error})", help="give an .onnx file") from error
     except DecodeError as error:
-        raise FileError(f"{path}: is not a complete ONNX file ({error})", help="export the model again") from error
-    texts = {entry.key.removeprefix(LEAD): entry.value for entry in proto.metadata_props if entry.key.startswith(LEAD)}
-    described = stored_description(path, texts)
+        raise _incomplete(path, error) from error
+    if any(tensor.external_data for tensor in proto.graph.initializer):
+        raise _incomplete(path, "it keeps weights in other files")
     sizes = {
         value.name: tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim)
         for value in (*proto.graph.input, *proto.graph.output)
     }
+    texts = {entry.key.removeprefix(LEAD): entry.value for entry in proto.metadata_props}
     del proto.metadata_props[:]
-    return StoredOnnx(described, content, sizes, _digest(proto) == texts.get("digest"))
+    return StoredOnnx(content, sizes, _digest(proto) == texts.get("digest"))
+
+
+def _metadata(file: BinaryIO) -> Iterator[tuple[str, str]]:
+    """The texts of tsdsl among a model's metadata, from the fields of its protobuf message (ModelProto).
+
+    Raises:
+        ValueError: it is not such a message.
+        DecodeError: neither is its metadata.
+    """
+    import onnx
+
+    size_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    for _ in range(MAX_FIELDS):
+        if file.tell() == size_bytes:
+            return
+        key = _number(file)
+        if key & 7 == 0:
+            _number(file)
+            continue
+        if key & 7 != 2:
+            raise ValueError(f"a field has type {key & 7}")
+        length = _number(file)
+        if length > size_bytes - file.tell():
+            raise ValueError(f"a field of {length} bytes is longer than the file")
+        if key >> 3 != METADATA_FIELD:
+            file.seek(length, os.SEEK_CUR)
+            continue
+        if length > MAX_BYTES:
+            raise ValueError(f"its metadata are longer than {MAX_BYTES // 2**20} MiB")
+        entry = onnx.StringStringEntryProto.FromString(file.read(length))
+        if entry.key.startswith(LEAD):
+            yield entry.key.removeprefix(LEAD), entry.value
+    raise ValueError(f"it has more than {MAX_FIELDS} fields")
+
+
+def _number(file: BinaryIO) -> int:
+    """A number as protobuf writes it: 7 bits a byte, the lowest first."""
+    value = 0
+    for shift in range(0, 64, 7):
+        byte = file.read(1)
+        if not byte:
+            raise ValueError("it ends within a field")
+        value |= (byte[0] & 127) << shift
+        if byte[0] < 128:
+            return value
+    raise ValueError("a number is longer than 64 bits")
+
+
+def _incomplete(path: Path, why: Exception | str) -> FileError:
+    return FileError(f"{path}: is not a complete ONNX file of `tsdsl export` ({why})", help="export the model again")
 
 
 def _digest(proto: Any) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from tsdsl.errors import FileError
 from tsdsl.export.preprocessing import Sampling
 from tsdsl.export.python import export_python
 from tsdsl.files import read_text
+from tsdsl.lowering.weights import MAX_CLASSES
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
+from tsdsl.space.resolve.parts.steps import MOST_PIXELS
+from tsdsl.space.resolve.parts.streams import MOST_FRAMES
 from tsdsl.space.stored import Frozen
 
 LEAD = "# Made by tsdsl from: "
@@ -25,9 +29,18 @@ class Provenance(Frozen):
 
     architecture: Architecture
     scale: Scale
-    classes: int
+    classes: Annotated[int, Field(ge=1, le=MAX_CLASSES)]
     labels: tuple[str, ...] | None = None
     sampling: Sampling | None = None
+
+    @field_validator("scale")
+    @classmethod
+    def _scale_is_possible(cls, scale: Scale) -> Scale:
+        """The limits that the language sets for a model."""
+        sizes = ((scale.size, MOST_PIXELS), (scale.frames, MOST_FRAMES), (scale.depth, 64), (scale.width, 64))
+        if any(size is not None and not 0 < size <= most for size, most in sizes):
+            raise ValueError("the scale is beyond the limits of a model")
+        return scale
 
 
 def export_with_provenance(space: Space, provenance: Provenance) -> str:

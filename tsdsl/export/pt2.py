@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import copy
 import io
-import json
 import keyword
-import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +22,9 @@ from torch import Tensor, nn
 
 from tsdsl.errors import FileError
 from tsdsl.export.agreement import Agreement, agreement
-from tsdsl.export.description import StoredDescription, describe, stored_description, versions
+from tsdsl.export.description import TEXTS, StoredDescription, describe, stored_description, versions
 from tsdsl.export.provenance import Provenance
-from tsdsl.files import require_regular
+from tsdsl.files.reading import MAX_BYTES, open_regular, parse_json
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import submodule
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 # What torch notes of the Python that was traced: paths of the machine, and nothing that a reader needs.
 TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
 WEIGHTS = "data/weights/"
+MAX_DIRECTORY_BYTES = 4 * 2**20
+DIRECTORY_BYTES = 5  # in what zipfile finds at the end of an archive
 # torch's numbers of the types that a model's weights and counters have.
 TYPES = {5: torch.int64, 7: torch.float32, 8: torch.float64}
 
@@ -114,41 +115,82 @@ def verify_pt2(content: bytes, model: Model) -> Agreement:
 
 
 def read_pt2(path: Path) -> tuple[StoredDescription, dict[str, Tensor]]:
-    """What a .pt2 file says of itself, and its weights by `program_name`. Nothing in it is executed.
+    """What a .pt2 file says of itself, and its weights by `program_name`: their shapes and types, without numbers.
+
+    Nothing in it is executed, and no weight is read.
 
     Raises:
         FileError: it cannot be read, or `tsdsl export` did not write it.
     """
-    require_regular(path, "give a .pt2 file")
+    with _opened(path) as (archive, entries):
+        texts = {
+            name: _content(archive, entries[f"extra/{name}.json"], MAX_BYTES).decode()
+            for name in TEXTS
+            if f"extra/{name}.json" in entries
+        }
+        described = stored_description(path, texts)
+        declared = {key: _declared(item) for key, item in _listed(path, archive, entries).items()}
+    return described, declared
+
+
+def read_pt2_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights in a .pt2 file, of the shapes and types that `expected` has.
+
+    Raises:
+        FileError: it cannot be read, or its weights are not those expected.
+    """
+    weights = {}
+    with _opened(path) as (archive, entries):
+        listed = _listed(path, archive, entries)
+        for name, tensor in expected.items():
+            item = listed[name]
+            if (declared := _declared(item)).shape != tensor.shape or declared.dtype != tensor.dtype:
+                raise ValueError(f"{name} has another shape or type than the model")
+            content = _content(archive, entries[WEIGHTS + item["path_name"]], tensor.numel() * tensor.itemsize)
+            weights[name] = torch.frombuffer(bytearray(content), dtype=tensor.dtype).reshape(tensor.shape)
+    return weights
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """The archive and its entries by their names without the folder that all are in.
+
+    torch compresses nothing, so what is read is never larger than the file.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.split("/", 1)[-1]: name for name in archive.namelist()}
-            texts = {
-                short.removeprefix("extra/").removesuffix(".json"): archive.read(name).decode()
-                for short, name in names.items()
-                if short.startswith("extra/")
-            }
-            described = stored_description(path, texts)
-            listed = json.loads(archive.read(names[f"{WEIGHTS}model_weights_config.json"]))["config"]
-            weights = {
-                key: _tensor(archive.read(names[WEIGHTS + item["path_name"]]), item) for key, item in listed.items()
-            }
+        with open_regular(path, "give a .pt2 file") as file:
+            end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # before ZipFile reads all entries
+            if end is not None and end[DIRECTORY_BYTES] > MAX_DIRECTORY_BYTES:
+                raise ValueError(f"its list of entries is longer than {MAX_DIRECTORY_BYTES // 2**20} MiB")
+            with zipfile.ZipFile(file) as archive:
+                yield archive, {entry.filename.split("/", 1)[-1]: entry for entry in archive.infolist()}
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error})", help="give a .pt2 file") from error
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, RuntimeError, EOFError) as error:
         raise FileError(
             f"{path}: is not a complete .pt2 file of `tsdsl export` ({error})", help="export the model again"
         ) from error
-    return described, weights
 
 
-def _tensor(content: bytes, item: Mapping[str, Any]) -> Tensor:
-    """A weight from its raw bytes; ValueError for one that is stored in another way."""
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    """The bytes of an entry; ValueError for one that is compressed or larger than allowed."""
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+        raise ValueError(f"{entry.filename} is compressed, which `tsdsl export` does not do")
+    if entry.file_size > max_bytes:
+        raise ValueError(f"{entry.filename} has {entry.file_size} bytes, expected at most {max_bytes}")
+    return archive.read(entry)
+
+
+def _listed(path: Path, archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
+    """What the archive says of each weight."""
+    text = _content(archive, entries[f"{WEIGHTS}model_weights_config.json"], MAX_BYTES).decode()
+    config: dict[str, Any] = parse_json(text, f"{path}: its list of weights", "export the model again")["config"]
+    return config
+
+
+def _declared(item: Mapping[str, Any]) -> Tensor:
+    """A tensor of a weight's shape and type that takes no memory; ValueError for one that is stored in another way."""
     meta = item["tensor_meta"]
-    sizes = [int(size["as_int"]) for size in meta["sizes"]]
     if item["use_pickle"] or meta["dtype"] not in TYPES:
         raise ValueError(f"{item['path_name']} is not stored as raw numbers")
-    dtype = TYPES[meta["dtype"]]
-    if len(content) != math.prod(sizes) * dtype.itemsize:
-        raise ValueError(f"{item['path_name']} has {len(content)} bytes, which is not its size")
-    return torch.frombuffer(bytearray(content), dtype=dtype).reshape(sizes)
+    return torch.empty([int(size["as_int"]) for size in meta["sizes"]], dtype=TYPES[meta["dtype"]], device="meta")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tsdsl.errors import FileError
 from tsdsl.files import require_regular, write_bytes
+from tsdsl.files.reading import MAX_BYTES, open_regular
 from tsdsl.space.architecture import Architecture
 
 FORMAT = "tsdsl-weights-1"
@@ -22,6 +23,8 @@ NAMED_TENSORS = 3
 GIVE_WEIGHTS = "give the path of a .safetensors file"
 CLASSIFIER = "head.classifier.classifier."
 """What begins the names of the layer that depends on the number of classes."""
+CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
+MAX_CLASSES = 1_000_000
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture | None = None) -> None:
@@ -87,18 +90,34 @@ def file_hash(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a weight file, on the CPU.
+def num_classes(path: Path, tensors: Mapping[str, Tensor]) -> int:
+    """How many classes the classifier among the tensors of a weight file has.
 
     Raises:
-        FileError: the file is missing, truncated or no safetensors file.
+        FileError: it has none, or one that is not a list of 1 to `MAX_CLASSES` numbers.
     """
-    require_regular(path, GIVE_WEIGHTS)
+    bias = tensors.get(CLASSIFIER_BIAS)
+    if bias is None or bias.dim() != 1 or not 1 <= len(bias) <= MAX_CLASSES:
+        found = "missing" if bias is None else _sizes(bias)
+        raise FileError(
+            f"{path}: {CLASSIFIER_BIAS} is {found}, expected 1 to {MAX_CLASSES} numbers",
+            help="give weights that `tsdsl train` or `tsdsl search` wrote",
+        )
+    return len(bias)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a weight file, on the CPU. The file is mapped: a tensor takes memory once it is used.
+
+    Raises:
+        FileError: the file is missing, truncated or not a safetensors file.
+    """
+    _check_header(path)
     try:
         return safetensors.torch.load_file(path)
     except OSError as error:
         raise _unreadable(path, error) from error
-    except SafetensorError as error:
+    except (SafetensorError, RuntimeError) as error:  # RuntimeError: larger than memory
         raise _foreign(path, error) from error
 
 
@@ -108,7 +127,7 @@ def read_weights_architecture(path: Path) -> Architecture | None:
     Raises:
         FileError: the file is missing, truncated, no safetensors file, or its architecture is malformed.
     """
-    require_regular(path, GIVE_WEIGHTS)
+    _check_header(path)
     try:
         with safe_open(path, "pt") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
@@ -124,6 +143,14 @@ def read_weights_architecture(path: Path) -> Architecture | None:
         raise FileError(
             f"{path}: its metadata holds no valid architecture", help="save the weights again with tsdsl"
         ) from error
+
+
+def _check_header(path: Path) -> None:
+    """FileError unless a regular file begins with the size of a header that is not too long to parse."""
+    with open_regular(path, GIVE_WEIGHTS) as file:
+        size_bytes = int.from_bytes(file.read(8), "little")
+    if size_bytes > MAX_BYTES:
+        raise _foreign(path, f"its header would be longer than {MAX_BYTES // 2**20} MiB")
 
 
 def mismatch(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
@@ -154,7 +181,7 @@ def _unreadable(path: Path, error: OSError) -> FileError:
     return FileError(f"{path}: cannot be read ({error.strerror or error})", help=GIVE_WEIGHTS)
 
 
-def _foreign(path: Path, error: SafetensorError) -> FileError:
+def _foreign(path: Path, error: Exception | str) -> FileError:
     return FileError(
         f"{path}: is not a complete safetensors file ({error})",
         help="it is truncated or of another kind; copy or save it again",
