@@ -121,7 +121,7 @@ def _compiled_step(
     *,
     whole: bool,
 ) -> None:
-    from tsdsl.lowering.kernels.cpu.update import axes_of, update
+    from tsdsl.lowering.kernels.cpu.update import entry, update
 
     numbers = {id(group): number for number, group in enumerate(optimiser.param_groups)}
     entries = []
@@ -130,8 +130,7 @@ def _compiled_step(
         weight = placed[name]
         momentum = _momentum(optimiser, weight)
         for box, gradient in _boxes(weight, part, whole):
-            addresses = (weight.data_ptr(), momentum.data_ptr(), gradient.data_ptr())
-            entries.append((*addresses, numbers[id(groups[name])], *axes_of(tuple(weight.shape), box)))
+            entries.append(entry(weight, momentum, gradient, numbers[id(groups[name])], box))
             held.append(gradient)
     update(entries, [_rates(group) for group in optimiser.param_groups], whole=whole)
 

@@ -1,12 +1,12 @@
 """Depthwise convolutions on the CPU as kernels that numba compiles, for float32 in channels-last memory.
 
 A kernel takes as many channels as a vector holds, a panel, and goes frame by frame. It copies the panel of a frame,
-with zeros around the columns, and keeps the copies of as many frames as the convolution's own kernel has. So they stay
-in the processor's cache, each element of a clip is read once, and taps beyond the first and last frame cost nothing.
+with zeros around the columns, and keeps copies of as many frames as the convolution's own kernel has. So they stay in
+the processor's cache, each element of a clip is read once, and taps beyond the first and last frame cost nothing.
 Own design; measured in tests/benchmarks/depthwise_cpu.py.
 
-The frames of all panels and clips are dealt out to jobs in equal parts, one a thread. Which thread takes a job does not
-matter, and so results depend on the number of threads alone.
+The frames of all panels and clips are divided into equal jobs, one for each thread: results depend on the number of
+threads only.
 
 Sizes: B clips, C channels, T frames, H rows, W columns; J jobs; D, R, S a convolution's kernel in time, rows and
 columns, K = D * R * S; P panels of L lanes. Names ending in `_at` are addresses, in `_bytes` distances.
@@ -15,6 +15,7 @@ columns, K = D * R * S; P panels of L lanes. Names ending in `_at` are addresses
 from __future__ import annotations
 
 import functools
+from collections import namedtuple
 from typing import Any, TypeAlias
 
 import torch
@@ -22,41 +23,45 @@ import torch.nn.functional as F
 from numba import njit
 from torch import Tensor
 
-from tsdsl.lowering.kernels.cpu.compiled import compile_kernel, jobs_of, run_kernel, version
-from tsdsl.lowering.kernels.cpu.depthwise_vectors import MOST_COLUMNS, convolve_columns, correlate_plane
+from tsdsl.lowering.kernels.cpu.compiled import compile_kernel, jobs_of, run_kernel, share_of, version
+from tsdsl.lowering.kernels.cpu.depthwise_vectors import MAX_COLUMNS, convolve_columns, correlate_plane
 from tsdsl.lowering.kernels.cpu.vectors import (
-    FIRST,
+    FLOAT_BYTES,
     LANES,
     NUMBER_BYTES,
     VECTOR_BYTES,
     copy_lanes,
+    fields_at,
     number_at,
     set_number,
-    take_job,
     zero_lanes,
 )
 
 Sizes: TypeAlias = tuple[int, ...]
-FLOAT_BYTES = 4
 LINE_BYTES = 64
+
+
+# The copy of a panel of a frame: its sizes, and the place in it of the frame's first element.
+Packed = namedtuple("Packed", "packed_rows packed_columns top left")
+# What every kernel reads: addresses of the clips whose frames are packed, of the taps or the gradient of the output,
+# and of the result; the sizes of the first, and the rows and columns of the convolution's other side.
+Numbers = namedtuple(
+    "Numbers",
+    "x_at w_at y_at parts clips_frames frames rows columns channels depth height other_rows other_columns"
+    " packed_rows packed_columns top left scratch_at scratch_bytes",
+)
+# A frame of a panel: what `_meet` found of it, and the next frame to pack.
+Part = namedtuple("Part", "panel frame lanes first_tap num_met frames_at ready")
 
 
 def forward(x_BTHWC: Tensor, taps_KC: Tensor, kernel: Sizes, strides: Sizes) -> Tensor:
     """The convolution with padding of half the kernel and one stride, 1 or 2, for rows and columns."""
     batch, frames, rows, columns, channels = x_BTHWC.shape
-    depth, height, taps = kernel
-    stride = strides[1]
+    taps, stride = kernel[2], strides[1]
     y_rows, y_columns = -(-rows // stride), -(-columns // stride)
     y_BTHWC = x_BTHWC.new_empty((batch, frames, y_rows, y_columns, channels))
-    taps_PKL = _panels_of_taps(taps_KC)
-    width = (y_columns - 1) * stride + taps
-    _run(
-        _forward_kernel(taps, stride, version()),
-        len(taps_PKL) * batch * frames,
-        depth * (rows * width * VECTOR_BYTES + NUMBER_BYTES),
-        (x_BTHWC, taps_PKL, y_BTHWC),
-        (batch * frames, frames, rows, columns, channels, depth, height, y_rows, y_columns, width),
-    )
+    packed = Packed(rows, (y_columns - 1) * stride + taps, 0, taps // 2)
+    _run(_forward_kernel(taps, stride, version()), x_BTHWC, _panels_of(taps_KC), y_BTHWC, kernel, packed, y_BTHWC)
     return y_BTHWC
 
 
@@ -65,55 +70,61 @@ def input_gradient(dy_BTHWC: Tensor, taps_KC: Tensor, sizes: Sizes, kernel: Size
     flipped_KC = taps_KC.flip(0)
     if strides[1] == 1:
         return forward(dy_BTHWC, flipped_KC, kernel, strides)
-    batch, frames, rows, columns, channels = dy_BTHWC.shape
-    depth, height, taps = kernel
+    batch, _, rows, columns, channels = dy_BTHWC.shape
+    taps = kernel[2]
     dx_BTHWC = dy_BTHWC.new_empty((batch, *sizes, channels))
-    taps_PKL = _panels_of_taps(flipped_KC)
-    width = columns + taps
-    _run(
-        _spreading_kernel(taps, version()),
-        len(taps_PKL) * batch * frames,
-        depth * (rows * width * VECTOR_BYTES + NUMBER_BYTES),
-        (dy_BTHWC, taps_PKL, dx_BTHWC),
-        (batch * frames, frames, rows, columns, channels, depth, height, *sizes[1:], width),
-    )
+    packed = Packed(rows, columns + taps, 0, taps // 2)
+    _run(_spreading_kernel(taps, version()), dy_BTHWC, _panels_of(flipped_KC), dx_BTHWC, kernel, packed, dx_BTHWC)
     return dx_BTHWC
 
 
 def weight_gradient(dy_BTHWC: Tensor, x_BTHWC: Tensor, kernel: Sizes, strides: Sizes) -> Tensor:
     """The gradient K x C of `forward`'s taps; R = S."""
-    batch, frames, rows, columns, channels = x_BTHWC.shape
+    batch, frames, _, _, channels = x_BTHWC.shape
     y_rows, y_columns = dy_BTHWC.shape[2:4]
-    depth, _, taps = kernel
-    stride = strides[1]
+    (depth, _, taps), stride = kernel, strides[1]
     panels = -(-channels // LANES)
-    # Columns are met in pairs.
-    even_columns = y_columns + y_columns % 2
-    height, width = (y_rows - 1) * stride + taps, (even_columns - 1) * stride + taps
+    columns = _even(y_columns)
+    packed = Packed((y_rows - 1) * stride + taps, (columns - 1) * stride + taps, taps // 2, taps // 2)
     sums_JPKL = x_BTHWC.new_zeros((jobs_of(panels * batch * frames), panels, depth * taps * taps, LANES))
     _run(
-        _weight_kernel(taps, stride, version()),
-        panels * batch * frames,
-        (depth * height * width + y_rows * even_columns) * VECTOR_BYTES,
-        (x_BTHWC, dy_BTHWC, sums_JPKL),
-        (batch * frames, frames, rows, columns, channels, depth, height, y_rows, y_columns, width, even_columns),
-    )
+        _weight_kernel(taps, stride, version()), x_BTHWC, dy_BTHWC, sums_JPKL, kernel, packed, dy_BTHWC,
+        y_rows * columns * VECTOR_BYTES,
+    )  # fmt: skip
     return sums_JPKL.sum(0).transpose(0, 1).flatten(1)[:, :channels]
 
 
-def _panels_of_taps(taps_KC: Tensor) -> Tensor:
+def _even(columns: int) -> int:
+    """Columns come in pairs where weights get their gradients."""
+    return columns + columns % 2
+
+
+def _panels_of(taps_KC: Tensor) -> Tensor:
     """P x K x L; zero beyond the last channel."""
     padded_KC = F.pad(taps_KC, (0, -taps_KC.shape[1] % LANES))
     return padded_KC.view(len(padded_KC), -1, LANES).transpose(0, 1).contiguous()
 
 
-def _run(kernel: Any, parts: int, scratch_bytes: int, tensors: tuple[Tensor, ...], sizes: tuple[int, ...]) -> None:
-    """All parts, a frame of a panel each, in jobs; a job's scratch memory begins with a line of the cache."""
+def _run(
+    kernel: Any, x_BTHWC: Tensor, w: Tensor, y: Tensor, sizes: Sizes, packed: Packed, other: Tensor, more_bytes: int = 0
+) -> None:
+    """All parts, a frame of a panel each, in jobs. A job has memory for its packed frames and `more_bytes`.
+
+    `other` has the rows and columns of the convolution's other side.
+    """
+    batch, frames, rows, columns, channels = x_BTHWC.shape
+    depth, height, _ = sizes
+    parts = -(-channels // LANES) * batch * frames
     jobs = jobs_of(parts)
+    scratch_bytes = depth * (packed.packed_rows * packed.packed_columns * VECTOR_BYTES + NUMBER_BYTES) + more_bytes
     scratch_bytes += -scratch_bytes % LINE_BYTES
     scratch = torch.empty(jobs * scratch_bytes + LINE_BYTES, dtype=torch.uint8)
     scratch_at = scratch.data_ptr() + -scratch.data_ptr() % LINE_BYTES
-    run_kernel(kernel, jobs, (parts, scratch_at, scratch_bytes, *(tensor.data_ptr() for tensor in tensors), *sizes))
+    numbers = Numbers(
+        x_BTHWC.data_ptr(), w.data_ptr(), y.data_ptr(), parts, batch * frames, frames, rows, columns, channels,
+        depth, height, other.shape[2], other.shape[3], *packed, scratch_at=scratch_at, scratch_bytes=scratch_bytes,
+    )  # fmt: skip
+    run_kernel(kernel, jobs, numbers)
 
 
 @njit(inline="always")
@@ -134,18 +145,26 @@ def _pack(source_at, rows, columns, channels, lanes, target_at, top, left, heigh
 
 
 @njit(inline="always")
-def _pack_what_is_met(
-    frame, ready, frames, depth, source_at, rows, columns, channels, lanes, ring_at, top, left, height, width
-):
-    """Pack the frames around `frame`, counted over all clips, that are not ready; returns the next to pack."""
-    clip = frame // frames * frames
-    begin, end = max(clip, frame - depth // 2), min(clip + frames, frame + depth // 2 + 1)
+def _meet(s, job, part, is_first, ready):
+    """Pack the frames that a part meets and that are not ready; their addresses go to `frames_at`."""
+    panel, frame = part // s.clips_frames, part % s.clips_frames
+    if is_first or frame == 0:
+        ready = 0
+    lanes = min(LANES, s.channels - panel * LANES)
+    ring_at = s.scratch_at + job * s.scratch_bytes
+    frames_at = ring_at + s.scratch_bytes - s.depth * NUMBER_BYTES
+    packed_bytes = s.packed_rows * s.packed_columns * VECTOR_BYTES
+    clip = frame // s.frames * s.frames
+    begin, end = max(clip, frame - s.depth // 2), min(clip + s.frames, frame + s.depth // 2 + 1)
     for met in range(max(begin, ready), end):
         _pack(
-            source_at + met * rows * columns * channels * FLOAT_BYTES, rows, columns, channels, lanes,
-            ring_at + met % depth * height * width * VECTOR_BYTES, top, left, height, width,
+            s.x_at + met * s.rows * s.columns * s.channels * FLOAT_BYTES + panel * VECTOR_BYTES,
+            s.rows, s.columns, s.channels, lanes,
+            ring_at + met % s.depth * packed_bytes, s.top, s.left, s.packed_rows, s.packed_columns,
         )  # fmt: skip
-    return end
+    for met in range(begin, end):
+        set_number(frames_at, met - begin, ring_at + met % s.depth * packed_bytes)
+    return Part(panel, frame, lanes, begin - frame + s.depth // 2, end - begin, frames_at, end)
 
 
 @njit(inline="always")
@@ -154,7 +173,7 @@ def _convolve_row(
     w_at, w_frame, w_row, w_tap, y_at, y_column, lanes,
 ):  # fmt: skip
     """One row of outputs, in blocks of about equal numbers of columns."""
-    blocks = (columns + MOST_COLUMNS - 1) // MOST_COLUMNS
+    blocks = (columns + MAX_COLUMNS - 1) // MAX_COLUMNS
     begin = 0
     for block in range(1, blocks + 1):
         end = block * columns // blocks
@@ -167,55 +186,26 @@ def _convolve_row(
 
 @functools.cache
 def _forward_kernel(taps: int, stride: int, version: int) -> Any:
-    def kernel(numbers):
-        total, scratches_at, scratch_bytes, x_at, w_at, y_at = (
-            number_at(numbers, FIRST), number_at(numbers, FIRST + 1), number_at(numbers, FIRST + 2),
-            number_at(numbers, FIRST + 3), number_at(numbers, FIRST + 4), number_at(numbers, FIRST + 5),
-        )  # fmt: skip
-        all_frames, frames, rows, columns, channels, depth, height, y_rows, y_columns, width = (
-            number_at(numbers, FIRST + 6), number_at(numbers, FIRST + 7), number_at(numbers, FIRST + 8),
-            number_at(numbers, FIRST + 9), number_at(numbers, FIRST + 10), number_at(numbers, FIRST + 11),
-            number_at(numbers, FIRST + 12), number_at(numbers, FIRST + 13), number_at(numbers, FIRST + 14),
-            number_at(numbers, FIRST + 15),
-        )  # fmt: skip
-        panel_bytes = rows * width * VECTOR_BYTES
-        w_row = taps * VECTOR_BYTES
-        w_frame = height * w_row
-        pixel_bytes = channels * FLOAT_BYTES
-        while version:
-            job, jobs = take_job(numbers)
-            if job >= jobs:
-                break
-            ring_at = scratches_at + job * scratch_bytes
-            frames_at = ring_at + depth * panel_bytes
-            ready, panel = 0, -1
-            for part in range(job * total // jobs, (job + 1) * total // jobs):
-                frame = part % all_frames
-                if part // all_frames != panel:
-                    ready, panel = 0, part // all_frames
-                lanes = min(LANES, channels - panel * LANES)
-                ready = _pack_what_is_met(
-                    frame, ready, frames, depth, x_at + panel * VECTOR_BYTES, rows, columns, channels, lanes,
-                    ring_at, 0, taps // 2, rows, width,
+    def kernel(numbers, job):
+        s = fields_at(numbers, Numbers, version)
+        row_bytes, w_row = s.packed_columns * VECTOR_BYTES, taps * VECTOR_BYTES
+        pixel_bytes = s.channels * FLOAT_BYTES
+        begin, end = share_of(numbers, job, s.parts)
+        ready = 0
+        for number in range(begin, end):
+            part = _meet(s, job, number, number == begin, ready)
+            ready = part.ready
+            w_at = s.w_at + (part.panel * s.depth + part.first_tap) * s.height * w_row
+            y_at = s.y_at + part.frame * s.other_rows * s.other_columns * pixel_bytes + part.panel * VECTOR_BYTES
+            for h in range(s.other_rows):
+                above = h * stride - s.height // 2
+                top = max(0, -above)
+                _convolve_row(
+                    taps, stride, s.other_columns, part.frames_at, part.num_met,
+                    (above + top) * row_bytes, row_bytes, min(s.height, s.rows - above) - top,
+                    w_at + top * w_row, s.height * w_row, w_row, VECTOR_BYTES,
+                    y_at + h * s.other_columns * pixel_bytes, pixel_bytes, part.lanes,
                 )  # fmt: skip
-                t = frame % frames
-                first = max(0, depth // 2 - t)
-                met = min(depth, frames + depth // 2 - t) - first
-                for d in range(met):
-                    slot = (frame + first + d - depth // 2) % depth
-                    set_number(frames_at, d, ring_at + slot * panel_bytes)
-                panel_w_at = w_at + (panel * depth + first) * w_frame
-                for h in range(y_rows):
-                    above = h * stride - height // 2
-                    top = max(0, -above)
-                    _convolve_row(
-                        taps, stride, y_columns, frames_at, met,
-                        (above + top) * width * VECTOR_BYTES, width * VECTOR_BYTES,
-                        min(height, rows - above) - top,
-                        panel_w_at + top * w_row, w_frame, w_row, VECTOR_BYTES,
-                        y_at + (frame * y_rows + h) * y_columns * pixel_bytes + panel * VECTOR_BYTES,
-                        pixel_bytes, lanes,
-                    )  # fmt: skip
 
     return compile_kernel(kernel)
 
@@ -223,118 +213,71 @@ def _forward_kernel(taps: int, stride: int, version: int) -> Any:
 @functools.cache
 def _spreading_kernel(taps: int, version: int) -> Any:
     """The gradient of the input where the stride is 2: even and odd columns meet every other tap, flipped."""
-    # Of the flipped taps, the first that even and odd columns meet, how many, and where their first gradient is.
+    # The first of the flipped taps that even and odd columns meet, how many they meet, and where their first gradient
+    # is.
     even_first, odd_first = taps // 2 % 2, (taps // 2 - 1) % 2
     even_taps, odd_taps = (taps - even_first + 1) // 2, (taps - odd_first + 1) // 2
-    left = taps // 2
-    even_left, odd_left = left + (even_first - taps // 2) // 2, left + (1 + odd_first - taps // 2) // 2
+    even_left, odd_left = taps // 2 + (even_first - taps // 2) // 2, taps // 2 + (1 + odd_first - taps // 2) // 2
 
-    def kernel(numbers):
-        total, scratches_at, scratch_bytes, dy_at, w_at, dx_at = (
-            number_at(numbers, FIRST), number_at(numbers, FIRST + 1), number_at(numbers, FIRST + 2),
-            number_at(numbers, FIRST + 3), number_at(numbers, FIRST + 4), number_at(numbers, FIRST + 5),
-        )  # fmt: skip
-        all_frames, frames, rows, columns, channels, depth, height, x_rows, x_columns, width = (
-            number_at(numbers, FIRST + 6), number_at(numbers, FIRST + 7), number_at(numbers, FIRST + 8),
-            number_at(numbers, FIRST + 9), number_at(numbers, FIRST + 10), number_at(numbers, FIRST + 11),
-            number_at(numbers, FIRST + 12), number_at(numbers, FIRST + 13), number_at(numbers, FIRST + 14),
-            number_at(numbers, FIRST + 15),
-        )  # fmt: skip
-        row_bytes = width * VECTOR_BYTES
-        panel_bytes = rows * row_bytes
-        w_row = taps * VECTOR_BYTES
-        w_frame = height * w_row
-        pixel_bytes = channels * FLOAT_BYTES
-        while version:
-            job, jobs = take_job(numbers)
-            if job >= jobs:
-                break
-            ring_at = scratches_at + job * scratch_bytes
-            frames_at = ring_at + depth * panel_bytes
-            ready, panel = 0, -1
-            for part in range(job * total // jobs, (job + 1) * total // jobs):
-                frame = part % all_frames
-                if part // all_frames != panel:
-                    ready, panel = 0, part // all_frames
-                lanes = min(LANES, channels - panel * LANES)
-                ready = _pack_what_is_met(
-                    frame, ready, frames, depth, dy_at + panel * VECTOR_BYTES, rows, columns, channels, lanes,
-                    ring_at, 0, left, rows, width,
+    def kernel(numbers, job):
+        s = fields_at(numbers, Numbers, version)
+        row_bytes, w_row = s.packed_columns * VECTOR_BYTES, taps * VECTOR_BYTES
+        pixel_bytes = s.channels * FLOAT_BYTES
+        begin, end = share_of(numbers, job, s.parts)
+        ready = 0
+        for number in range(begin, end):
+            part = _meet(s, job, number, number == begin, ready)
+            ready = part.ready
+            w_at = s.w_at + (part.panel * s.depth + part.first_tap) * s.height * w_row
+            x_at = s.y_at + part.frame * s.other_rows * s.other_columns * pixel_bytes + part.panel * VECTOR_BYTES
+            for h in range(s.other_rows):
+                # The first tap whose distance to this row is even, and the gradient's row that it meets.
+                tap = (h + s.height // 2) % 2
+                row = (h - s.height // 2 + tap) // 2
+                top = max(0, -row)
+                num_rows = min((s.height - tap + 1) // 2, s.rows - row) - top
+                rows_at = (row + top) * row_bytes
+                row_w_at = w_at + (tap + 2 * top) * w_row
+                row_x_at = x_at + h * s.other_columns * pixel_bytes
+                _convolve_row(
+                    even_taps, 1, (s.other_columns + 1) // 2, part.frames_at, part.num_met,
+                    rows_at + even_left * VECTOR_BYTES, row_bytes, num_rows,
+                    row_w_at + even_first * VECTOR_BYTES, s.height * w_row, 2 * w_row, 2 * VECTOR_BYTES,
+                    row_x_at, 2 * pixel_bytes, part.lanes,
                 )  # fmt: skip
-                t = frame % frames
-                first = max(0, depth // 2 - t)
-                met = min(depth, frames + depth // 2 - t) - first
-                for d in range(met):
-                    slot = (frame + first + d - depth // 2) % depth
-                    set_number(frames_at, d, ring_at + slot * panel_bytes)
-                panel_w_at = w_at + (panel * depth + first) * w_frame
-                for h in range(x_rows):
-                    # The first tap whose distance to this row is even, and the gradient's row that it meets.
-                    tap = (h + height // 2) % 2
-                    row = (h - height // 2 + tap) // 2
-                    top = max(0, -row)
-                    num_rows = min((height - tap + 1) // 2, rows - row) - top
-                    rows_at = (row + top) * row_bytes
-                    row_w_at = panel_w_at + (tap + 2 * top) * w_row
-                    x_row_at = dx_at + (frame * x_rows + h) * x_columns * pixel_bytes + panel * VECTOR_BYTES
-                    _convolve_row(
-                        even_taps, 1, (x_columns + 1) // 2, frames_at, met,
-                        rows_at + even_left * VECTOR_BYTES, row_bytes, num_rows,
-                        row_w_at + even_first * VECTOR_BYTES, w_frame, 2 * w_row, 2 * VECTOR_BYTES,
-                        x_row_at, 2 * pixel_bytes, lanes,
-                    )  # fmt: skip
-                    _convolve_row(
-                        odd_taps, 1, x_columns // 2, frames_at, met,
-                        rows_at + odd_left * VECTOR_BYTES, row_bytes, num_rows,
-                        row_w_at + odd_first * VECTOR_BYTES, w_frame, 2 * w_row, 2 * VECTOR_BYTES,
-                        x_row_at + pixel_bytes, 2 * pixel_bytes, lanes,
-                    )  # fmt: skip
+                _convolve_row(
+                    odd_taps, 1, s.other_columns // 2, part.frames_at, part.num_met,
+                    rows_at + odd_left * VECTOR_BYTES, row_bytes, num_rows,
+                    row_w_at + odd_first * VECTOR_BYTES, s.height * w_row, 2 * w_row, 2 * VECTOR_BYTES,
+                    row_x_at + pixel_bytes, 2 * pixel_bytes, part.lanes,
+                )  # fmt: skip
 
     return compile_kernel(kernel)
 
 
 @functools.cache
 def _weight_kernel(taps: int, stride: int, version: int) -> Any:
-    def kernel(numbers):
-        total, scratches_at, scratch_bytes, x_at, dy_at, sums_at = (
-            number_at(numbers, FIRST), number_at(numbers, FIRST + 1), number_at(numbers, FIRST + 2),
-            number_at(numbers, FIRST + 3), number_at(numbers, FIRST + 4), number_at(numbers, FIRST + 5),
-        )  # fmt: skip
-        all_frames, frames, rows, columns, channels, depth, height, y_rows, y_columns, width, even_columns = (
-            number_at(numbers, FIRST + 6), number_at(numbers, FIRST + 7), number_at(numbers, FIRST + 8),
-            number_at(numbers, FIRST + 9), number_at(numbers, FIRST + 10), number_at(numbers, FIRST + 11),
-            number_at(numbers, FIRST + 12), number_at(numbers, FIRST + 13), number_at(numbers, FIRST + 14),
-            number_at(numbers, FIRST + 15), number_at(numbers, FIRST + 16),
-        )  # fmt: skip
-        panels = (channels + LANES - 1) // LANES
-        row_bytes, dy_row_bytes = width * VECTOR_BYTES, even_columns * VECTOR_BYTES
-        tap_frame_bytes = taps * taps * VECTOR_BYTES
-        while version:
-            job, jobs = take_job(numbers)
-            if job >= jobs:
-                break
-            ring_at = scratches_at + job * scratch_bytes
-            gradient_at = ring_at + depth * height * row_bytes
-            ready, panel = 0, -1
-            for part in range(job * total // jobs, (job + 1) * total // jobs):
-                frame = part % all_frames
-                if part // all_frames != panel:
-                    ready, panel = 0, part // all_frames
-                lanes = min(LANES, channels - panel * LANES)
-                ready = _pack_what_is_met(
-                    frame, ready, frames, depth, x_at + panel * VECTOR_BYTES, rows, columns, channels, lanes,
-                    ring_at, taps // 2, taps // 2, height, width,
+    def kernel(numbers, job):
+        s = fields_at(numbers, Numbers, version)
+        panels = (s.channels + LANES - 1) // LANES
+        columns = s.other_columns + s.other_columns % 2
+        gradient_at = s.scratch_at + job * s.scratch_bytes + s.depth * s.packed_rows * s.packed_columns * VECTOR_BYTES
+        begin, end = share_of(numbers, job, s.parts)
+        ready = 0
+        for number in range(begin, end):
+            part = _meet(s, job, number, number == begin, ready)
+            ready = part.ready
+            _pack(
+                s.w_at + part.frame * s.other_rows * s.other_columns * s.channels * FLOAT_BYTES
+                + part.panel * VECTOR_BYTES,
+                s.other_rows, s.other_columns, s.channels, part.lanes,
+                gradient_at, 0, 0, s.other_rows, columns,
+            )  # fmt: skip
+            for met in range(part.num_met):
+                place = (job * panels + part.panel) * s.depth + part.first_tap + met
+                correlate_plane(
+                    taps, stride, number_at(part.frames_at, met), s.packed_columns * VECTOR_BYTES, gradient_at,
+                    columns * VECTOR_BYTES, s.other_rows, columns, s.y_at + place * taps * taps * VECTOR_BYTES,
                 )  # fmt: skip
-                _pack(
-                    dy_at + frame * y_rows * y_columns * channels * FLOAT_BYTES + panel * VECTOR_BYTES, y_rows,
-                    y_columns, channels, lanes, gradient_at, 0, 0, y_rows, even_columns,
-                )  # fmt: skip
-                t = frame % frames
-                for d in range(max(0, depth // 2 - t), min(depth, frames + depth // 2 - t)):
-                    slot = (frame + d - depth // 2) % depth
-                    correlate_plane(
-                        taps, stride, ring_at + slot * height * row_bytes, row_bytes, gradient_at, dy_row_bytes,
-                        y_rows, even_columns, sums_at + ((job * panels + panel) * depth + d) * tap_frame_bytes,
-                    )  # fmt: skip
 
     return compile_kernel(kernel)

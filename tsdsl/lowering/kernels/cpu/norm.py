@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import namedtuple
 from typing import Any
 
 import torch
-from numba import float32
+from numba import float32, njit
 from torch import Tensor
 
-from tsdsl.lowering.kernels.cpu.compiled import compile_kernel, run_kernel, version
+from tsdsl.lowering.kernels.cpu.compiled import compile_kernel, run_kernel, share_of, version
 from tsdsl.lowering.kernels.cpu.norm_vectors import (
     NORM_VECTORS,
     scale_positions,
@@ -27,14 +28,21 @@ from tsdsl.lowering.kernels.cpu.norm_vectors import (
     sum_gradients,
     sum_positions,
 )
-from tsdsl.lowering.kernels.cpu.vectors import FIRST, LANES, float_at, number_at, set_float, take_job
+from tsdsl.lowering.kernels.cpu.vectors import FLOAT_BYTES, LANES, fields_at, float_at, set_float
 
-FLOAT_BYTES = 4
 WIDE = NORM_VECTORS * LANES
 """Channels that go through the registers together, at most."""
 CACHED_FLOATS = 2**16 + 2**15
 SUMMED_POSITIONS = 512
 NUM_FACTORS, NUM_SUMS = 5, 3
+# What both kernels read: addresses of tensors, 0 where there is none, and sizes.
+Numbers = namedtuple(
+    "Numbers",
+    "x weight bias statistics y dy gradients positions channels wide parts summed scratch scratch_bytes epsilon"
+    " rectifies",
+)
+# Some positions of a panel of channels: how many, their vectors and lanes, and where they and their factors are.
+Block = namedtuple("Block", "positions width vectors lanes offset factors")
 
 
 def forward(x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool) -> tuple[Tensor, Tensor]:
@@ -70,136 +78,117 @@ def _run(kernel: Any, tensors: tuple[Tensor, ...], cached_vectors: int, epsilon:
     scratch_floats = (-(-wide // WIDE) * NUM_FACTORS + NUM_SUMS) * WIDE
     scratch = torch.zeros((jobs, scratch_floats))
     constants = torch.tensor([epsilon])
-    addresses = [tensor.data_ptr() for tensor in (scratch, constants, *tensors)]
-    sizes = (positions, channels, wide, parts, summed, scratch_floats * FLOAT_BYTES, int(rectifies))
-    run_kernel(kernel, jobs, (*sizes, *addresses))
+    addresses = [tensor.data_ptr() for tensor in tensors] + [0] * (7 - len(tensors))
+    sizes = (positions, channels, wide, parts, summed, scratch.data_ptr(), scratch_floats * FLOAT_BYTES)
+    run_kernel(kernel, jobs, Numbers._make((*addresses, *sizes, constants.data_ptr(), int(rectifies))))
+
+
+@njit(inline="always")
+def _block(s, factors, first, count, begin, panel):
+    """The block of positions from `begin` of a panel, in a part of `count` channels from `first`."""
+    width = min(WIDE, count - panel)
+    vectors = (width + LANES - 1) // LANES
+    offset = (begin * s.channels + first + panel) * FLOAT_BYTES
+    return Block(
+        min(s.summed, s.positions - begin), width, vectors, width - (vectors - 1) * LANES, offset,
+        factors + panel * NUM_FACTORS * FLOAT_BYTES,
+    )  # fmt: skip
+
+
+@njit(inline="always")
+def _factor(factors, channel, number):
+    """Where a channel's factor of a number is."""
+    return factors + ((channel // WIDE * NUM_FACTORS + number) * WIDE + channel % WIDE) * FLOAT_BYTES
 
 
 @functools.cache
 def _forward_kernel(version: int) -> Any:
-    def kernel(numbers):
-        positions, channels, wide, parts, summed, scratch_bytes, rectifies = (
-            number_at(numbers, FIRST), number_at(numbers, FIRST + 1), number_at(numbers, FIRST + 2),
-            number_at(numbers, FIRST + 3), number_at(numbers, FIRST + 4), number_at(numbers, FIRST + 5),
-            number_at(numbers, FIRST + 6),
-        )  # fmt: skip
-        scratch, constants, x, weight, bias, statistics, y = (
-            number_at(numbers, FIRST + 7), number_at(numbers, FIRST + 8), number_at(numbers, FIRST + 9),
-            number_at(numbers, FIRST + 10), number_at(numbers, FIRST + 11), number_at(numbers, FIRST + 12),
-            number_at(numbers, FIRST + 13),
-        )  # fmt: skip
-        epsilon = float_at(constants, 0)
-        row = channels * FLOAT_BYTES
-        while version:
-            job, jobs = take_job(numbers)
-            if job >= jobs:
-                break
-            means, squares = [0.0] * wide, [0.0] * wide
-            sums = scratch + job * scratch_bytes
-            all_factors = sums + NUM_SUMS * WIDE * FLOAT_BYTES
-            for part in range(job * parts // jobs, (job + 1) * parts // jobs):
-                first = part * wide
-                count = min(wide, channels - first)
-                for begin in range(0, positions, summed):
-                    number = min(summed, positions - begin)
-                    share = number / (begin + number)
-                    for panel in range(0, count, WIDE):
-                        width = min(WIDE, count - panel)
-                        vectors = (width + LANES - 1) // LANES
-                        lanes = width - (vectors - 1) * LANES
-                        at = x + begin * row + (first + panel) * FLOAT_BYTES
-                        sum_positions(at, row, number, vectors, lanes, sums)
-                        for c in range(width):
-                            total = float(float_at(sums, WIDE + c))
-                            mean = float(float_at(sums, c)) + total / number
-                            square = float(float_at(sums, 2 * WIDE + c)) - total * total / number
-                            if begin == 0:
-                                means[panel + c], squares[panel + c] = mean, square
-                            else:
-                                distance = mean - means[panel + c]
-                                means[panel + c] += distance * share
-                                squares[panel + c] += square + distance * distance * begin * share
-                for c in range(count):
-                    inverse = 1.0 / math.sqrt(squares[c] / positions + epsilon)
-                    scale = float_at(weight, first + c) * inverse
-                    set_float(statistics, first + c, float32(means[c]))
-                    set_float(statistics, channels + first + c, float32(inverse))
-                    factors = all_factors + c // WIDE * NUM_FACTORS * WIDE * FLOAT_BYTES
-                    set_float(factors, c % WIDE, float32(scale))
-                    set_float(factors, WIDE + c % WIDE, float32(float_at(bias, first + c) - means[c] * scale))
-                for begin in range(0, positions, summed):
-                    number = min(summed, positions - begin)
-                    for panel in range(0, count, WIDE):
-                        width = min(WIDE, count - panel)
-                        vectors = (width + LANES - 1) // LANES
-                        lanes = width - (vectors - 1) * LANES
-                        at = begin * row + (first + panel) * FLOAT_BYTES
-                        factors = all_factors + panel * NUM_FACTORS * FLOAT_BYTES
-                        scale_positions(rectifies, x + at, y + at, row, number, vectors, lanes, factors)
+    def kernel(numbers, job):
+        s = fields_at(numbers, Numbers, version)
+        epsilon = float_at(s.epsilon, 0)
+        row = s.channels * FLOAT_BYTES
+        means, squares = [0.0] * s.wide, [0.0] * s.wide
+        sums = s.scratch + job * s.scratch_bytes
+        factors = sums + NUM_SUMS * WIDE * FLOAT_BYTES
+        own, last = share_of(numbers, job, s.parts)
+        for part in range(own, last):
+            first = part * s.wide
+            count = min(s.wide, s.channels - first)
+            for begin in range(0, s.positions, s.summed):
+                for panel in range(0, count, WIDE):
+                    block = _block(s, factors, first, count, begin, panel)
+                    sum_positions(s.x + block.offset, row, block.positions, block.vectors, block.lanes, sums)
+                    share = block.positions / (begin + block.positions)
+                    for c in range(block.width):
+                        total = float(float_at(sums, WIDE + c))
+                        mean = float(float_at(sums, c)) + total / block.positions
+                        square = float(float_at(sums, 2 * WIDE + c)) - total * total / block.positions
+                        if begin == 0:
+                            means[panel + c], squares[panel + c] = mean, square
+                        else:
+                            distance = mean - means[panel + c]
+                            means[panel + c] += distance * share
+                            squares[panel + c] += square + distance * distance * begin * share
+            for c in range(count):
+                inverse = 1.0 / math.sqrt(squares[c] / s.positions + epsilon)
+                scale = float_at(s.weight, first + c) * inverse
+                set_float(s.statistics, first + c, float32(means[c]))
+                set_float(s.statistics, s.channels + first + c, float32(inverse))
+                set_float(_factor(factors, c, 0), 0, float32(scale))
+                set_float(_factor(factors, c, 1), 0, float32(float_at(s.bias, first + c) - means[c] * scale))
+            for begin in range(0, s.positions, s.summed):
+                for panel in range(0, count, WIDE):
+                    block = _block(s, factors, first, count, begin, panel)
+                    scale_positions(
+                        s.rectifies, s.x + block.offset, s.y + block.offset, row, block.positions, block.vectors,
+                        block.lanes, block.factors,
+                    )  # fmt: skip
 
     return compile_kernel(kernel)
 
 
 @functools.cache
 def _backward_kernel(version: int) -> Any:
-    def kernel(numbers):
-        positions, channels, wide, parts, summed, scratch_bytes, rectifies = (
-            number_at(numbers, FIRST), number_at(numbers, FIRST + 1), number_at(numbers, FIRST + 2),
-            number_at(numbers, FIRST + 3), number_at(numbers, FIRST + 4), number_at(numbers, FIRST + 5),
-            number_at(numbers, FIRST + 6),
-        )  # fmt: skip
-        scratch, x, weight, bias, statistics, dx, dy, gradients = (
-            number_at(numbers, FIRST + 7), number_at(numbers, FIRST + 9), number_at(numbers, FIRST + 10),
-            number_at(numbers, FIRST + 11), number_at(numbers, FIRST + 12), number_at(numbers, FIRST + 13),
-            number_at(numbers, FIRST + 14), number_at(numbers, FIRST + 15),
-        )  # fmt: skip
-        row = channels * FLOAT_BYTES
-        while version:
-            job, jobs = take_job(numbers)
-            if job >= jobs:
-                break
-            totals, products = [0.0] * wide, [0.0] * wide
-            sums = scratch + job * scratch_bytes
-            all_factors = sums + NUM_SUMS * WIDE * FLOAT_BYTES
-            for part in range(job * parts // jobs, (job + 1) * parts // jobs):
-                first = part * wide
-                count = min(wide, channels - first)
-                for c in range(count):
-                    mean = float(float_at(statistics, first + c))
-                    scale = float(float_at(weight, first + c)) * float_at(statistics, channels + first + c)
-                    factors = all_factors + c // WIDE * NUM_FACTORS * WIDE * FLOAT_BYTES
-                    set_float(factors, c % WIDE, float32(scale))
-                    set_float(factors, WIDE + c % WIDE, float32(float_at(bias, first + c) - mean * scale))
-                    set_float(factors, 2 * WIDE + c % WIDE, float32(mean))
-                    totals[c], products[c] = 0.0, 0.0
-                for begin in range(0, positions, summed):
-                    number = min(summed, positions - begin)
-                    for panel in range(0, count, WIDE):
-                        width = min(WIDE, count - panel)
-                        vectors = (width + LANES - 1) // LANES
-                        lanes = width - (vectors - 1) * LANES
-                        at = begin * row + (first + panel) * FLOAT_BYTES
-                        factors = all_factors + panel * NUM_FACTORS * FLOAT_BYTES
-                        sum_gradients(rectifies, x + at, dy + at, row, number, vectors, lanes, factors, sums)
-                        for c in range(width):
-                            totals[panel + c] += float(float_at(sums, c))
-                            products[panel + c] += float(float_at(sums, WIDE + c))
-                for c in range(count):
-                    inverse = float(float_at(statistics, channels + first + c))
-                    factors = all_factors + c // WIDE * NUM_FACTORS * WIDE * FLOAT_BYTES
-                    scale = float(float_at(factors, c % WIDE)) / positions
-                    set_float(gradients, first + c, float32(products[c] * inverse))
-                    set_float(gradients, channels + first + c, float32(totals[c]))
-                    set_float(factors, 3 * WIDE + c % WIDE, float32(-scale * inverse * inverse * products[c]))
-                    set_float(factors, 4 * WIDE + c % WIDE, float32(-scale * totals[c]))
-                for begin in range(0, positions, summed):
-                    number = min(summed, positions - begin)
-                    for panel in range(0, count, WIDE):
-                        width = min(WIDE, count - panel)
-                        vectors = (width + LANES - 1) // LANES
-                        lanes = width - (vectors - 1) * LANES
-                        at = begin * row + (first + panel) * FLOAT_BYTES
-                        factors = all_factors + panel * NUM_FACTORS * FLOAT_BYTES
-                        spread_gradients(rectifies, x + at, dy + at, dx + at, row, number, vectors, lanes, factors)
+    def kernel(numbers, job):
+        s = fields_at(numbers, Numbers, version)
+        row = s.channels * FLOAT_BYTES
+        totals, products = [0.0] * s.wide, [0.0] * s.wide
+        sums = s.scratch + job * s.scratch_bytes
+        factors = sums + NUM_SUMS * WIDE * FLOAT_BYTES
+        own, last = share_of(numbers, job, s.parts)
+        for part in range(own, last):
+            first = part * s.wide
+            count = min(s.wide, s.channels - first)
+            for c in range(count):
+                mean = float(float_at(s.statistics, first + c))
+                scale = float(float_at(s.weight, first + c)) * float_at(s.statistics, s.channels + first + c)
+                set_float(_factor(factors, c, 0), 0, float32(scale))
+                set_float(_factor(factors, c, 1), 0, float32(float_at(s.bias, first + c) - mean * scale))
+                set_float(_factor(factors, c, 2), 0, float32(mean))
+                totals[c], products[c] = 0.0, 0.0
+            for begin in range(0, s.positions, s.summed):
+                for panel in range(0, count, WIDE):
+                    block = _block(s, factors, first, count, begin, panel)
+                    sum_gradients(
+                        s.rectifies, s.x + block.offset, s.dy + block.offset, row, block.positions, block.vectors,
+                        block.lanes, block.factors, sums,
+                    )  # fmt: skip
+                    for c in range(block.width):
+                        totals[panel + c] += float(float_at(sums, c))
+                        products[panel + c] += float(float_at(sums, WIDE + c))
+            for c in range(count):
+                inverse = float(float_at(s.statistics, s.channels + first + c))
+                scale = float(float_at(_factor(factors, c, 0), 0)) / s.positions
+                set_float(s.gradients, first + c, float32(products[c] * inverse))
+                set_float(s.gradients, s.channels + first + c, float32(totals[c]))
+                set_float(_factor(factors, c, 3), 0, float32(-scale * inverse * inverse * products[c]))
+                set_float(_factor(factors, c, 4), 0, float32(-scale * totals[c]))
+            for begin in range(0, s.positions, s.summed):
+                for panel in range(0, count, WIDE):
+                    block = _block(s, factors, first, count, begin, panel)
+                    spread_gradients(
+                        s.rectifies, s.x + block.offset, s.dy + block.offset, s.y + block.offset, row,
+                        block.positions, block.vectors, block.lanes, block.factors,
+                    )  # fmt: skip
 
     return compile_kernel(kernel)

@@ -6,16 +6,16 @@ Addresses and distances are bytes, as integers; see `vectors`.
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from tsdsl.lowering.kernels.cpu.vectors import (
     HAS_WIDE_VECTORS,
     INDICES,
     LANES,
     VECTOR_BYTES,
+    by_case,
     fused,
+    instructions,
     literal,
     load,
     load_float,
@@ -27,83 +27,64 @@ from tsdsl.lowering.kernels.cpu.vectors import (
 )
 
 BLOCK_ROWS = (8, 4, 2, 1) if HAS_WIDE_VECTORS else (4, 2, 1)
-MOST_VECTORS = 3
+MAX_VECTORS = 3
 """A block of a matrix product that registers hold: so many rows times so many vectors."""
 
 
-@intrinsic
-def multiply_block(typing_context, a, a_row, a_step, b, b_row, c, c_row, depth, rows, vectors, lanes, adds):
+@instructions()
+def multiply_block(builder, a, a_row, a_step, b, b_row, c, c_row, depth, rows, vectors, lanes, adds):
     """c[m, n] = sum over k < depth of a[m, k] * b[k, n], plus what c holds where `adds` is 1, not 0.
 
-    `rows` is 8, 4, 2 or 1, and n goes over 1 to MOST_VECTORS vectors, of the last of which `lanes` lanes exist.
+    `rows` is 8, 4, 2 or 1, and n goes over 1 to MAX_VECTORS vectors, the last with `lanes` lanes.
     """
 
-    def generate(context, builder, signature, arguments):
-        a, a_row, a_step, b, b_row, c, c_row, depth, rows, vectors, lanes, adds = arguments
+    def block(num_rows, num_vectors):
+        def places(address, row):
+            begin = builder.add(address, row)
+            return [builder.add(begin, literal(n * VECTOR_BYTES)) for n in range(num_vectors)]
 
-        def block(num_rows, num_vectors):
-            def places(address, row):
-                begin = builder.add(address, row)
-                return [builder.add(begin, literal(n * VECTOR_BYTES)) for n in range(num_vectors)]
-
-            counts = [literal(LANES)] * (num_vectors - 1) + [lanes]
-            sums = [variables(builder, num_vectors) for _ in range(num_rows)]
-            rows_c = [places(c, builder.mul(c_row, literal(m))) for m in range(num_rows)]
-            with builder.if_then(builder.icmp_signed("!=", adds, literal(0))):
-                for row_sums, row_c in zip(sums, rows_c, strict=True):
-                    for variable, place, count in zip(row_sums, row_c, counts, strict=True):
-                        builder.store(load_lanes(builder, place, count), variable)
-            rows_a = [builder.add(a, builder.mul(a_row, literal(m))) for m in range(num_rows)]
-            with cgutils.for_range(builder, depth) as k:
-                met = [
-                    load(builder, place) if count is not lanes else load_lanes(builder, place, lanes)
-                    for place, count in zip(places(b, builder.mul(k.index, b_row)), counts, strict=True)
-                ]
-                step = builder.mul(k.index, a_step)
-                for row_sums, row_a in zip(sums, rows_a, strict=True):
-                    factor = spread(builder, load_float(builder, builder.add(row_a, step)))
-                    for variable, vector in zip(row_sums, met, strict=True):
-                        builder.store(fused(builder, factor, vector, builder.load(variable)), variable)
+        counts = [literal(LANES)] * (num_vectors - 1) + [lanes]
+        sums = [variables(builder, num_vectors) for _ in range(num_rows)]
+        rows_c = [places(c, builder.mul(c_row, literal(m))) for m in range(num_rows)]
+        with builder.if_then(builder.icmp_signed("!=", adds, literal(0))):
             for row_sums, row_c in zip(sums, rows_c, strict=True):
                 for variable, place, count in zip(row_sums, row_c, counts, strict=True):
-                    if count is lanes:
-                        store_lanes(builder, builder.load(variable), place, count)
-                    else:
-                        store(builder, builder.load(variable), place)
+                    builder.store(load_lanes(builder, place, count), variable)
+        rows_a = [builder.add(a, builder.mul(a_row, literal(m))) for m in range(num_rows)]
+        with cgutils.for_range(builder, depth) as k:
+            met = [
+                load(builder, place) if count is not lanes else load_lanes(builder, place, lanes)
+                for place, count in zip(places(b, builder.mul(k.index, b_row)), counts, strict=True)
+            ]
+            step = builder.mul(k.index, a_step)
+            for row_sums, row_a in zip(sums, rows_a, strict=True):
+                factor = spread(builder, load_float(builder, builder.add(row_a, step)))
+                for variable, vector in zip(row_sums, met, strict=True):
+                    builder.store(fused(builder, factor, vector, builder.load(variable)), variable)
+        for row_sums, row_c in zip(sums, rows_c, strict=True):
+            for variable, place, count in zip(row_sums, row_c, counts, strict=True):
+                if count is lanes:
+                    store_lanes(builder, builder.load(variable), place, count)
+                else:
+                    store(builder, builder.load(variable), place)
 
-        after = builder.append_basic_block("after")
-        choice = builder.switch(builder.add(builder.mul(rows, literal(MOST_VECTORS + 1)), vectors), after)
-        for num_rows in BLOCK_ROWS:
-            for num_vectors in range(1, MOST_VECTORS + 1):
-                case = builder.append_basic_block(f"block{num_rows}x{num_vectors}")
-                choice.add_case(literal(num_rows * (MOST_VECTORS + 1) + num_vectors), case)
-                builder.position_at_end(case)
-                block(num_rows, num_vectors)
-                builder.branch(after)
-        builder.position_at_end(after)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 12), generate
+    sizes = {m * (MAX_VECTORS + 1) + n: (m, n) for m in BLOCK_ROWS for n in range(1, MAX_VECTORS + 1)}
+    case = builder.add(builder.mul(rows, literal(MAX_VECTORS + 1)), vectors)
+    by_case(builder, case, sizes, lambda case: block(*sizes[case]))
 
 
-@intrinsic
-def transpose_square(typing_context, source, source_row, target, target_row):
+@instructions()
+def transpose_square(builder, source, source_row, target, target_row):
     """LANES x LANES floats with rows and columns exchanged."""
-
-    def generate(context, builder, signature, arguments):
-        source, source_row, target, target_row = arguments
-        half = LANES // 2
-        vectors = [load(builder, builder.add(source, builder.mul(source_row, literal(i)))) for i in range(LANES)]
-        for _ in range(half.bit_length()):
-            # Each time the vectors of both halves are interleaved, a bit of the row's number becomes one of the lane's.
-            interleaved = []
-            for one, other in zip(vectors[:half], vectors[half:], strict=True):
-                for first in (0, half):
-                    lanes = [lane for i in range(first, first + half) for lane in (i, LANES + i)]
-                    interleaved.append(builder.shuffle_vector(one, other, ir.Constant(INDICES, lanes)))
-            vectors = interleaved
-        for i, vector in enumerate(vectors):
-            store(builder, vector, builder.add(target, builder.mul(target_row, literal(i))))
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 4), generate
+    half = LANES // 2
+    vectors = [load(builder, builder.add(source, builder.mul(source_row, literal(i)))) for i in range(LANES)]
+    for _ in range(half.bit_length()):
+        # Each time the vectors of both halves are interleaved, a bit of the row's number becomes one of the lane's.
+        interleaved = []
+        for one, other in zip(vectors[:half], vectors[half:], strict=True):
+            for first in (0, half):
+                lanes = [lane for i in range(first, first + half) for lane in (i, LANES + i)]
+                interleaved.append(builder.shuffle_vector(one, other, ir.Constant(INDICES, lanes)))
+        vectors = interleaved
+    for i, vector in enumerate(vectors):
+        store(builder, vector, builder.add(target, builder.mul(target_row, literal(i))))

@@ -1,12 +1,14 @@
 """Vectors of floats in kernels that numba compiles: LLVM's instructions for them, and functions that kernels call.
 
 Compilers do not find the inner loops of this project's kernels by themselves: sums must stay in registers over all taps
-of a convolution, and a channel's neighbour in memory be its neighbour in a vector. They are written down in LLVM's
-language instead, here and in the modules named `..._vectors`, which are untyped as llvmlite and numba are. Addresses
-and distances are bytes, as integers.
+of a convolution, and neighbouring channels must be neighbours in a vector. So the loops are written in LLVM's language,
+here and in the modules named `..._vectors`, which are untyped as llvmlite and numba are. Addresses and distances are
+bytes, as integers.
 """
 
 from __future__ import annotations
+
+import inspect
 
 from llvmlite import binding, ir
 from numba import types
@@ -19,9 +21,7 @@ HAS_VECTORS = HAS_WIDE_VECTORS or bool(FEATURES.get("avx2") and FEATURES.get("fm
 LANES = 16 if HAS_WIDE_VECTORS else 8
 VECTOR_BYTES = 4 * LANES
 
-COUNTER, JOBS, FIRST = range(3)
-"""Of a kernel's numbers: the jobs taken, the jobs there are, and the first of its own."""
-
+FLOAT_BYTES = 4
 NUMBER_BYTES = 8
 INTEGER = ir.IntType(64)
 INDEX = ir.IntType(32)
@@ -30,6 +30,30 @@ INDICES = ir.VectorType(INDEX, LANES)
 MASK = ir.VectorType(ir.IntType(1), LANES)
 ZERO = ir.Constant(VECTOR, [0.0] * LANES)
 FLOAT_ALIGNMENT = ir.Constant(INDEX, 4)
+
+
+def instructions(*, constants=0, result=types.void):
+    """Makes a function that kernels can call of one that writes its instructions with a builder and its arguments.
+
+    The first `constants` arguments are numbers that must be known when a kernel is compiled; other arguments are 64-bit
+    integers or floats.
+    """
+
+    def decorate(write):
+        def typed(typing_context, *given):
+            known = [argument.literal_value for argument in given[:constants]]
+
+            def generate(context, builder, signature, arguments):
+                value = write(builder, *known, *arguments[constants:])
+                return context.get_dummy_value() if value is None else value
+
+            others = [types.float32 if isinstance(a, types.Float) else types.int64 for a in given[constants:]]
+            return result(*given[:constants], *others), generate
+
+        typed.__name__, typed.__doc__, typed.__signature__ = write.__name__, write.__doc__, inspect.signature(write)
+        return intrinsic(prefer_literal=bool(constants))(typed)
+
+    return decorate
 
 
 def literal(number):
@@ -112,6 +136,19 @@ def fused_floats(builder, one, other, total):
     return builder.call(declared(builder, "llvm.fma.f32", ir.FloatType(), [ir.FloatType()] * 3), [one, other, total])
 
 
+def by_case(builder, value, cases, write):
+    """Branches for each case that a value may be, which `write` writes; nothing is done for any other."""
+    after = builder.append_basic_block("after")
+    choice = builder.switch(value, after)
+    for case in cases:
+        block = builder.append_basic_block(f"case{case}")
+        choice.add_case(literal(case), block)
+        builder.position_at_end(block)
+        write(case)
+        builder.branch(after)
+    builder.position_at_end(after)
+
+
 def variables(builder, count):
     """Vectors on the stack, zero; LLVM makes registers of them."""
     variables = [cgutils.alloca_once(builder, VECTOR) for _ in range(count)]
@@ -121,97 +158,71 @@ def variables(builder, count):
 
 
 @intrinsic
-def take_job(typing_context, numbers):
-    """The number of a job that no other thread has, and how many there are: the first two of a kernel's numbers."""
+def fields_at(typing_context, address, kind, version):
+    """The named tuple of integers of class `kind` that begins at an address; see `compiled.version`."""
+    fields = kind.instance_class._fields
 
     def generate(context, builder, signature, arguments):
-        counter = entry_of(builder, arguments[0], literal(COUNTER))
-        job = builder.atomic_rmw("add", counter, literal(1), "monotonic")
-        jobs = builder.load(entry_of(builder, arguments[0], literal(JOBS)))
-        return context.make_tuple(builder, signature.return_type, (job, jobs))
+        values = [builder.load(entry_of(builder, arguments[0], literal(index))) for index in range(len(fields))]
+        return context.make_tuple(builder, signature.return_type, values)
 
-    return types.UniTuple(types.int64, 2)(types.int64), generate
+    return types.NamedUniTuple(types.int64, len(fields), kind.instance_class)(types.int64, kind, version), generate
 
 
-@intrinsic
-def number_at(typing_context, address, index):
+@instructions(result=types.int64)
+def take_number(builder, address, index):
+    """The integer at an index of an array, which grows by 1; no other thread gets the same."""
+    return builder.atomic_rmw("add", entry_of(builder, address, index), literal(1), "monotonic")
+
+
+@instructions()
+def call_kernel(builder, kernel, numbers, job):
+    """Do a job of the kernel at an address."""
+    kind = ir.FunctionType(ir.VoidType(), [INTEGER, INTEGER])
+    builder.call(builder.inttoptr(kernel, kind.as_pointer()), [numbers, job])
+
+
+@instructions(result=types.int64)
+def number_at(builder, address, index):
     """The integer at an index of an array."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.load(entry_of(builder, *arguments))
-
-    return types.int64(types.int64, types.int64), generate
+    return builder.load(entry_of(builder, address, index))
 
 
-@intrinsic
-def set_number(typing_context, address, index, value):
+@instructions()
+def set_number(builder, address, index, value):
     """Write an integer to an index of an array."""
-
-    def generate(context, builder, signature, arguments):
-        address, index, value = arguments
-        builder.store(value, entry_of(builder, address, index))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), generate
+    builder.store(value, entry_of(builder, address, index))
 
 
-@intrinsic
-def fetch_ahead(typing_context, address):
+@instructions()
+def fetch_ahead(builder, address):
     """Ask for the line of the cache at an address, which need not exist."""
-
-    def generate(context, builder, signature, arguments):
-        pointer = ir.IntType(8).as_pointer()
-        function = declared(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
-        read, nearest, data = 0, 3, 1
-        builder.call(
-            function, [builder.inttoptr(arguments[0], pointer), *(ir.Constant(INDEX, n) for n in (read, nearest, data))]
-        )
-        return context.get_dummy_value()
-
-    return types.void(types.int64), generate
+    pointer = ir.IntType(8).as_pointer()
+    function = declared(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
+    read, nearest, data = 0, 3, 1
+    numbers = [ir.Constant(INDEX, number) for number in (read, nearest, data)]
+    builder.call(function, [builder.inttoptr(address, pointer), *numbers])
 
 
-@intrinsic
-def copy_lanes(typing_context, target, source, count):
+@instructions()
+def copy_lanes(builder, target, source, count):
     """Write a whole vector: `count` floats from `source`, then zeros."""
-
-    def generate(context, builder, signature, arguments):
-        target, source, count = arguments
-        store(builder, load_lanes(builder, source, count), target)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), generate
+    store(builder, load_lanes(builder, source, count), target)
 
 
-@intrinsic
-def zero_lanes(typing_context, target):
+@instructions()
+def zero_lanes(builder, target):
     """Write a vector of zeros."""
-
-    def generate(context, builder, signature, arguments):
-        store(builder, ZERO, arguments[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), generate
+    store(builder, ZERO, target)
 
 
-@intrinsic
-def float_at(typing_context, address, index):
+@instructions(result=types.float32)
+def float_at(builder, address, index):
     """The float at an index of an array."""
-
-    def generate(context, builder, signature, arguments):
-        address, index = arguments
-        return load_float(builder, builder.add(address, builder.mul(index, literal(4))))
-
-    return types.float32(types.int64, types.int64), generate
+    return load_float(builder, builder.add(address, builder.mul(index, literal(FLOAT_BYTES))))
 
 
-@intrinsic
-def set_float(typing_context, address, index, value):
+@instructions()
+def set_float(builder, address, index, value):
     """Write a float to an index of an array."""
-
-    def generate(context, builder, signature, arguments):
-        address, index, value = arguments
-        store_float(builder, value, builder.add(address, builder.mul(index, literal(4))))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.float32), generate
+    store_float(builder, value, builder.add(address, builder.mul(index, literal(FLOAT_BYTES))))
