@@ -44,7 +44,7 @@ from tsdsl.data import normalise
 from tsdsl.engine.device import autocast
 from tsdsl.lowering import Model, Supernet
 from tsdsl.lowering import run as interpreter
-from tsdsl.lowering.kernels.operators import TRITON, depthwise_kernels
+from tsdsl.lowering.kernels.choice import TRITON, kernels_of
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
 from tsdsl.network.layout import Blueprint, Network
 from tsdsl.operators.layers import Convolution, walk
@@ -141,7 +141,7 @@ def compile_variant(variant: tuple[tuple[int, ...], tuple[int, ...], bool], dtyp
 def kernels(cases: list[Case], device: torch.device, dtype: torch.dtype, rounds: int, deadline: float) -> None:
     """Part 1."""
     rate = bandwidth(device)
-    print(f"1. depthwise kernels: {depthwise_kernels(device.type)}, {dtype}; bandwidth of a copy {rate / 1e9:.0f} GB/s")
+    print(f"1. depthwise kernels: {kernels_of(device.type)}, {dtype}; bandwidth of a copy {rate / 1e9:.0f} GB/s")
     over_torch, over_bound = [], []
     for number, (sizes, kernel, stride) in enumerate(cases):
         if number > 3 and time.perf_counter() > deadline:
@@ -323,7 +323,7 @@ def main() -> None:
         network = Blueprint(space, scale=Scale(name="", size=size_px)).network(random_decisions(space, 0), 3)
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         cases = depthwise_cases(network, batch, 4 if arguments.quick else 16)
-        if depthwise_kernels(device.type) == TRITON:
+        if kernels_of(device.type) == TRITON:
             print(f"triton {version('triton')}")
             compile_kernels(depthwise_cases(network, batch, sys.maxsize), dtype)
         kernels(cases, device, dtype, rounds, ends["kernels"])

@@ -7,6 +7,7 @@ import torch
 
 from tsdsl.lowering import Supernet, WeightedGradients, dense_step, sliced_sgd, sliced_step
 from tsdsl.lowering.accumulator import Part
+from tsdsl.lowering.kernels import choice
 from tsdsl.lowering.slices import add, compact_sizes, covering, pieces, take, within
 from tsdsl.network.layout import Blueprint
 
@@ -79,7 +80,6 @@ def take_view(tensor, region):
 
 
 def test_the_foreach_way_of_devices_gives_the_same(supernet, draw, monkeypatch):
-    from tsdsl.lowering import sliced_sgd
 
     twin = Supernet(supernet.blueprint, seed=0).double()
     for net in (supernet, twin):
@@ -199,7 +199,7 @@ def test_a_dense_step_leaves_weights_without_a_part():
 
 def test_steps_without_numba_give_the_same(monkeypatch):
     expected = three_steps(dense_step, 1, *MOMENTA[0])
-    monkeypatch.setattr(sliced_sgd, "depthwise_kernels", lambda device_type: "torch (numba is not installed)")
+    monkeypatch.setattr(choice, "kernels_of", lambda device_type: "torch (numba is not installed)")
     found = three_steps(dense_step, 1, *MOMENTA[0])
     for name, tensor in expected[0].items():
         torch.testing.assert_close(tensor, found[0][name], rtol=0, atol=1e-6)

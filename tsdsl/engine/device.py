@@ -11,7 +11,7 @@ import torch
 
 from tsdsl.engine.ranks.ranks import launched_ranks
 from tsdsl.errors import UsageError
-from tsdsl.lowering.kernels.operators import depthwise_kernels
+from tsdsl.lowering.kernels.choice import kernels_of
 
 RECORDED_PACKAGES = ("tsdsl", "torch", "numpy", "av", "safetensors")
 
@@ -68,6 +68,6 @@ def environment(device: torch.device | None = None) -> dict[str, str]:
         record["cuda"] = torch.version.cuda
     used = device or choose_device("auto")
     record["device"] = device_name(used)
-    record["depthwise_kernels"] = depthwise_kernels(used.type)
+    record["depthwise_kernels"] = kernels_of(used.type)
     record["threads"] = str(torch.get_num_threads())
     return record

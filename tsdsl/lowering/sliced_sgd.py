@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tsdsl.lowering.accumulator import Part
-from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels
+from tsdsl.lowering.kernels.choice import takes_update
 from tsdsl.lowering.slices import Range, add, pieces
 
 Group: TypeAlias = dict[str, float]
@@ -105,12 +105,8 @@ def _spread(weight: Tensor, part: Part) -> Tensor:
 
 
 def _fits(groups: Mapping[str, Group], placed: Mapping[str, Tensor]) -> bool:
-    """Whether the kernel takes it: float32 on the CPU, with momentum."""
-    return (
-        depthwise_kernels("cpu") == NUMBA
-        and all(group["momentum"] for group in groups.values())
-        and all(w.is_cpu and w.dtype == torch.float32 and w.is_contiguous() for w in placed.values())
-    )
+    """Whether the kernel takes it: with momentum, and weights that it takes."""
+    return all(group["momentum"] for group in groups.values()) and all(map(takes_update, placed.values()))
 
 
 def _compiled_step(

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels import choice, operators
 from tsdsl.lowering.ops import convolution as convolutions
 
 SIZES = ((5, 3, 7, 6), (70, 1, 1, 2), (8, 4, 9, 9))  # C, T, H, W: ragged, more channels than a block, odd
@@ -52,27 +52,27 @@ if os.environ.get("TRITON_INTERPRET") == "1" and find_spec("triton") is not None
         gradients = torch.autograd.grad(expected, (x, weight), dy)
         for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 2e-4)):
             narrow = [tensor.detach().to(dtype).requires_grad_() for tensor in (x, weight)]
-            found = depthwise_operators.depthwise_convolution(*narrow, stride)
+            found = operators.depthwise_convolution(*narrow, stride)
             torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
             for mine, theirs in zip(torch.autograd.grad(found, narrow, dy.to(dtype)), gradients, strict=True):
                 torch.testing.assert_close(mine.double(), theirs, rtol=tolerance, atol=tolerance)
 
     def test_half_precision_is_summed_in_single():
         x, weight = inputs(kernel=(5, 5), dtype=torch.bfloat16)
-        found = depthwise_operators.depthwise_convolution(x, weight, (1, 1, 1)).detach()
+        found = operators.depthwise_convolution(x, weight, (1, 1, 1)).detach()
         exact = reference(x.double(), weight.double(), (1, 1, 1)).detach()
         assert found.dtype == torch.bfloat16
         assert float((found.double() - exact).abs().max() / exact.abs().max()) < 2**-7
 
     def test_the_result_has_its_channels_last():
         x, weight = inputs()
-        found = depthwise_operators.depthwise_convolution(x.contiguous(), weight, (1, 2, 2))
+        found = operators.depthwise_convolution(x.contiguous(), weight, (1, 2, 2))
         assert found.permute(0, 2, 3, 4, 1).is_contiguous()
 
     def test_autocast_makes_it_half_precision():
         x, weight = inputs(dtype=torch.float32)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = depthwise_operators.depthwise_convolution(x, weight, (1, 1, 1))
+            found = operators.depthwise_convolution(x, weight, (1, 1, 1))
         assert found.dtype == torch.bfloat16
         found.sum().backward()
         assert (x.grad.dtype, weight.grad.dtype) == (torch.float32, torch.float32)
@@ -83,7 +83,7 @@ if os.environ.get("TRITON_INTERPRET") == "1" and find_spec("triton") is not None
         with FlopCounterMode(display=False) as torchs:
             reference(x, weight, stride)
         with FlopCounterMode(display=False) as forward:
-            y = depthwise_operators.depthwise_convolution(x, weight, stride)
+            y = operators.depthwise_convolution(x, weight, stride)
         with FlopCounterMode(display=False) as backward:
             y.sum().backward()
         assert forward.get_total_flops() == torchs.get_total_flops() > 0
@@ -94,7 +94,7 @@ if os.environ.get("TRITON_INTERPRET") == "1" and find_spec("triton") is not None
         checks = ("test_schema", "test_autograd_registration", "test_faketensor")
         torch.library.opcheck(torch.ops.tsdsl.depthwise_conv3d.default, (x, weight, [1, 2, 2]), test_utils=checks)
         assert torch.autograd.gradcheck(
-            lambda a, b: depthwise_operators.depthwise_convolution(a, b, (1, 2, 2)), (x, weight), fast_mode=True
+            lambda a, b: operators.depthwise_convolution(a, b, (1, 2, 2)), (x, weight), fast_mode=True
         )
 
 else:
@@ -111,7 +111,7 @@ else:
 @pytest.mark.parametrize("stride", [(1, 1, 1), (1, 2, 2), (2, 2, 2)])
 def test_shapes_without_data_are_those_of_the_convolution(stride):
     x, weight = (tensor.detach().to("meta").requires_grad_() for tensor in inputs())
-    found = depthwise_operators.depthwise_convolution(x, weight, stride)
+    found = operators.depthwise_convolution(x, weight, stride)
     assert found.shape == reference(x, weight, stride).shape
     found.sum().backward()
     assert (x.grad.shape, weight.grad.shape) == (x.shape, weight.shape)
@@ -120,7 +120,7 @@ def test_shapes_without_data_are_those_of_the_convolution(stride):
 def test_the_operator_can_be_exported():
     class Layer(torch.nn.Module):
         def forward(self, x, weight):
-            return depthwise_operators.depthwise_convolution(x, weight, (1, 2, 2))
+            return operators.depthwise_convolution(x, weight, (1, 2, 2))
 
     x, weight = (tensor.detach() for tensor in inputs(dtype=torch.float32))
     program = torch.export.export(Layer(), (x, weight))
@@ -132,16 +132,16 @@ def test_what_is_exported_of_a_model_is_torchs_convolution():
         def forward(self, x, weight):
             return convolutions.convolution(x, weight, None, (1, 2, 2), depthwise=True)
 
-    with patch.object(convolutions, "depthwise_kernels", lambda device_type: depthwise_operators.TRITON):
+    with patch.object(convolutions, "kernels_of", lambda device_type: choice.TRITON):
         program = torch.export.export(Layer(), tuple(t.detach() for t in inputs(dtype=torch.float32)))
     assert "tsdsl" not in str(program.graph)
     assert "conv3d" in str(program.graph)
 
 
 def test_a_machine_without_triton_or_numba_says_why_it_uses_torchs_kernels():
-    depthwise_operators.depthwise_kernels.cache_clear()
-    with patch.object(depthwise_operators.importlib.util, "find_spec", lambda name: None):
-        assert depthwise_operators.depthwise_kernels("cuda") == "torch (triton is not installed)"
-        assert depthwise_operators.depthwise_kernels("cpu") == "torch (numba is not installed)"
-    depthwise_operators.depthwise_kernels.cache_clear()
-    assert depthwise_operators.depthwise_kernels("meta") == "torch"
+    choice.kernels_of.cache_clear()
+    with patch.object(choice.importlib.util, "find_spec", lambda name: None):
+        assert choice.kernels_of("cuda") == "torch (triton is not installed)"
+        assert choice.kernels_of("cpu") == "torch (numba is not installed)"
+    choice.kernels_of.cache_clear()
+    assert choice.kernels_of("meta") == "torch"

@@ -13,14 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels import choice
 from tsdsl.lowering.kernels.cpu import compiled
 from tsdsl.lowering.kernels.cpu import depthwise as depthwise_numba
-from tsdsl.lowering.ops import depthwise
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
 
 pytestmark = pytest.mark.skipif(
-    depthwise_operators.depthwise_kernels("cpu") != depthwise_operators.NUMBA,
+    choice.kernels_of("cpu") != choice.NUMBA,
     reason="waits for numba and a processor with AVX2 or AVX-512",
 )
 KERNELS = [(depth, size, size) for depth, size in itertools.product((1, 3, 5), (3, 5))]
@@ -156,7 +155,7 @@ def test_a_gradient_knows_its_shape_without_data(name):
 
 def test_a_process_without_numba_uses_torchs_convolutions(monkeypatch):
     x, weight = inputs((6, 3, 6, 6), (3, 3, 3))
-    monkeypatch.setattr(depthwise, "depthwise_kernels", lambda device_type: "torch (numba is not installed)")
+    monkeypatch.setattr(choice, "kernels_of", lambda device_type: "torch (numba is not installed)")
     monkeypatch.setattr(compiled, "run_kernel", None)
     for mine, theirs in zip(*found_and_expected(x, weight, (1, 1)), strict=True):
         torch.testing.assert_close(mine.double(), theirs, rtol=0, atol=1e-4)

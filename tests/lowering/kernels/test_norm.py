@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels import choice
 from tsdsl.lowering.kernels.cpu import norm as norm_numba
 from tsdsl.lowering.ops import norm
 from tsdsl.lowering.ops.activation import activation
 from tsdsl.lowering.ops.norm import BatchNorm, batch_statistics
 
 needs_numba = pytest.mark.skipif(
-    depthwise_operators.depthwise_kernels("cpu") != depthwise_operators.NUMBA,
+    choice.kernels_of("cpu") != choice.NUMBA,
     reason="waits for numba and a processor with AVX2 or AVX-512",
 )
 # B, C, T, H, W: few positions, ragged channels, more than go through registers together, more positions than a sum has.

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsdsl.lowering.kernels import operators as depthwise_operators
+from tsdsl.lowering.kernels import choice
 from tsdsl.lowering.kernels.cpu import product as product_numba
 from tsdsl.lowering.ops.convolution import convolution, plain_convolution
-from tsdsl.lowering.ops.products import batched_product, pointwise_product
+from tsdsl.lowering.ops.products import batched_product, pointwise
 
 pytestmark = pytest.mark.skipif(
-    depthwise_operators.depthwise_kernels("cpu") != depthwise_operators.NUMBA,
+    choice.kernels_of("cpu") != choice.NUMBA,
     reason="waits for numba and a processor with AVX2 or AVX-512",
 )
 # Rows, terms, columns: single ones, less than a block, ragged, more terms than are summed at a time, many columns.
@@ -60,7 +60,7 @@ def test_matrices_may_be_parts_of_others(layout):
 def test_a_point_wise_map_has_torchs_values_and_first_and_second_derivatives(positions, inputs, outputs):
     given = drawn(positions, inputs), drawn(outputs, inputs, seed=1)
     found = []
-    for dtype, function in ((torch.float32, pointwise_product), (torch.float64, torch.nn.functional.linear)):
+    for dtype, function in ((torch.float32, pointwise), (torch.float64, torch.nn.functional.linear)):
         x, weight = (tensor.to(dtype).requires_grad_() for tensor in given)
         y = function(x, weight)
         first = torch.autograd.grad(y.square().sum(), (x, weight))

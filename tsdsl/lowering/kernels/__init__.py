@@ -1,1 +1,1 @@
-"""Compiled kernels behind one door: `operators` registers them with torch and says where they can be used."""
+"""Compiled kernels behind one door: `choice` says whether one can be used, `operators` registers them with torch."""

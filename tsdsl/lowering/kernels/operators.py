@@ -1,18 +1,16 @@
-"""Depthwise convolution as operators of torch, made of Triton's or numba's kernels, and whether they can be used.
+"""The operators of torch that compiled kernels make: `tsdsl::depthwise_conv3d`, `matrix_product`, `batch_norm`.
 
-The operators `tsdsl::depthwise_conv3d` and its two gradients know autograd, autocast (bfloat16), vmap, shapes without
-data and their number of operations. On CUDA they are Triton's kernels, on the CPU numba's, which take float32 and what
-`fits` alone; or Triton's in its interpreter where TRITON_INTERPRET is 1. Compiling and exporting see torch's own
-convolution instead, so that what is exported needs no tsdsl; see `convolution`.
+They know vmap, shapes without data and how many operations they are; depthwise convolution also knows autograd and
+autocast (bfloat16). The gradients of the others, and second derivatives, are made in `tsdsl.lowering.ops`. On CUDA the
+kernels are Triton's, on the CPU numba's, or Triton's in its interpreter where TRITON_INTERPRET is 1. Ask `choice`
+first: no operator falls back to torch's.
 
-Shapes: B clips, C channels, T frames, H rows, W columns; D, R, S the kernel's sizes in time, rows and columns;
-E that of a kernel's filters, 1; K = D * R * S.
+Shapes: B clips, C channels, T frames, H rows, W columns; D, R, S a kernel's sizes in time, rows and columns; E = 1;
+K = D * R * S; M rows, N columns and K terms of a product; N positions.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import math
 import os
 from collections.abc import Callable
@@ -24,63 +22,13 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-TORCH = "torch"
-TRITON = "triton"
-NUMBA = "numba"
-COMPILED_TAPS = (3, 5)
-"""Rows and columns of the kernels that numba's are made and measured for; a stride is 1 or 2."""
-MOST_TAPS = 125
-"""5 x 5 x 5: taps are unrolled, and more of them compile slowly."""
-
 LIBRARY = torch.library.Library("tsdsl", "DEF")
-LIBRARY.define("depthwise_conv3d(Tensor x, Tensor weight, int[3] stride) -> Tensor")
-LIBRARY.define("depthwise_conv3d_input_gradient(Tensor dy, Tensor weight, int[3] sizes, int[3] stride) -> Tensor")
-LIBRARY.define("depthwise_conv3d_weight_gradient(Tensor dy, Tensor x, int[3] kernel, int[3] stride) -> Tensor")
-
-
-@functools.cache
-def depthwise_kernels(device_type: str) -> str:
-    """Whose depthwise kernels a kind of device uses, chosen once a process; a run's record holds it.
-
-    `triton` or `numba`, or `torch` with the reason: `torch (triton is not installed)`.
-    """
-    if device_type == "cpu":
-        return _kernels_of_the_host()
-    if device_type != "cuda":
-        return TORCH
-    if importlib.util.find_spec("triton") is None:
-        return f"{TORCH} (triton is not installed)"
-    if torch.cuda.get_device_capability() < (7, 0):
-        return f"{TORCH} (triton needs a newer GPU)"
-    return TRITON
-
-
-def _kernels_of_the_host() -> str:
-    if importlib.util.find_spec("numba") is None:
-        return f"{TORCH} (numba is not installed)"
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
-        return f"{TORCH} (NUMBA_DISABLE_JIT is set)"
-    from tsdsl.lowering.kernels.cpu.vectors import HAS_VECTORS
-
-    return NUMBA if HAS_VECTORS else f"{TORCH} (the processor has neither AVX-512 nor AVX2)"
-
-
-def fits(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> bool:
-    """Whether numba's kernels take it."""
-    depth, rows, columns = weight_CEDRS.shape[2:]
-    return (
-        x_BCTHW.dtype == torch.float32
-        and x_BCTHW.numel() > 0
-        and depth % 2 == 1
-        and rows == columns
-        and rows in COMPILED_TAPS
-        and stride in ((1, 1), (2, 2))
-    )
+OPERATORS = torch.ops.tsdsl
 
 
 def depthwise_convolution(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int, int]) -> Tensor:
     """The convolution with odd kernel sizes and padding size // 2; the result has its channels last in memory."""
-    y_BCTHW: Tensor = torch.ops.tsdsl.depthwise_conv3d(x_BCTHW, weight_CEDRS, stride)
+    y_BCTHW: Tensor = OPERATORS.depthwise_conv3d(x_BCTHW, weight_CEDRS, stride)
     return y_BCTHW
 
 
@@ -137,28 +85,12 @@ def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _backward(ctx: Any, dy_BCTHW: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
     x_BCTHW, weight_CEDRS = ctx.saved_tensors
-    operators = torch.ops.tsdsl
     dx, dweight = None, None
     if ctx.needs_input_grad[0]:
-        dx = operators.depthwise_conv3d_input_gradient(dy_BCTHW, weight_CEDRS, x_BCTHW.shape[2:], ctx.stride)
+        dx = OPERATORS.depthwise_conv3d_input_gradient(dy_BCTHW, weight_CEDRS, x_BCTHW.shape[2:], ctx.stride)
     if ctx.needs_input_grad[1]:
-        dweight = operators.depthwise_conv3d_weight_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS.shape[2:], ctx.stride)
+        dweight = OPERATORS.depthwise_conv3d_weight_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS.shape[2:], ctx.stride)
     return dx, dweight, None
-
-
-def one_by_one(operator: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """An operator under vmap: for each element of the mapped axis by itself."""
-
-    def mapped(info: Any, axes: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-        def element(argument: Any, axis: Any, index: int) -> Any:
-            return argument.select(axis, index) if isinstance(axis, int) else argument
-
-        found = [operator(*map(element, arguments, axes, repeat(index))) for index in range(info.batch_size)]
-        if isinstance(found[0], Tensor):
-            return torch.stack(found), 0
-        return tuple(map(torch.stack, zip(*found, strict=True))), (0,) * len(found[0])
-
-    return mapped
 
 
 def _channels_last(x_BCTHW: Tensor) -> Tensor:
@@ -173,29 +105,106 @@ def _taps(weight_CEDRS: Tensor) -> Tensor:
     return weight_CEDRS.flatten(1).t().contiguous()
 
 
-LIBRARY.impl("depthwise_conv3d", _compute, "CompositeExplicitAutograd")
-LIBRARY.impl("depthwise_conv3d_input_gradient", _compute_input_gradient, "CompositeExplicitAutograd")
-LIBRARY.impl("depthwise_conv3d_weight_gradient", _compute_weight_gradient, "CompositeExplicitAutograd")
-torch.library.register_fake("tsdsl::depthwise_conv3d", _shape, lib=LIBRARY)
-torch.library.register_fake("tsdsl::depthwise_conv3d_input_gradient", _input_gradient_shape, lib=LIBRARY)
-torch.library.register_fake("tsdsl::depthwise_conv3d_weight_gradient", _weight_gradient_shape, lib=LIBRARY)
+def _product(a_MK: Tensor, b_KN: Tensor) -> Tensor:
+    from tsdsl.lowering.kernels.cpu import product as kernels
+
+    if b_KN.t().is_contiguous():
+        return kernels.product(a_MK, kernels.transposed(b_KN.t()))
+    return kernels.product(a_MK, b_KN.contiguous())
+
+
+def _norm(x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool) -> tuple[Tensor, Tensor]:
+    from tsdsl.lowering.kernels.cpu import norm as kernels
+
+    return kernels.forward(x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), epsilon, rectifies)
+
+
+def _norm_gradient(
+    dy_NC: Tensor, x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, statistics_2C: Tensor, rectifies: bool
+) -> tuple[Tensor, Tensor]:
+    from tsdsl.lowering.kernels.cpu import norm as kernels
+
+    return kernels.backward(
+        dy_NC.contiguous(), x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), statistics_2C, rectifies
+    )
+
+
+def _norm_shapes(x_NC: Tensor, weight_C: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(x_NC), x_NC.new_empty((2, math.prod(weight_C.shape)))
+
+
+def _define(
+    schema: str,
+    compute: Callable[..., Any],
+    shapes: Callable[..., Any],
+    operations: Callable[..., int] | None = None,
+    devices: str = "CPU",
+) -> None:
+    """An operator: what computes it, the shapes of its results, and for torch's counter its operations from shapes."""
+    name = schema.partition("(")[0]
+    LIBRARY.define(schema)
+    LIBRARY.impl(name, compute, devices)
+    operator = getattr(OPERATORS, name)
+    torch.library.register_fake(f"tsdsl::{name}", shapes, lib=LIBRARY)
+    torch.library.register_vmap(f"tsdsl::{name}", _one_by_one(operator), lib=LIBRARY)
+    if operations is not None:
+        register_flop_formula(operator)(operations)
+
+
+def _one_by_one(operator: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """An operator under vmap: for each element of the mapped axis by itself."""
+
+    def mapped(info: Any, axes: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+        def element(argument: Any, axis: Any, index: int) -> Any:
+            return argument.select(axis, index) if isinstance(axis, int) else argument
+
+        found = [operator(*map(element, arguments, axes, repeat(index))) for index in range(info.batch_size)]
+        if isinstance(found[0], Tensor):
+            return torch.stack(found), 0
+        return tuple(map(torch.stack, zip(*found, strict=True))), (0,) * len(found[0])
+
+    return mapped
+
+
+EVERY = "CompositeExplicitAutograd"
+_define(
+    "depthwise_conv3d(Tensor x, Tensor weight, int[3] stride) -> Tensor",
+    _compute,
+    _shape,
+    lambda x, weight, stride, *, out_shape, **_: 2 * math.prod(out_shape) * math.prod(weight[2:]),
+    EVERY,
+)
+_define(
+    "depthwise_conv3d_input_gradient(Tensor dy, Tensor weight, int[3] sizes, int[3] stride) -> Tensor",
+    _compute_input_gradient,
+    _input_gradient_shape,
+    lambda dy, weight, *_, **__: 2 * math.prod(dy) * math.prod(weight[2:]),
+    EVERY,
+)
+_define(
+    "depthwise_conv3d_weight_gradient(Tensor dy, Tensor x, int[3] kernel, int[3] stride) -> Tensor",
+    _compute_weight_gradient,
+    _weight_gradient_shape,
+    lambda dy, x, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel),
+    EVERY,
+)
 torch.library.register_autograd("tsdsl::depthwise_conv3d", _backward, setup_context=_remember, lib=LIBRARY)
-for _name in ("depthwise_conv3d", "depthwise_conv3d_input_gradient", "depthwise_conv3d_weight_gradient"):
-    torch.library.register_vmap(f"tsdsl::{_name}", one_by_one(getattr(torch.ops.tsdsl, _name)), lib=LIBRARY)
 for _device_type in ("cuda", "cpu"):
     torch.library.register_autocast("tsdsl::depthwise_conv3d", _device_type, torch.bfloat16, lib=LIBRARY)
-
-
-@register_flop_formula(torch.ops.tsdsl.depthwise_conv3d)
-def _operations(x: Any, weight: Any, stride: Any, *, out_shape: Any, **_: Any) -> int:
-    return int(2 * math.prod(out_shape) * math.prod(weight[2:]))
-
-
-@register_flop_formula(torch.ops.tsdsl.depthwise_conv3d_input_gradient)
-def _input_gradient_operations(dy: Any, weight: Any, sizes: Any, stride: Any, **_: Any) -> int:
-    return int(2 * math.prod(dy) * math.prod(weight[2:]))
-
-
-@register_flop_formula(torch.ops.tsdsl.depthwise_conv3d_weight_gradient)
-def _weight_gradient_operations(dy: Any, x: Any, kernel: Any, stride: Any, **_: Any) -> int:
-    return int(2 * math.prod(dy) * math.prod(kernel))
+_define(
+    "matrix_product(Tensor a, Tensor b) -> Tensor",
+    _product,
+    lambda a_MK, b_KN: a_MK.new_empty((a_MK.shape[0], b_KN.shape[1])),
+    lambda a, b, **_: 2 * math.prod(a) * b[1],
+)
+_define(
+    "batch_norm(Tensor x, Tensor weight, Tensor bias, float epsilon, bool rectifies) -> (Tensor, Tensor)",
+    _norm,
+    _norm_shapes,
+)
+_define(
+    "batch_norm_gradient(Tensor dy, Tensor x, Tensor weight, Tensor bias, Tensor statistics, bool rectifies)"
+    " -> (Tensor, Tensor)",
+    _norm_gradient,
+    lambda dy_NC, x_NC, weight_C, *others: _norm_shapes(x_NC, weight_C),
+)

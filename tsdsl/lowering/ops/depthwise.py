@@ -1,7 +1,7 @@
-"""Depthwise convolutions on the CPU: numba's kernels where they fit, else gradients made of what oneDNN is fast at.
+"""Depthwise convolutions on the CPU: compiled kernels that take them, else gradients made of what oneDNN is fast at.
 
-oneDNN's 3D backward pass takes 10 to 40 times as long as the forward pass. With numba's kernels (`depthwise_numba`) a
-gradient takes about as long as a forward pass. Without them the gradient of the input is a forward pass with the
+oneDNN's 3D backward pass takes 10 to 40 times as long as the forward pass. With compiled kernels a gradient takes about
+as long as a forward pass. Without them the gradient of the input is a forward pass with the
 flipped kernel, over a gradient with zeros between its elements where the stride is 2; and the gradient of the weight
 is one 2D gradient for each of the kernel's frames and, as the fast ones go up to 3 columns, for each 3 of its columns.
 A kernel of one frame is a 2D convolution altogether. Everything is exact: only the order of summation differs. Own
@@ -20,14 +20,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
-from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels, fits
+from tsdsl.lowering.kernels.choice import takes_depthwise
+from tsdsl.lowering.kernels.operators import OPERATORS
 
 FAST_COLUMNS = 3
 
 
 def depthwise_convolution(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:
     """The convolution with odd kernel sizes, padding size // 2 and a stride in rows and columns."""
-    is_compiled = depthwise_kernels("cpu") == NUMBA and fits(x_BCTHW, weight_CEDRS, stride)
+    is_compiled = takes_depthwise(x_BCTHW, weight_CEDRS, (1, *stride))
     y_BCTHW: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
         channels_last(x_BCTHW), weight_CEDRS, stride, is_compiled
     )
@@ -47,7 +48,7 @@ class _Depthwise(torch.autograd.Function):
     @staticmethod
     def forward(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int], is_compiled: bool) -> Tensor:
         if is_compiled:
-            y_BCTHW: Tensor = torch.ops.tsdsl.depthwise_conv3d(x_BCTHW, weight_CEDRS, (1, *stride))
+            y_BCTHW: Tensor = OPERATORS.depthwise_conv3d(x_BCTHW, weight_CEDRS, (1, *stride))
             return y_BCTHW
         return _forward(x_BCTHW, weight_CEDRS, stride)
 
@@ -61,31 +62,20 @@ class _Depthwise(torch.autograd.Function):
         x_BCTHW, weight_CEDRS = ctx.saved_tensors
         needs_x, needs_weight, *_ = ctx.needs_input_grad
         dy_BCTHW = channels_last(gradients[0])
-        # Compiled gradients have no gradient of their own.
-        is_compiled = ctx.is_compiled and not torch.is_grad_enabled()
-        input_gradient = _compiled_input_gradient if is_compiled else _input_gradient
-        weight_gradient = _compiled_weight_gradient if is_compiled else _weight_gradient
-        dx = input_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride) if needs_x else None
-        dweight = weight_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride) if needs_weight else None
+        dx: Tensor | None = None
+        dweight: Tensor | None = None
+        if ctx.is_compiled and not torch.is_grad_enabled():  # compiled gradients have no gradient of their own
+            stride, kernel = (1, *ctx.stride), weight_CEDRS.shape[2:]
+            if needs_x:
+                dx = OPERATORS.depthwise_conv3d_input_gradient(dy_BCTHW, weight_CEDRS, x_BCTHW.shape[2:], stride)
+            if needs_weight:
+                dweight = OPERATORS.depthwise_conv3d_weight_gradient(dy_BCTHW, x_BCTHW, kernel, stride)
+            return dx, dweight, None, None
+        if needs_x:
+            dx = _input_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride)
+        if needs_weight:
+            dweight = _weight_gradient(dy_BCTHW, x_BCTHW, weight_CEDRS, ctx.stride)
         return dx, dweight, None, None
-
-
-def _compiled_input_gradient(
-    dy_BCTHW: Tensor, x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]
-) -> Tensor:
-    dx_BCTHW: Tensor = torch.ops.tsdsl.depthwise_conv3d_input_gradient(
-        dy_BCTHW, weight_CEDRS, x_BCTHW.shape[2:], (1, *stride)
-    )
-    return dx_BCTHW
-
-
-def _compiled_weight_gradient(
-    dy_BCTHW: Tensor, x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]
-) -> Tensor:
-    dweight_CEDRS: Tensor = torch.ops.tsdsl.depthwise_conv3d_weight_gradient(
-        dy_BCTHW, x_BCTHW, weight_CEDRS.shape[2:], (1, *stride)
-    )
-    return dweight_CEDRS
 
 
 def _forward(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:

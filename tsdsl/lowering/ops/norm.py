@@ -1,37 +1,26 @@
 """Batch normalisation with the statistics of the batch, the activation after it, and constants all networks share.
 
-On the CPU, in float32 and training mode, a ReLU is computed with it, by kernels that numba compiles (`norm_numba`):
-torch goes over the activations three times forward and five times backward, where they go once or twice from memory.
-Elsewhere torch's normalisation and the activation follow one another. The operators `tsdsl::batch_norm` and
-`tsdsl::batch_norm_gradient` know vmap and shapes without data; where a gradient is to have a gradient, torch's make it.
+On the CPU, in float32 and training mode, compiled kernels compute it together with a ReLU: torch goes over the
+activations three times forward and five times backward, the kernels read them once or twice from memory. Elsewhere
+torch's normalisation and the activation follow one another; second derivatives are torch's too.
 
 Shapes: B clips, C channels, T frames, H rows, W columns; N positions of all clips.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tsdsl.lowering.kernels.operators import NUMBA, depthwise_kernels, one_by_one
-from tsdsl.lowering.ops.convolution import channels_last_pays
+from tsdsl.lowering.kernels.choice import takes_norm
+from tsdsl.lowering.kernels.operators import OPERATORS
 from tsdsl.operators.layers import ActivationKind
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
-CHANNELS_A_THREAD = 16
-"""A vector's, for each thread beyond the first."""
-
-LIBRARY = torch.library.Library("tsdsl", "FRAGMENT")
-LIBRARY.define("batch_norm(Tensor x, Tensor weight, Tensor bias, float epsilon, bool rectifies) -> (Tensor, Tensor)")
-LIBRARY.define(
-    "batch_norm_gradient(Tensor dy, Tensor x, Tensor weight, Tensor bias, Tensor statistics, bool rectifies)"
-    " -> (Tensor, Tensor)"
-)
 
 
 def batch_statistics(
@@ -41,7 +30,7 @@ def batch_statistics(
 
     What a supernet uses: running statistics of different architectures must not be mixed.
     """
-    if is_compiled(x_BCTHW, weight_C):
+    if takes_norm(x_BCTHW, weight_C):
         rectifies = then == "relu"
         return _compiled(x_BCTHW, weight_C, bias_C, EPSILON, rectifies)[0], rectifies
     return F.batch_norm(x_BCTHW, None, None, weight_C, bias_C, training=True, eps=EPSILON), False
@@ -52,7 +41,7 @@ class BatchNorm(nn.BatchNorm3d):
 
     def rectifies(self, x_BCTHW: Tensor) -> bool:
         """Whether it can for this input: not where torch's own operators normalise it."""
-        return self.training and is_compiled(x_BCTHW, self.weight)
+        return self.training and takes_norm(x_BCTHW, self.weight)
 
     def forward(self, x_BCTHW: Tensor, rectified: bool = False) -> Tensor:
         """Normalised, and `rectified` where asked for; running statistics move in training mode."""
@@ -77,17 +66,6 @@ class BatchNorm(nn.BatchNorm3d):
         self.running_var.lerp_(variance_C, share)
 
 
-def is_compiled(x_BCTHW: Tensor, weight_C: Tensor) -> bool:
-    """Whether numba's kernels normalise: float32 on the CPU, more than one position, and channels for all threads."""
-    return (
-        x_BCTHW.dtype == torch.float32
-        and x_BCTHW.numel() > x_BCTHW.shape[1]
-        and channels_last_pays(x_BCTHW, weight_C)
-        and depthwise_kernels("cpu") == NUMBA
-        and x_BCTHW.shape[1] >= CHANNELS_A_THREAD * (torch.get_num_threads() - 1)
-    )
-
-
 def _compiled(
     x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool
 ) -> tuple[Tensor, Tensor]:
@@ -105,7 +83,7 @@ class _Normalised(torch.autograd.Function):
     def forward(
         x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool
     ) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = torch.ops.tsdsl.batch_norm(x_NC, weight_C, bias_C, epsilon, rectifies)
+        found: tuple[Tensor, Tensor] = OPERATORS.batch_norm(x_NC, weight_C, bias_C, epsilon, rectifies)
         return found
 
     @staticmethod
@@ -127,39 +105,7 @@ class _Normalised(torch.autograd.Function):
             ]
             found = iter(torch.autograd.grad(y_NC, wanted, gradients[0], create_graph=True))
             return (*(next(found) if is_wanted else None for is_wanted in ctx.needs_input_grad[:3]), None, None)
-        dx_NC, found_2C = torch.ops.tsdsl.batch_norm_gradient(
+        dx_NC, found_2C = OPERATORS.batch_norm_gradient(
             gradients[0].contiguous(), x_NC, weight_C, bias_C, statistics_2C, ctx.rectifies
         )
         return dx_NC, found_2C[0], found_2C[1], None, None
-
-
-def _compute(x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, epsilon: float, rectifies: bool) -> tuple[Tensor, Tensor]:
-    from tsdsl.lowering.kernels.cpu import norm as norm_numba
-
-    return norm_numba.forward(x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), epsilon, rectifies)
-
-
-def _compute_gradient(
-    dy_NC: Tensor, x_NC: Tensor, weight_C: Tensor, bias_C: Tensor, statistics_2C: Tensor, rectifies: bool
-) -> tuple[Tensor, Tensor]:
-    from tsdsl.lowering.kernels.cpu import norm as norm_numba
-
-    return norm_numba.backward(
-        dy_NC.contiguous(), x_NC.contiguous(), weight_C.contiguous(), bias_C.contiguous(), statistics_2C, rectifies
-    )
-
-
-def _shapes(x_NC: Tensor, weight_C: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(x_NC), x_NC.new_empty((2, math.prod(weight_C.shape)))
-
-
-def _gradient_shapes(dy_NC: Tensor, x_NC: Tensor, weight_C: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    return _shapes(x_NC, weight_C)
-
-
-LIBRARY.impl("batch_norm", _compute, "CPU")
-LIBRARY.impl("batch_norm_gradient", _compute_gradient, "CPU")
-torch.library.register_fake("tsdsl::batch_norm", _shapes, lib=LIBRARY)
-torch.library.register_fake("tsdsl::batch_norm_gradient", _gradient_shapes, lib=LIBRARY)
-for _name in ("batch_norm", "batch_norm_gradient"):
-    torch.library.register_vmap(f"tsdsl::{_name}", one_by_one(getattr(torch.ops.tsdsl, _name)), lib=LIBRARY)

@@ -2,17 +2,16 @@
 
 A kernel 1 x k x k sees each frame by itself: the frames are folded into the batch. A kernel t x 1 x 1 sees
 each position by itself: rows and columns are folded into one axis. Both are views of the channels-last
-layout. With stride 1 the gradients are forward passes or have the wider side as output, which is what
-oneDNN is fast at: 3D convolutions took 3 to 14 times as long forward and backward for t x 1 x 1 and up to
-2 times for 1 x 1 x 1, `F.linear` up to 2 times (own measurements, tests/benchmarks/depthwise_cpu.py).
+layout. With stride 1 the gradients are forward passes or have the wider side as output, which oneDNN is fast at:
+3D convolutions took 3 to 14 times as long forward and backward for t x 1 x 1 (own measurements,
+tests/benchmarks/depthwise_cpu.py). Point-wise ones, 1 x 1 x 1, are products of matrices (`products`).
 
 Shapes: B clips, C channels, T frames, H rows, W columns; O output channels, I input channels, D, R, S the
-kernel's sizes in time, rows and columns. N, X, Y are the batch, rows and columns of the 2D convolution, P positions.
+kernel's sizes in time, rows and columns. N, X, Y are the batch, rows and columns of the 2D convolution.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -20,13 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
-from tsdsl.lowering.ops.products import has_products, pointwise_product
+from tsdsl.lowering.ops.products import pointwise
 
-# With one thread and fewer images torch does not give a 1 x 1 convolution to oneDNN, but to slower code.
-POINTWISE_IMAGES = range(16, 33)
-# Below that many positions a matrix product is as fast, and above that many outputs swapping gains nothing.
-SMALLEST_POSITIONS = 128
 WIDEST_SWAPPED = 64
+"""With more outputs, input and output do not change places: nothing is gained."""
 
 
 def is_planar(kernel: tuple[int, ...]) -> bool:
@@ -41,7 +37,7 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
     x_BTHWI = x_BITHW.permute(0, 2, 3, 4, 1).contiguous()
     batch, frames, rows, columns, _ = x_BTHWI.shape
     if kernel == (1, 1, 1):
-        y_BTHWO = pointwise(x_BTHWI, weight_OIDRS.squeeze(2))
+        y_BTHWO = pointwise(x_BTHWI, weight_OIDRS.flatten(1))
     elif kernel[0] == 1:
         y_NXYO = _convolve(x_BTHWI.flatten(0, 1), weight_OIDRS.squeeze(2), stride[1:])
         y_BTHWO = y_NXYO.reshape(batch, frames, *y_NXYO.shape[1:])
@@ -49,22 +45,6 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
         y_NXYO = _convolve(x_BTHWI.flatten(2, 3), weight_OIDRS.squeeze(4), (stride[0], 1))
         y_BTHWO = y_NXYO.reshape(batch, y_NXYO.shape[1], rows, columns, -1)
     return y_BTHWO.permute(0, 4, 1, 2, 3)
-
-
-def pointwise(x: Tensor, weight_OIRS: Tensor) -> Tensor:
-    """The 1 x 1 convolution of `x` over its last axis, all others being positions.
-
-    Without numba's products: which positions make up an image does not matter, so it is what oneDNN likes, or none.
-    """
-    *sizes, inputs = x.shape
-    if has_products(x):
-        return pointwise_product(x.reshape(-1, inputs), weight_OIRS.flatten(1)).reshape(*sizes, -1)
-    positions = math.prod(sizes)
-    images = next((number for number in POINTWISE_IMAGES if positions % number == 0), None)
-    if images is None or positions < SMALLEST_POSITIONS:
-        return F.linear(x, weight_OIRS.flatten(1))
-    y_NXYO = _convolve(x.reshape(images, positions // images, 1, inputs), weight_OIRS, (1, 1))
-    return y_NXYO.reshape(*sizes, -1)
 
 
 def _without_skipped(
@@ -104,9 +84,6 @@ class _Planar(torch.autograd.Function):
         dy_NOXY = gradients[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         if ctx.stride != (1, 1):
             return (*_strided_gradients(dy_NOXY, x_NIXY, weight_OIRS, ctx.stride, needs_x, needs_weight), None)
-        if _is_mostly_weight(x_NIXY, weight_OIRS):
-            dx, dweight = _product_gradients(dy_NOXY, x_NIXY, weight_OIRS, needs_x, needs_weight)
-            return dx, dweight, None
         padding = _padding(weight_OIRS)
         dx = F.conv2d(dy_NOXY, _flipped(weight_OIRS).transpose(0, 1), None, 1, padding) if needs_x else None
         return dx, _weight_gradient(dy_NOXY, x_NIXY, weight_OIRS) if needs_weight else None, None
@@ -124,35 +101,9 @@ def _weight_gradient(dy_NOXY: Tensor, x_NIXY: Tensor, weight_OIRS: Tensor) -> Te
     return _flipped(found.transpose(0, 1)) if is_swapped else found
 
 
-def _is_mostly_weight(x_NIXY: Tensor, weight_OIRS: Tensor) -> bool:
-    """Whether a 1 x 1 convolution's weight has more elements than its input and output.
-
-    oneDNN's gradient of such a weight takes 2 to 5 times as long as a matrix product.
-    """
-    outputs, inputs, rows, columns = weight_OIRS.shape
-    positions = x_NIXY.numel() // max(1, inputs)
-    return rows == columns == 1 and inputs * outputs > positions * (inputs + outputs)
-
-
-def _product_gradients(
-    dy_NOXY: Tensor, x_NIXY: Tensor, weight_OIRS: Tensor, needs_x: bool, needs_weight: bool
-) -> tuple[Tensor | None, Tensor | None]:
-    """Both gradients of a 1 x 1 convolution with stride 1 as matrix products."""
-    outputs, inputs = weight_OIRS.shape[:2]
-    dy_NXYO = dy_NOXY.permute(0, 2, 3, 1)
-    dy_PO = dy_NXYO.reshape(-1, outputs)
-    dweight = (
-        (dy_PO.t() @ x_NIXY.permute(0, 2, 3, 1).reshape(-1, inputs)).view_as(weight_OIRS) if needs_weight else None
-    )
-    if not needs_x:
-        return None, dweight
-    dx_NXYI = (dy_PO @ weight_OIRS.flatten(1)).reshape(*dy_NXYO.shape[:3], inputs)
-    return dx_NXYI.permute(0, 3, 1, 2), dweight
-
-
 def _flipped(weight_OIRS: Tensor) -> Tensor:
-    """The kernel with its rows and columns in reverse; itself where there is one of each."""
-    return weight_OIRS.flip(2, 3) if weight_OIRS.shape[2:] != (1, 1) else weight_OIRS
+    """The kernel with its rows and columns in reverse."""
+    return weight_OIRS.flip(2, 3)
 
 
 def _strided_gradients(
