@@ -55,11 +55,8 @@ def test_json_within_the_limits_is_read_as_it_is(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("a = 1\nb = [1 2]", ":2:8: is not TOML"),
-        ("a = inf", ": is not TOML: inf is not a finite number"),
-        ("a = 1e999", ": is not TOML: 1e999 is not a finite number"),
         (f"a = {'9' * 5000}", ": is not TOML: a number has more than 40 digits"),
         (f"a = 0x{'f' * 5000}", ": is not TOML: a number has more than 40 digits"),
-        ("a = 1979-05-27", ": is not TOML: 1979-05-27 is a date or a time; write it in quotes"),
         (f"a = {'[' * 20_000}", ": is not TOML: lists or tables lie more than 64 deep"),
         (f"a{'.a' * MAX_DEPTH} = 1", ": is not TOML: lists or tables lie more than 64 deep"),
         (f"b = 1\na{'.a' * 20_000} = 1", ":2: has more than 200 dots"),

@@ -22,7 +22,7 @@ from tsdsl.search.record.outcome import SearchResult
 from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
 from tsdsl.search.settings import SearchSettings, StepSettings
 
-HOSTILE = "<script>alert(\"1\")</script> & 'single' \\ </style> é 漢字 🎬 \u202enrut " + "x" * 200
+HOSTILE = "<script>alert('1')</script> & 'single' \\ </style> é 漢字 🎬 \u202enrut " + "x" * 200
 VOID = {"meta", "input", "wbr"}
 
 
@@ -103,7 +103,6 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         skipped_clips=0,
         skipped={},
     )
-    write_json(first / "result.json", result.model_dump(mode="json"))
     shares = {
         path: [1 / len(space.decision_by_path[path].values)] * len(space.decision_by_path[path].values)
         for path in space.steps[0].decisions
@@ -116,6 +115,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (first / "alpha.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in alpha))
     metrics = [{"iteration": n, "training/loss": 3.0 - n / 1000, "validation/accuracy": 0.1} for n in range(1, 901)]
     (first / "metrics.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in metrics))
+    RunDirectory(first).write_result(result.model_dump(mode="json"))
     return folder
 
 

@@ -80,7 +80,7 @@ def test_a_decision_that_is_left_out_is_nested_under_the_value_that_tells_where_
         (row("aaaa"), "architecture 2: is the same as an earlier one"),
         (row("baaa", 101), "architecture 2: expected an accuracy"),
         (row("baaa", -1), "architecture 2: expected an accuracy"),
-        (row("baaa") | {"acuracy": 1}, r"architectures\.1\.acuracy: extra inputs are not permitted"),
+        (row("baaa") | {"acuracy": 1}, r"architectures\.1\.acuracy: Extra inputs are not permitted"),
         (row("baaa") | {"accuracy": "0.5"}, r"architectures\.1\.accuracy: .*valid number"),
         (row("baaa") | {"decisions": {}}, "architecture 2: decision layer0 is missing"),
         (row("baaa") | {"flops": -3}, r"architectures\.1\.flops: .*greater than or equal to 0"),

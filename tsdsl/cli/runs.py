@@ -49,14 +49,14 @@ def list_runs(
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for run in runs:
         result = run.last_result or {}
-        accuracy = result.get("accuracy", result.get("val_top1"))
+        accuracy, flops = result.get("accuracy", result.get("val_top1")), result.get("flops")
         table.add_row(
             str(run.path.relative_to(folder)) if run.path != folder else str(folder),
             run.kind,
             run.space or "",
             _state(run),
-            "" if accuracy is None else f"{accuracy:.1%}",
-            f"{result['flops'] / 1e6:,.1f}" if "flops" in result else "",
+            f"{accuracy:.1%}" if isinstance(accuracy, float) else "",
+            f"{flops / 1e6:,.1f}" if isinstance(flops, int) else "",
             _size(run.size_bytes),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.modified_s)),
         )

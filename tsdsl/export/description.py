@@ -9,13 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 
 from tsdsl.errors import FileError
 from tsdsl.export.preprocessing import preprocessing
-from tsdsl.export.provenance import Provenance
+from tsdsl.export.provenance import ORIGIN_HELP, UNKNOWN_ORIGIN, Provenance
+from tsdsl.files import parse_json
 from tsdsl.network.layout import Blueprint, Network
 from tsdsl.space.model import Space
+from tsdsl.space.stored import record_of
 
 TEXTS = ("provenance", "preprocessing", "labels", "versions")
 
@@ -42,8 +43,8 @@ class StoredDescription:
     def torch_version(self) -> str:
         """The version of torch it was made with; empty if it does not say."""
         try:
-            return str(json.loads(self.texts.get("versions", "{}")).get("torch", ""))
-        except (ValueError, AttributeError):
+            return str(parse_json(self.texts.get("versions", "{}"), "versions", ORIGIN_HELP).get("torch", ""))
+        except (FileError, AttributeError):
             return ""
 
 
@@ -65,10 +66,5 @@ def stored_description(path: Path, texts: Mapping[str, str]) -> StoredDescriptio
     Raises:
         FileError: it does not say where it comes from.
     """
-    try:
-        provenance = Provenance.model_validate_json(texts["provenance"])
-    except (KeyError, ValidationError) as error:
-        raise FileError(
-            f"{path}: does not say where it comes from", help="verify the file as `tsdsl export` wrote it"
-        ) from error
-    return StoredDescription(texts, provenance)
+    value = parse_json(texts.get("provenance", "null"), f"{path}: provenance", ORIGIN_HELP)
+    return StoredDescription(texts, record_of(value, Provenance, f"{path}: {UNKNOWN_ORIGIN}", ORIGIN_HELP))

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from tsdsl.errors import FileError
 from tsdsl.export.preprocessing import Sampling
 from tsdsl.export.python import export_python
-from tsdsl.files import read_text
+from tsdsl.files import parse_json, read_text
 from tsdsl.lowering.weights import MAX_CLASSES
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
@@ -19,9 +19,11 @@ from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 from tsdsl.space.resolve.parts.steps import MOST_PIXELS
 from tsdsl.space.resolve.parts.streams import MOST_FRAMES
-from tsdsl.space.stored import Frozen
+from tsdsl.space.stored import Frozen, record_of
 
 LEAD = "# Made by tsdsl from: "
+UNKNOWN_ORIGIN = "does not say where it comes from"
+ORIGIN_HELP = "verify the file as `tsdsl export` wrote it"
 
 
 class Provenance(Frozen):
@@ -59,11 +61,7 @@ def read_provenance(path: Path) -> tuple[str, Provenance]:
     """
     text = read_text(path, "give a file that was exported").replace("\r\n", "\n")
     lines = [line for line in text.splitlines() if line.startswith(LEAD)]
-    try:
-        if len(lines) != 1:
-            raise ValueError(f"{len(lines)} provenance lines")
-        return text, Provenance.model_validate(json.loads(lines[0].removeprefix(LEAD)))
-    except (ValueError, ValidationError) as error:
-        raise FileError(
-            f"{path}: does not say where it comes from", help="verify the file as `tsdsl export` wrote it"
-        ) from error
+    if len(lines) != 1:
+        raise FileError(f"{path}: {UNKNOWN_ORIGIN}", help=ORIGIN_HELP)
+    value = parse_json(lines[0].removeprefix(LEAD), f"{path}: provenance", ORIGIN_HELP)
+    return text, record_of(value, Provenance, f"{path}: {UNKNOWN_ORIGIN}", ORIGIN_HELP)

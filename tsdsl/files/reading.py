@@ -124,7 +124,7 @@ def json_lines(
         value = parse_json(decode(line, str(path), number), str(path), help, number)
         try:
             found.append(decoded(value))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise FileError(f"{path}:{number}: is not a line of {what} ({first_fault(error)})", help=help) from error
     return found
 
@@ -151,7 +151,7 @@ def parse_json(text: str, name: str, help: str, first_line: int = 1) -> Any:
 
 
 def read_toml(path: str | Path, help: str) -> tuple[str, dict[str, Any]]:
-    """The text of a TOML file and its tables. Dates are refused, as nothing here takes one.
+    """The text of a TOML file and its tables. Numbers that are not finite are left to whoever knows their setting.
 
     Raises:
         FileError: see `read_text`; or it is not TOML within the limits, with line and column where they are known.
@@ -163,7 +163,7 @@ def read_toml(path: str | Path, help: str) -> tuple[str, dict[str, Any]]:
         if line.count(".") > MAX_DOTS:
             raise FileError(f"{path}:{number}: has more than {MAX_DOTS} dots", help=help)
     try:
-        content = tomllib.loads(text, parse_float=_float)
+        content = tomllib.loads(text)
         _check_values(content)
     except (ValueError, RecursionError) as error:
         message = str(error)
@@ -212,7 +212,7 @@ def _float(text: str) -> float:
 
 
 def _check_values(value: Any) -> None:
-    """Refuse what lies too deep, half of a surrogate pair, and what JSON has not: dates, and TOML's large integers."""
+    """Refuse what lies too deep, half of a surrogate pair, and integers of too many digits."""
     level, depth = [value], 0
     while level:
         if depth >= MAX_DEPTH and any(isinstance(item, dict | list) for item in level):
@@ -228,11 +228,8 @@ def _check_values(value: Any) -> None:
             elif isinstance(item, str):
                 if LONE_SURROGATE.search(item):
                     raise ValueError("a string has half of a surrogate pair")
-            elif isinstance(item, int):
-                if item.bit_length() > MAX_DIGITS * 3.33:
-                    raise ValueError(f"a number has more than {MAX_DIGITS} digits")
-            elif item is not None and not isinstance(item, float):
-                raise ValueError(f"{item} is a date or a time; write it in quotes")
+            elif isinstance(item, int) and item.bit_length() > MAX_DIGITS * 3.33:
+                raise ValueError(f"a number has more than {MAX_DIGITS} digits")
         level = below
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from tsdsl.errors import FileError
-from tsdsl.files import require_regular, write_bytes
+from tsdsl.files import parse_json, require_regular, write_bytes
 from tsdsl.files.reading import MAX_BYTES, open_regular
 from tsdsl.space.architecture import Architecture
+from tsdsl.space.stored import record_of
 
 FORMAT = "tsdsl-weights-1"
 NAMED_TENSORS = 3
@@ -137,12 +137,9 @@ def read_weights_architecture(path: Path) -> Architecture | None:
         raise _foreign(path, error) from error
     if "architecture" not in metadata:
         return None
-    try:
-        return Architecture.model_validate_json(metadata["architecture"])
-    except ValidationError as error:
-        raise FileError(
-            f"{path}: its metadata holds no valid architecture", help="save the weights again with tsdsl"
-        ) from error
+    help = "save the weights again with tsdsl"
+    value = parse_json(metadata["architecture"], f"{path}: architecture", help)
+    return record_of(value, Architecture, f"{path}: its metadata holds no valid architecture", help)
 
 
 def _check_header(path: Path) -> None:

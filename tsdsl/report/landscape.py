@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from tsdsl.analysis.questions.cost_histogram import CostDistribution, cost_distribution
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.errors import FileError
+from tsdsl.files import read_json
 from tsdsl.network.layout import Blueprint
 from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, draw_landscape
 from tsdsl.render.theme import Theme
@@ -104,10 +104,7 @@ def _read(path: Path) -> dict[str, object]:
     Raises:
         FileError: it cannot be read, or is not a JSON object.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be read ({error})", help="restore it, or move it away") from error
+    content = read_json(path, "restore it, or move it away")
     if not isinstance(content, dict):
         raise FileError(f"{path}: is not a JSON object", help="restore it, or move it away")
     return content

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from tsdsl.engine.evaluation.evaluate import Evaluation
-from tsdsl.errors import FileError
 from tsdsl.files import write_json
 from tsdsl.report.landscape import QUICKSTART
 from tsdsl.report.page import Section, bars, paragraph, table
+from tsdsl.space.stored import Frozen, read_record
 
 RESULTS = "results.json"
 COLUMNS = ("model", "top-1", "top-5", "multiply-adds per clip", "parameters", "multiply-adds per video")
@@ -30,6 +31,20 @@ class Result:
     evaluation: Evaluation
 
 
+class Measured(Frozen):
+    """A result as it is kept."""
+
+    model: str
+    run: str
+    flops: int
+    params: int
+    classes: int = Field(ge=1)
+    top1: float
+    top5: float
+    num_videos: int
+    flops_per_video: int
+
+
 def write_results(folder: Path, results: Sequence[Result]) -> None:
     """Write the numbers of a quickstart for its report."""
     write_json(folder / RESULTS, [_as_json(result) for result in results])
@@ -44,21 +59,16 @@ def quickstart_section(folder: Path) -> list[Section]:
     path = folder / RESULTS
     if not path.exists():
         return []
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        return [_accuracy(folder, results)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path}: is not what a quickstart wrote ({error})", help="run the quickstart again") from error
+    results = read_record(path, tuple[Measured, ...], "what a quickstart wrote", "run the quickstart again")
+    return [_accuracy(folder, results)] if results else []
 
 
 def quickstart_command(folder: Path) -> str:
     """The command that repeats a quickstart, from its record."""
-    try:
-        recorded = json.loads((folder / QUICKSTART).read_text(encoding="utf-8"))
-        options = [f"--{name} {recorded[name]}" for name in ("seed", "compare") if recorded[name]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = f"{folder / QUICKSTART}: is not what a quickstart wrote ({error})"
-        raise FileError(problem, help="run the quickstart again") from error
+    path = folder / QUICKSTART
+    recorded = read_record(path, dict[str, Any], "what a quickstart wrote", "run the quickstart again")
+    given = {name: recorded.get(name) for name in ("seed", "compare")}
+    options = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value]
     return " ".join(["tsdsl quickstart", shlex.quote(str(folder)), *options])
 
 
@@ -69,10 +79,10 @@ def _as_json(result: Result) -> dict[str, Any]:
     return {**facts, "classes": classes, **evaluation}
 
 
-def _accuracy(folder: Path, results: Sequence[dict[str, Any]]) -> Section:
-    names = ("model", "top1", "top5", "flops", "params", "flops_per_video")
-    shown = [(str(result["model"]), float(result["top1"])) for result in results]
-    classes, videos = results[0]["classes"], results[0]["num_videos"]
+def _accuracy(folder: Path, results: Sequence[Measured]) -> Section:
+    shown = [(result.model, result.top1) for result in results]
+    classes, videos = results[0].classes, results[0].num_videos
+    rows = [(r.model, r.top1, r.top5, r.flops, r.params, r.flops_per_video) for r in results]
     text = (
         "A class of the demo clips is a texture and a direction of motion. At the frames of the sparse stream, left "
         "looks like right and up like down; the thin dense stream confuses textures. Each model was trained from "
@@ -81,6 +91,6 @@ def _accuracy(folder: Path, results: Sequence[dict[str, Any]]) -> Section:
     body = (
         paragraph(text)
         + bars("Top-1 accuracy on the validation clips", [*shown, ("chance", 1 / classes)])
-        + table("Accuracy and cost", COLUMNS, [[result[name] for name in names] for result in results])
+        + table("Accuracy and cost", COLUMNS, rows)
     )
     return Section("Both streams are needed", body, made_by=quickstart_command(folder))

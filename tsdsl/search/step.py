@@ -30,6 +30,7 @@ from tsdsl.errors import RunError
 from tsdsl.search.learning.clips import SearchClips, endless
 from tsdsl.search.learning.learner import NotFiniteError, Scored, StepLearner, metrics
 from tsdsl.search.settings import Cadence, StepSettings
+from tsdsl.space.stored import Frozen, record_of
 
 ALPHA_NAME = "alpha.jsonl"
 LOGS = (METRICS_NAME, ALPHA_NAME)
@@ -53,7 +54,20 @@ def read_alpha(folder: Path) -> list[dict[str, Any]]:
     Raises:
         FileError: see `read_log`.
     """
-    return read_log(folder / ALPHA_NAME)
+    path, entries = folder / ALPHA_NAME, read_log(folder / ALPHA_NAME)
+    for number, entry in enumerate(entries, start=1):
+        problem = f"{path}:{number}: is not a line of probabilities"
+        record_of(entry, _AlphaLine, problem, "restore the file from a copy, or remove it")
+    return entries
+
+
+class _AlphaLine(Frozen):
+    epoch: int
+    iteration: int
+    entropy: float
+    expected_flops: float
+    probability_within: float | None = None
+    probabilities: Mapping[str, tuple[float, ...]]
 
 
 def _alpha_line(learner: StepLearner, epoch: int, iteration: int, within: float | None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tsdsl.errors import FileError, UsageError
-from tsdsl.files import flattened
+from tsdsl.errors import UsageError
+from tsdsl.files import flattened, read_toml
 from tsdsl.space.resolve.context import similar
 
 Settings = TypeVar("Settings", bound=BaseModel)
 TABLE_LINE = re.compile(r"\s*\[\s*([\w.\"-]+)\s*\]")
 KEY_LINE = re.compile(r"\s*([\w.\"-]+)\s*=")
-TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+TOML_HELP = "write NAME = VALUE on each line; strings need quotes, numbers, true and false do not"
 COMMENT_WIDTH = 110
 OPTIONS = {"num_workers": "--workers", "checkpoint_iterations": "--checkpoint-every"}
 FIXED_CLIP_SETTINGS = {
@@ -61,7 +60,7 @@ def given_settings(file: Path | None, options: Mapping[str, Any], texts: list[st
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     if file is not None:
-        text, content = _read(file)
+        text, content = read_toml(file, TOML_HELP)
         lines = _lines_of_keys(text)
         for name, value in flattened(content).items():
             values[name] = value
@@ -80,7 +79,7 @@ def given_settings(file: Path | None, options: Mapping[str, Any], texts: list[st
         seen.add(name)
         try:
             values[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             values[name] = value
         places[name] = f"--set {name}"
     for name, reason in FIXED_CLIP_SETTINGS.items():
@@ -153,22 +152,6 @@ def _table_of(annotation: Any) -> type[BaseModel] | None:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     return None
-
-
-def _read(file: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except OSError as error:
-        raise FileError(f"{file}: cannot be read ({error.strerror})", help="give a settings file") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = str(error)
-        place = TOML_PLACE.search(message)
-        where = f"{file}:{place[1]}:{place[2]}" if place is not None else str(file)
-        raise FileError(
-            f"{where}: is not TOML: {TOML_PLACE.sub('', message)}",
-            help="write NAME = VALUE on each line; strings need quotes, numbers, true and false do not",
-        ) from error
 
 
 def _lines_of_keys(text: str) -> dict[str, int]:

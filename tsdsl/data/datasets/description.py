@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tsdsl.data.settings import ClipSettings
-from tsdsl.errors import FileError
-from tsdsl.files import read_json
+from tsdsl.space.stored import read_record
 
 DESCRIPTION_NAME = "dataset.json"
 
@@ -61,15 +60,8 @@ def read_description(root: Path) -> DatasetDescription | None:
     path = root / DESCRIPTION_NAME
     if not path.exists():
         return None
-    try:
-        return DatasetDescription.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise FileError(
-            f"{path}: {place + ': ' if place else ''}{first['msg']}",
-            help="repair or remove it; its keys are " + ", ".join(DatasetDescription.model_fields),
-        ) from error
+    help = "repair or remove it; its keys are " + ", ".join(DatasetDescription.model_fields)
+    return read_record(path, DatasetDescription, "a description of a data set", help)
 
 
 def write_description(root: Path, description: DatasetDescription) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsdsl import files
 from tsdsl.errors import UsageError
+from tsdsl.files import read_json, read_text
 from tsdsl.files.reading import MAX_LIST_BYTES
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts"})
@@ -79,7 +79,7 @@ def _file_names(folder: str) -> frozenset[str]:
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in a path
         # Clips in an unreadable folder are reported as missing.
         return frozenset()
 
@@ -89,11 +89,11 @@ def folders_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def read_text(path: Path) -> str:
-    """The text of an annotation file; FileError if it is missing, not a regular file, or not UTF-8."""
-    return files.read_text(path, max_bytes=MAX_LIST_BYTES)
+def read_list_text(path: Path) -> str:
+    """The text of an annotation file; FileError if it is missing, unreadable or not UTF-8."""
+    return read_text(path, max_bytes=MAX_LIST_BYTES)
 
 
-def read_json(path: Path) -> Any:
+def read_list_json(path: Path) -> Any:
     """The value of a JSON file; FileError with line and column if it is not JSON."""
-    return files.read_json(path, "the file may be cut off; download it again", MAX_LIST_BYTES)
+    return read_json(path, "the file may be incomplete; download it again", MAX_LIST_BYTES)

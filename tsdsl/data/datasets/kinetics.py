@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, FileListing, read_text, split_spellings, videos_below
+from tsdsl.data.datasets.files import SPLIT_NAMES, FileListing, read_list_text, split_spellings, videos_below
 from tsdsl.data.datasets.moved_root import find_moved_root
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
+MAX_HEADER_BYTES = 4096
+MAX_LABEL_DIGITS = 6
 LIST_SUFFIXES = (".csv", ".txt", ".list")
 CLASS_LIST_NAMES = ("classes.txt", "class_names.txt")
 
@@ -55,13 +57,13 @@ def list_of_split(root: Path, split: str) -> Path:
 def is_official(path: Path) -> bool:
     """Whether a list is an official Kinetics csv: its first line has the column youtube_id."""
     with open_regular(path) as file:
-        return b"youtube_id" in file.readline()
+        return b"youtube_id" in file.readline(MAX_HEADER_BYTES)
 
 
 def parse_list(path: Path) -> list[ListedClip]:
     """The lines of a list: `path label`, `path,label` (the path may hold spaces) or `number label path`."""
     clips = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         clip = _parse_line(line.strip(), number)
@@ -77,12 +79,16 @@ def parse_list(path: Path) -> list[ListedClip]:
 def _parse_line(line: str, number: int) -> ListedClip | None:
     for separator in (",", None):
         parts = line.rsplit(separator, 1)
-        if len(parts) == 2 and parts[1].strip().isdecimal():
+        if len(parts) == 2 and _is_label(parts[1].strip()):
             return ListedClip(parts[0].strip().strip('"'), int(parts[1]), number)
     parts = line.split(None, 2)
-    if len(parts) == 3 and parts[0].isdecimal() and parts[1].isdecimal():
+    if len(parts) == 3 and parts[0].isdecimal() and _is_label(parts[1]):
         return ListedClip(parts[2], int(parts[1]), number)
     return None
+
+
+def _is_label(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MAX_LABEL_DIGITS
 
 
 def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
@@ -155,7 +161,7 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
 def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
     for name in CLASS_LIST_NAMES:
         if (root / name).exists():
-            return [line.strip() for line in read_text(root / name).splitlines() if line.strip()]
+            return [line.strip() for line in read_list_text(root / name).splitlines() if line.strip()]
     labels_of_folder: dict[str, dict[int, Path]] = defaultdict(dict)
     folders_of_label: dict[int, set[str]] = defaultdict(set)
     consistent = True
@@ -210,11 +216,11 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
             raise FileError(f"{chosen}:{number}: has no label", help="use a split with labels, such as val")
         try:
             start_s, end_s = float(row["time_start"]), float(row["time_end"])
-        except (KeyError, TypeError, ValueError) as error:
+            cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FileError(
                 f"{chosen}:{number}: time_start and time_end are not numbers", help="download the file again"
             ) from error
-        cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"
         if cut_name in videos:
             records.append(ClipRecord(videos[cut_name], labels[row["label"]]))
         elif row["youtube_id"] in videos:
@@ -240,4 +246,7 @@ def _refuse_two_classes(rows: Mapping[Path, Sequence[Mapping[str, str]]]) -> Non
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    yield from csv.DictReader(read_text(path).splitlines())
+    try:
+        yield from csv.DictReader(read_list_text(path).splitlines())
+    except csv.Error as error:
+        raise FileError(f"{path}: is not a CSV file ({error})", help="download the file again") from error

@@ -46,6 +46,7 @@ def detect_kind(root: Path) -> DatasetKind:
 def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
     """The splits of a data set: train, val, test."""
     detected = detect_kind(root)
+    _refuse_circle(root)
     source = _selected_from(root)
     if source is not None:
         return available_splits(source, kind=detected)
@@ -65,6 +66,7 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
     clip, or if labels contradict each other.
     """
     detected = detect_kind(root)
+    _refuse_circle(root)
     chosen = _checked_kind(kind) or detected
     description = read_description(root)
     if description is not None and description.selection is not None:
@@ -115,6 +117,20 @@ def _selected_from(root: Path) -> Path | None:
     """The data set that the classes of a folder were selected from, or None."""
     description = read_description(root)
     return None if description is None or description.selection is None else root / description.selection.source
+
+
+def _refuse_circle(root: Path) -> None:
+    """FileError if a data set takes its classes from itself, by way of others or not."""
+    seen: set[Path] = set()
+    place: Path | None = root
+    while place is not None:
+        if place.resolve() in seen:
+            raise FileError(
+                f"{root / DESCRIPTION_NAME}: selects its classes from itself",
+                help="correct `source`, or run `tsdsl data select` again",
+            )
+        seen.add(place.resolve())
+        place = _selected_from(place)
 
 
 def _selected(root: Path, split: str, selection: ClassSelection, kind: str) -> VideoDataset:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, is_video, read_json, split_spellings
+from tsdsl.data.datasets.files import SPLIT_NAMES, is_video, read_list_json, split_spellings
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -48,7 +48,7 @@ def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str],
     class_names = sorted(labels, key=lambda name: labels[name])
     folder = next((root / name for name in VIDEO_FOLDERS if (root / name).is_dir() and _holds_video(root / name)), root)
     videos = {path.stem: path for path in sorted(folder.iterdir()) if is_video(path)}
-    entries = read_json(list_path)
+    entries = read_list_json(list_path)
     if not isinstance(entries, list):
         raise FileError(f"{list_path}: is not a list of clips", help="download the file again")
     _refuse_two_templates(root)
@@ -71,7 +71,7 @@ def _refuse_two_templates(root: Path) -> None:
     """Refuse a clip with two templates, in one list or in two."""
     first: dict[str, tuple[str, Path]] = {}
     for path in filter(None, (find_list(root, split) for split in SPLIT_NAMES)):
-        entries = read_json(path)
+        entries = read_list_json(path)
         for entry in entries if isinstance(entries, list) else ():
             if not isinstance(entry, dict) or "id" not in entry or "template" not in entry:
                 continue
@@ -85,7 +85,7 @@ def _refuse_two_templates(root: Path) -> None:
 
 
 def _read_labels(path: Path) -> dict[str, int]:
-    content = read_json(path)
+    content = read_list_json(path)
     try:
         labels = {_without_brackets(name): int(label) for name, label in content.items()}
     except (AttributeError, TypeError, ValueError) as error:

@@ -21,7 +21,8 @@ from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.prepare.transcode import TranscodeSettings
 from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all
 from tsdsl.errors import FileError, RunError, UsageError
-from tsdsl.files import exclusive, read_json, write_json, write_text
+from tsdsl.files import exclusive, write_json, write_text
+from tsdsl.space.stored import read_record
 
 RECORD_NAME = "prepared.json"
 LEFT_OUT_NAME = "left_out.txt"
@@ -193,11 +194,9 @@ def _record(building: Path, facts: dict[str, Any]) -> None:
     if not path.exists():
         write_json(path, facts)
         return
-    try:
-        recorded = read_json(path, f"remove {building}")
-        before = {**recorded, **recorded["transcode"]}
-    except (TypeError, KeyError) as error:
-        raise FileError(f"{path}: is not a record of `tsdsl data prepare`", help=f"remove {building}") from error
+    recorded = read_record(path, dict[str, Any], "a record of `tsdsl data prepare`", f"remove {building}")
+    transcode = recorded.get("transcode")
+    before = {**recorded, **(transcode if isinstance(transcode, dict) else {})}
     changed = [
         f"{name} is {value!r}, was {before.get(name)!r}" for name, value in _flat(facts) if before.get(name) != value
     ]

@@ -7,7 +7,6 @@ training run inside its folder is a run of its own.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -25,7 +24,7 @@ from tsdsl.engine.runs.directory import (
 )
 from tsdsl.engine.runs.sealed import SEAL
 from tsdsl.errors import FileError, UsageError
-from tsdsl.files import LOCK_NAME
+from tsdsl.files import LOCK_NAME, read_json
 
 State = Literal["running", "finished", "unfinished"]
 
@@ -104,7 +103,7 @@ def read_run(path: Path) -> Run:
     return Run(
         path=path,
         kind=recorded["kind"],
-        space=settings.get("space"),
+        space=str(settings["space"]) if "space" in settings else None,
         parts=parts,
         state="running" if is_running else "finished" if states == {"finished"} else "unfinished",
         size_bytes=sum(entry.stat(follow_symlinks=False).st_size for entry in files),
@@ -193,11 +192,16 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _recorded(folder: Path) -> Mapping[str, Any] | None:
     """The content of settings.json if a command of tsdsl wrote it."""
-    try:
-        content = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    content = _content(folder / "settings.json")
     return content if is_run_settings(content) else None
+
+
+def _content(path: Path) -> Any:
+    """The value in a JSON file; None where there is none, or it is damaged, which the commands on one run report."""
+    try:
+        return read_json(path)
+    except FileError:
+        return None
 
 
 def _is_part(folder: Path, recorded: Mapping[str, Any]) -> bool:
@@ -214,10 +218,7 @@ def _is_part_of(folder: Path, run: Mapping[str, Any]) -> bool:
 def _part(folder: Path, name: str, is_running: bool) -> RunPart:
     recorded = _recorded(folder)
     settings = {} if recorded is None else recorded["settings"]
-    try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        result = None
+    result = _content(folder / "result.json")
     iterations = [int(m[1]) for f in (folder / "checkpoints").glob("*") if (m := CHECKPOINT_NAME.fullmatch(f.name))]
     state: State = "finished" if isinstance(result, dict) else "running" if is_running else "unfinished"
     return RunPart(

@@ -12,7 +12,6 @@ exactly where another decision has a certain value. `about`, anywhere beside the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,13 +20,16 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from tsdsl.errors import FileError, UsageError
+from tsdsl.files import read_json
+from tsdsl.files.reading import MAX_LIST_BYTES
 from tsdsl.operators.varying import Array
 from tsdsl.search.distribution.factorised import Decisions, Variables
 from tsdsl.search.methods.linear_model import Terms, totals
 from tsdsl.space.parts import Decision, Parent, Value
+from tsdsl.space.stored import record_of
 
 Key: TypeAlias = tuple[Value | None, ...]
 FORMAT_HELP = (
@@ -212,15 +214,7 @@ def read_table(path: Path) -> AccuracyTable:
     Raises:
         FileError: the file cannot be read, or is not such a table; the message names the place.
     """
-    try:
-        table = _Table.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})", help="give the path of a table") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        _refuse(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}", first["msg"].lower(), FORMAT_HELP)
-    except ValueError as error:
-        raise FileError(f"{path}: is not JSON ({error})", help=FORMAT_HELP) from error
+    table = record_of(read_json(path, FORMAT_HELP, MAX_LIST_BYTES), _Table, f"{path}: is not a table", FORMAT_HELP)
     for name in ("test_accuracy", "flops"):
         missing = [n for n, a in enumerate(table.architectures, start=1) if getattr(a, name) is None]
         if missing and len(missing) < len(table.architectures):
