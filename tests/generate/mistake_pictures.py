@@ -19,6 +19,7 @@ import tsdsl
 from tsdsl.check.check import check
 from tsdsl.diagnostics.render import render_rich
 from tsdsl.source import SourceFile
+from tsdsl.syntax.recovery.mistakes import MISTAKES as TABLE
 
 DOCS = Path(tsdsl.__file__).parent / "docs"
 PICTURES = "pictures/mistakes"
@@ -185,7 +186,20 @@ def page() -> str:
             f"## {number}. {mistake.title}\n\n`{' '.join(written.split())}`. {mistake.text}\n\n"
             f"![{mistake.title}]({PICTURES}/{mistake.name}.svg)\n"
         )
-    return "\n".join(parts)
+    parts.append(
+        "## Habits of other languages\n\n"
+        "These are recognised wherever they are written, each as one error. All are entries of one table in\n"
+        "`tsdsl/syntax/recovery`, which this list is made from.\n\n| instead of | write |\n| --- | --- |"
+    )
+    rows = [(_cell(entry.wrong), _cell(entry.right)) for entry in TABLE if entry.remedy != "none"]
+    parts += [f"| {wrong} | {right} |" for wrong, right in rows]
+    return "\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Code in a cell of a table."""
+    escaped = " ".join(text.split()).replace("|", "\\|")
+    return f"`` {escaped} ``" if "`" in escaped else f"`{escaped}`"
 
 
 if __name__ == "__main__":

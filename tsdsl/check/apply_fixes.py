@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,9 +33,8 @@ class Mended:
 def mend(source: SourceFile, *, suggested: bool = False) -> Mended:
     """The text with every safe fix made, and with `suggested` the first fix of the other diagnostics too.
 
-    Fixes that collide wait for the next round. A fix stays only where its diagnostic has gone and the
-    text is further on its way through the stages of checking: text, names, values, shapes, budgets. So a
-    fix may bring to light what it had hidden, in a later stage, and never adds a mistake to its own.
+    Fixes that collide wait for the next round. A fix stays only where there are fewer errors with it (or as few, and
+    fewer warnings): one that brings to light more than it removes is taken back, and its reader decides.
     """
     made: list[Made] = []
     refused: set[Fix] = set()
@@ -98,18 +96,15 @@ def _one_by_one(
     return after, diagnostics, kept
 
 
-def stages(diagnostics: Sequence[Diagnostic]) -> list[int]:
-    """How many errors each stage of checking has, warnings last: text, names, values, shapes, budgets."""
-    errors = Counter(d.code[2] for d in diagnostics if d.severity == "error")
-    return [*(errors[stage] for stage in "01234"), sum(d.severity == "warning" for d in diagnostics)]
+def wrong(diagnostics: Sequence[Diagnostic]) -> tuple[int, int]:
+    """How many errors and how many warnings there are."""
+    errors = sum(d.severity == "error" for d in diagnostics)
+    return errors, len(diagnostics) - errors
 
 
 def _lacks(before: Sequence[Diagnostic], after: Sequence[Diagnostic], number: int) -> bool:
-    """Whether `number` mistakes have gone from the stages that had them, and none came to those stages."""
-    old, new = stages(before), stages(after)
-    gone = 0
-    for was, now in zip(old, new, strict=True):
-        if now > was:
-            return gone >= number
-        gone += was - now
-    return gone >= number
+    """Whether `number` errors have gone; where there was none, whether `number` warnings have, and no error came."""
+    (old_errors, old_warnings), (errors, warnings) = wrong(before), wrong(after)
+    if old_errors:
+        return errors <= old_errors - number
+    return not errors and warnings <= old_warnings - number

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from tsdsl.operators.conv3d import ACTIVATION, FRAME_STRIDE, STRIDE, strides_at
+from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
 from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Layer, Width
-from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Kernel, Settings
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Kernel, Settings
 from tsdsl.operators.varying import Count, quotient, rounded
 
 

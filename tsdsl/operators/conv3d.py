@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Width
-from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings
 from tsdsl.operators.varying import fixed
 
-ACTIVATION = Attribute("act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False)
 STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False)
 
 FRAME_STRIDE = Attribute(

@@ -23,7 +23,7 @@ from tsdsl.operators.layers import (
     Width,
     when,
 )
-from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings
 from tsdsl.operators.varying import Count, differs, is_never, rounded, scaled
 
 
@@ -92,7 +92,7 @@ MBCONV3D = BlockOperator(
         ),
         Attribute("channels", "integer", "output channels"),
         STRIDE,
-        Attribute("act", "keyword", "activation", "relu", keywords=("relu", "swish", "none"), searchable=False),
+        ACTIVATION,
         Attribute(
             "se",
             "keyword",

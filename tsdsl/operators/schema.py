@@ -19,8 +19,9 @@ class Attribute:
     """One attribute of an operator.
 
     `default` None means that it must be written. Bounds are inclusive and hold for each component of a
-    kernel; `odd` demands odd values; `keywords` are the values of a keyword. Only a `searchable`
-    attribute may be given a choice.
+    kernel; `odd` demands odd values; `keywords` are the values of a keyword, `synonyms` what others call them, and
+    `unlike` names of things that are none of them, however similar. Only a `searchable` attribute may be given a
+    choice.
     """
 
     name: str
@@ -32,7 +33,25 @@ class Attribute:
     maximum: float = 65536
     odd: bool = False
     keywords: tuple[str, ...] = ()
+    synonyms: tuple[tuple[str, str], ...] = ()
+    unlike: frozenset[str] = frozenset()
     searchable: bool = True
+
+
+_OTHER_ACTIVATIONS = (
+    "celu elu gelu geglu glu hardsigmoid hardswish hardtanh hsigmoid hswish leakyrelu logsigmoid mish prelu quickgelu "
+    "relu6 rrelu selu sigmoid softmax softplus softsign swiglu tanh threshold"
+)
+ACTIVATION = Attribute(
+    "act",
+    "keyword",
+    "activation",
+    "relu",
+    keywords=("relu", "swish", "none"),
+    synonyms=(("silu", "swish"),),
+    unlike=frozenset(_OTHER_ACTIVATIONS.split()),
+    searchable=False,
+)
 
 
 @dataclass(frozen=True, slots=True)

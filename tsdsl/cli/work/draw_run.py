@@ -75,7 +75,7 @@ def draw_landscape_of(
     from tsdsl.artifacts.locate import RUNS, SPACE_FILE, find_architecture, find_scale, find_space, read_space
     from tsdsl.network.layout import UNSCALED
     from tsdsl.render import write_picture
-    from tsdsl.report.landscape import landscape_of, measured, predictions
+    from tsdsl.report.landscape import landscape_of, measured
 
     path = Path(what) if what is not None else None
     run = path if path is not None and (path / "settings.json").is_file() else None
@@ -97,8 +97,7 @@ def draw_landscape_of(
     points = measured(run, space) if run is not None else []
     if not space.decisions:
         models = [_one_model(space, one) for one in ((UNSCALED, *space.models) if model is None else (scale,))]
-    predicted = predictions(run, space) if run is not None else []
-    landscape = landscape_of(space, scale, points, models, predicted)
+    landscape = landscape_of(space, scale, points, models)
     write_picture(landscape(theme), output or picture)
     note(f"wrote {output or picture}: {_counted(landscape.points)} over the space {space.name}")
 

@@ -37,6 +37,7 @@ class Node:
 
 
 Part: TypeAlias = "Token | Node | None"
+Mark: TypeAlias = "tuple[list[int], list[tuple[Part, int]]]"
 
 
 class Unexpected(Exception):
@@ -93,17 +94,29 @@ class Machine:
         self.states = [table.start]
         self.values: list[Part] = []
 
-    def copy(self) -> Machine:
-        """A machine that goes on from here on its own. What rules have made is shared, and lists that grow are not."""
-        other = Machine(self.table)
-        other.states = list(self.states)
-        other.values = [
-            Node(value.data, list(value.children), value.start_pos, value.end_pos)
-            if isinstance(value, Node) and value.data.startswith("_")
-            else value
+    def mark(self) -> Mark:
+        """Where the machine is now, to go back to; cheap, as lists that grow are kept by their length."""
+        return list(self.states), [
+            (value, len(value.children) if isinstance(value, Node) and value.data.startswith("_") else -1)
             for value in self.values
         ]
-        return other
+
+    @classmethod
+    def at(cls, mark: Mark) -> Machine:
+        """A machine that goes on from a mark on its own."""
+        machine = cls(table())
+        machine.states = list(mark[0])
+        machine.values = [
+            Node(value.data, value.children[:length], value.start_pos, value.end_pos)
+            if isinstance(value, Node) and length >= 0
+            else value
+            for value, length in mark[1]
+        ]
+        return machine
+
+    def copy(self) -> Machine:
+        """A machine that goes on from here on its own."""
+        return Machine.at(self.mark())
 
     def feed(self, token: Token) -> None:
         """Take one token.

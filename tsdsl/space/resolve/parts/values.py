@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -213,14 +214,20 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
     if isinstance(literal, Word) and attribute.kind == "keyword":
         if literal.text in attribute.keywords:
             return literal.text
-        said = _TRUTHS.get(literal.text.casefold(), literal.text)
+        plain = literal.text.casefold().replace("_", "")
+        said = {**_TRUTHS, **dict(attribute.synonyms)}.get(plain, literal.text)
+        near = attribute.keywords if plain not in attribute.unlike else ()
+        fixes = renames(said, span, near)
+        if attribute.unlike and said.casefold() not in attribute.keywords:
+            fixes = [replace(fix, applicability="suggested") for fix in fixes]  # it may name something else
+        listed = ", ".join(attribute.keywords[:-1]) + f" or {attribute.keywords[-1]}"
         context.report(
             "TS201",
             span,
-            f"`{attribute.name}` is one of {', '.join(attribute.keywords)}, not `{literal.text}`",
+            f"`{attribute.name}` must be {listed}, got `{literal.text}`",
             label="unknown value",
-            help=did_you_mean(said, attribute.keywords),
-            fixes=renames(said, span, attribute.keywords),
+            help=did_you_mean(said, near),
+            fixes=fixes,
         )
         return None
     if isinstance(literal, Word):
