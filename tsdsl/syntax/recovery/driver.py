@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 
 from tsdsl.diagnostics import Diagnostic, Fix, replacement
 from tsdsl.source import SourceFile, Span
@@ -153,23 +154,15 @@ class Recovery:
         old, new = self.tokens[found.begin : found.end], list(lex_meaning(written))
         at = old[0].start_pos if old else self.tokens[found.begin].start_pos
         tokens: list[Token] = []
-        next_old = 0
-        for token in new:
-            same = next((n for n in range(next_old, len(old)) if old[n].value == token.value), None)
-            if same is None and next_old < len(old) and all(token.value != other.value for other in old):
-                replaced = old[next_old]
-                is_kept = any(replaced.value == other.value for other in new)
-                start, end = (at, at) if is_kept else (replaced.start_pos, replaced.end_pos)
-                next_old += not is_kept
-                tokens.append(Token(token.type, token.value, start, end))
-            elif same is None:
-                tokens.append(Token(token.type, token.value, at, at))
-            else:
-                next_old = same + 1
-                tokens.append(old[same])
-            at = tokens[-1].end_pos
-        if tokens and next_old < len(old) and tokens[-1].end_pos < old[-1].end_pos and tokens[-1] not in old:
-            tokens[-1] = tokens[-1]._replace(end_pos=old[-1].end_pos)
+        matcher = SequenceMatcher(None, [token.value for token in old], [token.value for token in new], autojunk=False)
+        for kind, i1, i2, j1, j2 in matcher.get_opcodes():
+            if kind == "equal":
+                tokens += old[i1:i2]
+            for number in range(j1, j2) if kind != "equal" else ():
+                start = old[min(i1 + number - j1, i2 - 1)].start_pos if i1 < i2 else at
+                end = old[i2 - 1].end_pos if i1 < i2 and number == j2 - 1 else start
+                tokens.append(Token(new[number].type, new[number].value, start, end))
+            at = tokens[-1].end_pos if tokens else at
         return tokens
 
     def report(self, mistake: Mistake, found: Found, parts: dict[str, str], written: Sequence[str]) -> None:
