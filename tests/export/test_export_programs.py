@@ -6,10 +6,12 @@ import copy
 import importlib.util
 import io
 import json
+from random import Random
 
 import pytest
 import torch
 
+from support.binary_mutations import damaged_archive
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.api import load
 from tsdsl.data.video.augment import MEAN, STANDARD_DEVIATION
@@ -140,6 +142,21 @@ def test_a_file_that_is_no_program_is_refused_by_name(tmp_path):
                 read(path)
         with pytest.raises(FileError, match="missing"):
             read(tmp_path / f"missing{path.suffix}")
+
+
+@CONCAT
+def test_a_damaged_program_is_read_or_refused_by_name(small_space, draw, tmp_path):
+    path = tmp_path / "net.pt2"
+    content = export_pt2(*small_model(small_space, draw))
+    errors = []
+    for seed in range(150):
+        path.write_bytes(damaged_archive(content, Random(seed)))
+        try:
+            read_pt2(path)
+        except FileError as error:
+            errors.append(error.message)
+    assert len(errors) > 50
+    assert all(str(path) in error for error in errors)
 
 
 @CONCAT

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from random import Random
 
 import pytest
 import safetensors.torch
 import torch
 
+from support.binary_mutations import damaged_weights
 from tsdsl.errors import FileError
 from tsdsl.lowering import Model, load_weights, read_weights_architecture, save_model
 from tsdsl.lowering.weights import file_hash, read_tensors
@@ -106,3 +108,18 @@ def test_a_named_pipe_in_place_of_weights_is_reported(tmp_path):
     for read in (read_tensors, read_weights_architecture, file_hash):
         with pytest.raises(FileError, match="is a named pipe, expected a file"):
             read(path)
+
+
+def test_damaged_weights_are_read_or_refused_by_name(tmp_path, model):
+    path = tmp_path / "weights.safetensors"
+    save_model(path, model)
+    content, errors = path.read_bytes(), []
+    for seed in range(300):
+        path.write_bytes(damaged_weights(content, Random(seed)))
+        for read in (read_tensors, read_weights_architecture):
+            try:
+                read(path)
+            except FileError as error:
+                errors.append(error.message)
+    assert len(errors) > 300
+    assert all(str(path) in error for error in errors)
