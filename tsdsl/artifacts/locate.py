@@ -14,7 +14,7 @@ from tsdsl.api import load, pick
 from tsdsl.engine.runs.directory import require_unchanged
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import read_json
-from tsdsl.network.layout import Blueprint
+from tsdsl.network.layout import UNSCALED, Blueprint
 from tsdsl.source_files import STANDARD, shipped_with
 from tsdsl.space.architecture import Architecture, problems, read_architecture
 from tsdsl.space.model import Space
@@ -88,14 +88,14 @@ def read_space(path: Path) -> Space:
         ) from error
 
 
-def find_scale(space: Space, name: str | None) -> Scale | None:
-    """The model called `name`.
+def find_scale(space: Space, name: str | None) -> Scale:
+    """The model called `name`, by default none.
 
     Raises:
         UsageError: there is none.
     """
     if name is None:
-        return None
+        return UNSCALED
     for model in space.models:
         if model.name == name:
             return model

@@ -13,7 +13,7 @@ from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering import Model, load_weights
 from tsdsl.lowering.weights import num_classes, read_tensors
-from tsdsl.network.layout import UNSCALED, Blueprint
+from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Scale
 
@@ -56,7 +56,7 @@ def open_trained(
         if not weights.exists():
             raise FileError(f"{weights}: is missing", help="run the same `tsdsl train` command to finish it")
     require_unchanged(weights)
-    scale = find_scale(located.space, model_name) or (record.scale if record is not None else UNSCALED)
+    scale = record.scale if model_name is None and record is not None else find_scale(located.space, model_name)
     blueprint = Blueprint(located.space, classes=num_classes(weights, read_tensors(weights)), scale=scale)
     model = Model(blueprint.network(found.decisions, found.step))
     load_weights(weights, model)

@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.options import (
-    Changes,
-    Device,
-    InSpace,
-    Json,
-    ModelName,
-    Quiet,
-    Settings,
-    ShowSettings,
-    SpaceName,
-    Workers,
-)
+from tsdsl.cli import options
 from tsdsl.cli.work.console import facts, note, print_json, report_skipped
 from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
@@ -42,22 +31,22 @@ def evaluate(
     views: Annotated[
         str | None, typer.Option("--views", help="Clips x crops per video, such as 10x3; default: 10x1.")
     ] = None,
-    model: ModelName = None,
-    device: Device = "auto",
-    settings: Settings = None,
-    changes: Changes = None,
-    workers: Workers = None,
+    model: options.ModelName = None,
+    device: options.Device = "auto",
+    settings: options.Settings = None,
+    changes: options.Changes = None,
+    workers: options.Workers = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE", help="Write one row per video: .csv or .json.")
     ] = None,
     confusion: Annotated[
         Path | None, typer.Option("--confusion", metavar="FILE", help="Write the confusion matrix: .csv or .json.")
     ] = None,
-    space: SpaceName = None,
-    in_space: InSpace = None,
-    show_settings: ShowSettings = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    space: options.SpaceName = None,
+    in_space: options.InSpace = None,
+    show_settings: options.ShowSettings = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Evaluate weights on the videos of a split; softmax scores are averaged over views.
 

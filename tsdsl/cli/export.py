@@ -67,7 +67,7 @@ def export(
     from tsdsl.export.onnx import demand_onnx
     from tsdsl.export.provenance import Provenance
     from tsdsl.lowering import Model, save_model
-    from tsdsl.network.layout import UNSCALED, Blueprint
+    from tsdsl.network.layout import Blueprint
 
     chosen = format or _format_of(output)
     if chosen is ExportFormat.onnx:
@@ -86,7 +86,7 @@ def export(
         sampling = _sampling(training_record(architecture))
     else:
         found, located = find_architecture(architecture, in_space, space)
-        scale = find_scale(located.space, model) or UNSCALED
+        scale = find_scale(located.space, model)
         built = Model(Blueprint(located.space, scale=scale).network(found.decisions, found.step), seed=0)
         _settle(built)
     provenance = Provenance(

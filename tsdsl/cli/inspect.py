@@ -142,8 +142,8 @@ def _show_network(space: Any, decisions: Any, step: int | None, scale: Any, as_j
     from tsdsl.analysis.questions.summary import network_report
     from tsdsl.network.layout import Blueprint
 
-    blueprint = Blueprint(space) if scale is None else Blueprint(space, scale=scale)
-    report = {"space": space.name, "model": scale.name if scale else None}
+    blueprint = Blueprint(space, scale=scale)
+    report = {"space": space.name, "model": scale.name or None}
     report |= network_report(blueprint.network(decisions, step))
     if as_json:
         print_json(report)

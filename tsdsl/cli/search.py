@@ -7,19 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsdsl.cli.options import (
-    BatchSize,
-    Cache,
-    Changes,
-    Device,
-    Epochs,
-    Json,
-    Quiet,
-    Settings,
-    ShowSettings,
-    SpaceName,
-    Workers,
-)
+from tsdsl.cli import options
 from tsdsl.cli.work.console import facts, note, print_json, report_skipped
 from tsdsl.cli.work.settings_sources import Given, fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
@@ -36,36 +24,36 @@ def search(
     step: Annotated[str, typer.Option("--step", help="A step number, all, or joint (all at once).")] = "all",
     data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the run.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; default: runs/SPACE.")] = None,
-    device: Device = "auto",
+    device: options.Device = "auto",
     method: Annotated[
         str | None, typer.Option("--method", help="parsec, or a baseline: random, evolution or single_path.")
     ] = None,
     evaluations: Annotated[
         int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
     ] = None,
-    epochs: Epochs = None,
+    epochs: options.Epochs = None,
     samples: Annotated[int | None, typer.Option("--samples", help="Architectures K per batch, at least 2.")] = None,
-    batch_size: BatchSize = None,
+    batch_size: options.BatchSize = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")] = None,
     budget: Annotated[
         str | None, typer.Option("--budget", help="hinge, or condition: sample only within the target.")
     ] = None,
-    settings: Settings = None,
-    changes: Changes = None,
+    settings: options.Settings = None,
+    changes: options.Changes = None,
     classes: Annotated[int | None, typer.Option("--classes", help="Number of random classes; default: all.")] = None,
     validation_fraction: Annotated[
         float | None,
         typer.Option("--validation-fraction", min=0.01, max=0.99, help="Clips for alpha; default: half."),
     ] = None,
-    workers: Workers = None,
-    cache: Cache = None,
+    workers: options.Workers = None,
+    cache: options.Cache = None,
     checkpoint_every: Annotated[
         int | None, typer.Option("--checkpoint-every", min=1, help="Iterations between checkpoints.")
     ] = None,
-    name: SpaceName = None,
-    show_settings: ShowSettings = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    name: options.SpaceName = None,
+    show_settings: options.ShowSettings = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Search a space with PARSEC or a baseline; after an interruption, the same command continues.
 
@@ -157,9 +145,9 @@ def _settings(
     beneath |= (recorded_data or DataSettings()).model_dump(mode="json")
     if beneath["clip"] is None and any(name.startswith("clip.") for name in given.values):
         beneath["clip"] = recommended_clip(data, run)
-    options = fitted(SearchOptions, given, beneath)
-    chosen = options.search_settings() if given.of(SearchSettings) else None
-    return chosen, options.data_settings(), options.cadence()
+    combined = fitted(SearchOptions, given, beneath)
+    chosen = combined.search_settings() if given.of(SearchSettings) else None
+    return chosen, combined.data_settings(), combined.cadence()
 
 
 def _report(result: SearchResult, as_json: bool) -> None:

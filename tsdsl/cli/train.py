@@ -7,21 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.options import (
-    BatchSize,
-    Cache,
-    Changes,
-    Device,
-    Epochs,
-    InSpace,
-    Json,
-    ModelName,
-    Quiet,
-    Settings,
-    ShowSettings,
-    SpaceName,
-    Workers,
-)
+from tsdsl.cli import options
 from tsdsl.cli.work.console import facts, note, print_json, report_skipped
 from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_text
 from tsdsl.errors import UsageError
@@ -36,24 +22,24 @@ def train(
         typer.Argument(metavar="ARCH", help="A search run, an architecture file, or a space without decisions."),
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the search.")] = None,
-    model: ModelName = None,
+    model: options.ModelName = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Folder of the run; default: train[-MODEL] in ARCH or runs/SPACE.")
     ] = None,
-    device: Device = "auto",
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
+    device: options.Device = "auto",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Random seed.")] = None,
-    settings: Settings = None,
-    changes: Changes = None,
-    workers: Workers = None,
-    cache: Cache = None,
+    settings: options.Settings = None,
+    changes: options.Changes = None,
+    workers: options.Workers = None,
+    cache: options.Cache = None,
     weights: Annotated[Path | None, typer.Option("--weights", help="Initial weights; default: random.")] = None,
-    space: SpaceName = None,
-    in_space: InSpace = None,
-    show_settings: ShowSettings = False,
-    quiet: Quiet = False,
-    json: Json = False,
+    space: options.SpaceName = None,
+    in_space: options.InSpace = None,
+    show_settings: options.ShowSettings = False,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
 ) -> None:
     """Train an architecture; after an interruption, the same command continues.
 
@@ -75,7 +61,7 @@ def train(
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.engine.training.train import train as train_architecture
     from tsdsl.engine.training_data import fitted_clip_settings, open_training_data
-    from tsdsl.network.layout import UNSCALED, Blueprint
+    from tsdsl.network.layout import Blueprint
     from tsdsl.report.run import write_report
 
     flags = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "num_workers": workers, "cache": cache}
@@ -87,13 +73,13 @@ def train(
         raise UsageError("no architecture given", help="give an architecture file, or the folder of a search run")
     place = choose_device(device)
     found, located = find_architecture(architecture, in_space, space)
-    scale = find_scale(located.space, model) or UNSCALED
+    scale = find_scale(located.space, model)
     root = data or (None if is_space(architecture) else searched_data(architecture))
     if root is None:
         raise UsageError("no data set given, and ARCH is not in a search run that records one", help="give --data DIR")
     has_clip = any(name.startswith("clip.") for name in given.values)
-    options = fitted(TrainOptions, given, {"clip": recommended_clip(root, architecture)} if has_clip else {})
-    recipe = options.train_settings()
+    chosen = fitted(TrainOptions, given, {"clip": recommended_clip(root, architecture)} if has_clip else {})
+    recipe = chosen.train_settings()
     blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
     folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
@@ -107,9 +93,9 @@ def train(
             root,
             network,
             recipe,
-            clip_settings=None if options.clip is None else fitted_clip_settings(options.clip, network),
-            num_workers=options.num_workers,
-            cache=options.cache,
+            clip_settings=None if chosen.clip is None else fitted_clip_settings(chosen.clip, network),
+            num_workers=chosen.num_workers,
+            cache=chosen.cache,
             ranks=ranks,
         )
         result = train_architecture(

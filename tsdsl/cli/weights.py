@@ -37,16 +37,14 @@ def import_weights(
     from tsdsl.artifacts.locate import find_scale, find_space, only_architecture
     from tsdsl.lowering import Model, save_model
     from tsdsl.lowering.published_weights import family_of, num_classes, read_published, translated
-    from tsdsl.network.layout import UNSCALED, Blueprint
+    from tsdsl.network.layout import Blueprint
 
     output = output or file.with_suffix(".safetensors")
     demand_absent(output, force)
     architecture, located = only_architecture(find_space(space_file, space))
     published = read_published(file)
     family = family_of(published, file)
-    blueprint = Blueprint(
-        located.space, classes=num_classes(published) or 0, scale=find_scale(located.space, model) or UNSCALED
-    )
+    blueprint = Blueprint(located.space, classes=num_classes(published) or 0, scale=find_scale(located.space, model))
     built = Model(blueprint.network({}), seed=0)
     built.load_state_dict(translated(published, built.network, built.state_dict(), file))
     save_model(output, built, architecture)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tsdsl.errors import UsageError
 
+Settings = TypeVar("Settings", bound=BaseModel)
 REFERENCE_FPS = 30.0
 """The frame rate of `rate`, independent of the rate of the file (convention of SlowFast)."""
 
@@ -113,13 +114,13 @@ class ReadingSettings(BaseModel):
 
 def clip_settings(values: dict[str, Any]) -> ClipSettings:
     """The settings of a mapping; UsageError names invalid keys."""
+    return validated(ClipSettings, values, "clip settings")
+
+
+def validated(model: type[Settings], values: dict[str, Any], what: str) -> Settings:
+    """Settings of a model from a mapping; UsageError names invalid keys."""
     try:
-        return ClipSettings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()
-        )
-        raise UsageError(
-            f"invalid clip settings: {problems}",
-            help=f"the keys are {', '.join(ClipSettings.model_fields)}",
-        ) from error
+        problems = "; ".join(f"{'.'.join(map(str, item['loc'])) or what}: {item['msg']}" for item in error.errors())
+        raise UsageError(f"invalid {what}: {problems}", help=f"the keys are {', '.join(model.model_fields)}") from error

@@ -4,6 +4,7 @@ Nothing else in tsdsl opens a JSON, JSON lines, TOML or text file that may come 
 """
 
 from tsdsl.files.reading import (
+    changes,
     decode,
     first_fault,
     flattened,
@@ -20,6 +21,7 @@ from tsdsl.files.writing import LOCK_NAME, exclusive, write_bytes, write_json, w
 
 __all__ = [
     "LOCK_NAME",
+    "changes",
     "decode",
     "exclusive",
     "first_fault",

@@ -275,3 +275,13 @@ def flattened(content: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def changes(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
+    """The differences of nested settings: `clip.rate is 2.0, was 1.0`."""
+    now, before = flattened(given), flattened(recorded)
+    return [
+        f"{name} is {now.get(name)!r}, was {before.get(name)!r}"
+        for name in sorted({*now, *before})
+        if now.get(name) != before.get(name)
+    ]

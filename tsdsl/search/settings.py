@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tsdsl.data.settings import ClipSettings, ReadingSettings
-from tsdsl.errors import UsageError
+from tsdsl.data.settings import ClipSettings, ReadingSettings, validated
 from tsdsl.search.distribution.importance import AccuracyWeights, HingeForm, Reduction
 
 Method = Literal["thompson", "parsec", "random", "evolution", "single_path"]
@@ -232,22 +231,8 @@ class StepSettings(SearchSettings):
 
 
 def search_settings(values: dict[str, Any]) -> SearchSettings:
-    """The settings of a mapping.
-
-    Raises:
-        UsageError: names each key that does not fit.
-    """
-    try:
-        settings = SearchSettings.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()
-        )
-        raise UsageError(
-            f"search settings do not fit: {problems}",
-            help=f"the keys are {', '.join(SearchSettings.model_fields)}",
-        ) from error
-    return settings
+    """The settings of a mapping; UsageError names invalid keys."""
+    return validated(SearchSettings, values, "search settings")
 
 
 PAPER = SearchSettings(method="parsec", accuracy_weights="literal", alpha_lr=0.025, hinge_form="normalized")

@@ -107,7 +107,7 @@ def test_a_device_that_ranks_would_share_is_refused(monkeypatch: pytest.MonkeyPa
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
     assert launched_ranks() == (1, 2, 1)
-    with pytest.raises(UsageError, match="shared by 2 processes"):
+    with pytest.raises(UsageError, match="2 processes cannot share device 'cuda:0'"):
         choose_device("cuda:0")
     monkeypatch.setenv("RANK", "2")
     with pytest.raises(UsageError, match="RANK must be from 0 to WORLD_SIZE 2 - 1, got 2"):

@@ -8,7 +8,7 @@ interruption, the same command continues.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.prepare.transcode import TranscodeSettings
 from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all
 from tsdsl.errors import FileError, RunError, UsageError
-from tsdsl.files import exclusive, write_json, write_text
+from tsdsl.files import changes, exclusive, write_json, write_text
 from tsdsl.space.stored import read_record
 
 RECORD_NAME = "prepared.json"
@@ -194,22 +194,14 @@ def _record(building: Path, facts: dict[str, Any]) -> None:
     if not path.exists():
         write_json(path, facts)
         return
-    recorded = read_record(path, dict[str, Any], "a record of `tsdsl data prepare`", f"remove {building}")
-    transcode = recorded.get("transcode")
-    before = {**recorded, **(transcode if isinstance(transcode, dict) else {})}
-    changed = [
-        f"{name} is {value!r}, was {before.get(name)!r}" for name, value in _flat(facts) if before.get(name) != value
-    ]
+    changed = changes(
+        facts, read_record(path, dict[str, Any], "a record of `tsdsl data prepare`", f"remove {building}")
+    )
     if changed:
         raise UsageError(
             f"{building}: was started with other settings: {'; '.join(changed)}",
             help="give the same settings, choose another folder, or remove it",
         )
-
-
-def _flat(facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in facts.items():
-        yield from value.items() if isinstance(value, dict) else ((name, value),)
 
 
 def _into_place(building: Path, root: Path) -> None:

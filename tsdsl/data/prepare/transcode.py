@@ -16,11 +16,12 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from tsdsl.data.settings import validated
 from tsdsl.data.video.decode import TimedFrame, count_decodable_frames, frames_of_part
 from tsdsl.data.video.frame_index import ClipError
-from tsdsl.errors import FileError, UsageError
+from tsdsl.errors import FileError
 
 TICKS_PER_S = 90_000
 """Frames of 30 and 30000 / 1001 fps are a whole number of ticks apart."""
@@ -46,11 +47,7 @@ class TranscodeSettings(BaseModel):
 
 def transcode_settings(values: dict[str, Any]) -> TranscodeSettings:
     """The settings of a mapping; UsageError names invalid keys."""
-    try:
-        return TranscodeSettings.model_validate(values)
-    except ValidationError as error:
-        problems = "; ".join(f"{item['loc'][0]} {item['input']!r}: {item['msg']}" for item in error.errors())
-        raise UsageError(f"invalid settings: {problems}", help="see `tsdsl data prepare --help`") from error
+    return validated(TranscodeSettings, values, "settings")
 
 
 def transcode(

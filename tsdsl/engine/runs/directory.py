@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from tsdsl.engine.runs.sealed import measured, read_sealed, write_sealed
 from tsdsl.errors import FileError, UsageError
-from tsdsl.files import LOCK_NAME, exclusive, read_json, write_json
+from tsdsl.files import LOCK_NAME, changes, exclusive, read_json, write_json
 
 FORMAT = 2
 RECORDED_FILES = (
@@ -118,13 +118,7 @@ class RunDirectory:
         if not self.settings.exists():
             self.replace_settings(kind, settings)
             return False
-        recorded = dict(_flattened(self._recorded(kind)))
-        given = dict(_flattened(settings.model_dump(mode="json")))
-        changed = [
-            f"{name} is {given.get(name)!r}, was {recorded.get(name)!r}"
-            for name in sorted({*given, *recorded})
-            if given.get(name) != recorded.get(name)
-        ]
+        changed = changes(settings.model_dump(mode="json"), self._recorded(kind))
         if changed:
             raise UsageError(
                 f"{self.path}: holds a run with other settings: {'; '.join(changed)}",
@@ -265,15 +259,6 @@ class RunDirectory:
 def is_unfinished(path: Path) -> bool:
     """Whether a file is what a kill left of one of `WRITTEN_FILES`, under the hidden name it is first written to."""
     return path.name.startswith(tuple(f".{name}." for name in WRITTEN_FILES)) and path.is_file()
-
-
-def _flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings under dotted names."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _flattened(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def require_unchanged(path: Path) -> None:
