@@ -11,7 +11,7 @@ from tsdsl.errors import UsageError
 from tsdsl.lowering import Model, Supernet, extract, recalibrate
 from tsdsl.lowering.slices import add, ranges, take
 from tsdsl.network.layout import Blueprint
-from tsdsl.operators.layers import Centre, Segment, Width
+from tsdsl.operators.layers import Centre, ChannelSegment, Width
 from tsdsl.space.architecture import Architecture
 
 STEPS = (1, 2, 3, None)
@@ -38,7 +38,7 @@ def gradients(module):
 
 
 def test_segments_become_ranges_and_neighbours_join():
-    axis = Width((Segment(4), Segment(0, 4), Segment(3, 8), Segment(2, 11)))
+    axis = Width((ChannelSegment(4), ChannelSegment(0, 4), ChannelSegment(3, 8), ChannelSegment(2, 11)))
     assert ranges(axis, 16) == ((0, 4), (8, 5))
     assert ranges(Centre(3), 5) == ((1, 3),)
 

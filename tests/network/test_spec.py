@@ -14,12 +14,12 @@ from tsdsl.network.layout import Blueprint, Network
 from tsdsl.network.spec import RULES, problems
 from tsdsl.operators.layers import (
     BatchNorm,
+    ChannelSegment,
     Conditional,
     Convolution,
     Layer,
     Linear,
     Residual,
-    Segment,
     TakeFrames,
     TimeToChannel,
     Width,
@@ -77,7 +77,7 @@ def moved_segments(by: int) -> Break:
 
     def move(width: Width) -> Width:
         first, *others = width.segments
-        return Width((first, *(Segment(s.length, s.offset + by) for s in others)))
+        return Width((first, *(ChannelSegment(s.length, s.offset + by) for s in others)))
 
     return relayered(
         "sparse.stage2.group1",

@@ -17,7 +17,7 @@ from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Amount, Linear, Step, Value
+from tsdsl.space.parts import Amount, LinearRule, Step, Value
 
 Sense: TypeAlias = Literal["min", "max"]
 MAX_SHOWN = 4
@@ -27,7 +27,7 @@ def lint_dead_ends(subject: Subject) -> Iterator[Diagnostic]:
     """TS411: a constraint that no choice satisfies after some outcomes of earlier steps."""
     for number, requirement in enumerate(subject.space.requires):
         found = dead_end(subject.space, number)
-        if found is None or not isinstance(requirement, Linear):
+        if found is None or not isinstance(requirement, LinearRule):
             continue
         step, choices = found
         values = [f"{path} = {value}" for path, value in sorted(choices.items())]
@@ -51,7 +51,7 @@ def dead_end(space: Space, number: int) -> tuple[Step, Mapping[str, Value]] | No
     what is chosen first is at its worst, so that what is told is a dead end, while None only means that none was met.
     """
     requirement = space.requires[number]
-    if not isinstance(requirement, Linear) or (step := _binding_step(space, requirement)) is None:
+    if not isinstance(requirement, LinearRule) or (step := _binding_step(space, requirement)) is None:
         return None
     free = _unconstrained(space, step)
     form = form_of(free, requirement)
@@ -65,7 +65,7 @@ def _unconstrained(space: Space, step: Step) -> FreeSpace:
     return FreeSpace(CostTable(Blueprint(replace(space, requires=())), step.index))
 
 
-def _binding_step(space: Space, requirement: Linear) -> Step | None:
+def _binding_step(space: Space, requirement: LinearRule) -> Step | None:
     """The step from which a constraint holds, unless that is the first."""
     spoken = spoken_of(space, requirement)
     for step in space.steps:
@@ -103,7 +103,7 @@ def _may_be_found(space: Space, stuck: Mapping[str, int], before: Step) -> bool:
     return True
 
 
-def _remedy(free: FreeSpace, linear: Linear, before: Step) -> str:
+def _remedy(free: FreeSpace, linear: LinearRule, before: Step) -> str:
     """What to require of the earlier steps: the least multiply-adds that every way on needs, else in words."""
     there = free.table.blueprint.space.present_after(before.index - 1)
     amounts = [(term.factor, term.of) for term in linear.terms if isinstance(term.of, Amount)]

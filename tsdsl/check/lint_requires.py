@@ -18,7 +18,7 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Varying
 from tsdsl.source import Span
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Linear
+from tsdsl.space.parts import LinearRule
 
 
 def lint_requires(subject: Subject) -> list[Diagnostic]:
@@ -120,7 +120,7 @@ def _nobody(subject: Subject, step: int | None) -> Diagnostic:
 def _range(blueprint: Blueprint, step: int | None) -> str:
     """Between what the constrained sum lies; nothing where it is a matter of names."""
     requirement = blueprint.space.requires[0]
-    if not isinstance(requirement, Linear) or len(requirement.terms) != 1:
+    if not isinstance(requirement, LinearRule) or len(requirement.terms) != 1:
         return "never"
     form = form_of(FreeSpace(CostTable(blueprint, step)), requirement)
     factor = 1 if form.is_window else requirement.terms[0].factor

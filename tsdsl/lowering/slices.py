@@ -13,7 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from tsdsl.operators.layers import AxisExtent, Centre, Parameter, Segment
+from tsdsl.operators.layers import AxisExtent, Centre, ChannelSegment, Parameter
 from tsdsl.operators.varying import fixed
 
 Range: TypeAlias = tuple[int, int]
@@ -40,7 +40,7 @@ def ranges(axis: AxisExtent, shared_size: int) -> tuple[Range, ...]:
     return tuple(found)
 
 
-def _present(segments: tuple[Segment, ...]) -> list[Range]:
+def _present(segments: tuple[ChannelSegment, ...]) -> list[Range]:
     pairs = ((segment.offset, fixed(segment.length)) for segment in segments)
     return [(offset, length) for offset, length in pairs if length]
 

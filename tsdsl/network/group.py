@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from tsdsl.network.reading import Reading
-from tsdsl.operators.layers import Block, Segment, Width, block_widths
+from tsdsl.operators.layers import Block, ChannelSegment, Width, block_widths
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying, minimum, rounded
@@ -51,7 +51,7 @@ class GroupLayout:
             width = self.first_alike.blocks[-1].width
         except TableTooLarge as error:
             raise self.renamed_error(error) from None
-        return Width(tuple([Segment(self.renamed(segment.length), segment.offset) for segment in width.segments]))
+        return Width(tuple([ChannelSegment(self.renamed(s.length), s.offset) for s in width.segments]))
 
     @cached_property
     def least_width(self) -> int:

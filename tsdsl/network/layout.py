@@ -17,7 +17,7 @@ from typing import Literal
 from tsdsl.network.group import GroupLayout, GroupPlace, lay_out
 from tsdsl.network.reading import Reading, concrete_reading, symbolic_reading
 from tsdsl.operators.head import HEADS, head_kind
-from tsdsl.operators.layers import Block, Conditional, Segment, Width
+from tsdsl.operators.layers import Block, ChannelSegment, Conditional, Width
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import FusionPlace
 from tsdsl.operators.varying import Count, fixed, is_never
@@ -259,7 +259,7 @@ class _Layout:
         place = FusionPlace(source.shape.frames, target.shape.frames, target.width, slot.merge)
         offsets = self.fusion_offsets.setdefault(slot.path, {})
         next_offset = target.width.extent
-        segments: tuple[Segment, ...] = ()
+        segments: tuple[ChannelSegment, ...] = ()
         inputs = [target.name]
         for alternative, condition in sorted(self.reading.alternatives(slot), key=lambda pair: pair[0].operator):
             if alternative.operator == NONE or is_never(condition):
@@ -273,7 +273,7 @@ class _Layout:
             offsets[operator.name] = offset
             next_offset += block.width.extent
             moved = block.width.moved(offset)
-            segments += tuple(Segment(s.length * condition, s.offset) for s in moved.segments)
+            segments += tuple(ChannelSegment(s.length * condition, s.offset) for s in moved.segments)
             shape = replace(target.shape, channels=block.width.channels)
             name = f"{slot.path}.{operator.name}"
             self.nodes.append(
@@ -331,7 +331,7 @@ class _Layout:
     def add_head(self) -> None:
         head = HEADS[head_kind(self.space.head.attributes)]
         settings = self.reading.settings(head.attributes, self.space.head.attributes)
-        segments: tuple[Segment, ...] = ()
+        segments: tuple[ChannelSegment, ...] = ()
         names = []
         offset = 0
         for stream in self.streams:

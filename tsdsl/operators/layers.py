@@ -19,7 +19,7 @@ ActivationKind = Literal["relu", "swish", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class ChannelSegment:
     """`length` consecutive channels that begin at `offset` in the supernet's shared weight."""
 
     length: Count
@@ -30,12 +30,12 @@ class Segment:
 class Width:
     """The channels of a tensor: one segment, or several after a concatenation."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[ChannelSegment, ...]
 
     @staticmethod
     def of(channels: Count) -> Width:
         """A width of one segment that begins at 0."""
-        return Width((Segment(channels),))
+        return Width((ChannelSegment(channels),))
 
     @property
     def channels(self) -> Count:
@@ -52,11 +52,11 @@ class Width:
 
     def times(self, factor: int) -> Width:
         """Each channel repeated `factor` times in place: channel c becomes c*factor .. c*factor+factor-1."""
-        return Width(tuple(Segment(s.length * factor, s.offset * factor) for s in self.segments))
+        return Width(tuple(ChannelSegment(s.length * factor, s.offset * factor) for s in self.segments))
 
     def moved(self, offset: int) -> Width:
         """The same segments further on in the shared weight by `offset` channels."""
-        return Width(tuple(Segment(s.length, s.offset + offset) for s in self.segments))
+        return Width(tuple(ChannelSegment(s.length, s.offset + offset) for s in self.segments))
 
 
 @dataclass(frozen=True, slots=True)

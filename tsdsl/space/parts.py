@@ -204,7 +204,7 @@ class Term(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Linear(Strict):
+class LinearRule(Strict):
     """`sum of terms RELATION bound`, in integers; `text` is as it was written."""
 
     text: str
@@ -223,7 +223,7 @@ class Alike(Strict):
     is_equal: bool
 
 
-Requirement: TypeAlias = Linear | Alike
+Requirement: TypeAlias = LinearRule | Alike
 
 
 def group_path(stream: str, stage: int, group: int) -> str:

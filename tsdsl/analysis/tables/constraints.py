@@ -21,7 +21,7 @@ from tsdsl.analysis.tables.elimination import one_table
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Alike, Amount, DecisionRef, Linear, Requirement, Value
+from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Value
 
 LARGEST_ALLOWED_TABLE = 1 << 16
 
@@ -112,7 +112,7 @@ def spoken_of(space: Space, requirement: Requirement) -> set[str]:
     parts: set[str] = set()
     for path in named_in(requirement):
         parts |= _parts_of_decision(space, path)
-    for term in requirement.terms if isinstance(requirement, Linear) else ():
+    for term in requirement.terms if isinstance(requirement, LinearRule) else ():
         if isinstance(term.of, Amount):
             parts |= _parts_of_amount(space, term.of)
     return parts
@@ -145,7 +145,7 @@ def _parts_of_amount(space: Space, amount: Amount) -> set[str]:
             return {stream}
 
 
-def form_of(free: FreeSpace, linear: Linear) -> Form:
+def form_of(free: FreeSpace, linear: LinearRule) -> Form:
     """The constraint in integers, decisions that are made put in."""
     values = [_value_table(free, t.of.decision) for t in linear.terms if isinstance(t.of, DecisionRef)]
     whole = lcm(*(Fraction(str(value)).denominator for table in values for value in table.table.ravel().tolist()))
@@ -173,7 +173,7 @@ def form_of(free: FreeSpace, linear: Linear) -> Form:
             return Form(linear.text, factors, bound, bound, is_inside=False)
 
 
-def _window(linear: Linear, factors: Sequence[Varying]) -> Form:
+def _window(linear: LinearRule, factors: Sequence[Varying]) -> Form:
     """The constraint that all multiply-adds lie between two numbers."""
     factor, bound = linear.terms[0].factor, linear.bound
     if linear.relation == "<":

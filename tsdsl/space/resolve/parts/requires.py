@@ -16,7 +16,7 @@ from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.diagnostics import replacement
 from tsdsl.source import Span
-from tsdsl.space.parts import Alike, Amount, DecisionRef, Linear, Requirement, Setting, Slot, Stream, Term
+from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Setting, Slot, Stream, Term
 from tsdsl.space.resolve.context import Context, did_you_mean, renames
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import may_lack, selects
@@ -219,7 +219,7 @@ def _names_words(places: _Places, operand: ast.Operand) -> bool:
     return isinstance(setting, str)
 
 
-def _linear(places: _Places, require: ast.Require) -> Linear:
+def _linear(places: _Places, require: ast.Require) -> LinearRule:
     left, right = _each([partial(_side, places, side) for side in (require.left, require.right)])
     _same_unit(places.context, require, [left, right])
     relation = require.relation
@@ -233,7 +233,7 @@ def _linear(places: _Places, require: ast.Require) -> Linear:
     if not terms:
         _wrong(places.context, require, "has nothing to decide: both sides are constants", "name a decision or a cost")
     whole = lcm(bound.denominator, *(factor.denominator for factor in terms.values()))
-    return Linear(
+    return LinearRule(
         text=places.context.text(require.span),
         terms=tuple(Term(factor=int(factor * whole), of=of) for of, factor in terms.items()),
         relation=relation,  # type: ignore[arg-type]  # `>` and `>=` have been turned
