@@ -1,15 +1,15 @@
-"""How many bytes of activations are alive at each moment of inference, for one network or over all choices at once.
+"""The bytes of activations alive at each moment of inference, for one network or over all choices at once.
 
-One clip is scored in float32, without gradients. Layers run one after another in the network's order; while one
-runs, what it reads and what it makes are alive, and nothing is computed in place. A value is freed once its last
-reader is done: the input of a residual sum with the sum, the features of a stream when it goes on, what a fusion
-reads when the fusion is done. The clip is there from beginning to end, and the frames of a stream are views of it,
-as sampled frames are of the features that they are taken from. Inside an attention unit its named values stay until
-it returns; the scores of non-local attention are never stored, as in torch's fused attention. Parameters, indices
-and what a kernel needs for itself are not counted.
+One clip is scored in float32, without gradients. Layers run one after another in the network's order. While a layer
+runs, its input and its output are alive; nothing is computed in place. A value is freed after its last reader: the
+input of a residual sum after the sum, the features of a stream when it goes on, the input of a fusion after the fusion.
+The clip is alive from beginning to end. The frames of a stream are views of it, and sampled frames are views of the
+features that they are taken from. Inside an attention unit, named values stay until it returns; the scores of non-local
+attention are never stored, as in torch's fused attention. Parameters, indices and memory of a kernel's own are
+not counted.
 
-Own design: it is what PyTorch allocates for `lowering.run` on a device whose kernels need no memory of their own.
-Training is another matter: it keeps the inputs of all layers for the gradients, so it needs about their sum.
+Own design: the count equals what PyTorch allocates for `lowering.run` on a device whose kernels need no memory of their
+own. Training needs about the sum of all layers' inputs, because it keeps them for the gradients.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ BYTES_OF_AN_ELEMENT = 4
 
 
 def activation_bytes(network: Network) -> Iterator[Count]:
-    """The bytes alive at each moment at which a value has just been made; 0 where that moment does not come."""
+    """The bytes alive each time a value has just been computed; 0 for choices in which it is not computed."""
     for elements in _Liveness(network).moments():
         yield elements * BYTES_OF_AN_ELEMENT
 
 
 def peak_activation_bytes(network: Network) -> int:
-    """The most bytes alive at once in the network of one architecture."""
+    """The largest number of bytes alive at once in the network of one architecture."""
     return max(fixed(count) for count in activation_bytes(network))
 
 
@@ -71,10 +71,10 @@ def _either(one: Count, other: Count) -> Count:
 
 @dataclass(frozen=True)
 class _Liveness:
-    """Which values of a network are alive when.
+    """When each value of a network is alive.
 
-    A merge or an attention unit that is absent passes its first input through: that is its value then. A node that
-    only takes frames is a view, which holds the value that it is taken from.
+    An absent merge or attention unit passes its first input through as its value. A node that only takes frames is a
+    view, which keeps alive the value that it is taken from.
     """
 
     network: Network
@@ -82,7 +82,7 @@ class _Liveness:
 
     @cached_property
     def readers(self) -> dict[str, list[int]]:
-        """For each value the positions of the nodes that read it."""
+        """For each value, the positions of the nodes that read it."""
         found: dict[str, list[int]] = {node.name: [] for node in self.network.nodes}
         for position, node in enumerate(self.network.nodes):
             for name in node.inputs:
@@ -91,7 +91,7 @@ class _Liveness:
 
     @cached_property
     def last(self) -> dict[str, int]:
-        """For each value the position of the last node that may read it, under its own or another name."""
+        """For each value, the position of the last node that may read it, under its own or another name."""
         found: dict[str, int] = {}
         for node in reversed(self.network.nodes):
             positions = [-1, *self.readers[node.name]]
@@ -102,7 +102,7 @@ class _Liveness:
         return found
 
     def _presence(self, node: Node) -> Count:
-        """1 where the node is there, 0 where it is not."""
+        """1 where the node is present, 0 where it is absent."""
         if node.kind != "merge":
             return node.condition
         total: Count = 0
@@ -111,15 +111,15 @@ class _Liveness:
         return total
 
     def _passes_on(self, reader: Node, name: str) -> bool:
-        """Whether the reader's value may be, or hold, what it reads."""
+        """Whether the reader's value may be, or keep alive, what it reads."""
         return _is_view(reader) or (reader.kind in ("merge", "attention") and reader.inputs[0] == name)
 
     def size(self, node: Node) -> Count:
-        """The elements that a value holds of its own."""
+        """The elements of a value, without those of a value that it is a view of."""
         return 0 if node.kind == "input" or _is_view(node) else _elements(node.shape) * self._presence(node)
 
     def is_needed(self, name: str, after: int) -> Count:
-        """1 where a node behind the position `after` reads the value, under its own or another name."""
+        """1 where a node after the position `after` reads the value, under its own or another name."""
         if after >= self.last[name]:
             return 0
         if (name, after) not in self._known:
@@ -140,11 +140,11 @@ class _Liveness:
         return needed
 
     def moments(self) -> Iterator[Count]:
-        """The elements alive at each moment, the clip's included."""
+        """The elements alive at each moment, including the clip's."""
         clip = 3 * self.network.frames * self.network.size**2
         alive: list[Node] = []
         for position, node in enumerate(self.network.nodes):
-            own: Count = 0  # of what is read, what is freed as soon as it has been
+            own: Count = 0  # inputs that are freed once they have been read
             held: Count = clip
             for other in alive:
                 size, before = self.size(other), self.is_needed(other.name, position - 1)
@@ -171,13 +171,13 @@ def _is_view(node: Node) -> bool:
 
 @dataclass
 class _Chain:
-    """A value on its way through layers: its shape, and the elements that it holds beyond what is held anyway."""
+    """A value on its way through layers: its shape, and its elements that nothing else keeps alive."""
 
     shape: Shape
     own: Count
 
     def run(self, layers: tuple[Layer, ...], held: Count, condition: Count) -> Iterator[Count]:
-        """The elements alive at each moment, 0 without the condition; afterwards the value is the last layer's."""
+        """The elements alive at each moment, 0 where the condition is 0; then the value is the last layer's."""
         for layer in layers:
             after = shape_after(layer, self.shape)
             if isinstance(layer, Residual):
@@ -199,12 +199,12 @@ class _Chain:
 
 
 def _is_nothing(layer: Layer) -> bool:
-    """Whether a layer returns what it is given, or a view of it."""
+    """Whether a layer returns its input, or a view of it."""
     return isinstance(layer, TakeFrames | Dropout) or (isinstance(layer, Activation) and layer.kind == "none")
 
 
 def _made(layer: Layer, before: Shape, after: Shape) -> Iterator[Count]:
-    """The elements that a layer has made, its result included, at the moments that may be the fullest."""
+    """The elements that a layer has computed, including its result, at the moments when they may be most."""
     channels, positions, result = before.channels, before.positions, _elements(after)
     if isinstance(layer, SqueezeExcite):
         yield result + channels * 2 + layer.hidden

@@ -1,8 +1,8 @@
 """Multiply-adds and parameters in closed form, for one network or over all choices at once.
 
-The one place where the convention is implemented: multiply-adds of convolutions, linear layers and
-matrix products are counted; BN, pooling, activations, sums and softmax are not. It equals half of what
-`torch.utils.flop_counter.FlopCounterMode` counts on the lowered modules, exactly.
+Only this module implements the convention: multiply-adds of convolutions, linear layers and matrix products are
+counted; BN, pooling, activations, sums and softmax are not. The count is exactly half of what
+`torch.utils.flop_counter.FlopCounterMode` counts on the lowered modules.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tsdsl.operators.varying import Count, Varying, fixed
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Multiply-adds of one clip, trainable parameters, and how many of those belong to BN."""
+    """Multiply-adds for one clip, trainable parameters, and how many of them belong to BN."""
 
     macs: Count = 0
     params: Count = 0
@@ -41,7 +41,7 @@ class Cost:
         return Cost(self.macs + other.macs, self.params + other.params, self.norm_params + other.norm_params)
 
     def when(self, condition: Count) -> Cost:
-        """The cost where the condition is 1, and nothing where it is 0."""
+        """The cost where the condition is 1, and 0 where it is 0."""
         if isinstance(condition, int):
             return self if condition else Cost()
         return Cost(self.macs * condition, self.params * condition, self.norm_params * condition)
@@ -96,7 +96,7 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
 def placed_layers(
     layers: tuple[Layer, ...], shape: Shape, condition: Count = 1
 ) -> Iterator[tuple[Layer, Shape, Shape, Count]]:
-    """Each layer, inner ones included: its shapes before and after, and the condition under which it is there."""
+    """Each layer, including inner ones: its shapes before and after, and the condition under which it is present."""
     for layer in layers:
         if isinstance(layer, Residual):
             yield from placed_layers(layer.body, shape, condition)
@@ -125,7 +125,7 @@ def layer_params(layer: Layer) -> Count:
 
 
 def node_macs(node: Node) -> Iterator[Count]:
-    """The multiply-adds of each layer of a node that has any, where it is there."""
+    """The multiply-adds of each layer of a node that has any, 0 where it is absent."""
     for layer, before, after, condition in node_layers(node):
         macs = layer_macs(layer, before, after)
         if isinstance(macs, Varying) or macs:
@@ -133,7 +133,7 @@ def node_macs(node: Node) -> Iterator[Count]:
 
 
 def node_params(node: Node) -> Iterator[Count]:
-    """The parameters of each layer of a node that has any, where it is there."""
+    """The parameters of each layer of a node that has any, 0 where it is absent."""
     for layer, _, _, condition in node_layers(node):
         params = layer_params(layer)
         if isinstance(params, Varying) or params:
@@ -157,7 +157,7 @@ def node_cost(node: Node) -> Cost:
 
 
 def network_cost(network: Network) -> Cost:
-    """The cost of a whole network; plain integers where the network is one architecture's."""
+    """The cost of a whole network, in plain integers for one architecture."""
     total = Cost()
     for node in network.nodes:
         total = total + node_cost(node)

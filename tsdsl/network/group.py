@@ -1,4 +1,4 @@
-"""What the blocks of a group follow from; groups that differ only in their decisions' names are worked out once."""
+"""Lays out groups of blocks; groups that differ only in the names of their decisions are laid out once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_LAYOUTS_KEPT = 4096
 
 
 class GroupPlace(NamedTuple):
-    """Where a group stands: it sees `sizes_in` frames, rows and columns, after so many blocks of its stage."""
+    """The place of a group: its input of `sizes_in` frames, rows and columns, and the blocks before it in its stage."""
 
     width_in: Width
     sizes_in: tuple[int, int, int]
@@ -27,7 +27,7 @@ class GroupPlace(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GroupLayout:
-    """A group's settings and place, and what follows from them."""
+    """A group's settings and place, and the blocks and widths that follow."""
 
     layers: BlockLayers
     settings: Settings
@@ -35,7 +35,7 @@ class GroupLayout:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks, one after the other."""
+        """The blocks, in order."""
         width = self.place.width_in
         found = []
         for index in range(self.place.repeat):
@@ -55,7 +55,7 @@ class GroupLayout:
 
     @cached_property
     def least_width(self) -> int:
-        """The least channels of any layer, whatever is chosen."""
+        """The smallest number of channels of any layer over all choices."""
         return min((minimum(width) for block in self.blocks for width in block_widths(block)), default=1)
 
     @cached_property

@@ -1,8 +1,7 @@
 """The dataflow of a network: nodes with layers and shapes, in an order in which they can run.
 
-A `Blueprint` turns a space into networks. Given the decisions of one architecture it yields that
-network; asked for the whole, it yields one network whose sizes are `Varying` over every decision,
-from which exact costs and the shared sizes of a supernet follow.
+A `Blueprint` turns a space into networks. From the decisions of one architecture it makes that network. `whole` is one
+network whose sizes are `Varying` over every decision; exact costs and the shared sizes of a supernet follow from it.
 """
 
 from __future__ import annotations
@@ -51,9 +50,9 @@ NodeKind = Literal["input", "group", "fusion", "merge", "attention", "head", "cl
 class Node:
     """One value of the network: its inputs, how they are merged, and the blocks applied to them.
 
-    `part` is the stream, slot or head that it belongs to; an input node takes `stride`-d frames of the
-    clip. `shape` is the shape of its value, `shape_in` that of its merged inputs. A group has the `layout` that its
-    blocks follow from, other nodes have blocks of their `own`.
+    `part` is the stream, slot or head that it belongs to. An input takes every `frame_stride`-th frame of the clip.
+    `shape` is the shape of its value, `shape_in` that of its merged inputs. The blocks of a group follow from its
+    `layout`; other nodes have blocks of their `own`.
     """
 
     name: str
@@ -70,7 +69,7 @@ class Node:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks, one after the other."""
+        """The blocks, in order."""
         return self.own if self.layout is None else self.layout.blocks
 
 
@@ -78,8 +77,8 @@ class Node:
 class Network:
     """Nodes in execution order; the last one's value is the class scores.
 
-    A clip has `frames` frames: as many as the present stream that sees most. Every other stream takes
-    each n-th of them, beginning with the first.
+    A clip has `frames` frames, as many as the present stream with the most. Every other stream takes each n-th of them,
+    beginning with the first.
     """
 
     space: str
@@ -97,7 +96,7 @@ class Network:
 
     @cached_property
     def last_use(self) -> Mapping[str, int]:
-        """For each value, the index of the last node that reads it: after that it can be freed."""
+        """For each value, the index of the last node that reads it; the value can be freed after that."""
         return {name: index for index, node in enumerate(self.nodes) for name in node.inputs}
 
 
@@ -133,17 +132,17 @@ class Blueprint:
 
     @cached_property
     def depth(self) -> Fraction:
-        """What multiplies the repeats, as it was written: 5 times 2.2 is 11, not a hair more."""
+        """The factor of the repeats, exactly as written: 5 times 2.2 is 11, not 11.000000000000002."""
         return Fraction(str(self.scale.depth))
 
     def frames(self, stream: Stream) -> int:
-        """The frames that a stream sees."""
+        """The number of frames of a stream."""
         if self.scale.frames is None:
             return stream.frames
         return self.scale.frames * stream.frames // max(other.frames for other in self.space.streams)
 
     def repeat(self, group: Group) -> int:
-        """The blocks of a group."""
+        """The number of blocks of a group."""
         if self.scale.depth == 1 or not (group.repeat > 1 or group.is_repeated):
             return group.repeat
         return ceil(group.repeat * self.depth)
@@ -175,7 +174,7 @@ class Blueprint:
         return _Layout(self, self.reading, present, self.whole).network()
 
     def network(self, decisions: Mapping[str, Value], step: int | None = None) -> Network:
-        """The network of one architecture as it stands after `step` (None: the whole space).
+        """The network of one architecture after `step` (None: in the whole space).
 
         Decisions of absent parts are ignored.
 
@@ -186,7 +185,7 @@ class Blueprint:
 
 
 class _Layout:
-    """Lays a network out place by place: groups, then fusion, then attention, then the head."""
+    """Lays out a network place by place: groups, then fusion, then attention, then the head."""
 
     def __init__(self, blueprint: Blueprint, reading: Reading, present: frozenset[str], whole: Network | None) -> None:
         self.blueprint, self.space, self.reading, self.present = blueprint, blueprint.space, reading, present
@@ -237,7 +236,7 @@ class _Layout:
         )
 
     def add_group(self, group: Group, blocks_before: int) -> int:
-        """Lay out a group that stands after so many blocks of its stage; how many blocks it has."""
+        """Lay out a group after so many blocks of its stage, and return its number of blocks."""
         before = self.current[group.stream]
         seen = before.shape
         sizes = (seen.frames, seen.height, seen.width)

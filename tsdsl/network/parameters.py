@@ -1,8 +1,7 @@
 """The parameters of a network by dotted name, and their sizes.
 
-A parameter is named `<node>.<block>.<layer>.<parameter>`, such as
-`sparse.stage1.group2.block0.expand.weight`; a block that bears its node's last name adds nothing.
-Residuals and conditions add nothing either.
+A parameter is named `<node>.<block>.<layer>.<parameter>`, such as `sparse.stage1.group2.block0.expand.weight`. A block
+with the same name as the last part of its node's, residuals and conditions add nothing to the name.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ class NamedLayer:
 
 
 def block_prefix(node: Node, block: Block) -> str:
-    """The dotted name under which a block's layers stand."""
+    """The dotted name that begins the names of a block's layers."""
     return node.name if node.name.endswith("." + block.name) else f"{node.name}.{block.name}"
 
 
 def layer_name(prefix: str, layer: Layer) -> str:
-    """The dotted name of a layer in a block; that of the block for layers that have no name."""
+    """The dotted name of a layer in a block; the block's own name for a layer without one."""
     return f"{prefix}.{getattr(layer, 'name', '')}".rstrip(".")
 
 
@@ -38,7 +37,7 @@ def named_layers(network: Network) -> Iterator[NamedLayer]:
     """Every layer with parameters, in order.
 
     Raises:
-        ValueError: two layers have the same name, so an operator names its layers badly.
+        ValueError: two layers have the same name, which is a mistake in an operator.
     """
     seen: set[str] = set()
     for node in network.nodes:
@@ -66,5 +65,5 @@ def shape(parameter: Parameter) -> tuple[int, ...]:
 
 
 def extents(parameter: Parameter) -> tuple[int, ...]:
-    """The sizes that a shared parameter needs so that it holds every choice."""
+    """The sizes of a shared parameter that is large enough for every choice."""
     return tuple(a.extent if isinstance(a, Width) else maximum(a.size) for a in parameter.axes)

@@ -1,4 +1,4 @@
-"""How settings are read: as the values of one architecture, or as tables over all decisions."""
+"""Reads settings as the values of one architecture, or as tables over all decisions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reading:
     axes: Mapping[str, tuple[Axis, tuple[Value, ...]]] = field(default_factory=dict)
 
     def settings(self, attributes: tuple[Attribute, ...], given: Mapping[str, SpaceSetting]) -> Settings:
-        """The values of an operator's attributes, defaults filled in."""
+        """The values of an operator's attributes, with defaults."""
         values: dict[str, Setting] = {}
         for attribute in attributes:
             setting = given.get(attribute.name, attribute.default)
@@ -55,7 +55,7 @@ class Reading:
         return Varying((axis,), np.array(values))
 
     def alternatives(self, slot: Slot) -> tuple[Chosen, ...]:
-        """The alternatives of a slot that may be there, each with the condition under which it is."""
+        """The alternatives of a slot that may be present, each with the condition under which it is."""
         if slot.decision is None:
             return tuple((alternative, 1) for alternative in slot.alternatives)
         if not self.axes:

@@ -34,7 +34,7 @@ GLORE = AttentionOperator(
     "glore",
     "global reasoning unit",
     (
-        Attribute("nodes", "integer", "nodes of the graph; the width it stands on unless given", optional=True),
+        Attribute("nodes", "integer", "nodes of the graph; by default the number of channels", optional=True),
         Attribute(
             "normalize",
             "keyword",

@@ -11,7 +11,7 @@ from tsdsl.operators.varying import Count, quotient, rounded
 
 
 def matching_channels(width_in: Width, width: Width, kernel: Kernel) -> Count:
-    """As many channels between as make the parameters those of the whole convolution, rounded down (section 3.5)."""
+    """The inner channels for which the parameters are those of the whole convolution, rounded down (section 3.5)."""
     t, h, w = kernel
     inputs, outputs, area = width_in.channels, width.channels, h * w
     return quotient(t * area * inputs * outputs, area * inputs + t * outputs)
@@ -56,7 +56,7 @@ CONV2PLUS1D = BlockOperator(
         Attribute(
             "ratio",
             "number",
-            "inner channels over the output's; unless given, parameters are those of a whole convolution",
+            "inner channels over the output's; by default the parameters are those of a whole convolution",
             optional=True,
             minimum=0.01,
             maximum=64,

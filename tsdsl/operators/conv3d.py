@@ -16,7 +16,7 @@ FRAME_STRIDE = Attribute(
 
 
 def strides_at(settings: Settings, place: BlockPlace) -> tuple[int, int, int]:
-    """The strides of a block in time, rows and columns: those of its group in the first block, then 1."""
+    """The strides of a block in time, rows and columns: those of its group for the first block, 1 for the others."""
     if place.index_in_group > 0:
         return 1, 1, 1
     stride = fixed(settings.count("stride"))
@@ -24,7 +24,7 @@ def strides_at(settings: Settings, place: BlockPlace) -> tuple[int, int, int]:
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
-    """Convolution without bias, BN, activation; padding keeps the size up to the stride."""
+    """Convolution without bias, BN, activation; with padding, sizes become ceil(size / stride)."""
     width = Width.of(settings.count("channels"))
     return Block(
         (

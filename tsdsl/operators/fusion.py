@@ -1,9 +1,9 @@
 """The fusion operators: what one stream sends to the other at a place.
 
-Each maps the source's (T_A, C_A) to the receiver's frames T_B. Under `merge = concat` its channels
-are appended to the receiver's; under `merge = sum` they must equal the receiver's, and the
-time-strided convolution then yields just so many. Source: SlowFast (Feichtenhofer et al., ICCV 2019),
-section 3.3, and its code; Auto-TSNet, section 3.2.
+Each maps the source's T_A frames and C_A channels to the receiver's T_B frames. With `merge = concat` its channels are
+appended to the receiver's. With `merge = sum` both must have the same number of channels, which the time-strided
+convolution then produces. Source: SlowFast (Feichtenhofer et al., ICCV 2019), section 3.3, and its code; Auto-TSNet,
+section 3.2.
 """
 
 from __future__ import annotations

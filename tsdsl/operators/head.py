@@ -1,9 +1,9 @@
 """The heads of a network of any number of streams: from each stream's features to the class scores.
 
 `projected`: per stream a 1x1x1 convolution to `expansion` times its last width (rounded down), BN, ReLU, global
-average pool. The streams' features are concatenated in the order of the file; a linear layer without
-bias to `features`, ReLU, dropout; the classifier. With one stream and X3D's sizes this is X3D's head.
-That Auto-TSNet's head looks so is inferred: it fits the sizes that the paper prints.
+average pool. The streams' features are concatenated in the order of the file; then a linear layer without
+bias to `features`, ReLU, dropout and the classifier. With one stream and X3D's sizes this is X3D's head.
+The paper does not describe Auto-TSNet's head; this one agrees with the sizes that it prints.
 
 `pooled`: per stream a global average pool; concatenated, dropout, the classifier. It is the head of ResNets and of
 SlowFast (Feichtenhofer et al., ICCV 2019).
@@ -59,7 +59,7 @@ HEAD_ATTRIBUTES = (
 
 
 def projected_stream(settings: Settings, width_in: Width) -> Block:
-    """The part of one stream, up to its pooled features."""
+    """The layers of one stream, up to its pooled features."""
     width = Width.of(scaled(width_in.channels, settings.ratio("expansion")))
     return Block(
         (
@@ -75,8 +75,8 @@ def projected_stream(settings: Settings, width_in: Width) -> Block:
 def projected_classifier(settings: Settings, width_in: Width, num_classes: int) -> Block:
     """From the concatenated features of all streams to the class scores.
 
-    The projection starts as a convolution does (X3D's code); begun as small as the classifier, it would pass
-    so little gradient that nothing below it learns.
+    The projection is initialised like a convolution (X3D's code). With weights as small as the classifier's, it would
+    pass so little gradient that nothing below it learns.
     """
     features, classes = Width.of(settings.count("features")), Width.of(num_classes)
     return Block(
@@ -112,7 +112,7 @@ Classifier: TypeAlias = Callable[[Settings, Width, int], Block]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One kind of head: its attributes, the part of each stream, and what follows their concatenation."""
+    """One kind of head: its attributes, the layers of each stream, and those after their concatenation."""
 
     attributes: tuple[Attribute, ...]
     stream: StreamHead
@@ -128,5 +128,5 @@ HEADS: Mapping[str, Head] = MappingProxyType(
 
 
 def head_kind(attributes: Mapping[str, object]) -> str:
-    """The kind of head that a space asks for."""
+    """The kind of head of a space."""
     return str(attributes.get("kind", PROJECTED))

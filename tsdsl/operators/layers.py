@@ -1,10 +1,10 @@
 """The intermediate form between a space and PyTorch: layers with widths, kernels and strides.
 
-Layers are plain frozen data. One reading counts their multiply-adds and parameters, one runs them
-with torch, one prints them as PyTorch source, one draws them. A layer's sizes may be `Varying`.
+Layers are plain frozen data. Others count their multiply-adds and parameters, run them with torch, print them as
+PyTorch source, and draw them. A layer's sizes may be `Varying`.
 
-Every parameter tensor of a layer is described by its axes, each of which says where the layer's
-part lies in the shared weight of a supernet: segments of channels, or the centre of a kernel.
+Every parameter tensor of a layer is described by its axes. Each axis says where the layer's part lies in the shared
+weight of a supernet: segments of channels, or the centre of a kernel.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Width:
 
     @staticmethod
     def of(channels: Count) -> Width:
-        """A width of one segment that begins at 0."""
+        """A width of one segment that begins at 0: `of(8)` is channels 0 to 7."""
         return Width((ChannelSegment(channels),))
 
     @property
@@ -47,7 +47,7 @@ class Width:
 
     @property
     def extent(self) -> int:
-        """Channels that the shared weight needs so that every choice finds its segments."""
+        """The channels of a shared weight that holds the segments of every choice."""
         return max((s.offset + maximum(s.length) for s in self.segments), default=0)
 
     def times(self, factor: int) -> Width:
@@ -55,7 +55,7 @@ class Width:
         return Width(tuple(ChannelSegment(s.length * factor, s.offset * factor) for s in self.segments))
 
     def moved(self, offset: int) -> Width:
-        """The same segments further on in the shared weight by `offset` channels."""
+        """The same segments, `offset` channels further on in the shared weight."""
         return Width(tuple(ChannelSegment(s.length, s.offset + offset) for s in self.segments))
 
 
@@ -89,7 +89,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A 3D convolution with padding kernel // 2. `depthwise` has one filter a channel."""
+    """A 3D convolution with padding kernel // 2. `depthwise`: one filter for each channel."""
 
     name: str
     width_in: Width
@@ -108,7 +108,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
-    """Batch normalisation; `zero_init` starts the scale at 0 so that a residual branch begins silent."""
+    """Batch normalisation; `zero_init` starts the scale at 0, so that a residual branch adds nothing at first."""
 
     name: str
     width: Width
@@ -273,7 +273,7 @@ class Dropout:
 class Residual:
     """`body(x) + shortcut(x)`; an empty `shortcut` is the identity.
 
-    While sizes are `Varying` the sum may be there only where `condition` is 1; elsewhere it is the body alone.
+    While sizes are `Varying`, there is a sum only where `condition` is 1, and elsewhere the body alone.
     """
 
     body: tuple[Layer, ...]
@@ -286,7 +286,7 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class Conditional:
-    """Layers that are there only where `condition` is 1. Found only while sizes are `Varying`."""
+    """Layers that are present only where `condition` is 1. Used only while sizes are `Varying`."""
 
     condition: Count
     layers: tuple[Layer, ...]
@@ -315,7 +315,7 @@ Layer: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Layers with a name of their own, such as one MBConv3D block, and the width they end with."""
+    """Layers under one name, such as an MBConv3D block, and the width of their output."""
 
     layers: tuple[Layer, ...]
     width: Width
@@ -323,7 +323,7 @@ class Block:
 
 
 def when(condition: Count, *layers: Layer) -> tuple[Layer, ...]:
-    """The layers where `condition` holds: all of them, none, or a `Conditional` while it varies."""
+    """The layers under a condition: all of them, none, or a `Conditional` while it varies."""
     if isinstance(condition, int):
         return layers if condition else ()
     return () if is_never(condition) else (Conditional(condition, layers),)

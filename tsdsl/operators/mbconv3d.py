@@ -28,7 +28,7 @@ from tsdsl.operators.varying import Count, differs, is_never, rounded, scaled
 
 
 def inner_channels(settings: Settings, width_in: Width) -> Count:
-    """Channels of the depthwise convolution, by the convention that `expand_from` names."""
+    """Channels of the depthwise convolution, by the convention `expand_from`."""
     ratio = settings.ratio("expansion")
     if settings.keyword("expand_from") == "output":
         return scaled(settings.count("channels"), ratio)
@@ -36,7 +36,7 @@ def inner_channels(settings: Settings, width_in: Width) -> Count:
 
 
 def squeeze(settings: Settings, inner: Width, place: BlockPlace) -> tuple[Layer, ...]:
-    """The squeeze-excitation of this block, where `se` asks for one."""
+    """The squeeze-excitation of this block, if `se` gives it one."""
     kind = settings.keyword("se")
     if kind == "none" or (kind == "alternate" and place.index_in_stage % 2 == 1):
         return ()

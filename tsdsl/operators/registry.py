@@ -1,4 +1,4 @@
-"""The operators of the language, by role and name. A new operator joins here, and nowhere else."""
+"""The operators of the language, by role and name. Add a new operator here, and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the residual networks share: the sum with a projection where sizes differ, and ReLU after it."""
+"""The residual sum that ResNet blocks share: a projection where sizes differ, and ReLU after it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tsdsl.operators.varying import Count, differs
 
 
 def residual_block(body: tuple[Layer, ...], width_in: Width, width: Width, strides: tuple[int, int, int]) -> Block:
-    """The body and its input summed, the input through a strided 1x1x1 convolution and BN where sizes differ; ReLU.
+    """The sum of the body and its input, which passes a strided 1x1x1 convolution and BN where sizes differ; ReLU.
 
     Source: He et al., CVPR 2016, shortcut B.
     """

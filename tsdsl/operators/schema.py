@@ -18,10 +18,9 @@ Setting: TypeAlias = int | float | str | Varying | Kernel
 class Attribute:
     """One attribute of an operator.
 
-    `default` None means that it must be written. Bounds are inclusive and hold for each component of a
-    kernel; `odd` demands odd values; `keywords` are the values of a keyword, `synonyms` what others call them, and
-    `unlike` names of things that are none of them, however similar. Only a `searchable` attribute may be given a
-    choice.
+    With `default` None it must be given, unless it is `optional`. Bounds are inclusive and hold for each component of a
+    kernel; `odd` allows odd values only; `keywords` are the values of a keyword, `synonyms` other names for them, and
+    `unlike` similar names that mean something else. Only a `searchable` attribute may have a choice.
     """
 
     name: str
@@ -89,13 +88,13 @@ class Settings:
         raise TypeError(f"{name} = {value!r} is not a keyword")
 
     def given(self, name: str) -> bool:
-        """Whether an optional attribute was written."""
+        """Whether an optional attribute was given."""
         return name in self.values
 
 
 @dataclass(frozen=True, slots=True)
 class BlockPlace:
-    """Where a block stands: its index in the group and in the stage, both from 0."""
+    """The place of a block: its index in the group and in the stage, both from 0."""
 
     index_in_group: int
     index_in_stage: int
@@ -103,7 +102,7 @@ class BlockPlace:
 
 @dataclass(frozen=True, slots=True)
 class FusionPlace:
-    """What a fusion joins: the frames of both streams and the width of the receiver."""
+    """The two ends of a fusion: the frames of both streams and the width of the receiver."""
 
     source_frames: int
     target_frames: int
@@ -133,7 +132,7 @@ class BlockOperator:
 
 @dataclass(frozen=True, slots=True)
 class FusionOperator:
-    """An alternative of a fusion slot: from the source's features to what the receiver gets."""
+    """An alternative of a fusion slot: maps the source's features to what the receiver gets."""
 
     name: str
     doc: str

@@ -1,8 +1,8 @@
-"""Numbers that depend on decisions: a small integer or real table with one axis a decision.
+"""Numbers that depend on decisions: a small table of integers or reals with one axis for each decision.
 
 An operator is written once, in terms of widths, kernels and ratios. Given plain numbers it yields
 the layers of one architecture; given `Varying` values it yields closed forms over *all* of them.
-The functions here accept both, so that an operator never asks which it was given.
+The functions here accept both, so that an operator need not know which it was given.
 Own design; see `docs/decisions/0001-one-program-two-readings.md`.
 """
 
@@ -25,7 +25,7 @@ LARGEST_TABLE = 16_000_000
 class Axis(NamedTuple):
     """The axis of one decision: its rank in the space's order, its path and its number of values.
 
-    A tuple, as axes are hashed and compared millions of times.
+    A tuple, because axes are hashed and compared millions of times.
     """
 
     rank: int
@@ -62,7 +62,7 @@ class Varying:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The decisions it depends on, in the space's order."""
+        """The decisions that it depends on, in the space's order."""
         return tuple(axis.path for axis in self.scope)
 
     def without_constant_axes(self) -> Varying:
@@ -83,7 +83,7 @@ def combine(function: Callable[[Array, Array], Array], left: Count | float, righ
     """`function` applied to two numbers, over the union of the decisions that they depend on.
 
     Raises:
-        TableTooLarge: they depend on too many.
+        TableTooLarge: they depend on too many decisions.
     """
     left_scope = left.scope if isinstance(left, Varying) else ()
     right_scope = right.scope if isinstance(right, Varying) else ()
@@ -106,13 +106,13 @@ class TableTooLarge(RunError):
 
 
 def refuse_too_large(axes: Collection[Axis], most: int = LARGEST_TABLE) -> None:
-    """Raise TableTooLarge where a table over these axes would have more than `most` entries."""
+    """Raise TableTooLarge if a table over these axes would have more than `most` entries."""
     if prod([axis.size for axis in axes]) > most:
         raise TableTooLarge(axes)
 
 
 def aligned(value: Count | float, scope: tuple[Axis, ...]) -> Array:
-    """The table of `value` reshaped so that it broadcasts over `scope`."""
+    """The table of `value`, reshaped to broadcast over `scope`."""
     if not isinstance(value, Varying):
         return np.asarray(value)
     if value.scope == scope:
@@ -168,7 +168,7 @@ def minimum(count: Count) -> int:
 
 
 def is_never(flag: Count) -> bool:
-    """Whether the flag is 0 whatever is decided."""
+    """Whether the flag is 0 for all decisions."""
     return maximum(flag) == 0
 
 
@@ -176,8 +176,8 @@ def fixed(count: Count) -> int:
     """The count as a plain integer.
 
     Raises:
-        TypeError: it still depends on decisions, so no single architecture was given.
+        TypeError: it depends on decisions.
     """
     if isinstance(count, Varying):
-        raise TypeError(f"depends on {', '.join(count.paths)}: give one architecture")
+        raise TypeError(f"expected the count of one architecture, got one that depends on {', '.join(count.paths)}")
     return count
