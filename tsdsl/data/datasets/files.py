@@ -84,6 +84,14 @@ def _file_names(folder: str) -> frozenset[str]:
         return frozenset()
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at this path, which may be longer than a path can be."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def folders_in(folder: Path) -> list[Path]:
     """The visible folders directly in a folder, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -11,12 +11,13 @@ Unless given, the kind is the first that matches:
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from tsdsl.data.datasets.description import DESCRIPTION_NAME, ClassSelection, DatasetKind, read_description
-from tsdsl.data.datasets.files import SPLIT_NAMES, split_spellings
+from tsdsl.data.datasets.files import SPLIT_NAMES, is_folder, split_spellings
 from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
 from tsdsl.data.datasets.kinetics import find_lists, is_official, read_list, read_official
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
@@ -27,9 +28,9 @@ from tsdsl.errors import FileError, UsageError
 
 def detect_kind(root: Path) -> DatasetKind:
     """The kind of the data set in a folder; FileError if the folder does not exist."""
-    if not root.is_dir():
+    if not is_folder(root):
         raise FileError(
-            f"{root}: {'is not a folder' if root.exists() else 'does not exist'}",
+            f"{root}: {'is not a folder' if os.path.lexists(root) else 'does not exist'}",
             help="give the folder of a data set; `tsdsl data demo DIR` writes a small one",
         )
     description = read_description(root)
@@ -121,22 +122,23 @@ def _selected_from(root: Path) -> Path | None:
 
 def _refuse_circle(root: Path) -> None:
     """FileError if a data set takes its classes from itself, by way of others or not."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     place: Path | None = root
-    while place is not None:
-        if place.resolve() in seen:
+    while place is not None and is_folder(place):
+        real = os.path.realpath(place)
+        if real in seen:
             raise FileError(
                 f"{root / DESCRIPTION_NAME}: selects its classes from itself",
                 help="correct `source`, or run `tsdsl data select` again",
             )
-        seen.add(place.resolve())
+        seen.add(real)
         place = _selected_from(place)
 
 
 def _selected(root: Path, split: str, selection: ClassSelection, kind: str) -> VideoDataset:
     """A split of selected classes. FileError if the other data set is missing or lacks a class."""
     source = root / selection.source
-    if not source.is_dir():
+    if not is_folder(source):
         raise FileError(
             f"{root}: selects {len(selection.classes)} classes of {source}, which does not exist",
             help=f"correct `source` in {root / DESCRIPTION_NAME}, or run `tsdsl data select` again",
