@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tsdsl.diagnostics.codes import CODES
 from tsdsl.diagnostics.diagnostic import Diagnostic, Label
 from tsdsl.diagnostics.fix import Fix
+from tsdsl.printable import printable
 from tsdsl.source import SourceFile, Span
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def rich_text(diagnostic: Diagnostic, columns: int | None = None) -> Text:
     gutter = max(len(str(line)) for line in lines)
     text = Text()
     text.append(f"{diagnostic.severity}[{diagnostic.code}]", style)
-    text.append(f": {diagnostic.message}\n", "bold")
+    text.append(f": {printable(diagnostic.message)}\n", "bold")
     text.append(f"{' ' * gutter}--> ", "blue")
-    text.append(f"{source.name}:{start.line}:{start.column}\n")
+    text.append(f"{printable(source.name)}:{start.line}:{start.column}\n")
     text.append(f"{' ' * gutter} |\n", "blue")
     previous = None
     for span, message, place_style, mark in sorted(places, key=lambda place: place[0].start):
@@ -63,11 +64,11 @@ def rich_text(diagnostic: Diagnostic, columns: int | None = None) -> Text:
     for note in diagnostic.notes:
         text.append(f"{' ' * gutter} = ", "blue")
         text.append("note: ", "bold")
-        text.append(_folded(note, columns, gutter))
+        text.append(_folded(printable(note), columns, gutter))
     if diagnostic.help:
         text.append(f"{' ' * gutter} = ", "blue")
         text.append("help: ", "bold green")
-        text.append(_folded(diagnostic.help, columns, gutter))
+        text.append(_folded(printable(diagnostic.help), columns, gutter))
     return text
 
 
@@ -82,7 +83,7 @@ def _append_elsewhere(text: Text, label: Label, gutter: int) -> None:
         return
     place = source.position(label.span.start)
     text.append(f"{' ' * gutter}::: ", "blue")
-    text.append(f"{source.name}:{place.line}:{place.column}\n")
+    text.append(f"{printable(source.name)}:{place.line}:{place.column}\n")
     text.append(f"{place.line:>{gutter}} | ", "blue")
     text.append(f"{_shown(source.line(place.line))}\n")
     before, width = _underline(source, label.span)
@@ -119,7 +120,7 @@ def concise(diagnostic: Diagnostic) -> str:
     """One line: `file:line:column: severity[code] message (help)`."""
     position = diagnostic.source.position(diagnostic.span.start)
     help_text = f" (help: {diagnostic.help})" if diagnostic.help else ""
-    return (
+    return printable(
         f"{diagnostic.source.name}:{position.line}:{position.column}: "
         f"{diagnostic.severity}[{diagnostic.code}] {diagnostic.message}{help_text}"
     )

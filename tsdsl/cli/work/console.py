@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from tsdsl.errors import SpaceError, TsdslError
+from tsdsl.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,27 +23,35 @@ MAX_SKIPPED_SHOWN = 20
 @lru_cache(maxsize=1)
 def messages() -> Console:
     """The console on stderr."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
 
 
 def facts() -> Console:
     """The console on stdout; tables are 120 columns wide if it is not a terminal."""
-    from rich.console import Console
+    console = _console()
+    return console if console.is_terminal else _console(width=FILE_WIDTH)
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=FILE_WIDTH)
+
+def _console(**options: Any) -> Console:
+    """A console that shows what strings hold: neither its own markup nor a terminal's commands have an effect."""
+    from rich.console import Console
+    from rich.text import Text
+
+    class Plain(Console):
+        def render_str(self, text: str, **how: Any) -> Text:
+            return super().render_str(printable(text), **how)
+
+    return Plain(highlight=False, markup=False, emoji=False, **options)
 
 
 def print_json(data: Any) -> None:
     """Print one JSON document on stdout."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(printable(json.dumps(data, indent=2, ensure_ascii=False)))
 
 
 def note(text: str) -> None:
     """Print a line on stderr."""
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 def report_error(error: TsdslError) -> None:

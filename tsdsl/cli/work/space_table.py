@@ -17,6 +17,7 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
     """Print the groups with shapes and cost ranges, the steps and the totals; `report` is `space_report`'s."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     from tsdsl.analysis.amounts import giga
     from tsdsl.analysis.questions.summary import part_rows
@@ -33,7 +34,7 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
         head, _, rest = row.name.partition(".")
         if head != section:
             parts.add_section()
-            parts.add_row(f"[bold]{head}[/bold]")
+            parts.add_row(Text(head, "bold"))
             section = head
         choices = "  ".join(f"{SHORT.get(name, name)} {_span(values)}" for name, values in row.choices)
         cost = _mega(row.least_macs)

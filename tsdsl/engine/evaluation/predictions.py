@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tsdsl.errors import UsageError
 from tsdsl.files import write_json, write_text
 from tsdsl.space.stored import Frozen
+
+NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")
 
 Confusion = Mapping[str, Mapping[str, int]]
 
@@ -115,5 +118,10 @@ def write_confusion(path: Path, counts: Confusion, class_names: Sequence[str]) -
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([_inert(cell) for cell in row] for row in rows)
     return text.getvalue()
+
+
+def _inert(cell: str) -> str:
+    """The cell, with `'` before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not NUMBER.fullmatch(cell) else cell

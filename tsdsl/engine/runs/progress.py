@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as LiveProgress
 
+from tsdsl.printable import printable
+
 FieldValue: TypeAlias = float | int | str
 
 
@@ -86,10 +88,10 @@ class Progress:
     def __enter__(self) -> Progress:
         if not self._quiet and self._console.is_terminal:
             self._live = LiveProgress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[summary]}"),
+                TextColumn("{task.fields[summary]}", markup=False),
                 console=self._console,
                 transient=True,
             )
@@ -116,7 +118,7 @@ class Progress:
     def note(self, message: str) -> None:
         """Print one line above the display, such as where a run goes on."""
         if not self._quiet:
-            self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(message), markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
         """Print one line that `quiet` does not keep back, such as that a broken checkpoint was passed over."""

@@ -1,0 +1,13 @@
+"""`printable`: text that a terminal shows and does not obey."""
+
+from __future__ import annotations
+
+import re
+
+COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, those that turn the direction of a line around, and bytes of file names that are not UTF-8."""
+
+
+def printable(text: str) -> str:
+    """The text, with JSON's escapes for what a terminal would obey or cannot encode: `\\u001b`."""
+    return COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
