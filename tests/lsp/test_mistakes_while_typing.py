@@ -57,8 +57,8 @@ def test_all_sure_fixes_mend_what_was_clearly_meant(editor: Editor, end: str) ->
     ("covered", "title", "written"),
     [
         ("[1, 3, 3]", "write `1x3x3`", "1x3x3"),
-        ("one attention", "insert a comma", "one, attention"),
-        ("MFlops", "change to `MFLOPs`", "MFLOPs"),
+        ("one attention", "write `one, attention`", "one, attention"),
+        ("MFlops", "write `MFLOPs`", "MFLOPs"),
         ("stage1", "write `stage 1`", "stage 1"),
     ],
 )
