@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,3 +176,10 @@ def test_links_paths_and_commands_exist(page: Path) -> None:
     assert set(re.findall(r"`tsdsl ([a-z]+)", text)) <= commands
     for name in re.findall(r"`std:(\w+)`", text):
         assert (ROOT / "spaces" / f"{name}.tsspace").exists(), name
+
+
+def test_the_page_on_security_names_the_licence_of_each_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^\w-]", text)[0] for text in project["dependencies"]}
+    listed = set(re.findall(r"^\| ([\w-]+) \| \S", (DOCS / "security.md").read_text(), re.MULTILINE))
+    assert needed - listed == set()
