@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tsdsl.network.layout import Blueprint
+from tsdsl.records import dataclass
 from tsdsl.source import SourceFile, Span
 from tsdsl.space.model import Space
 from tsdsl.space.resolve import ResolvedSpace

@@ -6,9 +6,10 @@ TS0xx text and syntax, TS1xx names, TS2xx values, TS3xx shapes and slots, TS4xx 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from tsdsl.records import dataclass
 
 Severity = Literal["error", "warning"]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tsdsl.diagnostics.codes import CODES, Severity
 from tsdsl.diagnostics.fix import Fix
+from tsdsl.records import dataclass
 from tsdsl.source import SourceFile, Span
 
 

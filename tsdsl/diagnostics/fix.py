@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from tsdsl.records import dataclass
 from tsdsl.source import Span
 
 Applicability = Literal["safe", "suggested"]

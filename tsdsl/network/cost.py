@@ -8,7 +8,7 @@ counted; BN, pooling, activations, sums and softmax are not. The count is exactl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tsdsl.network.layout import Network, Node, Shape
 from tsdsl.operators.layers import (
@@ -27,6 +27,7 @@ from tsdsl.operators.layers import (
     TimeToChannel,
 )
 from tsdsl.operators.varying import Count, Varying, fixed
+from tsdsl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

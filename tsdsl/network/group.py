@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,6 +11,7 @@ from tsdsl.operators.layers import Block, ChannelSegment, Width, block_widths
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying, minimum, rounded
+from tsdsl.records import dataclass
 from tsdsl.space.parts import Group
 
 MAX_LAYOUTS_KEPT = 4096

@@ -7,7 +7,7 @@ network whose sizes are `Varying` over every decision; exact costs and the share
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
@@ -20,6 +20,7 @@ from tsdsl.operators.layers import Block, ChannelSegment, Conditional, Width
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import FusionPlace
 from tsdsl.operators.varying import Count, fixed, is_never
+from tsdsl.records import dataclass
 from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Scale, Slot, Stream, Value
 

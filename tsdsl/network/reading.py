@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 import numpy as np
 
 from tsdsl.operators.schema import Attribute, Kernel, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, Varying
+from tsdsl.records import dataclass
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Alternative, DecisionRef, Slot, Value
 from tsdsl.space.parts import Setting as SpaceSetting

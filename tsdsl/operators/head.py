@@ -12,7 +12,6 @@ SlowFast (Feichtenhofer et al., ICCV 2019).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -28,6 +27,7 @@ from tsdsl.operators.layers import (
 )
 from tsdsl.operators.schema import Attribute, Settings
 from tsdsl.operators.varying import scaled
+from tsdsl.records import dataclass
 
 PROJECTED, POOLED = "projected", "pooled"
 

@@ -10,10 +10,11 @@ weight of a supernet: segments of channels, or the centre of a kernel.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from tsdsl.operators.varying import Count, is_never, maximum
+from tsdsl.records import dataclass
 
 ActivationKind = Literal["relu", "swish", "none"]
 

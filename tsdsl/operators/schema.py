@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tsdsl.operators.layers import Block, Width
 from tsdsl.operators.varying import Count, Varying
+from tsdsl.records import dataclass
 
 AttributeKind = Literal["integer", "number", "kernel", "keyword"]
 Kernel: TypeAlias = tuple[Count, Count, Count]

@@ -9,7 +9,6 @@ Own design; see `docs/decisions/0001-one-program-two-readings.md`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsdsl.errors import RunError
+from tsdsl.records import dataclass
 
 Array: TypeAlias = NDArray[Any]
 LARGEST_TABLE = 16_000_000

@@ -6,9 +6,11 @@ Paths such as `sparse.stage1.group2.channels` name parts and decisions alike.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from tsdsl.records import dataclass
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
+from tsdsl.records import dataclass
 from tsdsl.source import SourceFile, Span
 
 T = TypeVar("T")

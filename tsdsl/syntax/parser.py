@@ -6,9 +6,8 @@ mistake and reads on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tsdsl.diagnostics import Diagnostic
+from tsdsl.records import dataclass
 from tsdsl.source import SourceFile
 from tsdsl.syntax import ast
 from tsdsl.syntax.build import build_file

@@ -8,7 +8,6 @@ which gives a rigorous bound and keeps a walk back exactly uniform.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from math import gcd
 from typing import Protocol
@@ -16,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from tsdsl.operators.varying import Array
+from tsdsl.records import dataclass
 
 WORD = 1 << 64
 MODULUS_BITS = 52

@@ -9,7 +9,7 @@ are all allowed ones and perhaps some more (`wider`), or only allowed ones and p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from tsdsl.analysis.paths.trellis import Stage, Trellis
 from tsdsl.analysis.tables.constraints import Form
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array
+from tsdsl.records import dataclass
 
 MOST_EDGES = 500_000
 BINS = (4096, 512, 64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from tsdsl.analysis.tables.cost_table import Quantity
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Varying
+from tsdsl.records import dataclass
 
 
 class Unsatisfiable(UsageError):

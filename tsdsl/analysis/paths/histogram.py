@@ -8,7 +8,6 @@ rounds the cost of each edge down (all sums are too small) or up (too large): a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, ldexp
 from typing import Literal
@@ -19,6 +18,7 @@ from tsdsl.analysis.paths.arithmetic import Arithmetic
 from tsdsl.analysis.paths.trellis import Stage, Trellis, least_to_go
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array
+from tsdsl.records import dataclass
 
 LARGEST_LAYER_BYTES = 6_000_000_000
 BLOCK_BINS = 1 << 15

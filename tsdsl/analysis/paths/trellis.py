@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from math import gcd, prod
 
@@ -18,6 +18,7 @@ import numpy as np
 from tsdsl.analysis.tables.elimination import UNREACHABLE, one_table
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array, Axis, Varying, combine, refuse_too_large
+from tsdsl.records import dataclass
 
 LARGEST_STAGE = 4_000_000
 LARGEST_TRELLIS = 16_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -13,6 +12,7 @@ from tsdsl.analysis.tables.cost_table import Quantity
 from tsdsl.analysis.tables.elimination import one_table
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Varying
+from tsdsl.records import dataclass
 
 CELLS_AT_ONCE = 1 << 20
 LARGEST_JOINT_TABLE = 1 << 15

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
@@ -20,6 +19,7 @@ from tsdsl.analysis.tables.cost_table import CostTable, Quantity
 from tsdsl.analysis.tables.elimination import UNREACHABLE, optima, optimum
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array
+from tsdsl.records import dataclass
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Value
 

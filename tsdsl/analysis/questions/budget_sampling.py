@@ -9,7 +9,6 @@ a draw that falls into the excess is rejected too, so what remains is uniform wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -24,6 +23,7 @@ from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import RunError, UsageError
 from tsdsl.operators.varying import Array
+from tsdsl.records import dataclass
 
 SAMPLING_BINS = 16_384
 SAMPLING_WORK = 400_000_000

@@ -9,7 +9,6 @@ sum, a decision that does not exist counts 0; a comparison of names with one tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm, prod
@@ -20,6 +19,7 @@ import numpy as np
 from tsdsl.analysis.tables.elimination import one_table
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Axis, Varying, combine
+from tsdsl.records import dataclass
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Value
 

@@ -7,7 +7,6 @@ bounds over all architectures come from variable elimination; nothing is sampled
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +18,7 @@ from tsdsl.network.activations import activation_bytes
 from tsdsl.network.cost import Cost, network_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.varying import Varying
+from tsdsl.records import dataclass
 from tsdsl.space.parts import Value
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from typing import Literal
@@ -18,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from tsdsl.operators.varying import Array, Axis, Varying, combine, refuse_too_large
+from tsdsl.records import dataclass
 
 UNREACHABLE = 1 << 61
 

@@ -7,7 +7,7 @@ is exactly one assignment of values to axes: counts over assignments are counts 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from tsdsl.analysis.tables.cost_table import CostTable, Quantity
 from tsdsl.analysis.tables.elimination import at
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
+from tsdsl.records import dataclass
 from tsdsl.space.parts import Decision, Value
 
 

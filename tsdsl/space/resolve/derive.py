@@ -7,9 +7,10 @@ derivations lie between it and the first space. Overrides apply to items of thei
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
+from tsdsl.records import dataclass
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.selectors import selectors
 from tsdsl.space.resolve.parts.unmatched import unmatched

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tsdsl.diagnostics import Diagnostic, Label, replacement
+from tsdsl.records import dataclass
 from tsdsl.source import SourceFile, Span
 from tsdsl.source_files import read_source, shipped_with
 from tsdsl.space.model import Space
@@ -64,7 +65,7 @@ class _Resolution:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Scope:
     """A file: its spaces, what it can name, and what has come of its spaces so far."""
 

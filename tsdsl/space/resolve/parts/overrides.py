@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tsdsl.diagnostics import Label
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
+from tsdsl.records import dataclass
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.selectors import may_lack, selects
 from tsdsl.space.resolve.parts.unmatched import unmatched, written_path

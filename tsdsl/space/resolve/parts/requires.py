@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import partial
 from math import lcm
 from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.diagnostics import replacement
+from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Setting, Slot, Stream, Term
 from tsdsl.space.resolve.context import Context, did_you_mean, renames

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 from tsdsl.diagnostics import Edit, Fix, Label
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS
+from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context, did_you_mean, renames

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import gcd
 from typing import Any
 
 from tsdsl.diagnostics import Fix, Label, replacement
+from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context

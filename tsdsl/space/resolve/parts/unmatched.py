@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from tsdsl.diagnostics import Edit, Fix, replacement
+from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.resolve.context import did_you_mean, renames, similar
 from tsdsl.space.resolve.parts.selectors import PathPart, matched_parts, path_parts
