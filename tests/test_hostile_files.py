@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
+from support.micro_runs import SPACE
 from support.mutations import formats, mutated, write
+from tsdsl.check.check import check
+from tsdsl.cli.main import run
+from tsdsl.source import SourceFile
+from tsdsl.space.model import Space
+from tsdsl.space.stored import strictly
 
 FORMATS = formats()
 
@@ -29,3 +37,23 @@ def test_mutated_files_end_in_no_defect(tmp_path: Path, name: str, capsys: pytes
         for probe in one.probes:
             code = probe(tmp_path)
             assert code in (0, 1, 2, 3, 4), (seed, content[:2000], capsys.readouterr().err[-500:])
+
+
+def test_code_in_the_name_of_a_stream_is_refused_by_export_and_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = '__dict__[getattr(__import__("os"), "system")("touch ran")]'
+    (resolved,) = check(SourceFile("micro.tsspace", SPACE)).spaces
+
+    def hostile(value: object) -> Any:
+        return json.loads(json.dumps(value).replace("sparse", code.replace('"', '\\"')))
+
+    space = hostile(resolved.space.to_dict())
+    architecture = hostile(next(resolved.space.sample(seed=1)).model_dump(mode="json"))
+    architecture["fingerprint"] = strictly(Space, space).fingerprint
+    (tmp_path / "space.json").write_text(json.dumps(space))
+    (tmp_path / "architecture.json").write_text(json.dumps(architecture))
+    assert run(["export", "architecture.json", "-o", "net.py"]) == 3
+    assert "streams.0.name" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["architecture.json", "space.json"]

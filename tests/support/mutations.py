@@ -75,6 +75,7 @@ def formats() -> dict[str, Format]:
     found, compiled = json.dumps(architecture.model_dump(mode="json")), json.dumps(space.to_dict())
     dataset = call(lambda folder: [open_dataset(folder, split) for split in available_splits(folder)])
     videos = {"train/a/1.mp4": "", "train/b/2.mp4": "", "videos/1.mp4": "", "videos/2.mp4": ""}
+    shares = {"sparse.stage1.group1.k": [0.5, 0.5]}
     others = {f"other/{name}": "" for name in videos}
     alpha = {"epoch": 0, "iteration": 0, "entropy": 1.5, "expected_flops": 1e5, "probability_within": 0.5}
     row = {"decisions": {"a": 1, "b": "x"}, "accuracy": 0.5, "flops": 100}
@@ -93,7 +94,11 @@ def formats() -> dict[str, Format]:
         Format("architecture.json", found, (command("inspect", "FOLDER/architecture.json"),), {"space.json": compiled}),
         Format("settings.json", json.dumps(settings), (command("runs", "list", "FOLDER"),)),
         Format("result.json", "{}", (command("runs", "list", "FOLDER"),), {"settings.json": json.dumps(settings)}),
-        Format("alpha.jsonl", f"{json.dumps({**alpha, 'probabilities': {'a': [0.5]}})}\n" * 2, (call(read_alpha),)),
+        Format(
+            "alpha.jsonl",
+            f"{json.dumps({**alpha, 'probabilities': shares})}\n" * 2,
+            (call(lambda folder: read_alpha(folder, space)),),
+        ),
         Format("metrics.jsonl", '{"iteration": 1, "loss": 2.5}\n{"iteration": 2}\n', (call(read_metrics),)),
         Format("evaluations.jsonl", f"{json.dumps(_encoded(1, done))}\n", (call(read_evaluations),)),
         Format("results.json", kept, (call(quickstart_section),), {"quickstart.json": '{"seed": 1}'}),

@@ -108,7 +108,7 @@ def _facts(report: dict[str, Any]) -> tuple[str | int | float, ...]:
 def _curves(run: Path, space: Space, step: int | None) -> str:
     folder = step_directory(run, step)
     settings = folder.read_settings(STEP_KIND, StepSettings)
-    metrics, alpha = read_metrics(folder.path), read_alpha(folder.path)
+    metrics, alpha = read_metrics(folder.path), read_alpha(folder.path, space)
     losses = [Line(name, _points(metrics, f"{name}/loss")) for name in ("training", "validation")]
     accuracies = [Line(name, _points(metrics, f"{name}/accuracy")) for name in ("training", "validation")]
     entropy = [(float(entry["epoch"]), float(entry["entropy"])) for entry in alpha]

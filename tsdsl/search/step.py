@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
 from tsdsl.data import Batch, VideoDataset
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
@@ -26,10 +27,11 @@ from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.optimiser import not_finite
 from tsdsl.engine.training_data import named_clips
-from tsdsl.errors import RunError
+from tsdsl.errors import FileError, RunError
 from tsdsl.search.learning.clips import SearchClips, endless
 from tsdsl.search.learning.learner import NotFiniteError, Scored, StepLearner, metrics
 from tsdsl.search.settings import Cadence, StepSettings
+from tsdsl.space.model import Space
 from tsdsl.space.stored import Frozen, record_of
 
 ALPHA_NAME = "alpha.jsonl"
@@ -44,7 +46,7 @@ class Tally:
     samples: int = 0
 
 
-def read_alpha(folder: Path) -> list[dict[str, Any]]:
+def read_alpha(folder: Path, space: Space | None = None) -> list[dict[str, Any]]:
     """The lines of a step's `alpha.jsonl`: after each epoch every decision's probabilities, entropy and FLOPs.
 
     `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probability_within": 0.3,
@@ -52,12 +54,18 @@ def read_alpha(folder: Path) -> list[dict[str, Any]]:
     Iteration 0 is the beginning.
 
     Raises:
-        FileError: see `read_log`.
+        FileError: see `read_log`; or a line has other decisions or choices than `space`.
     """
     path, entries = folder / ALPHA_NAME, read_log(folder / ALPHA_NAME)
     for number, entry in enumerate(entries, start=1):
-        problem = f"{path}:{number}: is not a line of probabilities"
-        record_of(entry, _AlphaLine, problem, "restore the file from a copy, or remove it")
+        problem, help = f"{path}:{number}: is not a line of probabilities", "restore the file from a copy, or remove it"
+        line = record_of(entry, _AlphaLine, problem, help)
+        for decision, shares in line.probabilities.items():
+            known = space.decision_by_path.get(decision) if space is not None else None
+            if space is not None and (known is None or len(shares) != len(known.values)):
+                raise FileError(f"{problem} (probabilities.{decision}: not the choices of {space.name})", help=help)
+        if line.probabilities.keys() != entries[0]["probabilities"].keys():
+            raise FileError(f"{problem} (probabilities: not the decisions of the first line)", help=help)
     return entries
 
 
@@ -67,7 +75,7 @@ class _AlphaLine(Frozen):
     entropy: float
     expected_flops: float
     probability_within: float | None = None
-    probabilities: Mapping[str, tuple[float, ...]]
+    probabilities: Mapping[str, tuple[Annotated[float, Field(ge=0, le=1)], ...]]
 
 
 def _alpha_line(learner: StepLearner, epoch: int, iteration: int, within: float | None) -> dict[str, Any]:
