@@ -19,7 +19,7 @@ import tsdsl
 from tsdsl.check.check import check
 from tsdsl.diagnostics.render import render_rich
 from tsdsl.source import SourceFile
-from tsdsl.syntax.recovery.mistakes import MISTAKES as TABLE
+from tsdsl.syntax.recovery.mistakes import mistakes
 
 DOCS = Path(tsdsl.__file__).parent / "docs"
 PICTURES = "pictures/mistakes"
@@ -191,7 +191,7 @@ def page() -> str:
         "These are recognised wherever they are written, each as one error. All are entries of one table in\n"
         "`tsdsl/syntax/recovery`, which this list is made from.\n\n| instead of | write |\n| --- | --- |"
     )
-    rows = [(_cell(entry.wrong), _cell(entry.right)) for entry in TABLE if entry.remedy != "none"]
+    rows = [(_cell(entry.wrong), _cell(entry.right)) for entry in mistakes() if entry.remedy != "none"]
     parts += [f"| {wrong} | {right} |" for wrong, right in rows]
     return "\n".join(parts) + "\n"
 

@@ -14,7 +14,7 @@ from tsdsl.syntax.parser import parse
 from tsdsl.syntax.recovery.driver import joined_runs
 from tsdsl.syntax.recovery.match import Window
 from tsdsl.syntax.recovery.mistake import Mistake
-from tsdsl.syntax.recovery.mistakes import MISTAKES
+from tsdsl.syntax.recovery.mistakes import mistakes
 
 FOLDER = Path(__file__).parent / "one_line_mistakes"
 RIGHT = (FOLDER / "right.tsspace").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def errors(source: SourceFile) -> list[int]:
     return [source.position(d.span.start).line for d in found if d.severity == "error"]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.wrong)
+@pytest.mark.parametrize("mistake", mistakes(), ids=lambda mistake: mistake.wrong)
 def test_an_entry_matches_its_example(mistake: Mistake) -> None:
     text = f"{mistake.wrong}\n}}\n"
     tokens = joined_runs(text, lex_meaning(text))

@@ -16,11 +16,11 @@ from tsdsl.diagnostics import Diagnostic, Fix, replacement
 from tsdsl.source import SourceFile, Span
 from tsdsl.syntax.grammar.lexer import lex, lex_meaning
 from tsdsl.syntax.grammar.machine import Machine, Mark, Node, Token, Unexpected, table
-from tsdsl.syntax.recovery.characters import SEPARATE
 from tsdsl.syntax.recovery.match import ITEMS, MAX_TOKENS_BEFORE, Found, Window
 from tsdsl.syntax.recovery.mistake import Mistake, filled
-from tsdsl.syntax.recovery.mistakes import MISTAKES
+from tsdsl.syntax.recovery.mistakes import mistakes
 from tsdsl.syntax.recovery.words import brief, expected_words
+from tsdsl.syntax.recovery.writers import SEPARATE
 
 MAX_MISTAKES = 100
 # After one of these a value is still to come.
@@ -83,7 +83,7 @@ class Recovery:
         """Report the mistake of the table that this is, and read what was meant; whether there is one."""
         window = Window(self.source.text, self.tokens, self.position)
         accepted = self.at(self.position).accepts()
-        for number, mistake in enumerate(MISTAKES):
+        for number, mistake in enumerate(mistakes()):
             expects, excludes = set(mistake.expects.split()), set(mistake.excludes.split())
             if not expects <= accepted or excludes & accepted:
                 continue

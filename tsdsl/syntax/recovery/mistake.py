@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tsdsl.syntax.recovery.match import Found
+from tsdsl.syntax.recovery.writers import Writer
 
 Remedy = Literal["safe", "suggested", "none"]
-Writer = Callable[[Found, frozenset[str]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +18,8 @@ class Mistake:
 
     `wrong` and `right` are the example. `pattern` (see `match`) says what it looks like, with a token that was not
     expected among what it matches, at which the parser accepts all kinds of `expects` and none of `excludes`.
-    `write` is what was meant, as a template of what the pattern captures or as a function that gives the
-    possible readings, likeliest first, from the match and the kinds of token that may begin there; the parser goes on
-    as if it had been written. Without it nothing can be read, and the parser goes on behind it. Templates know
+    `write` is what was meant: a template of what the pattern captures, or one of `writers`, which the table names under
+    `writer`. The parser continues as if it had been written; without it, it continues after the match. Templates know
     {found}, {written} (the first reading), {got} (the token that was not expected) and {expected}.
 
     A `safe` remedy can never change a legal meaning, as what it replaces has none, and has no other likely reading.
