@@ -90,7 +90,7 @@ def test_training_begins_with_given_weights_and_a_classifier_of_its_own(
     assert "began_with" in capsys.readouterr().err
     misfit = ["train", "net.tsspace", "--model", "M", "--data", str(clips[4]), "--weights", str(begun), *BRIEF]
     assert run(misfit) == 3
-    assert "does not fit the model: it lacks rgb.stage1.group1.block1" in capsys.readouterr().err
+    assert "does not fit the model: missing rgb.stage1.group1.block1" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(

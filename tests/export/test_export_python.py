@@ -137,7 +137,7 @@ def test_the_file_is_clean_by_the_linter_and_no_line_is_long(tmp_path, small_blu
 
 
 def test_a_wrong_number_of_labels_is_refused(small_blueprint, draw):
-    with pytest.raises(UsageError, match="2 labels were given for 5 classes"):
+    with pytest.raises(UsageError, match="expected 5 labels, one for each class, got 2"):
         export_python(small_blueprint.network(draw(small_blueprint.space, 0)), labels=["a", "b"])
 
 

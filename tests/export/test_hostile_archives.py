@@ -140,7 +140,7 @@ def test_what_a_file_says_of_its_model_is_within_the_limits_of_the_language(tmp_
     path = tmp_path / "net.pt2"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("net/extra/provenance.json", text)
-    with pytest.raises(FileError, match="does not say where it comes from"):
+    with pytest.raises(FileError, match="has no provenance that can be read"):
         read_pt2(path)
 
 

@@ -98,7 +98,7 @@ def test_the_foreach_way_of_devices_gives_the_same(supernet, draw, monkeypatch):
 
 def test_an_optimiser_that_is_no_plain_sgd_is_refused(supernet, draw):
     _, parts = gradients(supernet, draw, (0,)).finish_parts()
-    with pytest.raises(ValueError, match="plain SGD"):
+    with pytest.raises(ValueError, match="expected an SGD optimiser"):
         sliced_step(sgd(supernet, nesterov=False, dampening=0.5), supernet.placed, parts)
 
 

@@ -76,8 +76,8 @@ def test_a_missing_file_is_refused(tmp_path, model):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.pop("head.classifier.classifier.bias"), r"it lacks head\.classifier\.classifier\.bias"),
-        (lambda t: t.update(extra=torch.zeros(1)), "it has unknown extra"),
+        (lambda t: t.pop("head.classifier.classifier.bias"), r"missing head\.classifier\.classifier\.bias"),
+        (lambda t: t.update(extra=torch.zeros(1)), "unknown extra"),
         (
             lambda t: t.update({"head.classifier.classifier.bias": torch.zeros(7)}),
             r"head\.classifier\.classifier\.bias is 7 in the file and 5 in the model",

@@ -1,7 +1,8 @@
 """A model as a file that needs no tsdsl: Python source, a `torch.export` program or ONNX.
 
-`expressions` and `blocks` write the source, `description` and `preprocessing` say what goes with it, `agreement`
-compares scores with the model's before anything is written, and `provenance` says where a file comes from.
+`python` writes the source from `expressions` and `blocks`; `pt2` and `onnx` make programs. `description` and
+`preprocessing` are stored with them, `provenance` says where a file comes from, and `agreement` compares scores with
+the model's before anything is written.
 """
 
 from tsdsl.export.interpret import verify_export

@@ -23,11 +23,11 @@ ROUNDINGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The largest difference of two models' scores on random clips, and the largest score it is to be seen beside.
+    """The largest difference of two models' scores on random clips, and the largest score.
 
-    `rounding` is how far the model's own scores are from its scores in double precision, where the comparison was
-    made in a lower one, and `exported_rounding` how far the exported model's are from the same: a deep model with
-    random weights loses 1e-5 of scores near 1 to float32 by itself, in whichever order it sums.
+    If the comparison was not in double precision, `rounding` is the distance of the model's own scores from its scores
+    in double precision, and `exported_rounding` that of the exported model's scores. A deep model with random weights
+    loses 1e-5 of scores near 1 to float32, in any order of summation.
     """
 
     difference: float
@@ -37,15 +37,15 @@ class Agreement:
 
     @property
     def share(self) -> float:
-        """The difference as a share of the largest score; 1 where all scores are zero, as nothing is shown then."""
+        """The difference as a share of the largest score; 1 if all scores are zero, because they show nothing."""
         return self.difference / self.largest_score if self.largest_score > 0 else 1.0
 
     @property
     def holds(self) -> bool:
-        """Whether scores up to 1 differ by 1e-5 at most, and larger ones by as much in proportion.
+        """Whether scores up to 1 differ by at most 1e-5, and larger ones by as much in proportion.
 
-        In float32 it also holds where the exported scores are about as near to those in double precision as ours.
-        Vanishing scores are within that of anything, so that they may differ by a thousandth of themselves at most.
+        In float32 it also holds if the exported scores are about as near to those in double precision as ours. Scores
+        near 0 are within 1e-5 of anything, so they must also agree to a thousandth of themselves.
         """
         is_near = self.difference <= TOLERANCE * max(1.0, self.largest_score)
         is_as_exact = self.rounding > 0 and self.exported_rounding <= ROUNDINGS * self.rounding
@@ -55,9 +55,9 @@ class Agreement:
 def agreement(
     model: Model, exported: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float64, seed: int = 0
 ) -> Agreement:
-    """How well `exported` gives the scores B x K of `model` in evaluation mode, for batches of 1 and 3 clips.
+    """Compares the scores B x K of `exported` and of `model` in evaluation mode, for batches of 1 and 3 clips.
 
-    Clips are random, of type `dtype` and on the CPU, and the model is brought there.
+    Clips are random, of type `dtype` and on the CPU; the model is moved there.
     """
     network = model.network
     exact = copy.deepcopy(model).cpu().double().eval()
@@ -84,10 +84,10 @@ def _largest(values: Tensor) -> float:
 
 
 def demand_agreement(found: Agreement) -> None:
-    """RunError unless the exported model agrees."""
+    """Raise RunError unless the exported model agrees."""
     if not found.holds:
         raise RunError(
-            f"the exported model differs by {found.difference:.3g} from ours, whose largest score is "
+            f"scores of the exported model differ by {found.difference:.3g} from ours, whose largest is "
             f"{found.largest_score:.3g}; nothing was written",
             help="please report the space and the architecture",
         )

@@ -1,4 +1,4 @@
-"""The classes that exported models are made of: plain PyTorch, copied into the file as they stand here.
+"""The classes of exported models: plain PyTorch, copied into the file exactly as written here.
 
 Each depends only on torch and on classes before it, and names its parameters as `Model` does.
 """

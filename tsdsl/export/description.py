@@ -1,4 +1,4 @@
-"""What is stored with an exported program: its provenance, labels, preprocessing and versions, each as JSON text."""
+"""The texts stored with an exported program: provenance, labels, preprocessing and versions, each as JSON."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ TEXTS = ("provenance", "preprocessing", "labels", "versions")
 
 @dataclass(frozen=True, slots=True)
 class StoredDescription:
-    """What a file says of itself: the texts by name, and the provenance that one of them holds."""
+    """The texts in a file by name, and the provenance that one of them holds."""
 
     texts: Mapping[str, str]
     provenance: Provenance
 
     def network(self, space: Space) -> Network:
-        """The network that it says it computes."""
+        """The network of its provenance."""
         provenance = self.provenance
         blueprint = Blueprint(space, classes=provenance.classes, scale=provenance.scale)
         return blueprint.network(provenance.architecture.decisions, provenance.architecture.step)
 
     def problems(self, space: Space) -> list[str]:
-        """Which texts are not those of its provenance; versions may differ."""
+        """Which texts do not agree with its provenance; versions may differ."""
         again = describe(self.network(space), self.provenance)
-        return [f"its {name} are not those of its model" for name in again if again[name] != self.texts.get(name)]
+        return [f"its {name} do not agree with its model" for name in again if again[name] != self.texts.get(name)]
 
     @property
     def torch_version(self) -> str:
-        """The version of torch it was made with; empty if it does not say."""
+        """The version of torch that made it; empty if it is not stored."""
         try:
             return str(parse_json(self.texts.get("versions", "{}"), "versions", ORIGIN_HELP).get("torch", ""))
         except (FileError, AttributeError):
@@ -61,10 +61,10 @@ def versions(**others: str) -> str:
 
 
 def stored_description(path: Path, texts: Mapping[str, str]) -> StoredDescription:
-    """What was read from a file.
+    """The texts read from a file, with their provenance.
 
     Raises:
-        FileError: it does not say where it comes from.
+        FileError: they have no provenance.
     """
     value = parse_json(texts.get("provenance", "null"), f"{path}: provenance", ORIGIN_HELP)
     return StoredDescription(texts, record_of(value, Provenance, f"{path}: {UNKNOWN_ORIGIN}", ORIGIN_HELP))

@@ -1,4 +1,4 @@
-"""Blocks of a network as the Python expressions that build and apply them in an exported file."""
+"""Writes blocks of a network as the Python expressions that build and apply them in an exported file."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ ACTIVATIONS: dict[ActivationKind, str] = {"relu": "nn.ReLU", "swish": "nn.SiLU",
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """How a block is built (empty for blocks without parameters), what it uses, and how it is applied.
+    """The expression that builds a block (empty without parameters), the classes it uses, and how it is applied.
 
-    `name` is the attribute below the block that holds the module, if not the block itself. `apply`
-    makes the expression of the result from the module's expression and the argument's.
+    `name` is the attribute of the module below the block, unless it is the block itself. `apply` makes the expression
+    of the result from those of the module and of the argument.
     """
 
     build: str
@@ -48,7 +48,7 @@ def expression(block: Block) -> Expression:
     """The expression of any block that the shipped operators make.
 
     Raises:
-        UsageError: the block has a form that no exported class stands for.
+        UsageError: no exported class can express the block.
     """
     kinds = tuple(type(layer) for layer in block.layers)
     first = block.layers[0]
@@ -87,7 +87,7 @@ def expression(block: Block) -> Expression:
     if len(body) >= 8 and isinstance(body[3], Convolution) and body[3].depthwise:
         return _inverted_residual(block.layers, body)
     raise UsageError(
-        f"block {block.name} ({', '.join(kind.__name__ for kind in kinds)}) has no exported form",
+        f"block {block.name} ({', '.join(kind.__name__ for kind in kinds)}) cannot be exported as Python",
         help="export to another format",
     )
 
@@ -125,7 +125,7 @@ def _conv2plus1d(layers: tuple[Layer, ...]) -> str:
 
 
 def _joined_kernel(spatial: Convolution, temporal: Convolution) -> tuple[str, str]:
-    """The kernel and the strides that a spatial and a temporal convolution have together, as arguments."""
+    """The joint kernel and strides of a spatial and a temporal convolution, as arguments."""
     strides = (temporal.stride[0], *spatial.stride[1:])
     stride = f"stride={_sizes(strides)}" if max(strides) > 1 else ""
     return f"kernel={_sizes((temporal.kernel[0], *spatial.kernel[1:]))}", stride
@@ -140,7 +140,7 @@ def _bottleneck(named: Mapping[str, Convolution]) -> Expression:
     if "spatial" in named:
         temporal, (spatial, timed) = "factorised", (named["spatial"], conv)
     else:
-        # With a temporal kernel of 1, where it stands makes no difference but for a stride in time.
+        # With a temporal kernel of 1, its place matters only for a stride in time.
         is_first = conv.kernel[0] == 1 and conv.stride[0] == 1
         temporal, (spatial, timed) = ("first", (conv, reduce)) if is_first else ("joint", (conv, conv))
     arguments = [

@@ -1,7 +1,7 @@
-"""What an exported source file computes, found by interpreting the few forms that `export_python` prints.
+"""Computes the scores of an exported source file by interpreting the few forms that `export_python` prints.
 
-Nothing of the text is executed: its classes must be those of `blocks`, letter for letter as syntax, and what builds and
-applies the model is evaluated here, form by form. Whatever else a text says is refused. See docs/decisions/0008.
+Nothing of the text is executed: its classes must have exactly the syntax of those in `blocks`, and the statements that
+build and apply the model are evaluated here, form by form. Anything else in a text is refused. See docs/decisions/0008.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ACTIVATIONS = ("ReLU", "SiLU", "Identity")
 
 
 def verify_export(source: str, model: Model) -> Agreement:
-    """How the exported model's scores differ from those of `model`, in evaluation mode and double precision.
+    """Compares the exported model's scores with those of `model`, in evaluation mode and double precision.
 
     Raises:
         ValueError: the source has a form that `export_python` does not print.
@@ -122,7 +122,7 @@ def _attribute(node: ast.expr, owner: Any, name: str) -> Any:
 
 
 def _values(argument: ast.expr, names: Mapping[str, Any]) -> Iterator[Any]:
-    """An argument; as many as a generator over a range makes."""
+    """The values of an argument: several for a generator over a range."""
     match argument:
         case ast.Starred(
             value=ast.GeneratorExp(
@@ -143,7 +143,7 @@ def _values(argument: ast.expr, names: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _named(keyword: ast.keyword, names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """A named argument; those of a `**{"name": value}`."""
+    """The values of a named argument, or of a `**{"name": value}`."""
     match keyword:
         case ast.keyword(arg=str(name), value=value):
             yield name, _value(value, names)
@@ -153,7 +153,7 @@ def _named(keyword: ast.keyword, names: Mapping[str, Any]) -> Iterator[tuple[str
 
 
 def _model_class(source: str, name: str) -> ast.ClassDef:
-    """The model's class, once all other statements of the source are known to be those of every exported file."""
+    """The model's class, after checking that all other statements are those of every exported file."""
     found: ast.ClassDef | None = None
     known = {ast.dump(statement) for statement in ast.parse(f"{IMPORTS}\n{functions(name)}").body}
     defined: set[str] = set()

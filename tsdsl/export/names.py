@@ -1,4 +1,4 @@
-"""Names of a space as names in Python source: identifiers that clash with nothing; strings that hide nothing."""
+"""Turns names of a space into Python source: identifiers that clash with nothing, and strings without hidden text."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def is_plain_attribute(name: str) -> bool:
-    """Whether a child module can be `owner.name`: not a word of Python, nor one that torch uses or Python mangles."""
+    """Whether a child module can be `owner.name`: not a keyword, an attribute of torch's, or a name Python mangles."""
     return not (keyword.iskeyword(name) or hasattr(nn.Module(), name) or name.startswith("__"))
 
 
 def attribute(path: str) -> str:
-    """The expression of the module under a dotted path, which begins at `self`."""
+    """The expression, beginning with `self`, of the module under a dotted path."""
     text = "self"
     for name in path.split("."):
         demand_identifier(name)
@@ -30,7 +30,7 @@ def attribute(path: str) -> str:
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """`wanted`, with `_` after it until it is neither taken nor a name that Python itself has."""
+    """`wanted`, with `_` appended until it is neither taken nor a name of Python's own."""
     demand_identifier(wanted)
     while wanted in taken or keyword.iskeyword(wanted) or hasattr(builtins, wanted):
         wanted += "_"
@@ -38,7 +38,7 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def demand_identifier(name: str) -> None:
-    """UsageError unless it is an identifier of the language."""
+    """Raise UsageError unless it is an identifier of the language."""
     if not IDENTIFIER.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a name, so it cannot be written into source code",
@@ -47,5 +47,5 @@ def demand_identifier(name: str) -> None:
 
 
 def quoted(text: str) -> str:
-    """A string literal; what cannot be printed or would hide itself is escaped."""
+    """A string literal; characters that cannot be printed or would be invisible are escaped."""
     return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)

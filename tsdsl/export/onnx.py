@@ -1,7 +1,7 @@
-"""A model as an ONNX file, with any number of clips a batch, and its scores by onnxruntime.
+"""Writes a model as an ONNX file for batches of any size, and computes its scores with onnxruntime.
 
-`onnx`, `onnxscript` and `onnxruntime` are an optional extra; without them there is one error that says so.
-torch's exporter joins batch normalisation with the convolution before it and folds what is constant.
+`onnx`, `onnxscript` and `onnxruntime` are an optional extra; without them an error names them. torch's exporter merges
+batch normalisation into the convolution before it and folds constants.
 
 Shapes: B clips, C channels, T frames, H rows, W columns, K classes.
 """
@@ -45,7 +45,7 @@ MAX_FIELDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class StoredOnnx:
-    """An ONNX file: its content, the sizes of its input and output, and whether it is as it was exported."""
+    """An ONNX file: its content, the sizes of its input and output, and whether it is unchanged since its export."""
 
     content: bytes
     sizes: dict[str, tuple[int | str, ...]]
@@ -53,7 +53,7 @@ class StoredOnnx:
 
 
 def demand_onnx() -> None:
-    """UsageError unless the optional packages are installed."""
+    """Raise UsageError unless the optional packages are installed."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
@@ -63,7 +63,7 @@ def demand_onnx() -> None:
 
 
 def export_onnx(model: Model, provenance: Provenance) -> bytes:
-    """The content of an ONNX file: input `clip`, output `scores`, and what `describe` says of it as metadata.
+    """The content of an ONNX file: input `clip`, output `scores`, and the texts of `describe` as metadata.
 
     Raises:
         UsageError: a package is missing.
@@ -96,7 +96,7 @@ def export_onnx(model: Model, provenance: Provenance) -> bytes:
 
 
 def verify_onnx(content: bytes, model: Model) -> Agreement:
-    """How the scores that onnxruntime computes on the CPU differ from those of `model`, in float32.
+    """Compares the scores that onnxruntime computes on the CPU with those of `model`, in float32.
 
     Raises:
         UsageError: a package is missing.
@@ -109,7 +109,7 @@ def verify_onnx(content: bytes, model: Model) -> Agreement:
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no common base below this
+    except Exception as error:  # onnxruntime's exceptions have no narrower common base
         raise FileError(f"onnxruntime cannot load the model: {error}", help="export it again") from error
 
     def scores(clip_BCTHW: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def verify_onnx(content: bytes, model: Model) -> Agreement:
 
 
 def read_onnx_description(path: Path) -> StoredDescription:
-    """What an exported ONNX file says of itself. Its graph and weights are passed over, not read.
+    """The description in an exported ONNX file. Its graph and weights are skipped, not read.
 
     Raises:
         UsageError: a package is missing.
@@ -140,11 +140,11 @@ def read_onnx_description(path: Path) -> StoredDescription:
 
 
 def read_onnx(path: Path, network: Network) -> StoredOnnx:
-    """The exported ONNX file of a network, which may not be much larger than its weights. Nothing in it is executed.
+    """The exported ONNX file of a network, which must not be much larger than its weights. Nothing in it is executed.
 
     Raises:
         UsageError: a package is missing.
-        FileError: it cannot be read, is too large, or keeps weights in other files.
+        FileError: it cannot be read, is too large, or stores weights in other files.
     """
     demand_onnx()
     import onnx
@@ -157,7 +157,7 @@ def read_onnx(path: Path, network: Network) -> StoredOnnx:
     except DecodeError as error:
         raise _incomplete(path, error) from error
     if any(tensor.external_data for tensor in proto.graph.initializer):
-        raise _incomplete(path, "it keeps weights in other files")
+        raise _incomplete(path, "it stores weights in other files")
     sizes = {
         value.name: tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim)
         for value in (*proto.graph.input, *proto.graph.output)
@@ -171,8 +171,8 @@ def _metadata(file: BinaryIO) -> Iterator[tuple[str, str]]:
     """The texts of tsdsl among a model's metadata, from the fields of its protobuf message (ModelProto).
 
     Raises:
-        ValueError: it is not such a message.
-        DecodeError: neither is its metadata.
+        ValueError: it is not a protobuf message.
+        DecodeError: its metadata cannot be decoded.
     """
     import onnx
 
@@ -202,7 +202,7 @@ def _metadata(file: BinaryIO) -> Iterator[tuple[str, str]]:
 
 
 def _number(file: BinaryIO) -> int:
-    """A number as protobuf writes it: 7 bits a byte, the lowest first."""
+    """Read a number in protobuf's encoding: 7 bits in each byte, the lowest first."""
     value = 0
     for shift in range(0, 64, 7):
         byte = file.read(1)
@@ -219,13 +219,13 @@ def _incomplete(path: Path, why: Exception | str) -> FileError:
 
 
 def _digest(proto: Any) -> str:
-    """A hash of the model, before it gets metadata."""
+    """A hash of the model without its metadata."""
     return hashlib.sha256(proto.SerializeToString(deterministic=True)).hexdigest()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what torch's exporter says of itself: torchvision's absence, and its own use of deprecated names."""
+    """Silence notes of torch's exporter: that torchvision is missing, and that it uses deprecated names."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What an exported model expects of its clips: frames, sampling, size, values and layout, as data to store with it."""
+"""The clips that an exported model expects: frames, sampling, size, values and layout, as data to store with it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LAYOUT = ("clips", "RGB", "frames", "rows", "columns")
 
 
 class Sampling(Frozen):
-    """Which frames of a video the model was trained on.
+    """The frames of a video that the model was trained on.
 
-    `span`: frames `interval_s` seconds apart. `segments`: one frame from each of as many equal parts of the
-    whole video as a clip has frames; there is no interval then. `short_side_px` is what the shorter side of
-    the video is resized to before the square is cut out in evaluation.
+    `span`: frames `interval_s` seconds apart. `segments`: one frame from each of as many equal parts of the whole video
+    as a clip has frames, without an interval. In evaluation the video is resized to `short_side_px` on its shorter side
+    before the square is cut out.
     """
 
     method: Literal["span", "segments"]
@@ -25,7 +25,7 @@ class Sampling(Frozen):
 
 
 class StreamFrames(Frozen):
-    """The frames of the clip that a stream sees: every `every`-th, beginning with the first. The model takes them."""
+    """The frames of the clip that the model gives a stream: every `every`-th, beginning with the first."""
 
     stream: str
     every: int
@@ -45,7 +45,7 @@ class Preprocessing(Frozen):
 
 
 def preprocessing(network: Network, sampling: Sampling | None) -> Preprocessing:
-    """What `network` expects; `sampling` is known where a data set is."""
+    """What `network` expects; `sampling` is known if the data set is."""
     return Preprocessing(
         layout=LAYOUT,
         frames=network.frames,

@@ -1,4 +1,4 @@
-"""Where an exported source file comes from: one comment line from which it can be made again and compared."""
+"""Where an exported file comes from: in source, one comment line from which it can be made again and compared."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tsdsl.space.resolve.parts.streams import MOST_FRAMES
 from tsdsl.space.stored import Frozen, record_of
 
 LEAD = "# Made by tsdsl from: "
-UNKNOWN_ORIGIN = "does not say where it comes from"
+UNKNOWN_ORIGIN = "has no provenance that can be read"
 ORIGIN_HELP = "verify the file as `tsdsl export` wrote it"
 
 
 class Provenance(Frozen):
-    """Everything an exported file is made from, besides the space."""
+    """Everything that an exported file is made from, except the space."""
 
     architecture: Architecture
     scale: Scale
@@ -38,15 +38,15 @@ class Provenance(Frozen):
     @field_validator("scale")
     @classmethod
     def _scale_is_possible(cls, scale: Scale) -> Scale:
-        """The limits that the language sets for a model."""
+        """Checks the limits of the language for a model."""
         sizes = ((scale.size, MOST_PIXELS), (scale.frames, MOST_FRAMES), (scale.depth, 64), (scale.width, 64))
         if any(size is not None and not 0 < size <= most for size, most in sizes):
-            raise ValueError("the scale is beyond the limits of a model")
+            raise ValueError("the scale is outside the limits of a model")
         return scale
 
 
 def export_with_provenance(space: Space, provenance: Provenance) -> str:
-    """The exported source of an architecture, with the comment from which it can be made again."""
+    """The exported source of an architecture, with the comment to make it again."""
     blueprint = Blueprint(space, classes=provenance.classes, scale=provenance.scale)
     network = blueprint.network(provenance.architecture.decisions, provenance.architecture.step)
     source = export_python(network, provenance.architecture, provenance.labels, provenance.sampling)
@@ -54,10 +54,10 @@ def export_with_provenance(space: Space, provenance: Provenance) -> str:
 
 
 def read_provenance(path: Path) -> tuple[str, Provenance]:
-    """The text of an exported file and where it says it comes from. Nothing in it is executed.
+    """The text of an exported source file and its provenance. Nothing in it is executed.
 
     Raises:
-        FileError: it cannot be read, or is no exported file.
+        FileError: it cannot be read, or is not an exported file.
     """
     text = read_text(path, "give a file that was exported").replace("\r\n", "\n")
     lines = [line for line in text.splitlines() if line.startswith(LEAD)]

@@ -1,7 +1,7 @@
-"""A model as a `torch.export` program in a .pt2 file, with any number of clips a batch.
+"""Writes and reads a model as a `torch.export` program in a .pt2 file, for batches of any size.
 
 The bytes follow from the weights, the provenance and the version of torch, so that a file can be made again
-and compared. Reading one here runs nothing of it: the weights are raw bytes beside a JSON list of their shapes.
+and compared. Reading a file runs nothing in it: the weights are raw bytes beside a JSON list of their shapes.
 
 Shapes: B clips, C channels, T frames, H rows, W columns.
 """
@@ -34,17 +34,17 @@ from tsdsl.operators.layers import ActivationKind, BatchNorm
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-# What torch notes of the Python that was traced: paths of the machine, and nothing that a reader needs.
+# torch's notes about the traced Python: paths on this machine, and nothing that a reader needs.
 TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn")
 WEIGHTS = "data/weights/"
 MAX_DIRECTORY_BYTES = 4 * 2**20
-DIRECTORY_BYTES = 5  # in what zipfile finds at the end of an archive
-# torch's numbers of the types that a model's weights and counters have.
+DIRECTORY_BYTES = 5  # index of a field in what zipfile finds at the end of an archive
+# torch's numbers for the types of a model's weights and counters.
 TYPES = {5: torch.int64, 7: torch.float32, 8: torch.float64}
 
 
 class Program(nn.Module):
-    """A model's copy under names that generated Python can use as attributes, in evaluation mode on the CPU."""
+    """A copy of a model whose names generated Python can use as attributes, in evaluation mode on the CPU."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Program(nn.Module):
 
 
 def program_name(name: str) -> str:
-    """The name in a program of a model's tensor: parts that Python or PyTorch uses otherwise get a `_`."""
+    """The name of a model's tensor in a program: parts that are names of Python's or PyTorch's own get a `_`."""
     return ".".join(_attribute(part) for part in name.split("."))
 
 
@@ -82,9 +82,9 @@ def _attribute(part: str) -> str:
 
 
 def capture(model: Model) -> ExportedProgram:
-    """The program of a model in evaluation mode; its convolutions are torch's own.
+    """The program of a model in evaluation mode, with torch's own convolutions.
 
-    The weights are copies on the CPU. The first dimension of the clips is dynamic, the others are the network's.
+    The weights are copies on the CPU. The first dimension of the clips is dynamic; the others are the network's.
     """
     network = model.network
     clip_BCTHW = torch.zeros(2, 3, network.frames, network.size, network.size)
@@ -98,7 +98,7 @@ def capture(model: Model) -> ExportedProgram:
 
 
 def export_pt2(model: Model, provenance: Provenance) -> bytes:
-    """The content of a .pt2 file: the program, and what `describe` says of it as extra files."""
+    """The content of a .pt2 file: the program, and the texts of `describe` as extra files."""
     texts = describe(model.network, provenance) | {"versions": versions()}
     content = io.BytesIO()
     torch.export.save(capture(model), content, extra_files={f"{name}.json": text for name, text in texts.items()})
@@ -106,16 +106,16 @@ def export_pt2(model: Model, provenance: Provenance) -> bytes:
 
 
 def verify_pt2(content: bytes, model: Model) -> Agreement:
-    """How the scores of a .pt2 file's content differ from those of `model`, in double precision.
+    """Compares the scores of a .pt2 file's content with those of `model`, in double precision.
 
-    Give it only what `export_pt2` returned: loading a program may run code that is in it.
+    The content must come from `export_pt2`: loading a program may run code in it.
     """
     program = torch.export.load(io.BytesIO(content)).module()
     return agreement(model, program.double())
 
 
 def read_pt2(path: Path) -> tuple[StoredDescription, dict[str, Tensor]]:
-    """What a .pt2 file says of itself, and its weights by `program_name`: their shapes and types, without numbers.
+    """The description in a .pt2 file, and the shapes and types of its weights by `program_name`, as meta tensors.
 
     Nothing in it is executed, and no weight is read.
 
@@ -134,10 +134,10 @@ def read_pt2(path: Path) -> tuple[StoredDescription, dict[str, Tensor]]:
 
 
 def read_pt2_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights in a .pt2 file, of the shapes and types that `expected` has.
+    """The weights in a .pt2 file, which must have the shapes and types of `expected`.
 
     Raises:
-        FileError: it cannot be read, or its weights are not those expected.
+        FileError: it cannot be read, or its weights differ from those expected.
     """
     weights = {}
     with _opened(path) as (archive, entries):
@@ -145,7 +145,7 @@ def read_pt2_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Te
         for name, tensor in expected.items():
             item = listed[name]
             if (declared := _declared(item)).shape != tensor.shape or declared.dtype != tensor.dtype:
-                raise ValueError(f"{name} has another shape or type than the model")
+                raise ValueError(f"{name} has another shape or type than in the model")
             content = _content(archive, entries[WEIGHTS + item["path_name"]], tensor.numel() * tensor.itemsize)
             weights[name] = torch.frombuffer(bytearray(content), dtype=tensor.dtype).reshape(tensor.shape)
     return weights
@@ -153,9 +153,9 @@ def read_pt2_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Te
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
-    """The archive and its entries by their names without the folder that all are in.
+    """The archive, and its entries by their names below the common folder.
 
-    torch compresses nothing, so what is read is never larger than the file.
+    torch does not compress, so an entry is never larger than the file.
     """
     try:
         with open_regular(path, "give a .pt2 file") as file:
@@ -173,7 +173,7 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.Zip
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
-    """The bytes of an entry; ValueError for one that is compressed or larger than allowed."""
+    """The bytes of an entry; ValueError if it is compressed or larger than allowed."""
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
         raise ValueError(f"{entry.filename} is compressed, which `tsdsl export` does not do")
     if entry.file_size > max_bytes:
@@ -182,14 +182,14 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -
 
 
 def _listed(path: Path, archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:
-    """What the archive says of each weight."""
+    """What the archive declares for each weight."""
     text = _content(archive, entries[f"{WEIGHTS}model_weights_config.json"], MAX_BYTES).decode()
     config: dict[str, Any] = parse_json(text, f"{path}: its list of weights", "export the model again")["config"]
     return config
 
 
 def _declared(item: Mapping[str, Any]) -> Tensor:
-    """A tensor of a weight's shape and type that takes no memory; ValueError for one that is stored in another way."""
+    """A meta tensor of a weight's shape and type; ValueError for a weight that is stored in another way."""
     meta = item["tensor_meta"]
     if item["use_pickle"] or meta["dtype"] not in TYPES:
         raise ValueError(f"{item['path_name']} is not stored as raw numbers")

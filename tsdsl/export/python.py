@@ -1,7 +1,7 @@
-"""One architecture as a readable PyTorch source file that needs no tsdsl.
+"""Writes one architecture as a readable PyTorch source file that needs no tsdsl.
 
-The file has the few classes that the model is made of, the architecture as their arguments, and the
-flow of features line by line. Its state-dict keys are those of `Model`.
+The file has the few classes of the model, the architecture as their arguments, and the flow of features line by line.
+Its state-dict keys are those of `Model`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ LINE_WIDTH = 100
 
 
 class Branch(dict[str, "Branch"]):
-    """The modules below a module, and what builds it; where a stream is called `classifier`, one has both."""
+    """The modules below a module, and the expression that builds it; a stream named `classifier` has both."""
 
     builder: str | None = None
 
 
 @dataclass
 class Source:
-    """The two halves of the model's class while they are written: a tree of builders, and the flow."""
+    """The two halves of the model's class: a tree of builders, and the flow."""
 
     tree: Branch = field(default_factory=Branch)
     uses: set[str] = field(default_factory=lambda: {"Named"})
@@ -71,12 +71,12 @@ def export_python(
     """The source text of a module with the model's class, named after the space, and `load(path)`.
 
     Raises:
-        UsageError: a name of the space is not an identifier, there is not one label a class, or an operator has no
-            exported form.
+        UsageError: a name of the space is not an identifier, there is not one label for each class, or an operator
+            cannot be exported.
     """
     if labels is not None and len(labels) != network.classes:
         raise UsageError(
-            f"{len(labels)} labels were given for {network.classes} classes", help="give one label a class"
+            f"expected {network.classes} labels, one for each class, got {len(labels)}", help="give one label a class"
         )
     source = Source()
     for index, node in enumerate(network.nodes):
@@ -147,7 +147,7 @@ def _write_node(source: Source, network: Network, node: Node, index: int) -> Non
 
 
 def _assign(source: Source, network: Network, node: Node, index: int, value: str) -> None:
-    """Write `stream = value`, keeping the old value under another name where it is still to be read."""
+    """Write `stream = value`, keeping the old value under another name if it is read later."""
     variable = source.variables[node.inputs[0]]
     for name, held in list(source.variables.items()):
         if held == variable and network.last_use.get(name, -1) > index and name in network.by_name:
@@ -167,7 +167,7 @@ def _joined(node: Node, inputs: list[str]) -> str:
 
 
 def _repeated(expressions: list[Expression]) -> str:
-    """The builders of a group's blocks, equal neighbours written once."""
+    """The builders of a group's blocks; equal ones in a row are written once."""
     runs: list[tuple[str, int]] = []
     for item in expressions:
         if runs and runs[-1][0] == item.build:
@@ -195,7 +195,7 @@ def _class(source: Source, network: Network, name: str) -> str:
 
 
 def _below_layers(tree: Branch, path: str = "") -> Iterator[tuple[str, Branch]]:
-    """The modules that lie below one with a builder of its own, which has to be built first."""
+    """The modules below one with its own builder, which must be built first."""
     for name, below in tree.items():
         own = f"{path}.{name}" if path else name
         if tree.builder is not None:
@@ -205,7 +205,7 @@ def _below_layers(tree: Branch, path: str = "") -> Iterator[tuple[str, Branch]]:
 
 
 def _tree_lines(lead: str, name: str, below: Branch, indent: int, end: str) -> list[str]:
-    """`lead` followed by the expression of a module, over as many lines as are readable."""
+    """`lead` followed by the expression of a module, on one or more lines."""
     demand_identifier(name)
     space = " " * indent
     if below.builder is not None:
@@ -223,7 +223,7 @@ def _tree_lines(lead: str, name: str, below: Branch, indent: int, end: str) -> l
 
 
 def _wrapped(space: str, lead: str, build: str, end: str) -> list[str]:
-    """A call broken between its outermost arguments."""
+    """A call with line breaks between its outermost arguments."""
     head, _, rest = build.partition("(")
     arguments, depth, start = [], 0, 0
     for position, character in enumerate(rest):
@@ -261,7 +261,7 @@ def _heading(network: Network, architecture: Architecture | None, name: str, sam
 
 
 def _streams(network: Network, sampling: Sampling | None) -> list[str]:
-    """Which frames each stream sees, and which frames of a video the model was trained on."""
+    """The frames of each stream, and the frames of a video that the model was trained on."""
     streams = preprocessing(network, sampling).streams
     seen = ", ".join(
         f"{item.stream} one in {item.every}" if item.every > 1 else f"{item.stream} all" for item in streams
@@ -275,7 +275,7 @@ def _labels(labels: Sequence[str]) -> list[str]:
 
 
 def functions(name: str) -> str:
-    """What every exported file ends with."""
+    """The end of every exported file."""
     return f'''def preprocess(frames: Tensor) -> Tensor:
     """8-bit frames (batch x frames x rows x columns x RGB) as the clips that the model takes."""
     return (frames.permute(0, 4, 1, 2, 3).float() / 255 - MEAN) / STD

@@ -1,4 +1,9 @@
-"""From networks to PyTorch: models, supernets, weight files and exports."""
+"""From networks to PyTorch.
+
+`run` interprets a network; `model` and `supernet` hold its weights. `slices` finds the part of the shared weights that
+an architecture uses; `accumulator` and `sliced_sgd` train those parts. `weights` reads and writes files. `ops` says
+what each layer means; `kernels` makes some of them faster.
+"""
 
 from tsdsl.lowering.accumulator import WeightedGradients
 from tsdsl.lowering.initialisation import ParameterKind, parameter_kinds

@@ -1,4 +1,4 @@
-"""Gradients of several architectures summed with softmax weights, in one pass and the memory of one."""
+"""Sums gradients of several architectures with softmax weights, in one pass and the memory of one gradient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tsdsl.lowering.supernet import Leaves, Supernet
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A gradient of a part of a shared weight: where it lies, and a compact tensor."""
+    """A gradient of a part of a shared weight: its region, and a compact tensor."""
 
     region: Region
     gradient: Tensor
@@ -25,7 +25,7 @@ class Part:
 class PartialSums:
     """Gradients of some samples, each times exp(score - largest), summed by name; `total` sums the factors.
 
-    Each is kept for the smallest product of ranges that holds what its samples use, not for the whole weight.
+    Each sum covers the smallest product of ranges that contains what its samples use, not the whole weight.
     """
 
     largest: float = -math.inf
@@ -33,7 +33,7 @@ class PartialSums:
     sums: dict[str, Part] = field(default_factory=dict)
 
     def rescale(self, largest: float) -> None:
-        """Take another largest score, at least as large as the one so far."""
+        """Replace the largest score by one that is at least as large."""
         if largest == self.largest:
             return
         factor = math.exp(self.largest - largest)
@@ -43,7 +43,7 @@ class PartialSums:
             torch._foreach_mul_([part.gradient for part in self.sums.values()], factor)
 
     def widen(self, name: str, region: Region, shared: Tensor) -> Part:
-        """The sum of a shared weight's gradients over a region that holds the one so far; zero where there is none."""
+        """The sum of a shared weight's gradients over a region that contains its own; zero outside of its own."""
         held = self.sums.get(name)
         if held is None or held.region != region:
             gradient = shared.new_zeros(compact_sizes(region))
@@ -53,7 +53,7 @@ class PartialSums:
         return held
 
     def add(self, name: str, part: Part, weight: float, shared: Tensor) -> None:
-        """Adds `weight` times a gradient, which may be taken over as the sum."""
+        """Adds `weight` times a gradient, which may become the sum itself."""
         held = self.sums.get(name)
         if held is None:
             self.sums[name] = part if weight == 1.0 else Part(part.region, part.gradient.mul_(weight))
@@ -65,12 +65,12 @@ class PartialSums:
 class WeightedGradients:
     """Computes sum_k softmax(scores)_k * gradient_k without keeping the gradients of each sample.
 
-    Gradients are scaled by exp(score - largest score so far); when that grows, what has been summed is
-    scaled down (the online softmax of Milakov and Gimelshein, 2018). A score of -inf weighs nothing
-    beside a finite one; where all scores are -inf the weights are uniform.
+    Gradients are scaled by exp(score - largest score so far); when a larger score is added, the sum is scaled down (the
+    online softmax of Milakov and Gimelshein, 2018). Beside a finite score, a score of -inf has weight 0; if all scores
+    are -inf, the weights are uniform.
 
-    What is kept has the size of what the samples use of the shared weights, not of all of them. The leaves'
-    gradients are taken over: they may change afterwards.
+    Memory grows with the part of the shared weights that the samples use, not with all of them. The gradients of the
+    leaves may change after they have been added.
     """
 
     def __init__(self, supernet: Supernet) -> None:
@@ -80,13 +80,13 @@ class WeightedGradients:
 
     @torch.no_grad()
     def add(self, leaves: Leaves, score: float) -> None:
-        """Add one sample by the gradients that its leaves now hold.
+        """Add one sample by the gradients of its leaves.
 
         Raises:
             ValueError: the score is NaN or +inf.
         """
         if math.isnan(score) or score == math.inf:
-            raise ValueError(f"a score must be a finite number or -inf, not {score}")
+            raise ValueError(f"a score must be a finite number or -inf, got {score}")
         partial = self._partial
         partial.rescale(max(score, partial.largest))
         weight = _factor(score, partial.largest)
@@ -101,11 +101,11 @@ class WeightedGradients:
     def finish(self, combine: Callable[[PartialSums], None] | None = None) -> tuple[float, ...]:
         """Add the weighted sum to the supernet's `grad`, and return the weights in the order of `add`.
 
-        `combine` may add to the sums what other processes have, for weights over all their samples. The
-        accumulator is empty again afterwards.
+        `combine` may add the sums of other processes, for weights over the samples of all of them. Afterwards the
+        accumulator is empty.
 
         Raises:
-            ValueError: nothing was added, here or there.
+            ValueError: nothing was added in any process.
         """
         weights, parts = self.finish_parts(combine)
         for name, part in parts.items():
@@ -119,10 +119,10 @@ class WeightedGradients:
     def finish_parts(
         self, combine: Callable[[PartialSums], None] | None = None
     ) -> tuple[tuple[float, ...], Mapping[str, Part]]:
-        """As `finish`, but returns the weighted sum of what the samples used, for `sliced_step`.
+        """Like `finish`, but returns the weighted sums for the parts that the samples used, for `sliced_step`.
 
         Raises:
-            ValueError: nothing was added, here or there.
+            ValueError: nothing was added in any process.
         """
         partial = self._partial
         if combine is not None:

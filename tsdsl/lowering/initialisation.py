@@ -1,4 +1,4 @@
-"""What parameters are while they are trained: weight, bias or of BN; and their first values."""
+"""The kind of each parameter (weight, bias, or of BN) and its initial values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINEAR_STD = 0.01
 
 
 def parameter_kinds(network: Network) -> Mapping[str, ParameterKind]:
-    """For each parameter whether it is a weight, a bias, or of BN; the latter two see no weight decay."""
+    """The kind of each parameter: a weight, a bias, or of BN. Only weights decay."""
     return {
         f"{item.name}.{p.name}": parameter_kind(item.layer, p)
         for item in named_layers(network)
@@ -35,7 +35,7 @@ def parameter_kind(layer: Layer, parameter: Parameter) -> ParameterKind:
 
 
 def initial(sizes: tuple[int, ...], kind: Initialisation, generator: torch.Generator | None = None) -> Tensor:
-    """First values, drawn on the CPU so that a seed means the same on every device.
+    """Initial values, drawn on the CPU so that a seed gives the same ones on every device.
 
     `conv`: normal with variance 2 / fan-out (He et al., ICCV 2015, as in SlowFast's code); `linear`:
     normal with standard deviation 0.01.

@@ -24,14 +24,14 @@ from tsdsl.operators.layers import ActivationKind
 class Model(nn.Module):
     """The network of one architecture, ready to train, save, move, copy and export.
 
-    State-dict keys are the dotted parameter names, such as
-    `sparse.stage1.group1.block0.expand.weight`, and BN's buffers beside them.
+    State-dict keys are the dotted parameter names, such as `sparse.stage1.group1.block0.expand.weight`, and those of
+    BN's buffers.
     """
 
     def __init__(self, network: Network, seed: int | None = None) -> None:
-        """Draw first values from `seed`, or from torch's global generator.
+        """Draw initial values from `seed`, or from torch's global generator.
 
-        Under `with torch.device("meta"):` nothing is allocated; load weights after `to_empty`.
+        Inside `with torch.device("meta"):` nothing is allocated; load weights after `to_empty`.
         """
         super().__init__()
         self.network = network
@@ -55,23 +55,23 @@ class Model(nn.Module):
 
     @property
     def cost(self) -> Cost:
-        """Multiply-adds of one clip of the network's size, and parameters, as plain integers."""
+        """Multiply-adds for one clip of the network's size, and parameters."""
         return network_cost(self.network)
 
     def parameter_kind(self, name: str) -> ParameterKind:
-        """Whether a parameter is a `weight`, a `bias` or of the `norm`; only weights should decay."""
+        """The kind of each parameter, `weight`, `bias` or `norm`; only weights should decay."""
         return parameter_kinds(self.network)[name]
 
 
 @torch.no_grad()
 def recalibrate(model: Model, clips: Iterable[Tensor]) -> int:
-    """Set BN's running statistics to the plain average over batches of clips; return how many there were.
+    """Set BN's running statistics to the plain average over batches of clips; return the number of batches.
 
-    Afterwards the model is in the mode it was in. Needed for weights that come from a supernet, and
-    worthwhile before any evaluation ("precise BN", SlowFast's code).
+    The model keeps its mode. Needed for weights from a supernet, and worthwhile before any evaluation ("precise BN",
+    SlowFast's code).
 
     Raises:
-        RunError: there was no batch; the statistics are as they were.
+        RunError: there was no batch; the statistics are unchanged.
     """
     norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [(norm.training, norm.momentum) for norm in norms]

@@ -1,7 +1,7 @@
-"""Published weights of X3D and SlowFast under our names: pytorchvideo's state dicts, by name and shape.
+"""Converts published weights of X3D and SlowFast, pytorchvideo's state dicts, to our names and shapes.
 
-A published name tells a pathway, a stage and a block of that stage; ours counts blocks by group. So any space of the
-same structure fits, however its stages are divided into groups.
+A published name has a pathway, a stage and a block of that stage; ours counts blocks by group. So the weights fit any
+space of the same structure, however its stages are divided into groups.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from tsdsl.lowering.ops.norm import EPSILON
 from tsdsl.network.layout import Network
 
 STATE_KEYS = ("model_state", "state_dict")
-"""Where checkpoints keep the state dict: pytorchvideo's files, and the usual name."""
+"""The keys of a state dict in a checkpoint: the one of pytorchvideo's files, and the usual one."""
 
 NORM_VALUES = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0 - EPSILON}
-"""A BN that changes nothing, for a shortcut that has none in pytorchvideo's X3D."""
+"""The values of a BN that changes nothing, for shortcuts without BN in pytorchvideo's X3D."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How the names of one family of published networks translate.
+    """How to translate the names of one family of published networks.
 
-    In `rules`, a pattern that matches a whole name gives ours; `{block:I}` stands for the dotted name of block
-    `block` of the stage in pathway `I` of the pattern's groups, `{stem:I}` for the first block of pathway I.
+    In `rules`, a pattern that matches a whole name gives ours. `{block:I}` is replaced by the dotted name of block
+    `block` of the stage in pathway `I` of the pattern's groups, `{stem:I}` by that of the first block of pathway I.
     """
 
     name: str
@@ -95,7 +95,7 @@ FAMILIES = (X3D, SLOWFAST)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The dotted names of a network's blocks: of pathway p and stage s in order, and of the fusion after a stage."""
+    """The dotted names of a network's blocks: for pathway p and stage s in order, and for the fusion after a stage."""
 
     streams: tuple[str, ...]
     blocks: Mapping[tuple[int, int], tuple[str, ...]]
@@ -103,7 +103,7 @@ class Places:
 
     @staticmethod
     def of(network: Network) -> Places:
-        """Those of a network."""
+        """The names of a network's blocks."""
         streams = tuple(node.part for node in network.nodes if node.kind == "input")
         blocks: dict[tuple[int, int], tuple[str, ...]] = {}
         fusions: dict[int, str] = {}
@@ -120,7 +120,7 @@ class Places:
         return Places(streams, blocks, fusions)
 
     def fields(self, found: Mapping[str, str]) -> dict[str, str]:
-        """What the names in a rule stand for, given what its pattern found; a KeyError where there is no such place."""
+        """The values of the names in a rule, given what its pattern found; KeyError if there is no such block."""
         pathway, stage = int(found.get("pathway", 0)), int(found.get("stage", 0))
         fields = {"rest": found["rest"], "stream": self.streams[0]}
         if "block" in found:
@@ -136,16 +136,16 @@ def read_published(path: Path) -> dict[str, Tensor]:
     """The state dict in a PyTorch checkpoint, read without running any code in it.
 
     Raises:
-        FileError: the file is missing, no checkpoint of tensors, or holds no state dict.
+        FileError: the file is missing, is not a checkpoint of tensors, or has no state dict.
     """
     require_regular(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error})", help="check the path") from error
-    except Exception as error:  # the unpickler raises what it likes on what it does not know
+    except Exception as error:  # the unpickler raises any kind of error on unknown content
         raise FileError(
-            f"{path}: is no PyTorch checkpoint of tensors alone ({str(error).splitlines()[0]})",
+            f"{path}: is not a PyTorch checkpoint of tensors only ({str(error).splitlines()[0]})",
             help="give a file that holds a state dict",
         ) from error
     for key in STATE_KEYS:
@@ -157,33 +157,33 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 
 def family_of(published: Mapping[str, Tensor], path: Path) -> Family:
-    """The family whose names these are.
+    """The family of networks that these names belong to.
 
     Raises:
-        FileError: they are of none that is known.
+        FileError: the names are not of a known family.
     """
     for family in FAMILIES:
         if family.mark in published:
             return family
     first = next(iter(published), "nothing")
     raise FileError(
-        f"{path}: its names are of no network that is known (the first is {first})",
-        help=f"known are pytorchvideo's {' and '.join(family.name for family in FAMILIES)}",
+        f"{path}: expected names of a known network, got {first}",
+        help=f"give weights of pytorchvideo's {' or '.join(family.name for family in FAMILIES)}",
     )
 
 
 def num_classes(published: Mapping[str, Tensor]) -> int | None:
-    """The classes that the weights score, if they have a classifier."""
+    """The number of classes of the weights, if they have a classifier."""
     return next((t.shape[0] for name, t in published.items() if re.fullmatch(r"blocks\.\d+\.proj\.bias", name)), None)
 
 
 def translated(
     published: Mapping[str, Tensor], network: Network, state: Mapping[str, Tensor], path: Path
 ) -> dict[str, Tensor]:
-    """The published tensors under the names, and in the shapes, of a model's `state`.
+    """The published tensors with the names and shapes of a model's `state`.
 
     Raises:
-        FileError: a tensor has no place in the network, the network has one that is not published, or shapes differ.
+        FileError: a tensor is missing or unknown, or shapes differ.
     """
     family, places = family_of(published, path), Places.of(network)
     found: dict[str, Tensor] = {}
@@ -191,14 +191,14 @@ def translated(
         ours = _translated_name(name, family, places)
         if ours is None or ours not in state:
             raise FileError(
-                f"{path}: {name} has no place in {network.space}",
-                help=f"give the space and model that the weights are of; they are {family.name}'s",
+                f"{path}: {name} does not belong to {network.space}",
+                help=f"give the space and model of these weights, which are {family.name}'s",
             )
         if tensor.numel() != state[ours].numel() or _squeezed(tensor) != _squeezed(state[ours]):
             sizes = (" x ".join(map(str, t.shape)) for t in (tensor, state[ours]))
             raise FileError(
                 f"{path}: {name} is {next(sizes)}, and {ours} of {network.space} is {next(sizes)}",
-                help=f"give the space and model that the weights are of; they are {family.name}'s",
+                help=f"give the space and model of these weights, which are {family.name}'s",
             )
         found[ours] = tensor.reshape(state[ours].shape).to(state[ours].dtype)
     for name, tensor in state.items():
@@ -211,8 +211,8 @@ def translated(
             found[name] = torch.zeros_like(tensor, device="cpu")
         else:
             raise FileError(
-                f"{path}: lacks what {network.space} calls {name}",
-                help="give the space and model that the weights are of",
+                f"{path}: {name} of {network.space} is missing",
+                help="give the space and model of these weights",
             )
     return found
 
@@ -230,7 +230,7 @@ def _translated_name(name: str, family: Family, places: Places) -> str | None:
 
 
 def _squeezed(tensor: Tensor) -> list[int]:
-    """The sizes without the trailing ones: a 1x1x1 convolution and a linear layer are alike."""
+    """The sizes without trailing ones: the same for a 1x1x1 convolution and a linear layer."""
     sizes = list(tensor.shape)
     while sizes and sizes[-1] == 1:
         sizes.pop()

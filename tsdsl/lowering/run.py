@@ -40,9 +40,9 @@ from tsdsl.operators.layers import (
 
 
 class Norm(Protocol):
-    """How a BN layer of the given dotted name normalises.
+    """Normalises as the BN layer of the given dotted name.
 
-    Where it can compute the activation `then` at once it does, and says that it did.
+    It also computes the activation `then` if it can, and returns whether it did.
     """
 
     def __call__(
@@ -52,7 +52,7 @@ class Norm(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every layer may need: the parameters by name, the BN strategy, and whether dropout acts."""
+    """What layers need: the parameters by name, how to normalise, and whether dropout is active."""
 
     parameters: Mapping[str, Tensor]
     norm: Norm
@@ -99,8 +99,8 @@ def check_clip(network: Network, clip_BCTHW: Tensor) -> None:
     sizes = tuple(clip_BCTHW.shape)
     if len(sizes) != 5 or sizes[1] != 3 or sizes[2] != network.frames:
         raise ValueError(
-            f"clip has shape {' x '.join(str(size) for size in sizes)}; {network.space} takes "
-            f"B x 3 x {network.frames} x H x W (clips, channels, frames, rows, columns)"
+            f"expected a clip of shape B x 3 x {network.frames} x H x W (clips, channels, frames, rows, columns) for "
+            f"{network.space}, got {' x '.join(str(size) for size in sizes)}"
         )
 
 
@@ -115,7 +115,7 @@ def merged(node: Node, inputs: list[Tensor]) -> Tensor:
 
 
 def run_layers(layers: Sequence[Layer], prefix: str, given: list[Tensor], context: Context) -> Tensor:
-    """Layers applied in turn to the one tensor of `given`, which is taken out of it: it is freed after its last use.
+    """Layers applied in turn to the only tensor in `given`, which is removed from it and so freed after its last use.
 
     `prefix` is the dotted name of their block.
     """
@@ -133,7 +133,7 @@ def run_layers(layers: Sequence[Layer], prefix: str, given: list[Tensor], contex
 
 
 def run_norm(layer: BatchNorm, prefix: str, x: Tensor, context: Context, then: ActivationKind) -> tuple[Tensor, bool]:
-    """BN applied to `x`, and whether `then`, the activation after it, was as well."""
+    """BN applied to `x`, and whether `then`, the activation after it, was applied too."""
     name = layer_name(prefix, layer)
     return context.norm(name, x, context.parameters[f"{name}.weight"], context.parameters[f"{name}.bias"], then)
 
@@ -172,7 +172,7 @@ def run_attention(layer: Layer, x_BCTHW: Tensor, weights: Weights) -> Tensor:
     """One attention unit applied to `x_BCTHW`.
 
     Raises:
-        TypeError: the layer cannot be run; it varies with decisions, so no one architecture was given.
+        TypeError: the layer depends on decisions.
     """
     if isinstance(layer, SqueezeExcite):
         return squeeze_excite(x_BCTHW, weights)
@@ -180,4 +180,6 @@ def run_attention(layer: Layer, x_BCTHW: Tensor, weights: Weights) -> Tensor:
         return global_reasoning(x_BCTHW, weights, layer.normalized)
     if isinstance(layer, NonLocal):
         return nonlocal_attention(x_BCTHW, weights, layer.pool)
-    raise TypeError(f"{type(layer).__name__} cannot be run: lay out one architecture first")
+    raise TypeError(
+        f"expected the layers of one architecture, got a {type(layer).__name__}, which depends on decisions"
+    )

@@ -1,9 +1,9 @@
-"""Steps of SGD from the gradients of parts of shared weights: on those parts alone, or on all of the weights.
+"""Steps of SGD from gradients of parts of shared weights: on those parts only, or on the whole weights.
 
-A dense step moves what has no gradient as well: its momentum goes on, and it decays. A sliced step reads and writes
-only what has a gradient; the state is that of the same optimiser, so that both kinds can follow one another. On the CPU
-each is one pass of a compiled kernel, which rounds as torch's fused step does but for a weight's last few elements; a
-gradient as large as the whole weight is never made.
+A dense step also moves elements without a gradient, by their momentum and decay. A sliced step reads and writes only
+elements with a gradient. Both use the state of the same optimiser, so they can alternate. On the CPU each is one pass
+of a compiled kernel, which rounds like torch's fused step except for a weight's last few elements; no gradient of the
+size of a whole weight is made.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sliced_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts:
     weight decay. The gradients are overwritten.
 
     Raises:
-        ValueError: the optimiser dampens or maximises, or a weight is none of its own.
+        ValueError: the optimiser dampens or maximises, or does not have a weight.
     """
     # Looked up once: each look-up walks the modules.
     placed = {name: placed[name] for name in parts}
@@ -58,12 +58,12 @@ def sliced_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts:
 
 @torch.no_grad()
 def dense_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts: Mapping[str, Part]) -> None:
-    """What `optimiser.step()` does with gradients that are zero outside of some parts of the weights in `placed`.
+    """Does what `optimiser.step()` would with gradients that are zero outside of some parts of the weights in `placed`.
 
-    Weights that have no part stay as they are. No weight has a `grad` afterwards.
+    Weights without a part do not change. Afterwards no weight has a `grad`.
 
     Raises:
-        ValueError: the optimiser dampens or maximises, or a weight is none of its own.
+        ValueError: the optimiser dampens or maximises, or does not have a weight.
     """
     # Looked up once: each look-up walks the modules.
     placed = {name: placed[name] for name in parts}
@@ -78,13 +78,15 @@ def dense_step(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts: 
 
 
 def _groups(optimiser: torch.optim.SGD, placed: Mapping[str, Tensor], parts: Mapping[str, Part]) -> Mapping[str, Group]:
-    """The optimiser's group of each weight that has a part."""
+    """The optimiser's group for each weight that has a part."""
     by_weight = {id(parameter): group for group in optimiser.param_groups for parameter in group["params"]}
     found = {}
     for name in parts:
         group = by_weight.get(id(placed[name]))
         if group is None or group["dampening"] or group["maximize"]:
-            raise ValueError(f"{name}: a sliced step needs plain SGD that holds it, not {group}")
+            raise ValueError(
+                f"{name}: expected an SGD optimiser of this weight without dampening or maximize, got {group}"
+            )
         found[name] = group
     return found
 
@@ -98,14 +100,14 @@ def _momentum(optimiser: torch.optim.SGD, weight: Tensor) -> Tensor:
 
 
 def _spread(weight: Tensor, part: Part) -> Tensor:
-    """A part's gradient as large as the whole weight."""
+    """A part's gradient in the size of the whole weight."""
     gradient = torch.zeros_like(weight)
     add(gradient, part.region, part.gradient)
     return gradient
 
 
 def _fits(groups: Mapping[str, Group], placed: Mapping[str, Tensor]) -> bool:
-    """Whether the kernel takes it: with momentum, and weights that it takes."""
+    """Whether the kernel can be used: there is momentum, and it takes all weights."""
     return all(group["momentum"] for group in groups.values()) and all(map(takes_update, placed.values()))
 
 
@@ -132,7 +134,7 @@ def _compiled_step(
 
 
 def _boxes(weight: Tensor, part: Part, whole: bool) -> list[tuple[tuple[Range, ...], Tensor]]:
-    """A part as boxes, one range an axis, each with a contiguous gradient; for a `whole` weight just one."""
+    """A part as boxes of one range for each axis, with contiguous gradients; for a `whole` weight one box."""
     sizes = tuple(weight.shape)
     if all(len(ranges) == 1 for ranges in part.region):
         box = tuple(ranges[0] for ranges in part.region)
@@ -165,7 +167,7 @@ def _update(group: Group, weights: list[Tensor], gradients: list[Tensor], moment
     if weights[0].device.type != "cpu":
         held = [momentum for momentum in momenta if momentum is not None]
         return _update_together(group, weights, gradients, held)
-    # One weight after the other: the second to fourth time it comes from the processor's cache.
+    # Weight by weight: after the first operation each is in the processor's cache.
     for weight, gradient, momentum in zip(weights, gradients, momenta, strict=True):
         step = gradient
         if group["weight_decay"]:
@@ -177,7 +179,7 @@ def _update(group: Group, weights: list[Tensor], gradients: list[Tensor], moment
 
 
 def _update_together(group: Group, weights: list[Tensor], gradients: list[Tensor], momenta: list[Tensor]) -> None:
-    """The same in as few calls as there are operations."""
+    """The same with one call for each operation."""
     if group["weight_decay"]:
         torch._foreach_add_(gradients, weights, alpha=group["weight_decay"])
     if momenta:

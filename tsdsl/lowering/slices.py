@@ -1,7 +1,7 @@
-"""Where an architecture's parameters lie in the shared ones, and how to read and add to those places.
+"""Finds the regions of shared parameters that an architecture uses, reads them and adds to them.
 
-A region has for each axis of the shared tensor the ranges (start, length) that the architecture uses:
-a prefix of channels, several ranges after a concatenation, or the centre of a kernel.
+For each axis of the shared tensor, a region has the ranges (start, length) that the architecture uses: a prefix of
+channels, several ranges after a concatenation, or the centre of a kernel. The first 8 of 16 channels: `((0, 8),)`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Region: TypeAlias = tuple[tuple[Range, ...], ...]
 
 
 def region(parameter: Parameter, shared_sizes: tuple[int, ...]) -> Region:
-    """The part of a shared tensor that this parameter of one architecture is."""
+    """The region of a shared tensor that is this parameter of one architecture."""
     return tuple(ranges(axis, size) for axis, size in zip(parameter.axes, shared_sizes, strict=True))
 
 
 def ranges(axis: AxisExtent, shared_size: int) -> tuple[Range, ...]:
-    """The ranges along one axis; neighbouring segments are joined."""
+    """The ranges along one axis, with adjacent segments joined."""
     if isinstance(axis, Centre):
         size = fixed(axis.size)
         return (((shared_size - size) // 2, size),)
@@ -65,7 +65,7 @@ def add(shared: Tensor, region: Region, values: Tensor, weight: float = 1.0) -> 
 
 
 def pieces(shared: Tensor, region: Region, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Views of the shared tensor and of a compact one that belong together; one pair where nothing is split."""
+    """Pairs of views of the shared and of the compact tensor with the same elements; one pair for a single box."""
     for corner in product(*(_with_position(parts) for parts in region)):
         target, source = shared, values
         for axis, (position, start, length) in enumerate(corner):
@@ -77,12 +77,12 @@ def pieces(shared: Tensor, region: Region, values: Tensor) -> Iterator[tuple[Ten
 
 
 def covering(one: Region, other: Region) -> Region:
-    """The smallest region, a product of ranges, that holds both."""
+    """The smallest region, a product of ranges, that contains both."""
     return tuple(_joined(a, b) for a, b in zip(one, other, strict=True))
 
 
 def within(inner: Region, outer: Region) -> Region:
-    """Where a region lies in the compact tensor of one that holds it."""
+    """The place of a region in the compact tensor of a region that contains it."""
     return tuple(
         tuple(
             next((position + start - begin, length) for position, begin, size in held if begin <= start < begin + size)

@@ -1,7 +1,7 @@
-"""`Supernet`: shared weights that every architecture of a space is a part of.
+"""`Supernet`: shared weights, parts of which are the weights of every architecture of a space.
 
-The architecture is an argument of every call and never state of the module. A call computes, and
-allocates, what training that one architecture would.
+The architecture is an argument of every call, never state of the module. A call computes and allocates only as much as
+training that architecture by itself.
 
 Shapes: B clips, C channels, T frames, H rows, W columns, K classes.
 """
@@ -33,17 +33,17 @@ CACHED_LAYOUTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One architecture's network, and the region of the shared weights that each parameter is."""
+    """One architecture's network, and each parameter's region of the shared weights."""
 
     network: Network
     regions: Mapping[str, Region]
 
 
 class Leaves(Mapping[str, Tensor]):
-    """Compact tensors of one architecture's weights by dotted name; each requires a gradient.
+    """Compact tensors of one architecture's weights by dotted name; all require gradients.
 
-    They share memory with the supernet only where the architecture uses a whole tensor. Make new ones
-    after each change of the supernet's weights.
+    They share memory with the supernet only where the architecture uses a whole tensor, so make new ones after each
+    change of the supernet's weights.
     """
 
     def __init__(self, layout: Layout, tensors: Mapping[str, Tensor]) -> None:
@@ -63,10 +63,9 @@ class Leaves(Mapping[str, Tensor]):
 class Supernet(nn.Module):
     """Weights at the largest size that any architecture uses; BN always takes the batch's statistics.
 
-    Two ways to train it. `supernet(clip, architecture)` is differentiable by itself, and works in any
-    training loop and with any optimiser. `leaves`, `run` and `accumulate` are the cheaper way: the
-    gradients of a sample have its own size, and are added to the shared ones afterwards. Both give the
-    same gradients, to the bit.
+    There are two ways to train it. `supernet(clip, architecture)` is differentiable, and works in any training loop and
+    with any optimiser. `leaves`, `run` and `accumulate` are cheaper: the gradients of a sample have its own size, and
+    are then added to the shared ones. Both give the same gradients, to the bit.
     """
 
     def __init__(self, blueprint: Blueprint, seed: int | None = None) -> None:
@@ -78,11 +77,11 @@ class Supernet(nn.Module):
     def forward(
         self, clip_BCTHW: Tensor, architecture: Architecture | Mapping[str, Value], step: int | None = None
     ) -> Tensor:
-        """Class scores B x K of one architecture as it stands after `step` (None: as the Architecture says).
+        """Class scores B x K of one architecture after `step` (None: the Architecture's own step).
 
         Raises:
             ValueError: the clip is not B x 3 x frames x H x W.
-            UsageError: the architecture is of another space, or a decision is missing or unknown.
+            UsageError: the architecture belongs to another space, or a decision is missing or unknown.
         """
         layout = self.layout(architecture, step)
         sliced = {name: take(self.placed[name], part) for name, part in layout.regions.items()}
@@ -105,7 +104,7 @@ class Supernet(nn.Module):
     def accumulate(self, leaves: Leaves, weight: float = 1.0) -> None:
         """Add `weight` times the gradients of the leaves to those of the shared weights.
 
-        A shared weight that no leaf used keeps its `grad`, None included.
+        A shared weight that no leaf uses keeps its `grad`, even None.
         """
         for name, leaf in leaves.items():
             if leaf.grad is None:
@@ -116,10 +115,10 @@ class Supernet(nn.Module):
             add(shared.grad, leaves.layout.regions[name], leaf.grad, weight)
 
     def layout(self, architecture: Architecture | Mapping[str, Value], step: int | None = None) -> Layout:
-        """The network of one architecture and where its weights lie; the last few are remembered.
+        """The network of one architecture and the regions of its weights; the last few are cached.
 
         Raises:
-            UsageError: the architecture is of another space, or a decision is missing or unknown.
+            UsageError: the architecture belongs to another space, or a decision is missing or unknown.
         """
         if isinstance(architecture, Architecture):
             self._check_space(architecture)
@@ -142,7 +141,7 @@ class Supernet(nn.Module):
         return layout
 
     def parameter_kinds(self) -> Mapping[str, ParameterKind]:
-        """For each parameter whether it is a `weight`, a `bias` or of the `norm`; only weights decay."""
+        """The kind of each parameter, `weight`, `bias` or `norm`; only weights decay."""
         return parameter_kinds(self.blueprint.whole)
 
     def _check_space(self, architecture: Architecture) -> None:
@@ -151,11 +150,11 @@ class Supernet(nn.Module):
             raise UsageError(
                 f"the architecture belongs to space {architecture.space} ({architecture.fingerprint}), the "
                 f"supernet to {space.name} ({space.fingerprint})",
-                help="use the architecture with the space it was made from",
+                help="use the architecture with its own space",
             )
 
     def _chosen(self, decisions: Mapping[str, Value], step: int | None) -> tuple[tuple[str, Value], ...]:
-        """The decisions that matter after `step`, checked."""
+        """The decisions that have an effect after `step`, checked."""
         space = self.blueprint.space
         chosen = []
         for path in decided_paths(space, decisions, step):
@@ -175,8 +174,8 @@ class Supernet(nn.Module):
 def extract(supernet: Supernet, architecture: Architecture | Mapping[str, Value], step: int | None = None) -> Model:
     """One architecture as a `Model` of its own, on the supernet's device, with the shared weights copied.
 
-    In training mode it gives the supernet's scores exactly. Its BN statistics are unset: call
-    `recalibrate` before evaluating it.
+    In training mode it gives exactly the supernet's scores. Its BN statistics are not set: call `recalibrate` before
+    evaluating it.
     """
     layout = supernet.layout(architecture, step)
     with torch.device("meta"):

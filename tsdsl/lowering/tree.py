@@ -1,4 +1,4 @@
-"""Nested modules that hold a network's parameters, so that state-dict keys are the dotted names."""
+"""Nested modules for a network's parameters, so that state-dict keys are the dotted names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SizesOf = Callable[[Parameter], tuple[int, ...]]
 
 
 class Part(nn.Module):
-    """A named part of a network; holds parts, layers and parameters, and computes nothing itself."""
+    """A named part of a network: it has parts, layers and parameters, and computes nothing itself."""
 
     def extra_repr(self) -> str:
         return ", ".join(
@@ -46,7 +46,7 @@ class LayerParameters(Part):
 
 @dataclass(frozen=True, slots=True)
 class ParameterPlace:
-    """Where a parameter hangs: the module and the attribute. Survives `.to()`, deepcopy and swapping."""
+    """The module and attribute of a parameter, which stay right after `.to()`, deepcopy and swapping."""
 
     module: nn.Module
     attribute: str
@@ -60,7 +60,7 @@ class ParameterPlace:
 
 
 class PlacedParameters(Mapping[str, Tensor]):
-    """The parameters of a tree under their dotted names, always as they are now."""
+    """The current parameters of a tree by dotted name."""
 
     def __init__(self, places: Mapping[str, ParameterPlace]) -> None:
         self.places = places
@@ -78,10 +78,10 @@ class PlacedParameters(Mapping[str, Tensor]):
 def grow(
     root: nn.Module, network: Network, sizes_of: SizesOf, seed: int | None, running_statistics: bool
 ) -> PlacedParameters:
-    """Hang all parameters of `network` below `root`, and return them by name.
+    """Attach all parameters of `network` below `root`, and return them by name.
 
     With `running_statistics` a BN layer is a torch BatchNorm3d (`ops.norm`) with buffers, else only its parameters.
-    Under `torch.device("meta")` nothing is drawn. `seed` None draws from torch's global generator.
+    Inside `torch.device("meta")` nothing is drawn. With `seed` None, values come from torch's global generator.
     """
     generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
     places: dict[str, ParameterPlace] = {}
@@ -100,7 +100,7 @@ def grow(
 def fill(
     holder: nn.Module, item: NamedLayer, sizes_of: SizesOf, generator: torch.Generator | None
 ) -> Iterator[tuple[str, ParameterPlace]]:
-    """Give a layer's module its parameters with their first values."""
+    """Give a layer's module its parameters with initial values."""
     for parameter in item.parameters:
         *parents, attribute = parameter.name.split(".")
         module = holder
@@ -118,10 +118,10 @@ def fill(
 
 
 def attach(root: nn.Module, dotted: str, module: nn.Module) -> None:
-    """Hang `module` below `root` under a dotted name, with `Part` modules between.
+    """Attach `module` below `root` under a dotted name, with `Part` modules between.
 
-    Written into `_modules` directly: a stream may be named like a method of nn.Module, such as `train`,
-    and stays reachable by its dotted name.
+    It is written into `_modules` directly, because a stream may have the name of a method of nn.Module, such as
+    `train`; it can still be reached by its dotted name.
     """
     *parents, last = dotted.split(".")
     for name in parents:

@@ -1,4 +1,4 @@
-"""Weight files: a model's state as safetensors, with the architecture beside it in the metadata."""
+"""Reads and writes weight files: a model's state as safetensors, with the architecture in the metadata."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FORMAT = "tsdsl-weights-1"
 NAMED_TENSORS = 3
 GIVE_WEIGHTS = "give the path of a .safetensors file"
 CLASSIFIER = "head.classifier.classifier."
-"""What begins the names of the layer that depends on the number of classes."""
+"""The beginning of the names of the layer that depends on the number of classes."""
 CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 MAX_CLASSES = 1_000_000
 
 
 def save_model(path: Path, model: nn.Module, architecture: Architecture | None = None) -> None:
-    """Write the model's parameters and buffers, atomically; the same model gives the same bytes.
+    """Write the model's parameters and buffers as a whole file; the same model gives the same bytes.
 
     Raises:
         FileError: the file cannot be written.
@@ -41,7 +41,7 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture | None =
 
 
 def _ordered(content: bytes) -> bytes:
-    """A safetensors file with its metadata in alphabetical order, which safetensors writes in a random one."""
+    """A safetensors file with its metadata in alphabetical order; safetensors writes them in random order."""
     size_bytes = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size_bytes])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -52,12 +52,12 @@ def _ordered(content: bytes) -> bytes:
 
 
 def load_weights(path: Path, model: nn.Module, besides: str | None = None) -> None:
-    """Copy the weights of a file into a model; nothing is copied unless all names and shapes agree.
+    """Copy the weights of a file into a model, if all names and shapes agree.
 
-    Tensors whose name begins with `besides` are left as they are where the shapes differ.
+    Tensors whose name begins with `besides` keep their values if the shapes differ.
 
     Raises:
-        FileError: the file is missing, truncated or no safetensors file, or does not fit the model.
+        FileError: the file is missing, truncated or not a safetensors file, or does not fit the model.
     """
     tensors = read_tensors(path)
     state = model.state_dict()
@@ -125,7 +125,7 @@ def read_weights_architecture(path: Path) -> Architecture | None:
     """The architecture that a weight file was saved with, if any.
 
     Raises:
-        FileError: the file is missing, truncated, no safetensors file, or its architecture is malformed.
+        FileError: the file is missing, truncated or not a safetensors file, or its architecture is malformed.
     """
     _check_header(path)
     try:
@@ -139,7 +139,7 @@ def read_weights_architecture(path: Path) -> Architecture | None:
         return None
     help = "save the weights again with tsdsl"
     value = parse_json(metadata["architecture"], f"{path}: architecture", help)
-    return record_of(value, Architecture, f"{path}: its metadata holds no valid architecture", help)
+    return record_of(value, Architecture, f"{path}: the architecture in its metadata is not valid", help)
 
 
 def _check_header(path: Path) -> None:
@@ -151,7 +151,7 @@ def _check_header(path: Path) -> None:
 
 
 def mismatch(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
-    """In words, the first few tensors that are missing, unexpected, or of another shape; else empty."""
+    """A list of the first few tensors that are missing, unknown, or of another shape; empty if there are none."""
     missing = [name for name in state if name not in tensors]
     unexpected = [name for name in tensors if name not in state]
     shapes = [
@@ -159,7 +159,7 @@ def mismatch(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
         for name in state
         if name in tensors and tensors[name].shape != state[name].shape
     ]
-    parts = [_listed("it lacks", missing), _listed("it has unknown", unexpected), _listed("", shapes)]
+    parts = [_listed("missing", missing), _listed("unknown", unexpected), _listed("", shapes)]
     return "; ".join(part for part in parts if part)
 
 
@@ -181,5 +181,5 @@ def _unreadable(path: Path, error: OSError) -> FileError:
 def _foreign(path: Path, error: Exception | str) -> FileError:
     return FileError(
         f"{path}: is not a complete safetensors file ({error})",
-        help="it is truncated or of another kind; copy or save it again",
+        help="it is truncated or another kind of file; copy or save it again",
     )

@@ -1,1 +1,1 @@
-"""The layers as plain functions on tensors, one file a family; every network runs through them."""
+"""The layers as plain functions on tensors, one module for each family; every network runs through them."""

@@ -1,4 +1,4 @@
-"""Elementwise activations by the name that a space gives them."""
+"""Elementwise activations by their name in a space."""
 
 from __future__ import annotations
 

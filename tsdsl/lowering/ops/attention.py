@@ -27,7 +27,7 @@ def squeeze_excite(x_BCTHW: Tensor, weights: Weights) -> Tensor:
 
 
 def global_reasoning(x_BCTHW: Tensor, weights: Weights, normalized: bool) -> Tensor:
-    """Positions pooled into graph nodes, related along nodes and states, and spread back."""
+    """Positions pooled into graph nodes, related along nodes and states, and projected back."""
     x_BLC = x_BCTHW.flatten(2).transpose(1, 2)
     state_BLS = linear(x_BLC, weights("state.weight"), weights("state.bias"))
     projection_BLN = linear(x_BLC, weights("projection.weight"), weights("projection.bias"))
@@ -54,7 +54,7 @@ def nonlocal_attention(x_BCTHW: Tensor, weights: Weights, pool: int) -> Tensor:
     return y_BLC.transpose(1, 2).reshape(x_BCTHW.shape)
 
 
-# torch counts the operations of its fused attention on CUDA only; on the CPU they are the same.
+# torch has formulas for its fused attention on CUDA only; the operations are the same on the CPU.
 for _fused, _formula in (
     (torch.ops.aten._scaled_dot_product_flash_attention_for_cpu, sdpa_flop),
     (torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward, sdpa_backward_flop),

@@ -1,12 +1,12 @@
 """Convolutions on clips: full, point-wise and depthwise, with padding kernel // 2.
 
-On the CPU, in float32 and float64, they run in the channels-last layout and with gradients of their own
-(`depthwise`, `planar`, `products`), which makes a training step several times faster; the result is in that layout
-too, and so are the activations of a whole network. On CUDA with Triton the layout is the same, depthwise
-convolutions are kernels of our own and point-wise ones matrix products. CUDA without Triton, the meta device, other
-precisions on the CPU, and compiling and exporting keep torch's convolution. `kernels.choice` says which way is taken.
+On the CPU, in float32 and float64, they run in channels-last layout with gradients of their own (`depthwise`, `planar`,
+`products`), which makes a training step several times faster. The result is in that layout too, and so are the
+activations of a whole network. On CUDA with Triton the layout is the same, depthwise convolutions are our own kernels,
+and point-wise ones are matrix products. CUDA without Triton, the meta device, other precisions on the CPU, compiling
+and exporting use torch's convolution. `kernels.choice` decides.
 
-Shapes: B clips, C channels, T frames, H rows, W columns; O output channels, I input channels a filter,
+Shapes: B clips, C channels, T frames, H rows, W columns; O output channels, I input channels of a filter,
 D, R, S the kernel's sizes in time, rows and columns.
 """
 
@@ -58,21 +58,21 @@ def plain_convolution(
     stride: tuple[int, int, int] = (1, 1, 1),
     depthwise: bool = False,
 ) -> Tensor:
-    """The same as one call of torch's, in the layout that `x_BCTHW` has."""
+    """The same as one call of torch's convolution, in the layout of `x_BCTHW`."""
     padding = tuple(size // 2 for size in weight_OIDRS.shape[2:])
     groups = x_BCTHW.shape[1] if depthwise else 1
     return F.conv3d(x_BCTHW, weight_OIDRS, bias_O, stride, padding, groups=groups)
 
 
 def matmul(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:
-    """The product of each sample's matrices."""
+    """The product of each sample's matrices, by a compiled product where there is one."""
     if channels_last_pays(a_BMK, b_BKN) and takes_product(a_BMK):
         return batched_product(a_BMK, b_BKN)
     return a_BMK @ b_BKN
 
 
 def linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
-    """`F.linear`."""
+    """`F.linear`, by a compiled product where there is one."""
     if not channels_last_pays(x, weight_OI) or not takes_product(x):
         return F.linear(x, weight_OI, bias_O)
     y = pointwise(x, weight_OI)
@@ -88,7 +88,7 @@ def _cuda_convolution(
 ) -> Tensor:
     kernel = tuple(weight_OIDRS.shape[2:])
     if kernels_of("cuda") != TRITON:
-        # Torch's own depthwise kernels take no other layout, and would copy each time.
+        # torch's own depthwise kernels need this layout, and would copy to it each time.
         return plain_convolution(x_BCTHW.contiguous(), weight_OIDRS, bias_O, stride, depthwise)
     if depthwise and takes_depthwise(x_BCTHW, weight_OIDRS, stride):
         y_BOTHW = operators.depthwise_convolution(x_BCTHW, weight_OIDRS, stride)

@@ -1,11 +1,11 @@
 """Depthwise convolutions on the CPU: compiled kernels that take them, else gradients made of what oneDNN is fast at.
 
 oneDNN's 3D backward pass takes 10 to 40 times as long as the forward pass. With compiled kernels a gradient takes about
-as long as a forward pass. Without them the gradient of the input is a forward pass with the
-flipped kernel, over a gradient with zeros between its elements where the stride is 2; and the gradient of the weight
-is one 2D gradient for each of the kernel's frames and, as the fast ones go up to 3 columns, for each 3 of its columns.
-A kernel of one frame is a 2D convolution altogether. Everything is exact: only the order of summation differs. Own
-design; measured in tests/benchmarks/depthwise_cpu.py.
+as long as a forward pass. Without them, the gradient of the input is a forward pass with the flipped kernel, over a
+gradient with zeros between its elements if the stride is 2. The gradient of the weight is one 2D gradient for each of
+the kernel's frames, and for each 3 of its columns, because oneDNN's fast ones have at most 3. A kernel of one frame is
+simply a 2D convolution. Only the order of summation differs from torch's. Own design; measured in
+tests/benchmarks/depthwise_cpu.py.
 
 Shapes: B clips, C channels, T frames, H rows, W columns; D, R, S the kernel's sizes in time, rows and
 columns; N the batch of a 2D convolution; E that of a kernel's filters, 1.
@@ -36,7 +36,7 @@ def depthwise_convolution(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[i
 
 
 def channels_last(x_BCTHW: Tensor) -> Tensor:
-    """`x_BCTHW` in that layout; itself if it is. torch's own conversion does not work under vmap."""
+    """`x_BCTHW` in that layout, without a copy if possible. torch's own conversion does not work under vmap."""
     return x_BCTHW.permute(0, 2, 3, 4, 1).contiguous().permute(0, 4, 1, 2, 3)
 
 
@@ -115,12 +115,12 @@ def _input_gradient(dy_BCTHW: Tensor, x_BCTHW: Tensor, weight_CEDRS: Tensor, str
 
 
 def _weight_gradient(dy_BCTHW: Tensor, x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:
-    """Time comes first in memory, so that the frames that a tap of the kernel meets lie together."""
+    """Time comes first in memory, so that the frames for a tap of the kernel are contiguous."""
     kernel_frames, rows, columns = weight_CEDRS.shape[2:]
     dy_TBHWC = dy_BCTHW.permute(2, 0, 3, 4, 1)
     x_TBHWC = x_BCTHW.permute(2, 0, 3, 4, 1)
     if kernel_frames == 1:
-        # Any order of the frames will do: the one in memory, as a single clip of B * T frames.
+        # The order of frames does not matter: take the one in memory, as a single clip of B * T frames.
         dy_TBHWC, x_TBHWC = (a.transpose(0, 1).flatten(0, 1)[:, None] for a in (dy_TBHWC, x_TBHWC))
     dy_TBHWC = dy_TBHWC.contiguous()
     parts = []
@@ -147,7 +147,7 @@ def _tap_gradient(
     stride: tuple[int, int],
     padding: tuple[int, int],
 ) -> Tensor:
-    """The gradient C x 1 x R x S of the part of the kernel that sees `shift` frames ahead."""
+    """The gradient C x 1 x R x S of the part of the kernel that reads `shift` frames ahead."""
     frames, _, _, _, channels = x_TBHWC.shape
     first, last = max(0, -shift), min(frames, frames - shift)
     sizes = (channels, 1, *kernel)
@@ -162,7 +162,7 @@ def _tap_gradient(
 
 
 def _columns(x_TBHWC: Tensor, first: int, width: int) -> Tensor:
-    """A copy of the columns first .. first + width - 1, zero where there is none."""
+    """A copy of the columns first .. first + width - 1, zero outside of the tensor."""
     frames, batch, rows, columns, channels = x_TBHWC.shape
     left, right = max(0, -first), min(width, columns - first)
     copy_TBHWC = x_TBHWC.new_empty((frames, batch, rows, width, channels))

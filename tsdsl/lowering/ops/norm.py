@@ -1,4 +1,4 @@
-"""Batch normalisation with the statistics of the batch, the activation after it, and constants all networks share.
+"""Batch normalisation with the statistics of the batch, with the activation after it, and the constants for it.
 
 On the CPU, in float32 and training mode, compiled kernels compute it together with a ReLU: torch goes over the
 activations three times forward and five times backward, the kernels read them once or twice from memory. Elsewhere
@@ -26,9 +26,9 @@ MOMENTUM = 0.1
 def batch_statistics(
     name: str, x_BCTHW: Tensor, weight_C: Tensor, bias_C: Tensor, then: ActivationKind = "none"
 ) -> tuple[Tensor, bool]:
-    """Normalised by the mean and variance of this batch, in training and evaluation alike; whether activated as well.
+    """Normalised by the mean and variance of this batch, also in evaluation; and whether the activation was applied.
 
-    What a supernet uses: running statistics of different architectures must not be mixed.
+    A supernet uses this, because running statistics of different architectures must not be mixed.
     """
     if takes_norm(x_BCTHW, weight_C):
         rectifies = then == "relu"
@@ -37,14 +37,14 @@ def batch_statistics(
 
 
 class BatchNorm(nn.BatchNorm3d):
-    """A BatchNorm3d that can compute a ReLU after it as well."""
+    """A BatchNorm3d that can also compute the ReLU after it."""
 
     def rectifies(self, x_BCTHW: Tensor) -> bool:
-        """Whether it can for this input: not where torch's own operators normalise it."""
+        """Whether it can compute the ReLU for this input: not if torch's own operators normalise it."""
         return self.training and takes_norm(x_BCTHW, self.weight)
 
     def forward(self, x_BCTHW: Tensor, rectified: bool = False) -> Tensor:
-        """Normalised, and `rectified` where asked for; running statistics move in training mode."""
+        """Normalised, and also rectified if `rectified`; running statistics are updated in training mode."""
         if not self.rectifies(x_BCTHW):
             y_BCTHW = super().forward(x_BCTHW)
             return F.relu(y_BCTHW) if rectified else y_BCTHW
@@ -54,7 +54,7 @@ class BatchNorm(nn.BatchNorm3d):
 
     @torch.no_grad()
     def _move(self, statistics_2C: Tensor, positions: int) -> None:
-        """Let the running statistics follow; their plain average where there is no momentum."""
+        """Update the running statistics, to their plain average if there is no momentum."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None

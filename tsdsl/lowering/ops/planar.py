@@ -1,10 +1,10 @@
 """Full convolutions that are flat in time or in space, as 2D convolutions; point-wise ones are both.
 
-A kernel 1 x k x k sees each frame by itself: the frames are folded into the batch. A kernel t x 1 x 1 sees
-each position by itself: rows and columns are folded into one axis. Both are views of the channels-last
-layout. With stride 1 the gradients are forward passes or have the wider side as output, which oneDNN is fast at:
-3D convolutions took 3 to 14 times as long forward and backward for t x 1 x 1 (own measurements,
-tests/benchmarks/depthwise_cpu.py). Point-wise ones, 1 x 1 x 1, are products of matrices (`products`).
+A 1 x k x k kernel treats frames separately, so the frames are folded into the batch. A t x 1 x 1 kernel treats
+positions separately, so rows and columns are folded into one axis. Both are views in channels-last layout. With
+stride 1 the gradients are forward passes, or have the wider side as output, which is fast in oneDNN: 3D convolutions
+took 3 to 14 times as long forward and backward for t x 1 x 1 (own measurements, tests/benchmarks/depthwise_cpu.py).
+Point-wise ones, 1 x 1 x 1, are products of matrices (`products`).
 
 Shapes: B clips, C channels, T frames, H rows, W columns; O output channels, I input channels, D, R, S the
 kernel's sizes in time, rows and columns. N, X, Y are the batch, rows and columns of the 2D convolution.
@@ -22,7 +22,7 @@ from torch.nn.grad import conv2d_weight
 from tsdsl.lowering.ops.products import pointwise
 
 WIDEST_SWAPPED = 64
-"""With more outputs, input and output do not change places: nothing is gained."""
+"""With more outputs than this, exchanging input and output gains nothing."""
 
 
 def is_planar(kernel: tuple[int, ...]) -> bool:
@@ -50,7 +50,7 @@ def planar_convolution(x_BITHW: Tensor, weight_OIDRS: Tensor, stride: tuple[int,
 def _without_skipped(
     x_BITHW: Tensor, kernel: tuple[int, ...], stride: tuple[int, int, int]
 ) -> tuple[Tensor, tuple[int, int, int]]:
-    """The positions that a kernel of size 1 meets, and the strides that then remain."""
+    """The positions that axes of kernel size 1 read, and the strides of the others."""
     frame, row, column = (step if size == 1 else 1 for step, size in zip(stride, kernel, strict=True))
     remaining = (stride[0] // frame, stride[1] // row, stride[2] // column)
     return x_BITHW[:, :, ::frame, ::row, ::column], remaining
@@ -90,7 +90,7 @@ class _Planar(torch.autograd.Function):
 
 
 def _weight_gradient(dy_NOXY: Tensor, x_NIXY: Tensor, weight_OIRS: Tensor) -> Tensor:
-    """With stride 1 input and output may change places; oneDNN is slower where the output is narrow."""
+    """With stride 1 input and output can be exchanged; oneDNN is slower if the output is narrow."""
     outputs, inputs, rows, columns = weight_OIRS.shape
     is_swapped = outputs <= inputs and outputs <= WIDEST_SWAPPED
     sizes = (inputs, outputs, rows, columns) if is_swapped else (outputs, inputs, rows, columns)

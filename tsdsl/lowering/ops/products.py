@@ -1,6 +1,6 @@
 """Products of matrices and linear maps of positions on the CPU, by a compiled kernel in half the time of torch's.
 
-Their gradients are such products too; second derivatives are made of torch's.
+Their gradients are such products too; second derivatives use torch's.
 
 Sizes: M rows, N columns, K terms of a sum; P positions, O outputs, I inputs.
 """
@@ -49,7 +49,7 @@ class _Pointwise(torch.autograd.Function):
         dx = product(dy_PO, weight_OI) if needs_x else None
         if not needs_weight:
             return dx, None
-        # Columns of the result become vectors, which few would leave half empty.
+        # Columns of the result become vectors, which would be half empty with few columns.
         outputs, inputs = weight_OI.shape
         is_turned = inputs <= FEW_COLUMNS < outputs
         return dx, product(x_PI.t(), dy_PO).t() if is_turned else product(dy_PO.t(), x_PI)

@@ -22,7 +22,7 @@ def time_to_channel(x_BCTHW: Tensor, factor: int) -> Tensor:
 
 
 def max_pool(x_BCTHW: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
-    """The largest value in each window, padded by kernel // 2 with nothing; sizes become ceil(size / stride)."""
+    """The largest value in each window; padding by kernel // 2 adds no values. Sizes become ceil(size / stride)."""
     t, h, w = kernel
     return F.max_pool3d(x_BCTHW, kernel, stride, (t // 2, h // 2, w // 2))
 
