@@ -32,6 +32,9 @@ HELP = "restore it"
         ("[" * 100_000, r"1:65: lists or objects lie more than 64 deep"),
         ('{"a":' * 100_000, r"1:321: lists or objects lie more than 64 deep"),
         ('["\\ud83d\\ude00", "\\ud83d"]', r"1:18: the string has half of a surrogate pair"),
+        ("[1e999, 1.2.3e5e, NaN]", r"1:2: 1e999 is not a finite number"),
+        (f'{{"a": 1-2, "b": 1{"0" * 50}', r"1:8: is not JSON"),
+        ('{"b": {"a": 1, "a": 1}, "c": 1-\\x}', r"1:16: the key"),
         ('{"\\ud83d": 1}', r"1:2: the string has half of a surrogate pair"),
     ],
 )

@@ -144,7 +144,10 @@ def parse_json(text: str, name: str, help: str, first_line: int = 1) -> Any:
         place = f"{name}:{error.lineno + first_line - 1}:{error.colno}"
         raise FileError(f"{place}: is not JSON ({error.msg})", help=help) from error
     except (ValueError, RecursionError) as error:
-        at, fault = _json_fault(text) or (0, str(error))
+        try:
+            at, fault = _json_fault(text) or (0, str(error))
+        except (ValueError, IndexError):  # what follows the fault need not be JSON
+            at, fault = 0, str(error)
         line, column = text.count("\n", 0, at) + first_line, at - text.rfind("\n", 0, at)
         raise FileError(f"{name}:{line}:{column}: {fault}", help=help) from error
     return value
