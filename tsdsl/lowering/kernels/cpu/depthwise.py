@@ -50,7 +50,7 @@ Numbers = namedtuple(
     "x_at w_at y_at parts clips_frames frames rows columns channels depth height other_rows other_columns"
     " packed_rows packed_columns top left scratch_at scratch_bytes",
 )
-# A frame of a panel: what `_meet` found of it, and the next frame to pack.
+# A frame of a panel: its taps and packed frames, and the next frame to pack.
 Part = namedtuple("Part", "panel frame lanes first_tap num_met frames_at ready")
 
 
@@ -146,7 +146,7 @@ def _pack(source_at, rows, columns, channels, lanes, target_at, top, left, heigh
 
 @njit(inline="always")
 def _meet(s, job, part, is_first, ready):
-    """Pack the frames that a part meets and that are not ready; their addresses go to `frames_at`."""
+    """Pack the frames for a part that are not ready, and write the addresses of all its frames to `frames_at`."""
     panel, frame = part // s.clips_frames, part % s.clips_frames
     if is_first or frame == 0:
         ready = 0
@@ -212,9 +212,9 @@ def _forward_kernel(taps: int, stride: int, version: int) -> Any:
 
 @functools.cache
 def _spreading_kernel(taps: int, version: int) -> Any:
-    """The gradient of the input where the stride is 2: even and odd columns meet every other tap, flipped."""
-    # The first of the flipped taps that even and odd columns meet, how many they meet, and where their first gradient
-    # is.
+    """The gradient of the input for stride 2: even and odd columns use every other tap, flipped."""
+    # For even and for odd columns: the first of the flipped taps that they use, how many, and the place of the first
+    # gradient.
     even_first, odd_first = taps // 2 % 2, (taps // 2 - 1) % 2
     even_taps, odd_taps = (taps - even_first + 1) // 2, (taps - odd_first + 1) // 2
     even_left, odd_left = taps // 2 + (even_first - taps // 2) // 2, taps // 2 + (1 + odd_first - taps // 2) // 2
@@ -231,7 +231,7 @@ def _spreading_kernel(taps: int, version: int) -> Any:
             w_at = s.w_at + (part.panel * s.depth + part.first_tap) * s.height * w_row
             x_at = s.y_at + part.frame * s.other_rows * s.other_columns * pixel_bytes + part.panel * VECTOR_BYTES
             for h in range(s.other_rows):
-                # The first tap whose distance to this row is even, and the gradient's row that it meets.
+                # The first tap whose distance to this row is even, and its row of the gradient.
                 tap = (h + s.height // 2) % 2
                 row = (h - s.height // 2 + tap) // 2
                 top = max(0, -row)

@@ -1,12 +1,11 @@
 """Batch normalisation with the batch's statistics, and a ReLU after it, on the CPU as kernels that numba compiles.
 
-Forward, a kernel takes so few channels at a time that all their positions stay in the processor's cache from the sums
-to what is computed with them; where the positions are too many for that, and backward, when the input comes from
-memory, it takes all channels in the order in which they lie. Sums are kept in float32 for some positions and put
-together in float64 (Chan, Golub and LeVeque, 1979). The ReLU's result is not kept for the backward pass: its sign
-follows from the input. Own design.
+Forward, a kernel takes only so many channels at a time that all their positions stay in the processor's cache between
+the sums and the result. With too many positions for that, and backward, when the input comes from memory, it takes all
+channels in the order of memory. Sums over some positions are in float32, and are combined in float64 (Chan, Golub and
+LeVeque, 1979). The ReLU's result is not kept for the backward pass, as its sign follows from the input. Own design.
 
-Sizes: N positions, C channels. For each channel `statistics` has its mean and one over its standard deviation.
+Sizes: N positions, C channels. `statistics` are each channel's mean and the inverse of its standard deviation.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from tsdsl.lowering.kernels.cpu.norm_vectors import (
 from tsdsl.lowering.kernels.cpu.vectors import FLOAT_BYTES, LANES, fields_at, float_at, set_float
 
 WIDE = NORM_VECTORS * LANES
-"""Channels that go through the registers together, at most."""
+"""The most channels that are in registers together."""
 CACHED_FLOATS = 2**16 + 2**15
 SUMMED_POSITIONS = 512
 NUM_FACTORS, NUM_SUMS = 5, 3
@@ -65,7 +64,7 @@ def backward(
 
 
 def _run(kernel: Any, tensors: tuple[Tensor, ...], cached_vectors: int, epsilon: float, rectifies: bool) -> None:
-    """All positions of `cached_vectors` vectors stay in the cache; 0: none do."""
+    """All positions of `cached_vectors` vectors stay in the cache; none if 0."""
     positions, channels = tensors[0].shape
     threads = torch.get_num_threads()
     vectors = -(-channels // LANES)

@@ -1,11 +1,10 @@
 """Matrix products on the CPU as a kernel that numba compiles, for float32.
 
-Registers hold a block of the result, of which rows meet one element of the first matrix and columns a vector of the
-second at a time. Neither is copied into another order first: weights of this project's networks are too small, or meet
-too few positions, for that to pay. Own design; measured in tests/benchmarks/depthwise_cpu.py.
+Registers hold a block of the result. In each step, its rows are multiplied by one element of the first matrix each, and
+its columns by vectors of the second. Neither matrix is reordered first: the weights of this project's networks are too
+small, or used for too few positions, for that to pay. Own design; measured in tests/benchmarks/depthwise_cpu.py.
 
-The result's rows are dealt out to jobs in equal parts, or, where they are few, the terms of its sums. Which thread
-takes a job does not matter.
+The result's rows are divided into equal jobs; if there are few rows, the terms of its sums are.
 
 Sizes: M rows, N columns, K terms of a sum; J jobs.
 """
@@ -34,11 +33,11 @@ from tsdsl.lowering.kernels.cpu.vectors import (
 LINE_BYTES = 64
 MAX_ROWS = BLOCK_ROWS[0]
 MAX_TERMS = 512
-"""Of a sum at a time, so that what the rows of a block meet stays near the processor."""
+"""Of a sum at a time, so that the second matrix's part stays near the processor."""
 CACHED_ELEMENTS = 2**16
-"""Of rows that all columns meet before the next rows do."""
+"""Of the rows that are multiplied by all columns before the next rows are."""
 BLOCKS_AHEAD = 4
-"""Rows are asked for so many blocks before they are met: few terms a sum leave no time for it."""
+"""Rows are prefetched so many blocks ahead: with few terms in a sum there is no time for it later."""
 DEEP = 2048
 # Addresses of the matrices, the distances of their rows and terms in bytes, and sizes.
 Product = namedtuple("Product", "a a_row a_term b b_row c rows columns depth splits_sums")
@@ -46,7 +45,7 @@ Transposition = namedtuple("Transposition", "a b rows columns")
 
 
 def product(a_MK: Tensor, b_KN: Tensor) -> Tensor:
-    """The product M x N; elements of a row of `b_KN` must be neighbours in memory."""
+    """The product M x N; elements of a row of `b_KN` must be adjacent in memory."""
     rows, depth = a_MK.shape
     columns = b_KN.shape[1]
     blocks = -(-rows // MAX_ROWS)

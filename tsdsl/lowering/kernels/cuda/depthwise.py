@@ -1,9 +1,9 @@
 """Triton kernels of depthwise 3D convolution in channels-last layout: forward, input and weight gradients.
 
-Each program handles a block of positions and one of channels, so that neighbouring threads read neighbouring
-channels. Channels and sizes are arguments at run time; kernel sizes and strides are constants, so that taps
-unroll. Sums are in float32, in float64 for float64. Nothing is added atomically: results are the same every
-time. Written for CUDA and checked with Triton's interpreter on the CPU; not measured on a GPU yet.
+Each program handles a block of positions and a block of channels, so that neighbouring threads read neighbouring
+channels. Channels and sizes are arguments at run time; kernel sizes and strides are constants, so that taps are
+unrolled. Sums are in float32, in float64 for float64. Nothing is added atomically, so results are reproducible. Written
+for CUDA and checked with Triton's interpreter on the CPU; not yet measured on a GPU.
 
 Shapes: B clips, C channels, T frames, H rows, W columns; D, R, S the kernel's sizes in time, rows and columns;
 K = D * R * S taps; N blocks of positions.
@@ -19,12 +19,12 @@ import triton.language as tl
 from torch import Tensor
 
 BLOCK_ELEMENTS = 4096
-"""Positions times channels of a program."""
+"""Positions times channels in a program."""
 
-MOST_BLOCK_CHANNELS = 64
+MAX_BLOCK_CHANNELS = 64
 
 SIZES = ("num_positions", "frames", "rows", "columns", "out_frames", "out_rows", "out_columns")
-"""Arguments whose value no code is made for, or each size of a search would compile kernels of its own."""
+"""Arguments that kernels are not specialised for; otherwise each size of a search would compile its own."""
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -73,7 +73,7 @@ def _correlate(
     STEP_T: tl.constexpr, STEP_H: tl.constexpr, STEP_W: tl.constexpr,
     SUM: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    """The part of every tap's gradient that a block of dy's positions has; dy is read once, x from cache by taps."""
+    """The share of every tap's gradient from a block of dy's positions; dy is read once, x by taps from the cache."""
     block = tl.program_id(0).to(tl.int64)
     position = block * BLOCK_P + tl.arange(0, BLOCK_P)
     channel = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
@@ -147,7 +147,7 @@ def _launch(
 
 def _blocks(channels: int) -> tuple[int, int]:
     """(channels, positions) of a program."""
-    block_channels = min(triton.next_power_of_2(channels), MOST_BLOCK_CHANNELS)
+    block_channels = min(triton.next_power_of_2(channels), MAX_BLOCK_CHANNELS)
     return block_channels, BLOCK_ELEMENTS // block_channels
 
 
