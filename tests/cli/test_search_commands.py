@@ -94,6 +94,14 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     last = json.loads(Path(result["architecture"]).read_text())
     assert {path: last["decisions"][path] for path in first} == first
     assert [record["step"] for record in last["lineage"]] == [1, 2, 3]
+    assert run(["front", "runs/micro", "--json"]) == 0
+    front = json.loads(capsys.readouterr().out)
+    within = [point["score"] for point in front["points"] if point["flops"] <= 900_000]
+    assert within[-1] == pytest.approx(result["log_probability"], abs=1e-6)
+    assert run(["front", "runs/micro", "--step", "1", "-n", "2"]) == 0
+    assert "nats" in capsys.readouterr().out
+    assert run(["front", "runs/micro", "--step", "joint"]) == 3
+    assert "finished steps: 1, 2, 3" in capsys.readouterr().err
 
     assert run(["render"]) == 0
     assert Path("runs/micro/architecture.svg").exists()

@@ -13,7 +13,7 @@ from tsdsl.analysis.questions.cost_histogram import CostDistribution, cost_distr
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.network.layout import Blueprint
 from tsdsl.render.font import text_width_px
-from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, draw_landscape, pareto_front
+from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, Prediction, draw_landscape, pareto_front
 from tsdsl.render.theme import DARK, LIGHT, Theme
 
 
@@ -52,6 +52,16 @@ def test_every_model_and_target_is_named_and_nothing_is_cut(distribution: CostDi
     for p in POINTS:
         assert f"{p.name}: {p.top1:.1%}" in texts(svg)
     assert "step 2: 20 M" in texts(svg)
+
+
+def test_predicted_accuracies_are_a_line_in_the_band_of_their_intervals(distribution: CostDistribution) -> None:
+    predicted = [Prediction(9_000_000, -0.1, 0.5, 0.7), Prediction(30_000_000, 0.8, 0.95, 1.2)]
+    svg = draw_landscape("tiny", distribution, POINTS, MARKS, predicted=predicted)
+    assert_nothing_is_cut(svg)
+    assert any("95 % interval" in words for words in texts(svg))
+    without = draw_landscape("tiny", distribution, POINTS, MARKS)
+    assert svg.count("<polygon") == without.count("<polygon") + 1
+    assert not any("95 % interval" in words for words in texts(without))
 
 
 def test_labels_of_close_models_do_not_overlap(distribution: CostDistribution) -> None:

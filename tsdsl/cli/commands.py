@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("report", "report"),
     "search": ("search", "search"),
     "benchmark": ("benchmark", "benchmark"),
+    "front": ("front", "front"),
     "train": ("train", "train"),
     "eval": ("eval", "evaluate"),
     "export": ("export", "export"),

@@ -55,6 +55,16 @@ class CostMark:
     is_target: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The best accuracy predicted for a budget, and its 95 % interval."""
+
+    macs: int
+    low: float
+    top1: float
+    high: float
+
+
 PAPER = "Gong et al., ICCV 2021"
 PAPER_MODELS = (
     ModelPoint("Auto-TSNet-S", 3_400_000_000, 0.754, "published", 400),
@@ -98,9 +108,10 @@ def draw_landscape(
     points: Sequence[ModelPoint] = (),
     marks: Sequence[CostMark] = (),
     theme: Theme = LIGHT,
+    predicted: Sequence[Prediction] = (),
 ) -> str:
     """The picture as SVG text; without points, only the distribution and the marks."""
-    axes = _axes(distribution, points, marks)
+    axes = _axes(distribution, points, marks, predicted)
     labels = _mark_labels(axes, marks)
     axes = replace(axes, top=TOP + MARK_ROW * len({label.row for label in labels}) + 4)
     width = WIDTH - 2 * 18
@@ -115,12 +126,13 @@ def draw_landscape(
         if distribution.is_spread
         else f"One architecture, {giga(distribution.least)}"
     )
-    legend, height = _legend(points, marks, distribution.is_spread, theme)
+    legend, height = _legend(points, marks, distribution.is_spread, bool(predicted), theme)
     parts = [
         svg.text(18, 28, title, theme.text, 15, bold=True, width_px=width),
         svg.text(18, 47, facts, theme.muted, 12, width_px=width),
         *(_area(axes, distribution, theme) if distribution.is_spread else ()),
         *_frame(axes, bool(points), distribution.is_spread, theme),
+        *_band(axes, predicted, theme),
         *_cost_lines(axes, labels, theme),
         *_fronts(axes, points, theme),
         *_points(axes, points, marks, theme),
@@ -143,10 +155,17 @@ def pareto_front(points: Sequence[ModelPoint]) -> list[ModelPoint]:
     return front
 
 
-def _axes(distribution: CostDistribution, points: Sequence[ModelPoint], marks: Sequence[CostMark]) -> _Axes:
+def _axes(
+    distribution: CostDistribution,
+    points: Sequence[ModelPoint],
+    marks: Sequence[CostMark],
+    predicted: Sequence[Prediction],
+) -> _Axes:
     costs = [distribution.least, distribution.most, *(p.macs for p in points), *(m.macs for m in marks)]
+    costs += [one.macs for one in predicted]
     least, most = max(1, min(costs)), max(costs)
     percents = [100 * point.top1 for point in points] or [0.0]
+    percents += [100 * end for one in predicted for end in _ends(one)]
     pad = max(1.0, (max(percents) - min(percents)) * 0.15)
     percent_ticks = ticks(max(0.0, min(percents) - pad), min(100.0, max(percents) + pad))
     top = max(distribution.shares) / (AREA_SHARE if points else 0.92)
@@ -161,6 +180,20 @@ def _area(axes: _Axes, distribution: CostDistribution, theme: Theme) -> list[str
         corners += [(axes.x(max(left, 1)), y), (axes.x(max(right, 1)), y)]
     outline = [(corners[0][0], base), *corners, (corners[-1][0], base)]
     return [svg.area(outline, theme.tint(0)), svg.line(outline, theme.line(0), 1, opacity=0.55)]
+
+
+def _ends(one: Prediction) -> tuple[float, float]:
+    """The interval as far as it is an accuracy."""
+    return max(0.0, one.low), min(1.0, one.high)
+
+
+def _band(axes: _Axes, predicted: Sequence[Prediction], theme: Theme) -> list[str]:
+    """The predicted accuracies as a line in the band of their intervals."""
+    if not predicted:
+        return []
+    low, high = ([(axes.x(p.macs), axes.y_accuracy(100 * _ends(p)[end])) for p in predicted] for end in (0, 1))
+    middle = [(axes.x(p.macs), axes.y_accuracy(100 * min(1.0, max(0.0, p.top1)))) for p in predicted]
+    return [svg.area([*high, *reversed(low)], theme.tint(2)), svg.line(middle, theme.line(2), 1.2)]
 
 
 def _frame(axes: _Axes, has_points: bool, has_shares: bool, theme: Theme) -> list[str]:
@@ -353,7 +386,7 @@ def _overlap(one: Rectangle, other: Rectangle) -> bool:
 
 
 def _legend(
-    points: Sequence[ModelPoint], marks: Sequence[CostMark], has_shares: bool, theme: Theme
+    points: Sequence[ModelPoint], marks: Sequence[CostMark], has_shares: bool, has_band: bool, theme: Theme
 ) -> tuple[list[str], float]:
     """The legend, and the height of the picture with it."""
     entries: list[tuple[str, str]] = []
@@ -364,6 +397,9 @@ def _legend(
             entries.append((_mark(8, -4, kind, theme), LEGEND[kind] + on))
     if any(len(pareto_front([p for p in points if p.kind == kind])) > 1 for kind in LEGEND):
         entries.append((svg.line([(0, 2), (18, -10)], theme.muted, 1.8), "no other of its kind is cheaper and better"))
+    if has_band:
+        band = svg.rect(0, -11, 18, 13, theme.tint(2), theme.line(2))
+        entries.append((band, "predicted from what the search measured, 95 % interval"))
     if has_shares:
         entries.append((svg.rect(0, -11, 18, 13, theme.tint(0), theme.line(0)), "architectures of the space, by cost"))
     if any(mark.is_target for mark in marks):

@@ -11,7 +11,7 @@ from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.errors import FileError
 from tsdsl.files import read_json
 from tsdsl.network.layout import Blueprint
-from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, draw_landscape
+from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, Prediction, draw_landscape
 from tsdsl.render.theme import Theme
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
@@ -28,13 +28,18 @@ class Landscape:
     distribution: CostDistribution
     points: Sequence[ModelPoint]
     marks: Sequence[CostMark]
+    predicted: Sequence[Prediction]
 
     def __call__(self, theme: Theme) -> str:
-        return draw_landscape(self.title, self.distribution, self.points, self.marks, theme)
+        return draw_landscape(self.title, self.distribution, self.points, self.marks, theme, self.predicted)
 
 
 def landscape_of(
-    space: Space, scale: Scale, points: Sequence[ModelPoint], models: Sequence[CostMark] = ()
+    space: Space,
+    scale: Scale,
+    points: Sequence[ModelPoint],
+    models: Sequence[CostMark] = (),
+    predicted: Sequence[Prediction] = (),
 ) -> Landscape:
     """Points over the distribution of their space, with the targets of its steps, and with the models of the paper if
     the space and all points have its number of classes.
@@ -47,7 +52,17 @@ def landscape_of(
     shown = [*points, *(PAPER_MODELS if is_comparable else ())]
     title = f"{space.name}: accuracy against cost" if shown else f"{space.name}: its architectures by cost"
     distribution = cost_distribution(CostTable(Blueprint(space, scale=scale)))
-    return Landscape(title, distribution, shown, [*marks, *models])
+    return Landscape(title, distribution, shown, [*marks, *models], predicted)
+
+
+def predictions(run: Path, space: Space) -> list[Prediction]:
+    """The front of the last finished step by predicted accuracies; nothing if it measured no architecture."""
+    from tsdsl.search import read_result, step_directory
+    from tsdsl.search.front import step_front
+
+    finished = [step for step in (None, *(s.index for s in space.steps)) if read_result(step_directory(run, step))]
+    points = step_front(run, space, finished[-1]).points if finished else ()
+    return [Prediction(p.flops, p.low, p.score, p.high) for p in points if p.low is not None and p.high is not None]
 
 
 def run_of(path: Path) -> Path:

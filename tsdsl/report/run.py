@@ -18,7 +18,7 @@ from tsdsl.render.found import FoundModel
 from tsdsl.render.landscape import PAPER
 from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.report.commands import train_command
-from tsdsl.report.landscape import QUICKSTART, landscape_of, measured, trained_point
+from tsdsl.report.landscape import QUICKSTART, landscape_of, measured, predictions, trained_point
 from tsdsl.report.page import Section, commands, drawing, folded, paragraph, report_html, table
 from tsdsl.report.quickstart import quickstart_command, quickstart_section
 from tsdsl.report.search_parts import search_sections, searched_steps, space_section, step_command
@@ -117,14 +117,15 @@ def _landscape(
 ) -> list[Section]:
     """Measured accuracies by cost; empty if there are none."""
     if searched is not None:
-        points = measured(searched, space)
+        points, predicted = measured(searched, space), predictions(searched, space)
     else:
+        predicted = []
         points = [point for point in map(trained_point, trained) if point is not None]
     if not points:
         return []
     title = "Accuracy against cost"
     try:
-        landscape = landscape_of(space, scale, points)
+        landscape = landscape_of(space, scale, points, predicted=predicted)
     except RunError as error:
         return [Section(title, paragraph(f"The space's architectures cannot be counted by cost: {error.message}."))]
     rows = [(p.name, p.macs, p.top1, WAYS[p.kind], p.num_classes) for p in landscape.points]

@@ -21,7 +21,7 @@ from tsdsl.network.layout import UNSCALED, Blueprint
 from tsdsl.render.alpha import alpha_epochs, draw_alpha
 from tsdsl.render.found import found_model
 from tsdsl.render.landscape import CostMark, ModelPoint
-from tsdsl.report.landscape import landscape_of, measured
+from tsdsl.report.landscape import landscape_of, measured, predictions
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 
@@ -97,7 +97,8 @@ def draw_landscape_of(drawing: Drawing) -> None:
     points = measured(run, space) if run is not None else []
     if not space.decisions:
         models = [_one_model(space, one) for one in ((UNSCALED, *space.models) if model is None else (scale,))]
-    landscape = landscape_of(space, scale, points, models)
+    predicted = predictions(run, space) if run is not None else []
+    landscape = landscape_of(space, scale, points, models, predicted)
     drawing.write(landscape(drawing.theme), default, f"{_counted(landscape.points)} over the space {space.name}")
 
 

@@ -1,0 +1,84 @@
+"""`tsdsl front`: the best architecture at every budget, as a finished search knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsdsl.cli.options import Json
+from tsdsl.cli.work.console import facts, print_json
+from tsdsl.errors import FileError
+
+if TYPE_CHECKING:
+    from tsdsl.search.front import FrontPoint
+
+
+def front(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a search or a quickstart.")],
+    step: Annotated[str | None, typer.Option("--step", help="A step number, or joint; default: the last.")] = None,
+    points: Annotated[
+        int, typer.Option("--points", "-n", min=2, help="Print so many points at most, evenly spaced by cost.")
+    ] = 20,
+    json: Json = False,
+) -> None:
+    """Print the best architecture at every budget of multiply-adds, by the scores of a finished step.
+
+    The score is the accuracy predicted from what the search measured, with a 95 % interval, or log P(A | alpha).
+    """
+    from tsdsl.analysis.amounts import giga
+    from tsdsl.artifacts.locate import SPACE_FILE, read_space
+    from tsdsl.report.landscape import run_of
+    from tsdsl.search.front import step_front
+
+    folder = run_of(run)
+    if not (folder / SPACE_FILE).is_file():
+        raise FileError(f"{run}: is not a search run", help="give a folder that `tsdsl search` wrote")
+    space = read_space(folder / SPACE_FILE)
+    found = step_front(folder, space, finished_step(folder, step))
+    shown = _spaced(found.points, points)
+    if json:
+        content = [{**asdict(point), "decisions": dict(point.decisions)} for point in shown]
+        print_json({"score": found.score, "gap": found.gap, "num_points": len(found.points), "points": content})
+        return
+    console = facts()
+    console.print(f"{len(found.points)} points by {found.score}; {len(shown)} of them:")
+    for point in shown:
+        if point.low is None:
+            score = f"{point.score:9.2f} nats"
+        else:
+            score = f"{point.score:7.1%} [{point.low:.1%}, {point.high:.1%}]"
+        console.print(f"{giga(point.flops):>16}  {score}", markup=False)
+    if found.gap > 0:
+        console.print(f"at any budget, no architecture scores higher by more than {found.gap:.3g}")
+
+
+def finished_step(run: Path, step: str | None) -> int | None:
+    """The number of a step, None for the joint search; by default that of the last finished step.
+
+    Raises:
+        FileError: there is no such step.
+    """
+    finished = [path.parent.name for path in run.glob("*/result.json")]
+    numbers = [int(name.removeprefix("step")) for name in finished if name.removeprefix("step").isdecimal()]
+    names = [*map(str, sorted(numbers)), *(["joint"] if "joint" in finished else [])]
+    if not names or (step is not None and step not in names):
+        what = "no finished step" if step is None else f"no finished step {step}"
+        raise FileError(f"{run}: has {what}", help=f"finished steps: {', '.join(names) or 'none'}")
+    chosen = step or names[-1]
+    return None if chosen == "joint" else int(chosen)
+
+
+def _spaced(points: Sequence[FrontPoint], most: int) -> list[FrontPoint]:
+    """At most so many points, the first and the last among them, evenly spaced by the logarithm of their cost."""
+    if len(points) <= most:
+        return list(points)
+    ratio = points[-1].flops / points[0].flops
+    found = {0, len(points) - 1}
+    for number in range(1, most - 1):
+        budget = points[0].flops * ratio ** (number / (most - 1))
+        found.add(max(index for index, point in enumerate(points) if point.flops <= budget))
+    return [points[index] for index in sorted(found)]
