@@ -102,6 +102,8 @@ def test_the_whole_road_as_typed(folder: Path, clips: Path, capsys: pytest.Captu
     assert "nats" in capsys.readouterr().out
     assert run(["front", "runs/micro", "--step", "joint"]) == 3
     assert "finished steps: 1, 2, 3" in capsys.readouterr().err
+    assert run(["rank", "runs/micro", "--step", "1", "-n", "3", "--epochs", "1", "--batch-size", "8", "-q"]) == 0
+    assert "3 architectures trained" in capsys.readouterr().out
 
     assert run(["render"]) == 0
     assert Path("runs/micro/architecture.svg").exists()

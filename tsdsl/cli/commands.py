@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "search": ("search", "search"),
     "benchmark": ("benchmark", "benchmark"),
     "front": ("front", "front"),
+    "rank": ("rank", "rank"),
     "train": ("train", "train"),
     "eval": ("eval", "evaluate"),
     "export": ("export", "export"),

@@ -32,7 +32,7 @@ def front(
     from tsdsl.analysis.amounts import giga
     from tsdsl.artifacts.locate import SPACE_FILE, read_space
     from tsdsl.report.landscape import run_of
-    from tsdsl.search.front import step_front
+    from tsdsl.search.front import finished_step, step_front
 
     folder = run_of(run)
     if not (folder / SPACE_FILE).is_file():
@@ -54,22 +54,6 @@ def front(
         console.print(f"{giga(point.flops):>16}  {score}", markup=False)
     if found.gap > 0:
         console.print(f"at any budget, no architecture scores higher by more than {found.gap:.3g}")
-
-
-def finished_step(run: Path, step: str | None) -> int | None:
-    """The number of a step, None for the joint search; by default that of the last finished step.
-
-    Raises:
-        FileError: there is no such step.
-    """
-    finished = [path.parent.name for path in run.glob("*/result.json")]
-    numbers = [int(name.removeprefix("step")) for name in finished if name.removeprefix("step").isdecimal()]
-    names = [*map(str, sorted(numbers)), *(["joint"] if "joint" in finished else [])]
-    if not names or (step is not None and step not in names):
-        what = "no finished step" if step is None else f"no finished step {step}"
-        raise FileError(f"{run}: has {what}", help=f"finished steps: {', '.join(names) or 'none'}")
-    chosen = step or names[-1]
-    return None if chosen == "joint" else int(chosen)
 
 
 def _spaced(points: Sequence[FrontPoint], most: int) -> list[FrontPoint]:

@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 360, 236
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 50, 44
 FONT = "Arimo, Arial, Helvetica, sans-serif"
 MAX_POINTS, MAX_ROWS = 600, 40
+DOT = 'fill="none" stroke-width="5" stroke-linecap="round"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Line:
 
     name: str
     points: Sequence[tuple[float, float]]
+    is_joined: bool = True
 
 
 def line_figure(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
@@ -36,7 +38,7 @@ def line_figure(title: str, lines: Sequence[Line], x_label: str, y_label: str, f
 
 def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str, from_zero: bool = False) -> str:
     """A chart of lines as SVG with a legend; its text alternative gives the first and last values."""
-    drawn = [Line(line.name, thinned(line.points, MAX_POINTS)) for line in lines if line.points]
+    drawn = [Line(line.name, thinned(line.points, MAX_POINTS), line.is_joined) for line in lines if line.points]
     xs = [x for line in drawn for x, _ in line.points] or [0.0, 1.0]
     ys = [y for line in drawn for _, y in line.points] or [0.0, 1.0]
     x_ticks = ticks(min(xs), max(xs), 4)
@@ -60,6 +62,10 @@ def line_chart(title: str, lines: Sequence[Line], x_label: str, y_label: str, fr
     for x in x_ticks:
         parts.append(_text(place(x, y_ticks[0])[0], HEIGHT - BOTTOM + 18, f"{x:.4g}", anchor="middle"))
     for index, line in enumerate(drawn):
+        if not line.is_joined:
+            dots = [place(*point) for point in line.points]
+            parts += [f'<polyline class="s0" points="{x:.1f},{y:.1f} {x:.1f},{y:.1f}" {DOT}/>' for x, y in dots]
+            continue
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line.points))
         alone = len(line.points) == 1
         points = f"{points} {points}" if alone else points

@@ -21,7 +21,7 @@ from tsdsl.report.commands import train_command
 from tsdsl.report.landscape import QUICKSTART, landscape_of, measured, predictions, trained_point
 from tsdsl.report.page import Section, commands, drawing, folded, paragraph, report_html, table
 from tsdsl.report.quickstart import quickstart_command, quickstart_section
-from tsdsl.report.search_parts import search_sections, searched_steps, space_section, step_command
+from tsdsl.report.search_parts import rank_sections, search_sections, searched_steps, space_section, step_command
 from tsdsl.report.training_parts import finished, training_folders, training_sections
 from tsdsl.space.architecture import Architecture, read_architecture
 from tsdsl.space.model import Space
@@ -73,7 +73,7 @@ def run_page(folder: Path, space: Space | None = None) -> str:
     if model is not None and found is not None:
         sections.append(_model(model, found))
     if searched is not None:
-        sections += search_sections(searched, space)
+        sections += search_sections(searched, space) + rank_sections(searched)
     sections += training_sections(trained, show_commands=not is_quickstart)
     sections += _landscape(folder, searched, trained, space, scale)
     label = str(searched / SPACE_FILE) if searched is not None else f"{trained[0] / 'architecture.json'}"

@@ -18,6 +18,7 @@ from tsdsl.report.chart import Line, line_figure
 from tsdsl.report.commands import search_command
 from tsdsl.report.page import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
 from tsdsl.search import read_alpha, read_result, step_directory
+from tsdsl.search.ranking import agreements, read_ranking
 from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord
 from tsdsl.search.settings import StepSettings
 from tsdsl.space.architecture import Architecture
@@ -133,3 +134,22 @@ def _curves(run: Path, space: Space, step: int | None) -> str:
 
 def _points(metrics: Sequence[dict[str, Any]], key: str) -> Points:
     return [(float(entry["iteration"]), float(entry[key])) for entry in metrics if entry.get(key) is not None]
+
+
+def rank_sections(run: Path) -> list[Section]:
+    """How well shared weights, cost and scores of untrained networks rank; empty if `tsdsl rank` trained too few."""
+    ranked = read_ranking(run)
+    found = agreements(ranked)
+    if not found:
+        return []
+    points = sorted((one.scores.predictors["shared weights"], one.accuracy) for one in ranked)
+    scatter = line_figure(
+        "Accuracy from scratch by accuracy with shared weights",
+        [Line("architectures", points, is_joined=False)],
+        "with shared weights",
+        "trained from scratch",
+    )
+    rows = [(name, f"{a.tau:.2f}", f"{a.low:.2f} to {a.high:.2f}") for name, a in found.items()]
+    columns = ("predictor", "Kendall's tau", "95 % interval")
+    drawn = table(f"Agreement with {len(ranked)} architectures trained from scratch", columns, rows) + scatter
+    return [Section("How far the shared weights can be trusted", drawn, f"tsdsl rank {shlex.quote(str(run))}")]

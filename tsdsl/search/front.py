@@ -57,6 +57,22 @@ class StepFront:
     points: tuple[FrontPoint, ...]
 
 
+def finished_step(run: Path, step: str | None) -> int | None:
+    """The number of a step, None for the joint search; by default that of the last finished step.
+
+    Raises:
+        FileError: there is no such step.
+    """
+    finished = [path.parent.name for path in run.glob("*/result.json")]
+    numbers = [int(name.removeprefix("step")) for name in finished if name.removeprefix("step").isdecimal()]
+    names = [*map(str, sorted(numbers)), *(["joint"] if "joint" in finished else [])]
+    if not names or (step is not None and step not in names):
+        what = "no finished step" if step is None else f"no finished step {step}"
+        raise FileError(f"{run}: has {what}", help=f"finished steps: {', '.join(names) or 'none'}")
+    chosen = step or names[-1]
+    return None if chosen == "joint" else int(chosen)
+
+
 def step_front(run: Path, space: Space, step: int | None) -> StepFront:
     """The front of a finished step; None is the joint search.
 
