@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tsdsl.analysis.amounts import at_least, giga
-from tsdsl.analysis.questions.bounds import Bound, bound, extremes, is_exact
+from tsdsl.analysis.questions.bounds import bound, extremes, is_exact
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import UNREACHABLE
-from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.analysis.tables.free_space import Bound, FreeSpace
 from tsdsl.check.merge_duplicates import item_of
 from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic, Label, replacement
@@ -27,6 +27,10 @@ def budgets(subject: Subject) -> Iterator[Diagnostic]:
         if step.target_macs is None:
             continue
         table = CostTable(subject.blueprint, step.index)
+        if not subject.space.requires and table.divides(step.target_macs):
+            if not table.leaves_every_choice(step.target_macs):
+                yield from _dead_choices(subject, FreeSpace(table), step)
+            continue
         low, high = extremes(table, "macs")
         sure = is_exact(table, "macs")
         span = subject.origins[f"step{step.index}.target"]

@@ -69,9 +69,9 @@ class Varying:
         """The same numbers without the axes along which nothing changes."""
         scope, table = self.scope, self.table
         for position in reversed(range(len(scope))):
-            first = np.take(table, [0], axis=position)
-            if np.array_equal(np.broadcast_to(first, table.shape), table):
-                table = np.take(table, 0, axis=position)
+            least = table.min(position)
+            if (least == table.max(position)).all():
+                table = least
                 scope = scope[:position] + scope[position + 1 :]
         return Varying(scope, table)
 

@@ -19,7 +19,7 @@ def least_by_value(free: FreeSpace, quantity: Quantity = "macs") -> dict[str, di
         RunError: the decisions are too entangled for an exact answer.
     """
     if rules_of(free):
-        from tsdsl.analysis.questions.bounds import least_allowed_by_value  # much code that few spaces need
+        from tsdsl.analysis.questions.constrained_bounds import least_allowed_by_value  # much code that few spaces need
 
         return least_allowed_by_value(free, quantity)
     above = [dict(free.ancestors(decision)) for decision in free.decisions]

@@ -17,12 +17,12 @@ import numpy as np
 from tsdsl.analysis.paths.constrained import TooWide
 from tsdsl.analysis.paths.feasible import feasible_by_peak, uniform
 from tsdsl.analysis.paths.trellis import Trellis
-from tsdsl.analysis.questions.bounds import Bound, best_path
 from tsdsl.analysis.questions.budget_sampling import uniform_within
+from tsdsl.analysis.questions.constrained_bounds import best_path
 from tsdsl.analysis.tables.constraints import looked_up, rules_of
 from tsdsl.analysis.tables.cost_table import merged
 from tsdsl.analysis.tables.elimination import optimum
-from tsdsl.analysis.tables.free_space import FreeSpace
+from tsdsl.analysis.tables.free_space import Bound, FreeSpace
 from tsdsl.operators.varying import Array, Varying
 
 Sense: TypeAlias = Literal["min", "max"]

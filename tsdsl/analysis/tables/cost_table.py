@@ -11,10 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from tsdsl.analysis.tables.elimination import Optimum, at, optima
+from tsdsl.analysis.tables.elimination import Optimum, at, optima, optimum
 from tsdsl.analysis.tables.group_tables import Quantity, node_tables
 from tsdsl.analysis.tables.merging import merged, without_idle_axes
-from tsdsl.network.activations import activation_bytes
 from tsdsl.network.cost import Cost, network_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.varying import Varying
@@ -60,6 +59,8 @@ class CostTable:
     @cached_property
     def activation_factors(self) -> Sequence[Varying]:
         """The tables the largest entry of which is the peak of the bytes of activations, standing decisions put in."""
+        from tsdsl.network.activations import activation_bytes  # a check asks for no activations
+
         found = [at(f, self.standing) for f in merged(without_idle_axes(activation_bytes(self.network)), np.maximum)]
         return merged(without_idle_axes(found), np.maximum)
 
@@ -96,13 +97,21 @@ class CostTable:
 
         What is not plain may still be so. Constraints are not looked at.
         """
-        least, _ = self.macs_optima
+        least = self.least_macs
         return least.value + least.regret * self.blueprint.space.nesting <= target_macs
 
+    def divides(self, target_macs: int) -> bool:
+        """Whether it is plain that some architectures have at most so many multiply-adds and others more.
+
+        What is not plain may still be so. Constraints are not looked at.
+        """
+        last = {decision.path: decision.values[-1] for decision in self.blueprint.space.decisions}
+        return self.least_macs.value <= target_macs < self.macs(last)
+
     @cached_property
-    def macs_optima(self) -> tuple[Optimum, Optimum]:
-        """The exact minimum and maximum of the multiply-adds, constraints aside."""
-        return optima(self._macs)
+    def least_macs(self) -> Optimum:
+        """The exact minimum of the multiply-adds, constraints aside."""
+        return optimum(self._macs, "min")
 
     def bounds_of(self, nodes: Sequence[Node], quantity: Quantity = "macs") -> tuple[int, int]:
         """The smallest and largest multiply-adds or parameters of some nodes together, constraints aside."""

@@ -61,8 +61,6 @@ def optima(factors: Iterable[Varying]) -> tuple[Optimum, Optimum]:
 def _optimum(
     factors: Sequence[Varying], order: Sequence[Axis], sense: Literal["min", "max"], join: np.ufunc
 ) -> Optimum:
-    best_of = np.min if sense == "min" else np.max
-    choose = np.argmin if sense == "min" else np.argmax
     tables = list(factors)
     asking: dict[Axis, set[int]] = {}
     for number, table in enumerate(tables):
@@ -76,20 +74,21 @@ def _optimum(
         total = one_table([tables[number] for number in touched], join)
         position = total.scope.index(axis)
         scope = total.scope[:position] + total.scope[position + 1 :]
-        reduced = Varying(scope, best_of(total.table, axis=position))
+        reduced = Varying(scope, total.table.min(position) if sense == "min" else total.table.max(position))
         if sense == "min":
-            regret = max(regret, (np.max(total.table, axis=position) - reduced.table).max().item())
+            regret = max(regret, (total.table.max(position) - reduced.table).max().item())
         for other in scope:
             asking[other].difference_update(touched)
             asking[other].add(len(tables))
         if not scope:
             constant.append(reduced)
         tables.append(reduced)
-        traces.append((axis, Varying(scope, choose(total.table, axis=position))))
+        best = total.table.argmin(position) if sense == "min" else total.table.argmax(position)
+        traces.append((axis, Varying(scope, best)))
     value = reduce(join, (table.table for table in constant), np.asarray(0)).item()
     assignment: dict[str, int] = {}
-    for axis, best in reversed(traces):
-        assignment[axis.path] = int(best.table[tuple(assignment[a.path] for a in best.scope)])
+    for axis, chosen in reversed(traces):
+        assignment[axis.path] = int(chosen.table[tuple(assignment[a.path] for a in chosen.scope)])
     return Optimum(value, assignment, regret)
 
 
@@ -144,15 +143,15 @@ def least_over(table: Varying, scope: tuple[Axis, ...]) -> Varying:
 
 
 def one_table(factors: Sequence[Varying], join: np.ufunc = np.add) -> Varying:
-    """The sum of factors, or their `join` with 0, as one table over the union of their variables.
+    """The sum of factors, or their `join`, as one table over the union of their variables.
 
     Raises:
         RunError: it would exceed LARGEST_TABLE entries.
     """
     axes = {axis for f in factors for axis in f.scope}
     refuse_too_large(axes)
-    total = Varying((), np.asarray(0))
-    for factor in sorted(factors, key=lambda f: f.table.size):
+    total, *others = sorted(factors, key=lambda f: f.table.size) or [Varying((), np.asarray(0))]
+    for factor in others:
         total = combine(join, total, factor)
     shape = [axis.size for axis in total.scope]
     return total if list(total.table.shape) == shape else Varying(total.scope, np.broadcast_to(total.table, shape))

@@ -188,3 +188,15 @@ class FreeSpace:
             if column >= 0:
                 row.append(decision.values.index(architecture[decision.path]) if is_there else 0)
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An extreme of a cost, and an architecture that reaches it.
+
+    Where it is not exact, constraints on costs are too many, and an architecture beyond it may be allowed.
+    """
+
+    value: int
+    witness: Mapping[str, Value]
+    is_exact: bool = True
