@@ -16,6 +16,7 @@ from support.random_derivations import valid_derivation
 from support.random_spaces import valid_space
 from tsdsl.artifacts.locate import read_space
 from tsdsl.check.check import check
+from tsdsl.check.stored import space_from_dict
 from tsdsl.errors import FileError
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source, shipped_names
@@ -56,7 +57,7 @@ def spaces_of(text: str) -> list[Space]:
 
 
 def again(space: Space) -> Space:
-    return Space.from_dict(json.loads(json.dumps(space.to_dict())))
+    return space_from_dict(json.loads(json.dumps(space.to_dict())))
 
 
 def same(space: Space, other: Space) -> bool:
@@ -110,7 +111,7 @@ CODE = '__import__("os").system("true")'
     ("place", "value", "fault"),
     [
         (("name",), "a b", r'name: "a b" is not a name of the language'),
-        (("name",), "stream", r"name: `stream` is a word of the language"),
+        (("name",), "stream", r"name: `stream` is a keyword and cannot be a name"),
         (("name",), "a\nimport", r"name: .* is not a name of the language"),
         (("name",), 1, r"name: Input should be a valid string"),
         (("classes",), 4.0, r"classes: Input should be a valid integer"),

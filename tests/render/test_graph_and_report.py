@@ -131,7 +131,7 @@ def hostile_space(space: tsdsl.Space) -> tsdsl.Space:
     """A space whose name, and whose stream's name wherever it stands, are hostile."""
     text = json.dumps({**space.to_dict(), "name": ""})
     renamed = json.loads(text.replace('"dense', json.dumps(HOSTILE)[:-1]))
-    return strictly(tsdsl.Space, {**renamed, "name": HOSTILE})  # `from_dict` would refuse it
+    return strictly(tsdsl.Space, {**renamed, "name": HOSTILE})  # `space_from_dict` would refuse it
 
 
 @pytest.mark.parametrize("detail", list(Detail))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tsdsl
+from tsdsl.check.stored import space_from_dict
 from tsdsl.errors import FileError, SpaceError, UsageError
 from tsdsl.source import SourceFile
 from tsdsl.space.architecture import Architecture, problems, read_architecture
@@ -117,7 +118,7 @@ def test_the_fingerprint_changes_with_the_meaning(old: str, new: str, auto_tsnet
 
 
 def test_a_space_survives_json(auto_tsnet: tsdsl.Space) -> None:
-    again = tsdsl.Space.from_dict(json.loads(json.dumps(auto_tsnet.to_dict())))
+    again = space_from_dict(json.loads(json.dumps(auto_tsnet.to_dict())))
     assert again == auto_tsnet
     assert again.fingerprint == auto_tsnet.fingerprint
 

@@ -11,13 +11,13 @@ import torch
 from support.printed import printed
 from support.random_spaces import STAGE_NAMES, valid_space
 from tsdsl.check.check import check
+from tsdsl.check.stored import space_from_dict
 from tsdsl.export import export_python, verify_export
 from tsdsl.lowering import Supernet, extract
 from tsdsl.network.cost import network_cost, plain
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.architecture import Architecture, problems
-from tsdsl.space.model import Space
 
 NAMES = (
     *("lambda", "lambda_", "class", "None", "True", "async", "_", "__", "__init__", "__x", "__class__", "self", "clip"),
@@ -44,7 +44,7 @@ def accepted(text: str) -> bool:
         return False
     (resolved,) = checked.spaces
     space = resolved.space
-    assert Space.from_dict(json.loads(json.dumps(space.to_dict()))) == space
+    assert space_from_dict(json.loads(json.dumps(space.to_dict()))) == space
     architecture = next(space.sample(seed=1))
     again = Architecture.model_validate_json(json.dumps(architecture.model_dump(mode="json")), strict=True)
     assert again == architecture

@@ -11,6 +11,7 @@ from tsdsl.analysis.tables.constraints import violated
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.api import load, pick
+from tsdsl.check.stored import space_from_dict
 from tsdsl.engine.runs.directory import require_unchanged
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import read_json
@@ -81,7 +82,7 @@ def read_space(path: Path) -> Space:
             help="give a space; `tsdsl render --view figure ARCH --against ARCH` compares two architectures",
         )
     try:
-        return Space.from_dict(content)
+        return space_from_dict(content)
     except ValueError as error:
         raise FileError(
             f"{path}: is not a compiled space of this version ({error})", help="run `tsdsl compile FILE` again"

@@ -26,7 +26,7 @@ FREE_TEXT = ("title", "text", "relation")
 MOST_TARGET_MACS = LARGEST * 10**12
 
 
-def space_of(data: Mapping[str, Any]) -> Space:
+def space_from_dict(data: Mapping[str, Any]) -> Space:
     """The space that `Space.to_dict` gave, perhaps by way of JSON.
 
     Raises:

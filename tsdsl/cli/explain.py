@@ -8,9 +8,8 @@ import typer
 
 from tsdsl.cli.work.console import facts
 from tsdsl.diagnostics import CODES
+from tsdsl.diagnostics.suggest import did_you_mean
 from tsdsl.errors import UsageError
-
-MAX_SIMILAR_SHOWN = 3
 
 
 def explain(
@@ -41,14 +40,6 @@ def code_page(code: str) -> str:
 
     name = code.upper()
     if name not in CODES:
-        raise UsageError(f"unknown diagnostic code {code}", help=_similar(name))
+        close, lists = did_you_mean(name, CODES), "`tsdsl explain` lists all codes"
+        raise UsageError(f"unknown diagnostic code {code}", help=f"{close} {lists}" if close else lists)
     return (files("tsdsl.docs") / "codes" / f"{name}.md").read_text(encoding="utf-8")
-
-
-def _similar(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(CODES), n=MAX_SIMILAR_SHOWN)
-    if not close:
-        return "`tsdsl explain` lists all codes"
-    return f"did you mean {' or '.join(sorted(close))}? `tsdsl explain` lists all codes"

@@ -213,19 +213,8 @@ class Space(Strict):
         return sample_architectures(self, count, seed=seed, least_macs=least_macs, most_macs=most_macs, step=step)
 
     def to_dict(self) -> dict[str, Any]:
-        """The space as what JSON can hold; `from_dict` reads it."""
+        """The space as what JSON can hold; `tsdsl.check.stored.space_from_dict` reads it."""
         return asdict(self)
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Space:
-        """The space that `to_dict` gave, perhaps by way of JSON.
-
-        Raises:
-            ValueError: it is not a space that the language can say; the message has the place in `data`.
-        """
-        from tsdsl.check.stored import space_of  # reading needs pydantic and a check, resolving a text does not
-
-        return space_of(data)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 import tsdsl
 from support.memory_clips import MemoryClips, MemoryViews, memory_data, tiny_architecture, tiny_blueprint
+from tsdsl.check.stored import space_from_dict
 from tsdsl.engine.evaluation.evaluate import evaluate_views
 from tsdsl.engine.ranks.interruption import InterruptedRunError
 from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
@@ -30,7 +31,6 @@ from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.weights import load_weights
 from tsdsl.network.layout import Blueprint
-from tsdsl.space.model import Space
 
 SETTINGS = TrainSettings(
     epochs=3, batch_size=4, learning_rate=2.0, precise_norm_batches=2, evaluate_every_epochs=2, seed=5
@@ -307,7 +307,5 @@ def test_the_run_records_the_architecture_and_all_settings(whole_run: Path) -> N
     assert record["settings"]["settings"]["learning_rate"] == 2.0
     assert record["settings"]["fingerprint"] == tiny_architecture().fingerprint
     assert json.loads((whole_run / "architecture.json").read_text())["space"] == "tiny"
-    assert (
-        Space.from_dict(json.loads((whole_run / "space.json").read_text())).fingerprint
-        == record["settings"]["fingerprint"]
-    )
+    stored = space_from_dict(json.loads((whole_run / "space.json").read_text()))
+    assert stored.fingerprint == record["settings"]["fingerprint"]

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from tsdsl.diagnostics.suggest import similar
 from tsdsl.errors import UsageError
 from tsdsl.files import flattened, read_toml
-from tsdsl.space.resolve.context import similar
 
 Settings = TypeVar("Settings", bound=BaseModel)
 TABLE_LINE = re.compile(r"\s*\[\s*([\w.\"-]+)\s*\]")

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 
 from tsdsl.diagnostics import Diagnostic, Label, replacement
+from tsdsl.diagnostics.suggest import meant, similar
 from tsdsl.records import dataclass
 from tsdsl.source import SourceFile, Span
 from tsdsl.source_files import read_source, shipped_with
 from tsdsl.space.model import Space
-from tsdsl.space.resolve.context import Context, meant, similar
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.derive import Declaration, Flat, derive, first, without_base
 from tsdsl.space.resolve.importable import importable
 from tsdsl.space.resolve.imports import ImportProblem, Library, Read, file_key, project_root

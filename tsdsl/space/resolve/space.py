@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tsdsl.diagnostics import Diagnostic, Label, replacement
+from tsdsl.diagnostics.suggest import meant, similar
 from tsdsl.operators.head import HEADS, PROJECTED
 from tsdsl.source import Span
 from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Head, Slot, Stream
-from tsdsl.space.resolve.context import Context, meant, similar
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.parts.groups import check_block_alias, report_lacking, resolve_settings

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from tsdsl.diagnostics import Label, replacement
+from tsdsl.diagnostics.suggest import did_you_mean, renames
 from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.parts import Alternative, Parent
-from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.groups import resolve_settings
 from tsdsl.space.resolve.parts.literals import shared_path
 from tsdsl.space.resolve.parts.overrides import overridden

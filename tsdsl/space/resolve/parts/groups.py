@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tsdsl.diagnostics import Label
+from tsdsl.diagnostics.suggest import meant, renames, similar
 from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.parts import Group, Parent, Setting, group_path
-from tsdsl.space.resolve.context import Context, meant, renames, similar
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.values import setting, whole
 from tsdsl.syntax import ast

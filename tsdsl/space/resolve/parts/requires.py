@@ -15,10 +15,11 @@ from math import lcm
 from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.diagnostics import replacement
+from tsdsl.diagnostics.suggest import did_you_mean, renames
 from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Setting, Slot, Stream, Term
-from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import may_lack, selects
 from tsdsl.space.resolve.parts.unmatched import unmatched, written_path

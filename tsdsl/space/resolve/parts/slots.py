@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, cast
 
 from tsdsl.diagnostics import Edit, Fix, Label
+from tsdsl.diagnostics.suggest import did_you_mean, renames
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS
 from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Slot, Stream, group_path
-from tsdsl.space.resolve.context import Context, did_you_mean, renames
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.alternatives import alternatives_are_right, decided
 from tsdsl.space.resolve.parts.places import Place, selected_places
 from tsdsl.syntax import ast

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tsdsl.diagnostics import Edit, Fix, replacement
+from tsdsl.diagnostics.suggest import did_you_mean, renames, similar
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.resolve.context import did_you_mean, renames, similar
 from tsdsl.space.resolve.parts.selectors import PathPart, matched_parts, path_parts
 from tsdsl.syntax import ast
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 from tsdsl.diagnostics import Fix, Label, replacement
+from tsdsl.diagnostics.suggest import did_you_mean, renames, similar
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.parts import DecisionRef, Parent, Setting, Value
-from tsdsl.space.resolve.context import Context, did_you_mean, renames, similar
+from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literal_types import Kernel, Literal, Word
 from tsdsl.space.resolve.parts.literals import exact, literals, shown
 from tsdsl.space.resolve.parts.overrides import Overridden, overridden
