@@ -27,7 +27,7 @@ from tsdsl.search.methods.accuracy_table import TableCandidates
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
 TARGETS = (30e6, 50e6, 70e6, None)
 EVALUATIONS = (50, 200)
-SUPERNET_BATCHES = 250
+SUPERNET_BATCHES, SUPERNET_SEEDS = 250, 20
 
 
 def converted(text: str) -> dict[str, object]:
@@ -63,9 +63,9 @@ def compare(table: AccuracyTable, seeds: int) -> None:
         print("| --- |" + " ---: |" * len(EVALUATIONS))
         for name in METHODS:
             cells = [shown(run(table, name, evaluations=n, seeds=seeds, target=target)) for n in EVALUATIONS]
-            print(f"| {name} | " + " | ".join(cells) + " |")
-    target, count = TARGETS[1], SUPERNET_BATCHES * 8
-    print("\nas a supernet looks up, at most 50 MFLOPs\n")
+            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    target, count, seeds = TARGETS[1], SUPERNET_BATCHES * 8, min(seeds, SUPERNET_SEEDS)
+    print(f"\nas a supernet looks up, at most 50 MFLOPs, {seeds} seeds\n")
     print(f"| method | {SUPERNET_BATCHES} batches of 8 |")
     print("| --- | ---: |")
     for name in METHODS:

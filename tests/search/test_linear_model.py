@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tsdsl.search.distribution.factorised import Decisions
-from tsdsl.search.methods.linear_model import LinearModel, Prior, Terms, totals
+from tsdsl.search.distribution.linear_model import LinearModel, Prior, Terms, totals
 from tsdsl.space.parts import Decision, Parent
 
 A = Decision(path="a", values=("x", "y"))

@@ -26,7 +26,7 @@ def search(
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; default: runs/SPACE.")] = None,
     device: options.Device = "auto",
     method: Annotated[
-        str | None, typer.Option("--method", help="parsec, or a baseline: random, evolution or single_path.")
+        str | None, typer.Option("--method", help="thompson, parsec, or a baseline: random, evolution or single_path.")
     ] = None,
     evaluations: Annotated[
         int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
@@ -160,3 +160,5 @@ def _report(result: SearchResult, as_json: bool) -> None:
     console.print(f"  {result.flops:,} multiply-adds{target}, selected by {result.selection}")
     console.print(f"  accuracy {result.accuracy:.1%} on the clips that alpha learned from, after recalibration")
     console.print(f"  entropy {result.entropy:.2f} nats, {result.samples:,} samples, {result.seconds:.1f} s")
+    if result.undecided is not None:
+        console.print(f"  undecided: {result.undecided}", markup=False)

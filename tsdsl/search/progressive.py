@@ -78,10 +78,8 @@ def search(
     def check() -> None:
         for number in steps:
             given = settings or recorded_settings(run, space, number) or SearchSettings()
-            if given.samples != "adaptive" and given.method == "parsec":
+            if given.samples != "adaptive" and given.method in ("thompson", "parsec"):
                 require_samples(given.samples)
-            if given.method == "thompson":
-                raise UsageError("method = thompson searches tables, not clips", help="see `tsdsl benchmark --help`")
             require_work(given, ranks)
             if given.budget == "condition" and given.method == "parsec":
                 require_target(number, _target(space, number))

@@ -27,10 +27,11 @@ class SearchSettings(BaseModel):
     """All randomness derives from it. Own choice."""
 
     method: Method = "parsec"
-    """`parsec` (paper), or one of the baselines on the same clips and within the same target: `random` and
-    `evolution` train the weights on K uniform architectures a batch and measure `evaluations` of them;
-    `single_path` trains on one uniform architecture a batch (SPOS, Guo et al. 2020), then evolves. The baselines
-    have no alpha: its settings and `hinge`, `budget` and `warmup_epochs` have no effect on them."""
+    """`thompson`: Thompson sampling with a Bayesian linear model and exact arg-maxima within the target, which ends
+    highest on tables (own measurements); `parsec` (paper); or a baseline on the same clips and within the same target:
+    `random` and `evolution` train the weights on K uniform architectures a batch and measure `evaluations` of them,
+    `single_path` trains on one uniform architecture a batch (SPOS, Guo et al. 2020), then evolves. All but `parsec`
+    have no alpha: its settings, `hinge` and `budget` have no effect on them, nor has `warmup_epochs` on baselines."""
 
     evaluations: int = Field(default=200, ge=1)
     """Architectures that a baseline measures once the weights are trained. No effect on `parsec`. Own choice."""
@@ -128,6 +129,10 @@ class SearchSettings(BaseModel):
 
     warmup_epochs: int = Field(default=0, ge=0)
     """Epochs in which only the weights learn, before alpha moves. Paper: none."""
+
+    uniform_fraction: float = Field(default=0.5, ge=0, le=1)
+    """Of `thompson`: the part of a step's iterations over which the share of uniform architectures, among those that
+    the weights learn from, falls from all to none; draws of the posterior are the rest. Own choice."""
 
     warmup_samples: Literal["drawn", "sandwich", "distilled"] = "drawn"
     """What the weights learn from in the `warmup_epochs`. `drawn`: as afterwards (own choice). `sandwich`: the

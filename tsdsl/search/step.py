@@ -161,6 +161,8 @@ def run_step(
             tally.samples += len(trained.weights_K) + (0 if scored is None else len(scored.weights_K))
             tally.seconds += time.monotonic() - started_s
             ends_epoch = done % per_epoch == 0
+            if ends_epoch:
+                learner.refresh(done)
             if logs is not None and (done % cadence.log_iterations == 0 or ends_epoch):
                 values = metrics(trained, scored, learner, fraction)
                 if ends_epoch:

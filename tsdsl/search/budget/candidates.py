@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -12,9 +12,15 @@ import numpy as np
 
 from tsdsl.analysis.questions.sampling import UniformDraws
 from tsdsl.data.randomness import derive_seed
+from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.search.budget.flops import StepFlops
+from tsdsl.search.budget.within_target import BARRED, Best, best_within
 from tsdsl.search.distribution.factorised import Decisions, Variables
+from tsdsl.search.distribution.linear_model import Terms
 from tsdsl.space.parts import Decision, Value
+
+DRAW_NODES = 100
+"""Nodes after which the arg-max of one of many draws is as good as found."""
 
 
 class Candidates(Protocol):
@@ -58,6 +64,42 @@ class WithinTarget:
     @cached_property
     def _uniform(self) -> UniformDraws:
         return UniformDraws(self.flops.free, most_macs=self.target_macs)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """The weights of a score: of the decisions, and of pairs that follow one another in the space."""
+        count = len(self.variables.decisions)
+        return Terms(self.variables.decisions, tuple((number, number + 1) for number in range(count - 1)))
+
+    def best(self, weights_W: Array, node_limit: int = DRAW_NODES) -> Best:
+        """The candidate with the largest sum of weights.
+
+        Raises:
+            UsageError: nothing is within the target.
+            RunError: the decisions are too entangled for an exact answer.
+        """
+        tables = [
+            combine(np.multiply, Varying(scope, table[0]), exists)
+            for (_, table), (scope, exists) in zip(self.terms.tables(weights_W[None]), self._scopes, strict=True)
+        ]
+        return best_within(self.flops, [*tables, *self._pins], self.target_macs, node_limit)
+
+    @cached_property
+    def _scopes(self) -> Sequence[tuple[tuple[Axis, ...], Varying]]:
+        """For each term the axes of its decisions, and a table that is one where they exist and else zero."""
+        found = []
+        for paths, _ in self.terms.tables(np.zeros((1, self.terms.num_weights))):
+            exists = Varying((), np.asarray(1.0))
+            for decision in self.variables.decisions:
+                for axis, index in self.flops.free.ancestors(decision) if decision.path in paths else ():
+                    exists = exists * Varying((axis,), (np.arange(axis.size) == index).astype(float))
+            found.append((tuple(self.flops.axes[path] for path in paths), exists))
+        return found
+
+    @cached_property
+    def _pins(self) -> Sequence[Varying]:
+        """What bars all values but the first of a decision that does not exist."""
+        return [Varying(pin.scope, np.where(pin.table > 0, 0.0, BARRED)) for pin in self.flops.free.pins]
 
     def draws(self, seed: int) -> Iterator[dict[str, Value]]:
         """Uniform architectures within the target, exactly.

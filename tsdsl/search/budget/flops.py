@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,9 +40,13 @@ class StepFlops:
 
     def macs(self, architecture: Decisions) -> int:
         """The exact multiply-adds of one architecture."""
+        return int(self.total(self.factors, architecture))
+
+    def total(self, factors: Sequence[Varying], architecture: Decisions) -> float:
+        """The sum of tables over the step's decisions for one architecture; exact where they are integers."""
         chosen = {path: index[architecture[path]] for path, index in self._index.items() if path in architecture}
         # A table does not vary along a decision that does not exist, so any index reads the right number.
-        return sum(int(factor.table[tuple(chosen.get(path, 0) for path in factor.paths)]) for factor in self.factors)
+        return sum(factor.table[tuple(chosen.get(path, 0) for path in factor.paths)].item() for factor in factors)
 
     def expected(self, distribution: Distribution) -> float:
         """The expected multiply-adds under the distribution.

@@ -1,8 +1,8 @@
-"""The most probable architecture within a FLOPs target, exactly where that is affordable.
+"""The architecture with the best score within a FLOPs target, exactly where that is affordable.
 
-Own design. FLOPs and log P are sums of tables over few decisions, so variable elimination gives for
-any partial architecture both its least possible FLOPs and the best of log P - price * FLOPs over its
-completions. The latter, plus price * target, bounds log P of every completion within the target. With
+Own design. FLOPs and the score, such as log P, are sums of tables over few decisions, so variable elimination gives
+for any partial architecture both its least possible FLOPs and the best of score - price * FLOPs over its
+completions. The latter, plus price * target, bounds the score of every completion within the target. With
 the price that makes the bound tightest, a best-first search needs few nodes as a rule.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -28,8 +28,8 @@ from tsdsl.space.parts import Value
 Road = Literal["argmax", "exact", "node limit", "best seen"]
 
 NODE_LIMIT = 100_000
-BISECTIONS = 40
-TOLERANCE_NATS = 1e-9
+MOST_PRICES = 40
+TOLERANCE = 1e-9
 LEAST_LOG = -1e6
 BARRED = -1e12
 
@@ -41,6 +41,7 @@ class Found:
     `argmax`: the most probable of all, which is within the target. `exact`: the most probable within
     the target, proven. `node limit`: the best found when the search was cut off; nothing within the target
     is more probable by more than `gap_nats`. `best seen`: the most accurate of those that a baseline measured.
+    Thompson sampling has the mean of its posterior in place of log P, and the gap in the unit of scores.
     """
 
     decisions: dict[str, Value]
@@ -112,23 +113,34 @@ def log_probability_factors(distribution: Distribution, axes: Mapping[str, Axis]
     return factors
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best architecture within the target, and how it was found; `gap` is how much better any other may be."""
+
+    decisions: dict[str, Value]
+    macs: int
+    score: float
+    road: Literal["argmax", "exact", "node limit"]
+    gap: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """One distribution and target; the same order of elimination serves every price and the least FLOPs."""
+    """One score and target; the same order of elimination serves every price and the least FLOPs."""
 
-    distribution: Distribution
+    scores: Sequence[Varying]
     flops: StepFlops
     target_macs: int
-    logs: list[Varying] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def barred_scores(self) -> list[Varying]:
+        """The score, with what the constraints do not allow barred."""
         barred = [Varying(t.scope, np.where(t.table > 0, 0.0, BARRED)) for t in rules_of(self.flops.free).tables]
-        logs = log_probability_factors(self.distribution, self.flops.axes)
-        object.__setattr__(self, "logs", [*logs, *barred])
+        return [*self.scores, *barred]
 
     @cached_property
     def order(self) -> list[Axis]:
-        return elimination_order([*self.logs, *self.flops.factors])
+        return elimination_order([*self.barred_scores, *self.flops.factors])
 
     @cached_property
     def least(self) -> Eliminated:
@@ -136,21 +148,52 @@ class _Problem:
         return eliminate(self.order, [Varying(f.scope, -f.table) for f in self.flops.factors])
 
     def lagrangian(self, price: float) -> Eliminated:
-        """log P - price * (FLOPs / target - 1), maximised: a bound for all within the target."""
+        """score - price * (FLOPs / target - 1), maximised: a bound for all within the target."""
         scaled = [Varying(f.scope, f.table * (-price / self.target_macs)) for f in self.flops.factors]
-        return eliminate(self.order, [*self.logs, *scaled, Varying((), np.asarray(price))])
+        return eliminate(self.order, [*self.barred_scores, *scaled, Varying((), np.asarray(price))])
 
     def architecture(self, indices: Mapping[str, int]) -> dict[str, Value]:
         """Value indices as an architecture, without decisions that do not exist."""
-        variables = self.distribution.variables
+        variables = self.flops.variables
         chosen = dict(variables.fixed)
         for decision in variables.decisions:
             if variables.exists(decision, chosen):
                 chosen[decision.path] = decision.values[indices[decision.path]]
         return chosen
 
+    def score(self, architecture: Mapping[str, Value]) -> float:
+        """The score of an architecture."""
+        return self.flops.total(self.scores, architecture)
+
     def is_within(self, architecture: Mapping[str, Value]) -> bool:
         return self.flops.macs(architecture) <= self.target_macs and self.flops.allows(architecture)
+
+
+def best_within(
+    flops: StepFlops, scores: Sequence[Varying], target_macs: int | None, node_limit: int = NODE_LIMIT
+) -> Best:
+    """The architecture with the largest sum of score tables that has at most `target_macs` and is allowed.
+
+    A decision that does not exist must add nothing at its first value, and be barred at the others.
+
+    Raises:
+        UsageError: no architecture is within the target; the message gives the true minimum.
+        RunError: the decisions are too entangled for an exact answer.
+    """
+    problem = _Problem(scores, flops, flops.most() if target_macs is None else target_macs)
+    free = problem.lagrangian(0.0)
+    best = problem.architecture(free.decide())
+    if problem.is_within(best):
+        return Best(best, flops.macs(best), problem.score(best), "argmax")
+    if rules_of(flops.free):
+        cheapest = dict(extreme(flops.free, "min").witness)
+    else:
+        cheapest = problem.architecture(problem.least.decide())
+    if not problem.is_within(cheapest):
+        raise unreachable(problem.target_macs, flops.macs(cheapest))
+    bound, feasible = _tightest_bound(problem, free, cheapest)
+    start = max([cheapest, *feasible], key=problem.score)
+    return _best_first(problem, bound, start, node_limit)
 
 
 def most_probable_within(
@@ -168,16 +211,9 @@ def most_probable_within(
     best = distribution.most_probable()
     if (target_macs is None or flops.macs(best) <= target_macs) and flops.allows(best):
         return Found(best, flops.macs(best), distribution.log_probability(best), "argmax")
-    problem = _Problem(distribution, flops, flops.most() if target_macs is None else target_macs)
-    if rules_of(flops.free):
-        cheapest = dict(extreme(flops.free, "min").witness)
-    else:
-        cheapest = problem.architecture(problem.least.decide())
-    if not problem.is_within(cheapest):
-        raise unreachable(problem.target_macs, flops.macs(cheapest))
-    bound, feasible = _tightest_bound(problem)
-    start = max([cheapest, *feasible], key=distribution.log_probability)
-    return _best_first(problem, bound, start, node_limit)
+    found = best_within(flops, log_probability_factors(distribution, flops.axes), target_macs, node_limit)
+    log = distribution.log_probability(found.decisions)
+    return Found(found.decisions, found.macs, log, found.road, found.gap)
 
 
 def unreachable(target_macs: int, least_macs: int) -> UsageError:
@@ -188,36 +224,45 @@ def unreachable(target_macs: int, least_macs: int) -> UsageError:
     )
 
 
-def _tightest_bound(problem: _Problem) -> tuple[Eliminated, list[dict[str, Value]]]:
-    """The elimination at the price with the least bound, and the architectures within the target met."""
-    feasible: list[dict[str, Value]] = []
-    tried: list[Eliminated] = []
+def _tightest_bound(
+    problem: _Problem, free: Eliminated, cheapest: dict[str, Value]
+) -> tuple[Eliminated, list[dict[str, Value]]]:
+    """The elimination at the price with the least bound, and the architectures within the target that turned up.
 
-    def is_feasible(price: float) -> bool:
+    The bound is a convex function of the price, made of one line for each architecture. The next price is where the
+    lines of the best above and of the best within the target cross, until no line lies above that point.
+    """
+    feasible: list[dict[str, Value]] = []
+    tried = [free]
+
+    def line(architecture: dict[str, Value]) -> tuple[float, float]:
+        """(score, slope) of an architecture's line."""
+        return problem.score(architecture), 1.0 - problem.flops.macs(architecture) / problem.target_macs
+
+    above, within = line(problem.architecture(free.decide())), line(cheapest)
+    for _ in range(MOST_PRICES):
+        rise = within[1] - above[1]
+        price = (above[0] - within[0]) / rise if rise > 0 else 0.0
+        if price <= 0:
+            # What is above the target is not allowed, or costs no more: there are no lines to go by.
+            price = 2.0 ** len(tried)
         tried.append(problem.lagrangian(price))
         architecture = problem.architecture(tried[-1].decide())
+        crossing = above[0] + price * above[1]
         if problem.is_within(architecture):
             feasible.append(architecture)
-            return True
-        return False
-
-    low, high = 0.0, 1.0
-    # At a price that high FLOPs alone decide, up to rounding: the cheapest architecture is met.
-    while not is_feasible(high) and high < 1e9:
-        low, high = high, high * 4
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        if is_feasible(middle):
-            high = middle
-        else:
-            low = middle
+            within = line(architecture)
+        elif problem.flops.macs(architecture) > problem.target_macs:
+            above = line(architecture)
+        if tried[-1].best <= crossing + TOLERANCE:
+            break
     return min(tried, key=lambda eliminated: eliminated.best), feasible
 
 
-def _best_first(problem: _Problem, bound: Eliminated, start: dict[str, Value], node_limit: int) -> Found:
+def _best_first(problem: _Problem, bound: Eliminated, start: dict[str, Value], node_limit: int) -> Best:
     """Best-first search over the decisions in the buckets' order, from a first architecture on."""
-    distribution, flops = problem.distribution, problem.flops
-    best, best_log = start, distribution.log_probability(start)
+    flops = problem.flops
+    best, best_score = start, problem.score(start)
     paths = [bucket.path for bucket in bound.buckets]
     where = {path: index for index, path in enumerate(paths)}
     scopes = [[where[path] for path in bucket.scope] for bucket in bound.buckets]
@@ -225,17 +270,17 @@ def _best_first(problem: _Problem, bound: Eliminated, start: dict[str, Value], n
     # (minus bound, tie-breaker, least FLOPs, value indices so far)
     heap: list[tuple[float, int, int, tuple[int, ...]]] = [(-bound.best, 0, -round(problem.least.best), ())]
     ticket = expanded = 0
-    while heap and -heap[0][0] > best_log + TOLERANCE_NATS:
+    while heap and -heap[0][0] > best_score + TOLERANCE:
         if expanded >= node_limit:
-            return Found(best, flops.macs(best), best_log, "node limit", -heap[0][0] - best_log)
+            return Best(best, flops.macs(best), best_score, "node limit", -heap[0][0] - best_score)
         negative, _, macs, chosen = heapq.heappop(heap)
         expanded += 1
         depth = len(chosen)
         if depth == len(paths):
             architecture = problem.architecture(dict(zip(paths, chosen, strict=True)))
-            log = distribution.log_probability(architecture)
-            if log > best_log and problem.is_within(architecture):
-                best, best_log = architecture, log
+            score = problem.score(architecture)
+            if score > best_score and problem.is_within(architecture):
+                best, best_score = architecture, score
             continue
         gains = bound.buckets[depth].table[tuple(chosen[index] for index in scopes[depth])]
         costs = problem.least.buckets[depth].table[tuple(chosen[index] for index in cost_scopes[depth])]
@@ -243,8 +288,8 @@ def _best_first(problem: _Problem, bound: Eliminated, start: dict[str, Value], n
         for value in range(len(gains)):
             child_bound = -negative + float(gains[value] - top_gain)
             child_macs = macs + int(top_cost - costs[value])
-            if child_bound > best_log + TOLERANCE_NATS and child_macs <= problem.target_macs:
+            if child_bound > best_score + TOLERANCE and child_macs <= problem.target_macs:
                 # Among equals the newest first, so that a complete architecture turns up soon.
                 ticket += 1
                 heapq.heappush(heap, (-child_bound, -ticket, child_macs, (*chosen, value)))
-    return Found(best, flops.macs(best), best_log, "exact")
+    return Best(best, flops.macs(best), best_score, "exact")

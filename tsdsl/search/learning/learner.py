@@ -1,7 +1,7 @@
-"""What a step of the search learns, and one iteration of it: the shared weights and alpha.
+"""What a step of the search learns, and one iteration of it: the shared weights, and alpha or a posterior of scores.
 
-An iteration is PARSEC's: on a training batch the weights descend sum_k m_k grad_w, one architecture in
-memory at a time; on a validation batch alpha follows the importance-weighted estimate.
+On a training batch the weights descend sum_k m_k grad_w, one architecture in memory at a time. On a validation batch
+PARSEC's alpha follows the importance-weighted estimate, and Thompson sampling's posterior takes in the scores.
 
 Shapes: B clips, C channels, T frames, H rows, W columns, K samples, N classes.
 """
@@ -46,11 +46,15 @@ from tsdsl.search.distribution.importance import (
     require_samples,
     softmax_weights,
 )
+from tsdsl.search.learning.posterior import StepPosterior
 from tsdsl.search.learning.sample_outcome import Outcome, OutcomeOnItsWay
 from tsdsl.search.learning.sample_training import learn, limit_norm, log_losses, scored
 from tsdsl.search.learning.shared_samples import combiner, own_share, put_together
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
 from tsdsl.space.parts import Value
+
+SHARE_DRAWS = 32
+"""Draws of a posterior from which alpha's record is made."""
 
 
 class NotFiniteError(RunError):
@@ -114,7 +118,7 @@ class StepLearner:
         self.within = None if target_macs is None else Conditioned(distribution, flops, target_macs)
         # Under constraints nothing is drawn that they do not allow, whatever the budget does.
         self.allowed = Conditioned(distribution, flops, flops.most()) if rules_of(flops.free) else None
-        if settings.budget == "condition" and self.learns_alpha:
+        if settings.budget == "condition" and settings.method == "parsec":
             require_target(step, target_macs)
         # Samples whose outcome is not waited for: a device computes the next one meanwhile.
         self.num_ahead = 0 if device.type == "cpu" else 1
@@ -139,11 +143,12 @@ class StepLearner:
             for parameter in (*decayed, *others):
                 self.sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.adam = alpha_optimiser(distribution, settings.alpha_lr, settings.alpha_momentum)
+        self.posterior = StepPosterior(self.candidates) if settings.method == "thompson" else None
 
     @property
     def learns_alpha(self) -> bool:
         """Whether alpha moves; in the baselines it stays uniform."""
-        return self.settings.method == "parsec"
+        return self.settings.method in ("thompson", "parsec")
 
     def num_samples(self) -> int:
         """K for the distribution as it is."""
@@ -160,6 +165,8 @@ class StepLearner:
         """
         if self.within is None:
             return None
+        if self.posterior is not None:
+            return 1.0
         try:
             return self.within.probability_within()
         except RunError:
@@ -178,7 +185,9 @@ class StepLearner:
         """
         clips_BCTHW, labels_B = self._on_device(batch)
         rule = self.settings.warmup_samples if warms_up else "drawn"
-        samples = self._samples("training", iteration) if rule == "drawn" else self._sandwich(iteration)
+        samples = self._samples("training", iteration, self._uniform_share(progress))
+        if rule != "drawn":
+            samples = [*self._extremes, *samples[2:]]
         self.supernet.train()
         gradients = WeightedGradients(self.supernet)
         own: list[Outcome] = []
@@ -232,7 +241,9 @@ class StepLearner:
 
     @torch.no_grad()
     def update_alpha(self, batch: Batch, iteration: int) -> Scored:
-        """One Adam step on a validation batch. BN takes the batch's statistics; dropout is off.
+        """Learn from a validation batch: alpha by a step of Adam, or the posterior. BN takes the batch's statistics.
+
+        Dropout is off.
 
         Raises:
             NotFiniteError: the loss is not a finite number; alpha was not changed by this batch.
@@ -247,11 +258,33 @@ class StepLearner:
         outcomes = put_together([outcome.read(self.settings.reduction) for outcome in unread], self.ranks)
         self._require_finite(outcomes, samples, iteration)
         weights_K = self._alpha_weights(outcomes)
+        if self.posterior is not None:
+            is_accuracy = self.settings.score == "accuracy"
+            self.posterior.observe(samples, [o.accuracy if is_accuracy else o.score for o in outcomes])
+            return self._scored(samples, outcomes, weights_K)
         gradient = {"alpha": self._alpha_gradient(samples, weights_K)} if self.ranks.is_first else None
         self.distribution.logits.grad = self.ranks.from_first(gradient)["alpha"]
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
         return self._scored(samples, outcomes, weights_K)
+
+    @torch.no_grad()
+    def refresh(self, iteration: int) -> None:
+        """Let alpha be the posterior's shares of draws, where there is a posterior; together.
+
+        Alpha is then what is recorded of it, and nothing is drawn from alpha.
+        """
+        posterior = self.posterior
+        if posterior is None or not posterior.has_begun:
+            return
+
+        def shares() -> dict[str, Tensor]:
+            draw = derive_generator(self.settings.seed, "shares", str(self.step), iteration)
+            told = posterior.shares(posterior.draws(SHARE_DRAWS, draw))
+            logits = torch.tensor([p for decision in told.values() for p in decision], dtype=torch.float64).log()
+            return {"alpha": logits}
+
+        self.distribution.logits.copy_(self.ranks.from_first(shares() if self.ranks.is_first else None)["alpha"])
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that is learned, by name, for a checkpoint."""
@@ -263,6 +296,8 @@ class StepLearner:
         result["alpha"] = self.distribution.logits.detach()
         for name, value in self.adam.state.get(self.distribution.logits, {}).items():
             result[f"adam/{name}"] = value
+        if self.posterior is not None:
+            result |= {f"posterior/{name}": value for name, value in self.posterior.tensors().items()}
         return result
 
     @torch.no_grad()
@@ -287,6 +322,10 @@ class StepLearner:
         for name, value in tensors.items():
             if name.startswith("adam/"):
                 self.adam.state[self.distribution.logits][name.removeprefix("adam/")] = value.cpu().clone()
+        if self.posterior is not None:
+            own = {n.removeprefix("posterior/"): t.cpu() for n, t in tensors.items() if n.startswith("posterior/")}
+            if not self.posterior.restore(own):
+                raise _foreign(place, "posterior")
 
     @torch.no_grad()
     def inherit(self, weights: Mapping[str, Tensor], place: str) -> None:
@@ -300,9 +339,14 @@ class StepLearner:
                 raise _foreign(place, name)
             tensor.copy_(weights[name])
 
-    def _samples(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
+    def _uniform_share(self, progress: float) -> float:
+        """The part of the weights' samples that is uniform; the posterior's draws are the rest."""
+        fraction = self.settings.uniform_fraction
+        return max(0.0, 1.0 - progress / fraction) if fraction else 0.0
+
+    def _samples(self, purpose: str, iteration: int, uniform_share: float = 0.0) -> list[dict[str, Value]]:
         """The K architectures of one batch, as rank 0 draws them."""
-        drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration))
+        drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration, uniform_share))
         return drawn
 
     @cached_property
@@ -310,17 +354,19 @@ class StepLearner:
         """The largest and the smallest architecture of the step that its constraints allow."""
         return [dict(extreme(self.flops.free, sense).witness) for sense in ("max", "min")]
 
-    def _sandwich(self, iteration: int) -> list[dict[str, Value]]:
-        """The largest, the smallest and K - 2 that are drawn."""
-        return [*self._extremes, *self._samples("training", iteration)[2:]]
-
-    def _drawn(self, purpose: str, iteration: int) -> list[dict[str, Value]]:
+    def _drawn(self, purpose: str, iteration: int, uniform_share: float) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
-        if not self.learns_alpha:
-            return drawn(self.candidates, self.num_samples(), derive_seed(self.settings.seed, *names))
+        count = self.num_samples()
+        if self.posterior is not None or not self.learns_alpha:
+            is_ready = self.posterior is not None and self.posterior.has_begun
+            num_uniform = round(uniform_share * count) if is_ready else count
+            samples = drawn(self.candidates, num_uniform, derive_seed(self.settings.seed, *names))
+            if self.posterior is not None and num_uniform < count:
+                samples += self.posterior.draws(count - num_uniform, derive_generator(self.settings.seed, *names))
+            return samples
         if self._conditioned is not None:
-            return self._conditioned.sample(self.num_samples(), derive_seed(self.settings.seed, *names))
-        return self.distribution.sample(self.num_samples(), derive_generator(self.settings.seed, *names))
+            return self._conditioned.sample(count, derive_seed(self.settings.seed, *names))
+        return self.distribution.sample(count, derive_generator(self.settings.seed, *names))
 
     @property
     def _conditioned(self) -> Conditioned | None:

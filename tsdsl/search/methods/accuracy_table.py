@@ -27,7 +27,7 @@ from tsdsl.files import read_json
 from tsdsl.files.reading import MAX_LIST_BYTES
 from tsdsl.operators.varying import Array
 from tsdsl.search.distribution.factorised import Decisions, Variables
-from tsdsl.search.methods.linear_model import Terms, totals
+from tsdsl.search.distribution.linear_model import Terms, totals
 from tsdsl.space.parts import Decision, Parent, Value
 from tsdsl.space.stored import record_of
 
@@ -147,13 +147,16 @@ class TableCandidates:
     def _active(self) -> Array:
         return self.terms.active([row.decisions for row in self.rows])
 
-    def best(self, weights_SW: Array, barred: Iterable[Decisions] = ()) -> list[dict[str, Value]]:
-        """For each row of weights the architecture with the largest total; of those not barred, unless all are."""
-        scores_SN = totals(weights_SW, self._active)
-        numbers = [self._numbers[key(self.variables, decisions)] for decisions in barred]
-        if len(set(numbers)) < len(self.rows):
-            scores_SN[:, numbers] = -np.inf
-        return [dict(self.rows[number].decisions) for number in scores_SN.argmax(axis=1).tolist()]
+    def number(self, architecture: Decisions) -> int:
+        """The position of an architecture in `rows`."""
+        return self._numbers[key(self.variables, architecture)]
+
+    def best(self, weights_W: Array, barred: Sequence[int] = ()) -> dict[str, Value]:
+        """The architecture with the largest total; of those whose numbers are not barred, unless all are."""
+        scores_N = totals(weights_W[None], self._active)[0]
+        if len(set(barred)) < len(self.rows):
+            scores_N[list(barred)] = -np.inf
+        return dict(self.rows[int(scores_N.argmax())].decisions)
 
     def draws(self, seed: int) -> Iterator[dict[str, Value]]:
         """Uniform rows within the target."""

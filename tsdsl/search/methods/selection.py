@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import torch
 
@@ -45,6 +46,15 @@ def select(
         InterruptedRunError: a signal asked to stop; what was measured is kept.
     """
     ranks = request.ranks
+    posterior = learner.posterior
+    if posterior is not None:
+
+        def best_of_mean() -> dict[str, Any]:
+            best = posterior.found()
+            log = learner.distribution.log_probability(best.decisions)
+            return vars(Found(best.decisions, best.macs, log, best.road, best.gap))
+
+        return Found(**ranks.first(best_of_mean))
     if learner.learns_alpha:
         return Found(
             **ranks.first(lambda: vars(most_probable_within(learner.distribution, learner.flops, settings.target_macs)))

@@ -1,26 +1,25 @@
 """Thompson sampling: what is measured next is the exact arg-max of scores drawn from a posterior over them.
 
 Own design: the posterior is that of `linear_model`, whose draws are sums of small tables, and the best architecture of
-such a sum within a target is found exactly. So a proposal needs no acceptance, no mutation and no learning rate.
+such a sum within a target is found exactly; here in a table of accuracies, in `learning/posterior.py` with shared
+weights. So a proposal needs no acceptance, no mutation and no learning rate.
 
 Shapes: N architectures, M terms, W weights, S draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Protocol
 
 import numpy as np
 
 from tsdsl.data.randomness import derive_generator
 from tsdsl.operators.varying import Array
-from tsdsl.search.budget.candidates import Candidates
-from tsdsl.search.distribution.factorised import Decisions
+from tsdsl.search.distribution.linear_model import LinearModel
+from tsdsl.search.methods.accuracy_table import TableCandidates
 from tsdsl.search.methods.baselines import Evaluation, RandomSearch
-from tsdsl.search.methods.linear_model import LinearModel, Terms
 from tsdsl.space.parts import Value
 
 FIRST = 5
@@ -32,17 +31,6 @@ GROWTH = 1.15
 """The prior is chosen anew whenever there are so many times the observations."""
 
 
-class Maximised(Candidates, Protocol):
-    """Candidates among which the one with the largest sum of weights can be found."""
-
-    @property
-    def terms(self) -> Terms:
-        """What the weights are for."""
-
-    def best(self, weights_SW: Array, barred: Iterable[Decisions] = ()) -> list[dict[str, Value]]:
-        """For each row of weights the candidate with the largest sum, of those not barred unless all are."""
-
-
 @dataclass(eq=False)
 class Thompson:
     """Thompson sampling from a history of measurements.
@@ -52,7 +40,7 @@ class Thompson:
     batch, and what is found is the arg-max of the posterior mean.
     """
 
-    candidates: Maximised
+    candidates: TableCandidates
     seed: int
     batch: int = 1
     _model: LinearModel = field(init=False)
@@ -62,6 +50,7 @@ class Thompson:
     def __post_init__(self) -> None:
         self._model = LinearModel(self.candidates.terms)
         self._active_NM = np.empty((0, 0), dtype=np.int64)
+        self._barred: list[int] = []
         self._first = RandomSearch(self.candidates, self.seed)
 
     def propose(self, history: Sequence[Evaluation]) -> dict[str, Value]:
@@ -73,8 +62,7 @@ class Thompson:
         draw = derive_generator(self.seed, "posterior", number)
         spread = SPREAD if self.batch == 1 else 1.0
         weights_SW = self._posterior.draws(1, draw, spread)
-        barred = [evaluation.decisions for evaluation in history] if self.batch == 1 else []
-        return self.candidates.best(weights_SW, barred)[0]
+        return self.candidates.best(weights_SW[0], self._barred)
 
     def found(self, history: Sequence[Evaluation]) -> dict[str, Value]:
         """What the search ends with; among the equally accurate the one with the fewest multiply-adds."""
@@ -82,7 +70,7 @@ class Thompson:
             return dict(min(history, key=lambda e: (-e.accuracy, e.macs or 0)).decisions)
         self._take(history)
         mean_W = self._posterior.mean_W.numpy()
-        return self.candidates.best(mean_W[None])[0]
+        return self.candidates.best(mean_W)
 
     def _take(self, history: Sequence[Evaluation]) -> None:
         """Let the model know of all whole batches; the prior depends on the history alone, however it came about."""
@@ -96,6 +84,7 @@ class Thompson:
                 scores_N = np.array([evaluation.accuracy for evaluation in batch])
                 self._model.observe(active_NM, scores_N, is_centred=True)
             else:
+                self._barred.append(self.candidates.number(batch[0].decisions))
                 self._active_NM = active_NM if self._taken == 1 else np.concatenate([self._active_NM, active_NM])
             if self._taken >= self._next_choice * self.batch:
                 self._restate(history)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from tsdsl.data.randomness import derive_generator
 from tsdsl.engine.device import environment
 from tsdsl.engine.evaluation.evaluate import evaluate_views
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
@@ -26,6 +27,7 @@ from tsdsl.lowering.weights import save_model
 from tsdsl.network.cost import network_cost, plain
 from tsdsl.network.layout import Blueprint
 from tsdsl.search.budget.within_target import Found, Road
+from tsdsl.search.distribution.factorised import Distribution
 from tsdsl.search.learning.clips import SearchClips, first_clips
 from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.methods.selection import select
@@ -35,6 +37,10 @@ from tsdsl.space.architecture import Architecture, StepRecord
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 from tsdsl.space.stored import Frozen
+
+UNDECIDED_LOSS, UNDECIDED_ENTROPY = 0.5, 0.9
+"""From which part of the loss of a random choice, or of the entropy of a uniform one, a search is undecided."""
+CERTAINTY_DRAWS = 64
 
 
 class SearchResult(Frozen):
@@ -63,6 +69,12 @@ class SearchResult(Frozen):
     gap_nats: float = 0.0
     skipped_clips: int = 0
     skipped: Mapping[str, str] = {}
+    undecided: str | None = None
+    """Why what was found is not much better than a random choice, and what would help; None where it is."""
+    expected_loss: float | None = None
+    """Of Thompson sampling: how much more than what was found the best scores, by expectation."""
+    best_share: float | None = None
+    """Of Thompson sampling: the part of the posterior's draws of which what was found is the best."""
 
 
 def finish(
@@ -104,6 +116,7 @@ def finish(
     )
     accuracy, views = _measured(learner, found, step, clips, settings, folder, progress, request)
     skipped = {path: reason for met in ranks.gather(clips.training.skipped.to_json()) for path, reason in met.items()}
+    certainty = ranks.first(lambda: _certainty(learner, found, settings))
     result = SearchResult(
         step=name,
         method=settings.method,
@@ -120,6 +133,7 @@ def finish(
         gap_nats=found.gap_nats,
         skipped_clips=len(skipped),
         skipped=dict(sorted(skipped.items())),
+        **certainty,
     )
 
     def write() -> dict[str, Any]:
@@ -130,6 +144,27 @@ def finish(
         return result.model_dump(mode="json")
 
     return SearchResult.model_validate(ranks.first(write))
+
+
+def _certainty(learner: StepLearner, found: Found, settings: StepSettings) -> dict[str, Any]:
+    """What the result says of how sure it is."""
+    entropy, most = learner.distribution.entropy(), Distribution.uniform(learner.flops.variables).entropy()
+    if learner.posterior is not None:
+        draw = derive_generator(settings.seed, "certainty", str(learner.step))
+        sure = learner.posterior.certainty(found.decisions, CERTAINTY_DRAWS, draw)
+        undecided = None
+        if sure.expected_loss >= UNDECIDED_LOSS * sure.prior_loss:
+            undecided = (
+                f"the best architecture is expected to score {sure.expected_loss:.4f} more than the one found, and "
+                f"{sure.prior_loss:.4f} more than a random one; about four times the epochs halve the former"
+            )
+        return {"undecided": undecided, "expected_loss": sure.expected_loss, "best_share": sure.best_share}
+    if learner.learns_alpha and entropy >= UNDECIDED_ENTROPY * most:
+        return {
+            "undecided": f"the entropy of alpha is {entropy:.2f} nats, of {most:.2f} when all is equally probable; "
+            "search for more epochs, with a larger alpha_lr, or with method = thompson"
+        }
+    return {}
 
 
 def read_result(folder: RunDirectory) -> SearchResult | None:

@@ -1,0 +1,178 @@
+"""Thompson sampling with shared weights: exact draws, what is recorded, resuming, several ranks, and certainty."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from support.enumeration import every_architecture
+from support.learners import ORDER, learner, ramps
+from support.processes import launch
+from support.search_spaces import load_text
+from tsdsl.engine.ranks.ranks import Ranks
+from tsdsl.lowering.weights import read_tensors
+from tsdsl.network.layout import Blueprint
+from tsdsl.search import Cadence, DataSettings, SearchSettings, read_alpha, search
+from tsdsl.search.budget.candidates import WithinTarget, drawn
+from tsdsl.search.budget.flops import step_flops
+from tsdsl.search.distribution.factorised import step_variables
+from tsdsl.search.distribution.linear_model import totals
+from tsdsl.search.learning.learner import StepLearner
+from tsdsl.search.learning.posterior import StepPosterior
+from tsdsl.space.architecture import read_architecture
+from tsdsl.space.model import Space
+
+SETTINGS = SearchSettings(
+    method="thompson", samples=3, batch_size=4, epochs=2, recalibration_batches=2, weight_lr=1.0, score="likelihood"
+)
+OFTEN = Cadence(checkpoint_iterations=1, log_iterations=1)
+
+
+def candidates_of(space: Space, step: int | None, share: float) -> WithinTarget:
+    found = {d.path: d.values[-1] for d in space.decisions if d.parent is None}
+    flops = step_flops(Blueprint(space), step, step_variables(space, step, {} if step is None else found))
+    macs = sorted(map(flops.macs, every_architecture(flops.variables)))
+    return WithinTarget(flops, macs[int(share * (len(macs) - 1))])
+
+
+@pytest.mark.parametrize("step", [1, 3, None])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_the_best_of_weights_within_the_target_is_that_of_enumeration(
+    tiny: Space, step: int | None, share: float
+) -> None:
+    candidates = candidates_of(tiny, step, share)
+    within = [a for a in every_architecture(candidates.variables) if candidates.is_within(a)]
+    active = candidates.terms.active(within)
+    for seed in range(5):
+        weights = np.random.default_rng(seed).normal(size=candidates.terms.num_weights)
+        scores = totals(weights[None], active)[0] - weights[-1]
+        best = candidates.best(weights, node_limit=100_000)
+        assert best.decisions in within
+        assert best.score == pytest.approx(scores.max(), abs=1e-6)
+        assert best.score == pytest.approx(scores[within.index(best.decisions)], abs=1e-9)
+        assert best.road in ("argmax", "exact")
+
+
+def observed(candidates: WithinTarget, batches: int) -> StepPosterior:
+    """A posterior of noisy scores that grow with the multiply-adds."""
+    posterior, random = StepPosterior(candidates), np.random.default_rng(0)
+    for batch in range(batches):
+        samples = drawn(candidates, 8, batch)
+        posterior.observe(samples, [candidates.macs(s) / 1e5 + 0.05 * random.normal() + batch for s in samples])
+    return posterior
+
+
+def test_more_batches_make_it_surer_of_a_better_architecture(tiny: Space) -> None:
+    candidates = candidates_of(tiny, None, 0.7)
+    best = max(map(candidates.macs, [a for a in every_architecture(candidates.variables) if candidates.is_within(a)]))
+    few, many = (observed(candidates, batches) for batches in (5, 200))
+    certain = []
+    for posterior in (few, many):
+        found = posterior.found().decisions
+        certain.append(posterior.certainty(found, 64, torch.Generator().manual_seed(0)))
+    assert candidates.macs(many.found().decisions) > 0.9 * best
+    assert 0 <= certain[1].expected_loss < certain[0].expected_loss
+    assert certain[1].expected_loss < 0.1 * certain[1].prior_loss
+    mean, deviation = many.interval(many.found().decisions)
+    assert 0 < deviation < few.interval(few.found().decisions)[1]
+    assert mean > 0
+
+
+def test_a_posterior_is_restored_to_the_bit(tiny: Space) -> None:
+    candidates = candidates_of(tiny, None, 0.7)
+    first, second = observed(candidates, 9), StepPosterior(candidates)
+    assert second.restore({name: tensor.clone() for name, tensor in first.tensors().items()})
+    drawn_twice = [p.draws(5, torch.Generator().manual_seed(1)) for p in (first, second)]
+    assert drawn_twice[0] == drawn_twice[1]
+    assert not StepPosterior(candidates_of(tiny, 1, 0.7)).restore(first.tensors())
+
+
+def searched(space: Space, clips: Path, run: Path) -> None:
+    search(
+        space,
+        step=1,
+        data=clips,
+        run=run,
+        settings=SETTINGS,
+        data_settings=DataSettings(cache=True),
+        cadence=OFTEN,
+        device="cpu",
+    )
+
+
+def test_a_killed_search_ends_with_the_same_numbers(
+    tiny: Space, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched(tiny, clips, tmp_path / "whole")
+    own = StepLearner.update_alpha
+
+    def dies(self: StepLearner, batch: object, iteration: int) -> object:
+        if iteration == 6:
+            raise KeyboardInterrupt
+        return own(self, batch, iteration)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StepLearner, "update_alpha", dies)
+        with pytest.raises(KeyboardInterrupt):
+            searched(tiny, clips, tmp_path / "killed")
+    searched(tiny, clips, tmp_path / "killed")
+    ours, theirs = (read_tensors(tmp_path / run / "step1" / "weights.safetensors") for run in ("whole", "killed"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    results = [json.loads((tmp_path / run / "step1" / "result.json").read_text()) for run in ("whole", "killed")]
+    for result in results:
+        assert result["method"] == "thompson"
+        assert result["expected_loss"] >= 0
+        assert 0 <= result["best_share"] <= 1
+    different = {name for name in results[0] if results[0][name] != results[1][name]}
+    assert different <= {"seconds", "files", "sha256"}
+    lines = [read_alpha(tmp_path / run / "step1") for run in ("whole", "killed")]
+    assert lines[0] == lines[1]
+    # Uniform at first; then the shares of the draws, all within the target.
+    assert lines[0][0]["entropy"] > lines[0][-1]["entropy"]
+    assert lines[0][-1]["probability_within"] == 1.0
+    architecture = read_architecture(tmp_path / "whole" / "step1" / "architecture.json")
+    assert architecture.flops <= (tiny.step(1).target_macs or 0)
+
+
+CHANGES = {"method": "thompson", "samples": 5, "score": "likelihood", "seed": 3}
+ITERATIONS = 8
+LEARNER = """
+import json, sys, torch
+from pathlib import Path
+from safetensors.torch import save_file
+import tsdsl
+from support.learners import learner, ramps
+from tsdsl.engine.ranks.ranks import joined
+
+folder = Path(sys.argv[1])
+with joined(torch.device("cpu")) as ranks:
+    step = learner(tsdsl.load(folder / "order.tsspace"), ranks=ranks, **json.loads(sys.argv[2]))
+    for iteration in range(int(sys.argv[3])):
+        step.update_weights(ramps(2 * iteration), iteration, iteration / 8)
+        step.update_alpha(ramps(2 * iteration + 1), iteration)
+    step.refresh(8)
+    ranks.require_same(step.tensors(), "the end")
+    if ranks.is_first:
+        save_file({name: t.clone() for name, t in step.tensors().items()}, folder / "learned.safetensors")
+"""
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_several_ranks_learn_what_one_does(tmp_path: Path, size: int) -> None:
+    (tmp_path / "order.tsspace").write_text(ORDER)
+    ended = launch(LEARNER, size, str(tmp_path), json.dumps(CHANGES), str(ITERATIONS))
+    assert [end.errors for end in ended if end.code] == []
+    step = learner(load_text(tmp_path, ORDER), ranks=Ranks(), **CHANGES)
+    for iteration in range(ITERATIONS):
+        step.update_weights(ramps(2 * iteration), iteration, iteration / 8)
+        step.update_alpha(ramps(2 * iteration + 1), iteration)
+    step.refresh(ITERATIONS)
+    shared, alone = read_tensors(tmp_path / "learned.safetensors"), step.tensors()
+    assert shared.keys() == alone.keys()
+    assert alone["posterior/gram"].abs().sum() > 0
+    for name, tensor in alone.items():
+        torch.testing.assert_close(shared[name], tensor, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,135 @@
+"""What a step believes of its architectures' scores: the posterior of Thompson sampling with shared weights.
+
+Scores are observed a batch at a time, K architectures on the same clips, and count as far as they differ within their
+batch: what a batch and the state of the weights add to all of them falls away. Own design.
+
+Shapes: K samples, W weights, S draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tsdsl.search.budget.candidates import WithinTarget, drawn
+from tsdsl.search.budget.within_target import NODE_LIMIT, Best
+from tsdsl.search.distribution.factorised import Decisions
+from tsdsl.search.distribution.linear_model import LinearModel, Posterior, Prior, totals
+from tsdsl.space.parts import Value
+
+FIRST_BATCHES = 5
+"""Batches of uniform samples before the first draw from the posterior."""
+GROWTH = 1.15
+"""The prior is chosen anew whenever there are so many times the batches."""
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How sure a search is of what it found, by draws from the posterior: in the unit of scores.
+
+    `expected_loss` is how much better than it the best is expected to be, `prior_loss` how much better the best is
+    than a random one, `best_share` the part of the draws of which the found one is the best.
+    """
+
+    expected_loss: float
+    prior_loss: float
+    best_share: float
+
+
+class StepPosterior:
+    """The linear model of a step's scores, and exact draws of the best architecture from it."""
+
+    def __init__(self, candidates: WithinTarget) -> None:
+        self.candidates = candidates
+        self.model = LinearModel(candidates.terms)
+        self.batches = 0
+        self.next_choice = float(FIRST_BATCHES)
+        self._posterior: Posterior | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether enough has been observed to draw from it."""
+        return self.batches >= FIRST_BATCHES
+
+    def observe(self, samples: Sequence[Decisions], scores_K: Sequence[float]) -> None:
+        """Take in the scores of one batch."""
+        self.model.observe(self.candidates.terms.active(samples), np.array(scores_K), is_centred=True)
+        self.batches += 1
+        self._posterior = None
+        if self.batches >= self.next_choice:
+            self.model.choose_prior()
+            self.next_choice = self.batches * GROWTH
+
+    def draws(self, count: int, generator: torch.Generator) -> list[dict[str, Value]]:
+        """The best architectures within the target of `count` draws."""
+        return [self.candidates.best(weights_W).decisions for weights_W in self._current().draws(count, generator)]
+
+    def found(self) -> Best:
+        """The best architecture of the posterior mean."""
+        return self.candidates.best(self._current().mean_W.numpy(), NODE_LIMIT)
+
+    def shares(self, best: Sequence[Decisions]) -> dict[str, list[float]]:
+        """For each decision the part of the architectures that have it at each value, of those that have it."""
+        shares = {}
+        for decision in self.candidates.variables.decisions:
+            there = [architecture[decision.path] for architecture in best if decision.path in architecture]
+            # As if each value had been seen a little: what was not drawn is improbable, not impossible.
+            counts = [there.count(value) + 1 / len(decision.values) for value in decision.values]
+            shares[decision.path] = [count / sum(counts) for count in counts]
+        return shares
+
+    def certainty(self, found: Decisions, count: int, generator: torch.Generator) -> Certainty:
+        """How sure it is of an architecture; see `Certainty`."""
+        weights_SW = self._current().draws(count, generator)
+        best = [self.candidates.best(weights_W) for weights_W in weights_SW]
+        others = drawn(self.candidates, count, int(torch.randint(1 << 31, (1,), generator=generator)))
+        scores_SN = totals(weights_SW, self.candidates.terms.active([found, *others]))
+        # Of each draw the best's score, less that of the one found and that of a random one; the constant is in all.
+        best_S = np.array([one.score for one in best]) + weights_SW[:, -1]
+        # A draw whose search was cut off may be below what was found.
+        losses = np.maximum(best_S - scores_SN[:, 0], 0.0)
+        prior = (best_S[:, None] - scores_SN[:, 1:]).mean()
+        return Certainty(float(losses.mean()), float(prior), sum(one.decisions == found for one in best) / count)
+
+    def interval(self, architecture: Decisions) -> tuple[float, float]:
+        """(mean, deviation) of an architecture's score above the average one's."""
+        active = self.candidates.terms.features(self.candidates.terms.active([architecture]))[0]
+        # The constant is the same for all, and batches that are centred say nothing of it.
+        active[-1] = 0.0
+        features_W = torch.from_numpy(active)
+        posterior = self._current()
+        away_W = torch.linalg.solve_triangular(posterior.root_WW, features_W[:, None], upper=False)
+        return float(features_W @ posterior.mean_W), float(away_W.norm())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that was learned, by name."""
+        model = self.model
+        state = [model.square, model.count, self.batches, self.next_choice]
+        state += [model.prior.scale, model.prior.pair_share, model.prior.noise_ratio]
+        return {
+            "gram": model.gram_WW,
+            "moment": model.moment_W,
+            "state": torch.tensor(state, dtype=torch.float64),
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Take up what `tensors` gave; False where they are of another step."""
+        model = self.model
+        if any(name not in tensors or tensors[name].shape != own.shape for name, own in self.tensors().items()):
+            return False
+        model.gram_WW.copy_(tensors["gram"])
+        model.moment_W.copy_(tensors["moment"])
+        square, count, batches, self.next_choice, *prior = tensors["state"].tolist()
+        model.square, model.count, self.batches = square, int(count), int(batches)
+        model.prior = Prior(*prior)
+        self._posterior = None
+        return True
+
+    def _current(self) -> Posterior:
+        if self._posterior is None:
+            self._posterior = self.model.posterior()
+        return self._posterior
