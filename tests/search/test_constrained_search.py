@@ -42,11 +42,15 @@ def satisfies(space: Space, one: Mapping[str, Value], step: int) -> bool:
     )
 
 
-@pytest.mark.parametrize(("budget", "warmup"), [("hinge", "sandwich"), ("condition", "drawn")])
+@pytest.mark.parametrize(
+    ("method", "budget", "warmup"),
+    [("parsec", "hinge", "sandwich"), ("parsec", "condition", "drawn"), ("thompson", "hinge", "drawn")],
+)
 def test_all_that_is_drawn_and_found_satisfies_the_constraints(
     clips: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    method: Literal["parsec", "thompson"],
     budget: Literal["hinge", "condition"],
     warmup: Literal["drawn", "sandwich"],
 ) -> None:
@@ -55,8 +59,8 @@ def test_all_that_is_drawn_and_found_satisfies_the_constraints(
     drawn: list[dict[str, Value]] = []
     samples, sandwich = StepLearner._samples, StepLearner._sandwich
 
-    def watched(self: StepLearner, purpose: str, iteration: int) -> list[dict[str, Value]]:
-        drawn.extend(samples(self, purpose, iteration))
+    def watched(self: StepLearner, purpose: str, iteration: int, uniform_share: float = 0.0) -> list[dict[str, Value]]:
+        drawn.extend(samples(self, purpose, iteration, uniform_share))
         return drawn[-self.num_samples() :]
 
     def watched_sandwich(self: StepLearner, iteration: int) -> list[dict[str, Value]]:
@@ -66,6 +70,7 @@ def test_all_that_is_drawn_and_found_satisfies_the_constraints(
     monkeypatch.setattr(StepLearner, "_samples", watched)
     monkeypatch.setattr(StepLearner, "_sandwich", watched_sandwich)
     settings = SearchSettings(
+        method=method,
         budget=budget,
         warmup_epochs=1,
         warmup_samples=warmup,

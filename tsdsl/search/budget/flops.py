@@ -46,7 +46,9 @@ class StepFlops:
         """The sum of tables over the step's decisions for one architecture; exact where they are integers."""
         chosen = {path: index[architecture[path]] for path, index in self._index.items() if path in architecture}
         # A table does not vary along a decision that does not exist, so any index reads the right number.
-        return sum(factor.table[tuple(chosen.get(path, 0) for path in factor.paths)].item() for factor in factors)
+        values = (factor.table[tuple(chosen.get(path, 0) for path in factor.paths)].item() for factor in factors)
+        total: float = sum(values)
+        return total
 
     def expected(self, distribution: Distribution) -> float:
         """The expected multiply-adds under the distribution.

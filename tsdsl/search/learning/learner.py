@@ -185,9 +185,10 @@ class StepLearner:
         """
         clips_BCTHW, labels_B = self._on_device(batch)
         rule = self.settings.warmup_samples if warms_up else "drawn"
-        samples = self._samples("training", iteration, self._uniform_share(progress))
-        if rule != "drawn":
-            samples = [*self._extremes, *samples[2:]]
+        if rule == "drawn":
+            samples = self._samples("training", iteration, self._uniform_share(progress))
+        else:
+            samples = self._sandwich(iteration)
         self.supernet.train()
         gradients = WeightedGradients(self.supernet)
         own: list[Outcome] = []
@@ -353,6 +354,10 @@ class StepLearner:
     def _extremes(self) -> list[dict[str, Value]]:
         """The largest and the smallest architecture of the step that its constraints allow."""
         return [dict(extreme(self.flops.free, sense).witness) for sense in ("max", "min")]
+
+    def _sandwich(self, iteration: int) -> list[dict[str, Value]]:
+        """The largest, the smallest and K - 2 that are drawn."""
+        return [*self._extremes, *self._samples("training", iteration)[2:]]
 
     def _drawn(self, purpose: str, iteration: int, uniform_share: float) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
