@@ -23,9 +23,9 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Array, Varying, combine
 from tsdsl.search.budget.flops import step_flops
 from tsdsl.search.distribution.factorised import Variables, step_variables
+from tsdsl.search.distribution.linear_model import LinearModel, Posterior, Terms
 from tsdsl.search.methods.baselines import Evaluation
 from tsdsl.search.methods.evaluation_log import read_evaluations
-from tsdsl.search.methods.linear_model import LinearModel, Posterior, Terms
 from tsdsl.search.record.outcome import read_result
 from tsdsl.search.record.run_record import step_before, step_directory
 from tsdsl.search.step import read_alpha
