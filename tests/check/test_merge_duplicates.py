@@ -36,7 +36,7 @@ def test_a_text_at_several_places_and_in_a_derived_space_is_one_diagnostic() -> 
     assert sorted(d.code for d in found) == ["TS405", "TS410"]
     (idle,) = (d for d in found if d.code == "TS410")
     assert "group1" in idle.message
-    assert idle.notes == ("the same holds at `attention.one.stage0.group2`, written by the same text",)
+    assert idle.notes == ("the same text causes this at `attention.one.stage0.group2`",)
 
 
 def test_what_only_a_derived_space_has_is_told_there() -> None:

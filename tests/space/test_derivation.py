@@ -195,7 +195,7 @@ def test_files_that_import_each_other_are_told(tmp_path: Path) -> None:
     found = check(read_source(tmp_path / "a.tsspace")).diagnostics
     assert [d.code for d in found] == ["TS108"]
     assert "`b.tsspace` leads back" in found[0].message
-    assert [label.message for label in found[0].labels] == ["by this import"]
+    assert [label.message for label in found[0].labels] == ["through this import"]
 
 
 def test_texts_come_from_the_reader_that_is_given(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_a_group_names_may_be_declared_anew_in_each_space() -> None:
 def test_a_group_that_lacks_an_attribute_is_told_at_its_block_where_no_group_has_it() -> None:
     text = DECLARED.partition("space t")[0].replace(", expansion = 2)", ")")
     (told,) = resolve(SourceFile("x", text)).diagnostics
-    assert "nor any of its 4 groups" in told.message
+    assert "nor in any of its 4 groups" in told.message
     some = resolve(SourceFile("x", text.replace("stride = 2, t = 1", "expansion = 2")))
     assert [d.code for d in some.diagnostics] == ["TS106"] * 3
 

@@ -69,7 +69,7 @@ def test_frames_without_the_stream_that_sees_most_keep_the_others_share() -> Non
 def test_frames_that_leave_a_stream_a_fraction_are_an_error() -> None:
     (found,) = check(SourceFile("x", TWO_STREAMS.format(model="frames = 6", repeat=""))).diagnostics
     assert (found.code, found.help) == ("TS303", "use a multiple of 4")
-    assert "`slow` would see 1.5" in found.message
+    assert "`slow` would get 1.5" in found.message
 
 
 @pytest.mark.parametrize(("repeat", "expected"), [("", 1), (" * 1", 3), (" * 5", 11)])

@@ -54,7 +54,7 @@ def test_several_versions_are_passed_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tsspace 2 space s {}", "has language version 2, this tool knows 1"),
+        ("tsspace 2 space s {}", "expected language version 1, got 2"),
         ("tsspace 0 space s {}", "nothing is known of language version 0"),
         ("space s {}", "names no language version"),
         ("tsspace 1.5", "names no language version"),

@@ -37,7 +37,7 @@ def budgets(subject: Subject) -> Iterator[Diagnostic]:
         if low > step.target_macs and sure:
             yield Diagnostic(
                 "TS404",
-                f"no architecture of step {step.index} has at most {giga(step.target_macs)}",
+                f"no architecture of step {step.index} meets the target of {giga(step.target_macs)}",
                 subject.source,
                 span,
                 f"the smallest has {giga(low)}",
@@ -46,20 +46,20 @@ def budgets(subject: Subject) -> Iterator[Diagnostic]:
                     *_reached_by(bound(table, "macs", "min"), "the smallest"),
                     *_unconstrained(subject.space, step, low),
                 ),
-                help=f"raise the target to at least {at_least(low)}, or widen the choices downwards",
+                help=f"raise the target to at least {at_least(low)}, or add smaller choices",
                 fixes=(replacement(f"raise the target to {at_least(low)}", span, at_least(low)),),
             )
         elif high <= step.target_macs and sure:
             middle = at_least((low + high) // 2)
             yield Diagnostic(
                 "TS405",
-                f"every architecture of step {step.index} is within {giga(step.target_macs)}",
+                f"every architecture of step {step.index} meets the target of {giga(step.target_macs)}",
                 subject.source,
                 span,
                 f"the largest has {giga(high)}",
                 (Label(subject.origins[f"step{step.index}"], f"from {giga(low)} to {giga(high)}"),),
                 notes=_reached_by(bound(table, "macs", "max"), "the largest"),
-                help="lower the target if it is meant to decide anything",
+                help="lower the target so that it excludes something, or remove it",
                 fixes=(replacement(f"lower the target to {middle}", span, middle),),
             )
         elif subject.space.requires or not table.leaves_every_choice(step.target_macs):
@@ -100,10 +100,10 @@ def _dead_choices(subject: Subject, free: FreeSpace, step: Step) -> Iterator[Dia
         values = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in dead)
         yield Diagnostic(
             "TS406",
-            f"{path} = {values} can never be chosen in step {step.index} within {giga(target)}",
+            f"`{path} = {values}` can never be chosen in step {step.index} within {giga(target)}",
             subject.source,
             place,
-            f"takes at least {giga(needed)}",
+            f"needs at least {giga(needed)}",
             (Label(subject.origins[f"step{step.index}.target"], "the target"),),
-            help="leave the choice out, or raise the target",
+            help="remove the choice, or raise the target",
         )

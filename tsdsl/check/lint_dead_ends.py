@@ -34,12 +34,12 @@ def lint_dead_ends(subject: Subject) -> Iterator[Diagnostic]:
         more = len(values) - MAX_SHOWN
         yield Diagnostic(
             "TS411",
-            f"what is found before step {step.index} may leave nothing that satisfies `{requirement.text}`",
+            f"steps before step {step.index} may make `{requirement.text}` impossible",
             subject.source,
             subject.origins[f"require{number}"],
-            f"binds from step {step.index}, when all that it speaks of is there",
-            (Label(subject.origins[f"step{step.index}"], "by then the earlier steps have chosen"),),
-            notes=(f"for instance {', '.join(values[:MAX_SHOWN])}{f' and {more} more choices' if more > 0 else ''}",),
+            f"applies from step {step.index}, which completes its parts",
+            (Label(subject.origins[f"step{step.index}"], "earlier steps have already chosen here"),),
+            notes=(f"for example {', '.join(values[:MAX_SHOWN])}{f' and {more} more choices' if more > 0 else ''}",),
             help=_remedy(_unconstrained(subject.space, step), requirement, step),
         )
 
@@ -48,7 +48,7 @@ def dead_end(space: Space, number: int) -> tuple[Step, Mapping[str, Value]] | No
     """The step from which a constraint holds, and choices of earlier steps with which it never does.
 
     They are within those steps' targets and whatever binds there. Own design: looked for where the constrained sum of
-    what is chosen first is at its worst, so that what is told is a dead end, while None only means that none was met.
+    what is chosen first is at its worst, so that each report is a dead end, while None only means that none was found.
     """
     requirement = space.requires[number]
     if not isinstance(requirement, LinearRule) or (step := _binding_step(space, requirement)) is None:
@@ -75,7 +75,7 @@ def _binding_step(space: Space, requirement: LinearRule) -> Step | None:
 
 
 def _stuck(form: Form, earlier: set[str]) -> Mapping[str, int] | None:
-    """Indices of earlier choices that no later choice makes allowed; None where none was met."""
+    """Indices of earlier choices that no later choice makes allowed; None where none was found."""
     ends: tuple[tuple[int | None, Sense, Sense], ...] = ((form.most, "max", "min"), (form.least, "min", "max"))
     for bound, worst, best in ends:
         if bound is None or not form.is_inside:
@@ -114,7 +114,5 @@ def _remedy(free: FreeSpace, linear: LinearRule, before: Step) -> str:
         rest = form_of(free, replace(linear, terms=others))
         if factor < 0 and of.quantity == "flops" and rest.least is None and rest.most is not None:
             least = -((rest.most - int(optimum(rest.factors, "min").value)) // -factor)
-            return (
-                f"every way on needs at least this of the earlier steps: `require {of.part}.flops >= {at_least(least)}`"
-            )
-    return "require of what the earlier steps choose alone that enough is left"
+            return f"bound the earlier steps too: `require {of.part}.flops >= {at_least(least)}`"
+    return "add a `require` over the earlier steps' decisions alone that rules this out"

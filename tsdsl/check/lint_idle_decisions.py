@@ -26,9 +26,9 @@ def idle_decisions(subject: Subject) -> Iterator[Diagnostic]:
         if decision.path not in constrained and all(isinstance(value, int | float) for value in decision.values):
             yield Diagnostic(
                 "TS410",
-                f"whatever `{decision.path}` is, the network is the same",
+                f"`{decision.path}` has no effect: every choice gives the same network",
                 subject.source,
                 subject.origins[decision.path],
-                "changes nothing",
-                help="leave one value, or values that round to different widths",
+                "has no effect",
+                help="keep one value, or use values that round to different widths",
             )

@@ -35,13 +35,13 @@ def lint_requires(subject: Subject) -> list[Diagnostic]:
         diagnostics.append(
             Diagnostic(
                 "TS407",
-                "what the constraints leave is too fine to be counted: its numbers are brackets",
+                "the constraints are too complex to count exactly: counts are given as bounds",
                 subject.source,
                 spans[0],
-                "with the others" if len(spans) > 1 else "constrains too many decisions at once",
+                "together with the others" if len(spans) > 1 else "constrains too many decisions at once",
                 tuple(Label(span, "and this one") for span in spans[1:]),
-                (f"telling apart what their sums come to takes more than {MOST_EDGES:,} edges",),
-                help="constrain fewer costs, or decisions that stand close together",
+                (f"distinguishing all their sums takes more than {MOST_EDGES:,} edges",),
+                help="constrain fewer costs, or decisions that are close together in the network",
             )
         )
     for step in space.steps:
@@ -91,7 +91,7 @@ def _nobody(subject: Subject, step: int | None) -> Diagnostic:
     """TS408 at the constraints that nothing satisfies, without those that have no part in it."""
     written = _written(subject)
     at = f" at step {step}" if step is not None else ""
-    notes = ("decisions that no step up to there makes stand at their first value",) if step is not None else ()
+    notes = ("decisions not searched up to this step keep their first value",) if step is not None else ()
     clashing = _fewest(subject.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
     span, text = written[clashing[0]]
     if len(clashing) == 1:
@@ -102,7 +102,7 @@ def _nobody(subject: Subject, step: int | None) -> Diagnostic:
             span,
             _range(Blueprint(_only(subject.space, clashing[0])), step),
             notes=notes,
-            help="loosen it, or widen the choices",
+            help="loosen it, or add choices",
         )
     all_of = "all constraints" if len(clashing) == len(written) else "these constraints together"
     return Diagnostic(
@@ -110,22 +110,22 @@ def _nobody(subject: Subject, step: int | None) -> Diagnostic:
         f"no architecture{at} satisfies {all_of}",
         subject.source,
         span,
-        "with the others",
+        "together with the others",
         tuple(Label(written[number][0], "and this one") for number in clashing[1:]),
         notes,
-        help="loosen one, or widen the choices",
+        help="loosen one, or add choices",
     )
 
 
 def _range(blueprint: Blueprint, step: int | None) -> str:
-    """Between what the constrained sum lies; nothing where it is a matter of names."""
+    """The range of the constrained sum; `never satisfied` where names are compared."""
     requirement = blueprint.space.requires[0]
     if not isinstance(requirement, LinearRule) or len(requirement.terms) != 1:
-        return "never"
+        return "never satisfied"
     form = form_of(FreeSpace(CostTable(blueprint, step)), requirement)
     factor = 1 if form.is_window else requirement.terms[0].factor
     low, high = sorted(int(end.value) // factor for end in optima(form.factors))
-    return f"it is from {low:,} to {high:,}"
+    return f"ranges from {low:,} to {high:,}"
 
 
 def _idle(subject: Subject) -> Iterator[Diagnostic]:
@@ -145,5 +145,5 @@ def _idle(subject: Subject) -> Iterator[Diagnostic]:
                 subject.source,
                 span,
                 "excludes nothing",
-                help="tighten it if it is meant to decide anything, or remove it",
+                help="tighten it so that it excludes something, or remove it",
             )

@@ -41,10 +41,10 @@ def pooled_sizes(subject: Subject) -> Iterator[Diagnostic]:
             if isinstance(layer, NonLocal) and layer.pool > min(node.shape_in.height, node.shape_in.width):
                 yield Diagnostic(
                     "TS301",
-                    f"a pool of {layer.pool} on a map of {node.shape_in.height} x {node.shape_in.width}",
+                    f"the pool {layer.pool} is larger than its {node.shape_in.height} x {node.shape_in.width} map",
                     subject.source,
                     subject.origins[node.part],
-                    "takes the size below 1",
+                    "leaves no pixel",
                     help="use a smaller `pool`",
                 )
 
@@ -68,7 +68,7 @@ def layer_widths(subject: Subject) -> Iterator[Diagnostic]:
                     reported.add(span)
                     yield Diagnostic(
                         "TS308",
-                        f"`{ratio}` leaves no channel in {path}" if ratio else f"no channel is left in {path}",
+                        f"`{ratio}` leaves no channel in `{path}`" if ratio else f"no channel is left in `{path}`",
                         subject.source,
                         span,
                         "rounds down to 0 channels",
@@ -90,13 +90,13 @@ def _sums(subject: Subject, network: Network, when: str = "") -> Iterator[Diagno
                 continue
             yield Diagnostic(
                 "TS304",
-                f"{when}at {node.part}, the width of `{name.rsplit('.', 1)[1]}` is not the receiver's",
+                f"{when}`{name.rsplit('.', 1)[1]}` at `{node.part}` has a different width than its receiver",
                 subject.source,
                 subject.origins[node.part],
                 "widths differ",
                 _width_labels(subject, target, fused),
                 notes=_instance(subject, wrong),
-                help="use `merge = concat`, or `time_strided_conv`, which yields the receiver's width",
+                help="use `merge = concat`, or `time_strided_conv`, which outputs the receiver's width",
             )
 
 
@@ -125,4 +125,4 @@ def _instance(subject: Subject, wrong: Count) -> tuple[str, ...]:
     index = [int(i[0]) for i in (wrong.table > 0).nonzero()]
     by_path = subject.space.decision_by_path
     chosen = [f"{axis.path} = {by_path[axis.path].values[i]}" for axis, i in zip(wrong.scope, index, strict=True)]
-    return (f"for instance with {', '.join(chosen)}",)
+    return (f"for example with {', '.join(chosen)}",)

@@ -1,4 +1,4 @@
-"""Merges diagnostics that say the same of one text, which several groups use or several spaces derive."""
+"""Merges diagnostics that say the same about one text, which several groups use or several spaces derive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOSE = frozenset({"RBRACE", "RPAR"})
 
 
 def merge_duplicates(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics; of those that say the same of one text, the first with a note that names the other places."""
+    """The diagnostics; of those that say the same about one text, the first with a note that names the other places."""
     groups: dict[Said, list[Diagnostic]] = {}
     for diagnostic in found:
         groups.setdefault(said(diagnostic), []).append(diagnostic)
@@ -38,7 +38,7 @@ def _joined(group: Sequence[Diagnostic]) -> Diagnostic:
     if not places:
         return first
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return replace(first, notes=(*first.notes, f"the same holds at `{places[0]}`{more}, written by the same text"))
+    return replace(first, notes=(*first.notes, f"the same text causes this at `{places[0]}`{more}"))
 
 
 def item_of(text: str, span: Span, value: Value) -> Span:

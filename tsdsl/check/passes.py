@@ -59,4 +59,4 @@ def run_passes(subject: Subject, rounds: Sequence[tuple[Pass, ...]] = PASSES) ->
 
 def _too_wide(subject: Subject, error: RunError) -> Diagnostic:
     place = subject.origins["space"]
-    return Diagnostic("TS407", error.message, subject.source, place, "too entangled for exact facts", help=error.help)
+    return Diagnostic("TS407", error.message, subject.source, place, "too complex for exact results", help=error.help)

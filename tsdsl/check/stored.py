@@ -111,7 +111,7 @@ def _step_faults(space: Space, step: Step, last: int, taken: set[str], present: 
     if not last < step.index <= MOST_STEP:
         yield "index", f"expected a number from {last + 1} to {MOST_STEP}, got {step.index}"
     if not TITLE.fullmatch(step.title):
-        yield "title", "a title has no quotes and no line ends"
+        yield "title", "a title must not contain quotes or line breaks"
     if not 1 <= step.epochs <= MOST_EPOCHS:
         yield "epochs", f"expected a number from 1 to {MOST_EPOCHS}, got {step.epochs}"
     if step.target_macs is not None and not 1 <= step.target_macs <= MOST_TARGET_MACS:
@@ -120,12 +120,12 @@ def _step_faults(space: Space, step: Step, last: int, taken: set[str], present: 
     if step.decisions != tuple(d.path for d in space.decisions if d.path in own):
         yield "decisions", "expected decisions of the space, each once and in its order"
     if own & taken:
-        yield "decisions", f"an earlier step makes {min(own & taken)}"
+        yield "decisions", f"an earlier step already searches {min(own & taken)}"
     if step.names != tuple(part for part in space.parts if part in {*step.names}):
         yield "names", "expected streams and slots of the space, each once and in its order"
     lacking = {space.part_of(path) for path in own if not path.startswith(SHARED)} - {*step.names}
     if lacking:
-        yield "names", f"expected {min(lacking)}, of which the step makes a decision"
+        yield "names", f"expected {min(lacking)}, since the step searches a decision of it"
     for slot in space.slots:
         streams = {slot.source, slot.target} if isinstance(slot, FusionSlot) else {slot.stream}
         if slot.path in step.names and not streams <= present:

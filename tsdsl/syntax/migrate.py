@@ -47,9 +47,7 @@ def migrate(source: SourceFile, migrations: Sequence[Migration], wanted: int) ->
         if number == wanted:
             return Migrated(source, tuple(made))
         if number > wanted:
-            raise UsageError(
-                f"{source.name}: has language version {number}, this tool knows {wanted}", help="install a newer tsdsl"
-            )
+            raise UsageError(f"{source.name}: expected language version {wanted}, got {number}", help="update tsdsl")
         following = next((migration for migration in migrations if migration.before == number), None)
         if following is None:
             raise UsageError(

@@ -68,7 +68,7 @@ def constrained(
         if edges_left < 0:
             raise TooWide(
                 f"constraints on costs need more than {MOST_EDGES:,} sums to be told apart",
-                help="constrain fewer costs, or decisions that stand close together",
+                help="constrain fewer costs, or decisions that are close together in the network",
             )
         settled, total = is_settled[:, origin], so_far[:, origin]
         is_open = np.ones(edge.size, dtype=bool)

@@ -140,5 +140,5 @@ def _unsatisfiable(free: FreeSpace) -> Unsatisfiable:
         )
     return Unsatisfiable(
         f"no architecture of {space.name} satisfies its constraints ({texts})",
-        help="loosen one, or widen the choices",
+        help="loosen one, or add choices",
     )

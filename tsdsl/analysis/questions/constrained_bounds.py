@@ -77,7 +77,7 @@ def _drawn_extreme(free: FreeSpace, sense: Literal["min", "max"], quantity: Quan
     if best is None:
         raise TooWide(
             "constraints on costs leave too little for its extremes to be told",
-            help="constrain fewer costs, or decisions that stand close together",
+            help="constrain fewer costs, or decisions that are close together in the network",
         )
     return Bound(best[0], free.architecture(best[1].tolist()), is_exact=False)
 

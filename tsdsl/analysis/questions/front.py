@@ -72,7 +72,7 @@ def front(free: FreeSpace, scores: Sequence[Varying], most_labels: int = MOST_LA
     if not found.is_exact:
         raise RunError(
             "the constraints on costs are too many for an exact front",
-            help="constrain fewer costs, or decisions that stand close together",
+            help="constrain fewer costs, or decisions that are close together in the network",
         )
     layers, gap = _sweeps(found.wider, most_labels)
     macs = layers[-1].cost + found.wider.constant

@@ -12,6 +12,7 @@ from tsdsl.source import SourceFile, Span
 from tsdsl.space.parts import Decision, Parent, Value
 from tsdsl.space.resolve.literal_types import Placed
 from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import brief, either
 
 
 @dataclass
@@ -23,8 +24,8 @@ class Context:
     known. `is_lossy`: a whole item could not be read, so any name may have been declared in it.
     `overrides` are `fix` and `free` with the level of derivation they are written at, `applied` the numbers of
     those that selected something; `level` is that of the item being resolved, `own_level` that of the space.
-    `shared_uses` are the paths at which each shared decision stands, `shared_values` what it decides between.
-    `has_wrong_base`: what it takes over has errors, which are told there.
+    `shared_uses` are the paths that use each shared decision, `shared_values` what it decides between.
+    `has_wrong_base`: what it derives from has errors, which are reported there.
     `lacks_declarations`: a domain, shared decision or block could not be read. `strange` are the parts that were given
     an attribute which may be meant for a missing one.
     `left_out` are the first words of what `without` leaves out, and where.
@@ -79,6 +80,10 @@ class Context:
         """What is written there."""
         return (span.source or self.source).text[span.start : span.end]
 
+    def quoted(self, span: Span) -> str:
+        """What is written there, for a message: on one line, in backquotes, cut where it is far longer."""
+        return f"`{brief(' '.join(self.text(span).split()))}`"
+
     def removal(self, title: str, span: Span, *, safe: bool = False) -> Fix:
         """A fix that removes what is written there, with one comma or the line it leaves empty."""
         return replacement(title, without_rest((span.source or self.source).text, span), "", safe=safe)
@@ -118,16 +123,18 @@ class Context:
         self.report(
             "TS101",
             name.span,
-            f"there is no {what} `{name.text}`",
-            label="unknown name",
-            help=did_you_mean(name.text, known) or help,
+            f"unknown {what} `{name.text}`",
+            label="not defined",
+            help=did_you_mean(name.text, known)
+            or help
+            or (f"expected {either(f'`{one}`' for one in known)}" if known else None),
             fixes=renames(name.text, name.span, known),
         )
 
     def empty_choice(self, span: Span) -> None:
         """Report a choice without values, once however often it is used."""
         if not any(d.code == "TS203" and d.span == span for d in self.diagnostics):
-            self.report("TS203", span, "a choice needs at least one value", label="empty")
+            self.report("TS203", span, "a choice needs at least one value", label="empty", help="for example `{8, 16}`")
 
     def duplicate(self, what: str, again: Span, first: Span, fixes: Iterable[Fix] = ()) -> None:
         """Report something given twice."""
@@ -135,8 +142,8 @@ class Context:
             "TS102",
             again,
             f"{what} is given twice",
-            label="again here",
-            labels=[Label(first, "first given here")],
+            label="second one",
+            labels=[Label(first, "first one")],
             fixes=fixes,
         )
 
@@ -217,4 +224,4 @@ def without_rest(text: str, span: Span) -> Span:
 
 
 def _lists(where: str, known: list[str]) -> str:
-    return f"{where} has " + ", ".join(f"`{name}`" for name in known) if known else f"{where} has no attributes"
+    return f"expected {either(f'`{name}`' for name in known)}" if known else f"{where} has no attributes"

@@ -29,7 +29,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A space with everything it takes over; `declarations` stand outside of the spaces, and yield to items.
+    """A space with everything it takes over; `declarations` are those outside of the spaces, which items replace.
 
     `bases` are the spaces that it derives from, the nearest first.
     """
@@ -143,13 +143,13 @@ def _left_out(context: Context, items: Sequence[Placed], without: Sequence[ast.I
                 context.report(
                     "TS306",
                     wrong.span if wrong is not None and is_close else selector.span,
-                    "this selects no part that can be left out",
+                    f"{context.quoted(selector.span)} is not a part that can be left out",
                     label="matches nothing",
                     fixes=wrong.fixes if wrong is not None else (),
                     help=wrong.help
                     if wrong is not None and is_close
-                    else "parts are streams, `fusion`, `attention` and `attention.STREAM`; "
-                    "`fix fusion.stage[3] = none` empties single slots",
+                    else "expected a stream, `fusion`, `attention` or `attention.STREAM`; "
+                    "to empty a single slot write `fix fusion.stage[3] = none`",
                 )
             elif words:
                 context.left_out[words[0]] = selector.span

@@ -108,7 +108,7 @@ def _open(
     if not file.spaces and not file.declarations and not file.broken and not scope.context.has_errors:
         end = len(source.text.rstrip())
         scope.context.report(
-            "TS005", Span(max(0, end - 1), end), "there is no space in this file", help="add `space NAME { ... }`"
+            "TS005", Span(max(0, end - 1), end), "this file has no space", help="add `space NAME { ... }`"
         )
     for declaration in file.declarations:
         _declare(scope, declaration)
@@ -132,9 +132,9 @@ def _report_circle(context: Context, statement: ast.Import, imported: Context) -
         "TS108",
         statement.path.span,
         f"`{statement.path.value}` leads back to a file that imports it",
-        label="in a circle",
-        labels=[Label(replace(closing.span, source=imported.source), "by this import")],
-        help="move what both need into a third file",
+        label="closes the circle",
+        labels=[Label(replace(closing.span, source=imported.source), "through this import")],
+        help="move what both files need into a third file",
     )
 
 
@@ -214,7 +214,7 @@ def _is_in(span: Span, outer: Span) -> bool:
 def _base(
     scope: _Scope, context: Context, space: ast.Space, base: ast.Name, open_names: tuple[str, ...]
 ) -> Flat | None:
-    """The base of a space, its errors told at it; None with a diagnostic.
+    """The base of a space, whose errors are reported there; None with a diagnostic.
 
     A misspelt name is reported, and then taken for what it most likely means.
     """
@@ -229,13 +229,18 @@ def _base(
             return None
     if base.text in scope.spaces:
         if base.text in chain:
-            context.report("TS108", base.span, f"space `{space.name.text}` derives from itself", label="in a circle")
+            context.report("TS108", base.span, f"space `{space.name.text}` derives from itself", label="circular")
             return None
         own = _resolution(scope, base.text, chain) if len(chain) <= MOST_DERIVATIONS else None
         flat = own.flat if own is not None else None
         context.has_wrong_base |= own is not None and own.resolved is None
         if len(chain) > MOST_DERIVATIONS or (flat is not None and flat.level >= MOST_DERIVATIONS):
-            context.report("TS202", base.span, f"more than {MOST_DERIVATIONS} spaces derive from one another")
+            context.report(
+                "TS202",
+                base.span,
+                f"more than {MOST_DERIVATIONS} spaces derive from one another",
+                help="write one of them in full",
+            )
             return None
         return flat
     imported = scope.imported[base.text]
@@ -253,7 +258,7 @@ def _base(
         context.report(
             "TS107",
             base.span,
-            f"space `{base.text}` of {source.name} has errors",
+            f"space `{base.text}` in {source.name} has errors",
             labels=[Label(scope.import_of[base.text].path.span, "imported here")],
             notes=notes,
             help=f"run `tsdsl check {source.name}`",
@@ -270,7 +275,7 @@ def _similar_paths(written: str, source: SourceFile) -> list[str]:
 def _elsewhere(name: str) -> str:
     """Where a space that is not known here may be."""
     shipped = shipped_with(name)
-    return f'write `import "{shipped[0]}"` for the shipped one' if shipped else "import the file that has it"
+    return f'write `import "{shipped[0]}"` for the shipped one' if shipped else "import the file that defines it"
 
 
 def _unused(scope: _Scope) -> list[Diagnostic]:
@@ -290,8 +295,8 @@ def _unused(scope: _Scope) -> list[Diagnostic]:
             context.report(
                 "TS103",
                 statement.path.span,
-                f"nothing of `{statement.path.value}` is used",
-                help=f"it gives {', '.join(f'`{name}`' for name in given)}; use one, or remove the import",
+                f"nothing from `{statement.path.value}` is used",
+                help=f"it defines {', '.join(f'`{name}`' for name in given)}: use one, or remove the import",
                 fixes=[context.removal("remove the import", statement.span)],
             )
     return context.diagnostics
@@ -312,6 +317,6 @@ def _check_version(context: Context, file: ast.File) -> None:
         context.report(
             "TS004",
             file.version.span,
-            f"the file has language version {file.version.value}, this tool knows {LANGUAGE_VERSION}",
-            help="install a newer tsdsl" if file.version.value > LANGUAGE_VERSION else "write `tsspace 1`",
+            f"expected language version {LANGUAGE_VERSION}, got {file.version.value}",
+            help="update tsdsl" if file.version.value > LANGUAGE_VERSION else "write `tsspace 1`",
         )

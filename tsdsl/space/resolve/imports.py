@@ -42,11 +42,11 @@ class Library:
         name, key = self._place(written.value, importing)
         if key in open_keys:
             raise ImportProblem(
-                "TS108", f"`{written.value}` imports this file", "move what both need into a third file"
+                "TS108", f"`{written.value}` imports this file", "move what both files need into a third file"
             )
         if key not in self.sources:
             if len(self.sources) >= MOST_FILES:
-                raise ImportProblem("TS107", f"more than {MOST_FILES} files are imported", None)
+                raise ImportProblem("TS107", f"more than {MOST_FILES} files are imported", "import fewer files")
             try:
                 self.sources[key] = self.read(name)
             except FileError as error:
@@ -68,7 +68,7 @@ class Library:
         resolved = Path(name).resolve()
         if not resolved.is_relative_to(self.root):
             raise ImportProblem(
-                "TS107", f"`{written}` is outside of the project", f"the project is {self.root}; copy the file into it"
+                "TS107", f"`{written}` is outside of the project", f"copy the file into the project folder {self.root}"
             )
         return name, str(resolved)
 

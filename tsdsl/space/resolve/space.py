@@ -68,7 +68,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     if context.has_errors or classes is None or size is None or head is None:
         return None
     if context.is_lossy or context.uncertain or context.incomplete or any(s.broken for s in (space, *flat.bases)):
-        return None  # what is wrong is told elsewhere
+        return None  # reported elsewhere
     return Space(
         name=space.name.text,
         classes=classes,
@@ -85,7 +85,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
 
 
 def _is_domain(context: Context, item: ast.Attribute, space: str) -> bool:
-    """Whether an attribute is a domain without its keyword, which is told and read as one."""
+    """Whether an attribute is a domain without its keyword, which is reported and read as one."""
     name = item.name.text
     if not isinstance(item.value, ast.Choice | ast.Range) or similar(name, ["classes", "size"]):
         return False
@@ -94,7 +94,7 @@ def _is_domain(context: Context, item: ast.Attribute, space: str) -> bool:
         item.name.span,
         f"space `{space}` has no attribute `{name}`",
         label="unknown attribute",
-        help=f"a set of values is declared with `domain {name} = ...`",
+        help=f"to declare a set of values, write `domain {name} = ...`",
         fixes=[replacement("insert `domain`", Span(item.span.start, item.span.start), "domain ", safe=True)],
     )
     context.domains[name] = ast.Domain(item.name, item.value, item.span)
@@ -104,17 +104,17 @@ def _is_domain(context: Context, item: ast.Attribute, space: str) -> bool:
 def as_seen_from(flat: Flat, diagnostic: Diagnostic) -> Diagnostic:
     """A diagnostic of a derived space as one of its own text.
 
-    What is wrong with what it takes over is told at its name, and the place in the base becomes a label.
+    An error in what it inherits is reported at its name, and the place in the base becomes a label.
     """
     if not is_taken_over(flat, diagnostic.span):
         return diagnostic
-    there = Label(diagnostic.span, diagnostic.label or "what it takes over")
+    there = Label(diagnostic.span, diagnostic.label or "inherited from here")
     name = flat.written.name.text
-    label, notes = f"in what `{name}` uses", diagnostic.notes
+    label, notes = f"in a declaration that `{name}` uses", diagnostic.notes
     if flat.bases:
-        label = f"in what `{name}` takes over"
+        label = f"in what `{name}` inherits"
         if diagnostic.code.startswith("TS3"):
-            notes = (*notes, f"what no longer fits can be written anew in `{name}`, or left out with `without`")
+            notes = (*notes, f"replace what no longer fits in `{name}`, or leave it out with `without`")
     labels = (there, *diagnostic.labels)
     return replace(diagnostic, span=flat.written.name.span, label=label, labels=labels, notes=notes, fixes=())
 
@@ -270,9 +270,9 @@ def report_unused(context: Context, item: ast.Domain | ast.Shared | ast.BlockAli
         "TS103",
         item.name.span,
         f"{kind} `{item.name.text}` is never used",
-        help="use it, or remove it",
+        help=f"use it, or remove the {kind}",
         fixes=[context.removal(f"remove {kind} `{item.name.text}`", item.span)],
     )
 
 
-_KINDS = {ast.Domain: "domain", ast.Shared: "shared", ast.BlockAlias: "block"}
+_KINDS = {ast.Domain: "domain", ast.Shared: "shared decision", ast.BlockAlias: "block"}

@@ -68,7 +68,13 @@ def expected_words(accepted: Iterable[str]) -> str:
     words += [_WORDS[name] for name in sorted(names) if name in _WORDS]
     words += [f"`{name.lower()}`" for name in keywords]
     words = words[:_MAX_NAMED] or ["something else"]
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    return either(words)
+
+
+def either(words: Iterable[str]) -> str:
+    """Words as alternatives in a message: `none, glore or se`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def brief(text: str) -> str:

@@ -18,7 +18,7 @@ from tsdsl.space.resolve.parts.literals import shared_path
 from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
-from tsdsl.syntax.recovery.words import brief
+from tsdsl.syntax.recovery.words import brief, either
 
 Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
 
@@ -35,7 +35,7 @@ def _alternatives(
         context.report(
             "TS201",
             op.span,
-            "several alternatives are a choice, which stands in braces",
+            "put several alternatives in braces",
             help=brief(f"write `{braces}`"),
             fixes=[replacement(f"write {braces}", op.span, braces, safe=True)],
         )
@@ -53,9 +53,9 @@ def _alternatives(
             context.report(
                 "TS104",
                 name.span,
-                f"`{name.text}` is a shared decision, which stands alone",
+                f"the shared decision `{name.text}` cannot be part of a choice",
                 labels=[Label(context.shared[name.text].name.span, "shared here")],
-                help=f"write only `{name.text}`, or write its alternatives out",
+                help=f"write `{name.text}` alone, or list its alternatives here",
             )
             failed = True
             continue
@@ -63,20 +63,25 @@ def _alternatives(
             context.report(
                 "TS201",
                 item.span,
-                "a shared decision is used by its name alone",
+                "use a shared decision by its name alone",
                 help=f"write `{alone}`",
                 fixes=[replacement(f"write `{alone}`", item.span, alone, safe=True)],
             )
             failed = True
             continue
         if name is None:
-            context.report("TS201", item.span, "an alternative is an operator or `none`", label="not an operator")
+            context.report(
+                "TS201",
+                item.span,
+                f"expected an operator or `none`, got {context.quoted(item.span)}",
+                label="not an operator",
+            )
             failed = True
             continue
         if name.text != NONE and name.text not in operators:
             context.unknown_name(
                 name,
-                f"operator of {where.split(' ')[0]}",
+                f"{where.split(' ')[0]} operator",
                 [NONE, *operators, *([] if isinstance(op, ast.Choice) else context.shared)],
             )
             failed = True
@@ -87,10 +92,10 @@ def _alternatives(
             context.report(
                 "TS203",
                 name.span,
-                f"`op` repeats `{name.text}`",
-                label="again here",
-                labels=[Label(first.span, "first given here")],
-                help="remove one",
+                f"`op` lists `{name.text}` twice",
+                label="second one",
+                labels=[Label(first.span, "first one")],
+                help="remove one of them",
                 fixes=[context.removal(f"remove the second {name.text}", item.span, safe=same)],
             )
             failed = True
@@ -100,9 +105,9 @@ def _alternatives(
                 context.report(
                     "TS105",
                     call.arguments[0].name.span,
-                    "`none` has no attributes",
+                    "`none` takes no attributes",
                     label="unknown attribute",
-                    fixes=[replacement("leave `none` alone", call.span, NONE)],
+                    fixes=[replacement("write `none`", call.span, NONE)],
                 )
                 failed = True
             found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
@@ -203,15 +208,18 @@ def _pinned(
         return kept
     before = len(context.diagnostics)
     if name is None:
-        context.report("TS201", pin.span, "`fix` names an operator or `none`", help="use `free` to give attributes")
+        context.report(
+            "TS201", pin.span, "`fix` needs the name of an operator or `none`", help="use `free` to change attributes"
+        )
     else:
         known = [alternative for alternative, _ in alternatives]
         context.report(
             "TS207",
             pin.span,
-            f"`{path}` is never `{name.text}`",
-            label="not among its alternatives",
-            help=did_you_mean(name.text, known) or f"it has {', '.join(known)}; `free` gives it others",
+            f"`{name.text}` is not among the alternatives of `{path}`",
+            label="not an alternative here",
+            help=did_you_mean(name.text, known)
+            or f"expected {either(known)}; use `free` to give it other alternatives",
             fixes=renames(name.text, pin.span, known),
         )
     context.postpone(before)

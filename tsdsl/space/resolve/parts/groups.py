@@ -31,7 +31,7 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
 def _resolved(context: Context, path: str, place: tuple[str, int, int], group: ast.Group) -> Group | None:
     """A group: its operator's attributes, those of a block alias first and overridden by its own."""
     context.origins[path] = group.span
-    repeat = whole(context, group.repeat, "a repeat", 1, MOST_REPEATS) if group.repeat is not None else 1
+    repeat = whole(context, group.repeat, "a repeat count", 1, MOST_REPEATS) if group.repeat is not None else 1
     call, operator_name, broken = group.call, group.call.name, group.call.broken
     inherited: tuple[ast.Attribute, ...] = ()
     alias = context.blocks.get(call.name.text)
@@ -44,7 +44,7 @@ def _resolved(context: Context, path: str, place: tuple[str, int, int], group: a
     if operator is None:
         known = [*BLOCKS, *context.blocks]
         if not context.lacks_declarations or similar(call.name.text, known):
-            help_text = f"operators are {', '.join(f'`{name}`' for name in BLOCKS)}"
+            help_text = f"the operators are {', '.join(f'`{name}`' for name in BLOCKS)}"
             context.unknown_name(call.name, "operator or block", known, help=help_text)
         operator = BLOCKS.get(meant(call.name.text, BLOCKS))
         if operator is None:
@@ -122,10 +122,10 @@ def report_lacking(context: Context) -> None:
             context.report(
                 "TS106",
                 alias.call.name.span,
-                f"{where} needs `{name}`, which neither block `{block}` nor any of its {len(lacking)} groups gives",
+                f"{where} needs `{name}`, set neither in block `{block}` nor in any of its {len(lacking)} groups",
                 label=f"`{name}` is missing",
-                labels=[Label(first, "the first of its groups")],
-                help=f"add `{name} = ...` here, or to each group",
+                labels=[Label(first, "its first group")],
+                help=f"add `{name} = ...` to the block, or to each group",
             )
         else:
             for span, where in lacking:

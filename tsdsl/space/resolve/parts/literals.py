@@ -24,7 +24,7 @@ def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> D
     magnitude = value.copy_abs()  # abs() would overflow
     if magnitude > LARGEST_NUMBER or (value != 0 and magnitude < SMALLEST_NUMBER):
         size = "large" if magnitude > 1 else "small"
-        context.report("TS202", number.span, f"this number is too {size}", help="use a number from 1e-9 to 1e15")
+        context.report("TS202", number.span, f"this number is too {size}", help="use a number between 1e-9 and 1e15")
         return None
     return value
 
@@ -39,9 +39,9 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             context.report(
                 "TS104",
                 expression.span,
-                f"`{name}` is a shared decision, which stands alone",
+                f"the shared decision `{name}` cannot be part of a choice",
                 labels=[Label(context.shared[name].name.span, "shared here")],
-                help=f"write only `{name}`, or make it a `domain`",
+                help=f"write `{name}` alone, or declare it as a `domain`",
             )
             return None
         if name is not None:
@@ -61,7 +61,12 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         known = [part for part in lists if part is not None]
         count = sum(map(len, known))
         if count > MOST_VALUES:
-            context.report("TS202", expression.span, f"{count} values are too many", help=f"at most {MOST_VALUES}")
+            context.report(
+                "TS202",
+                expression.span,
+                f"expected at most {MOST_VALUES} values, got {count}",
+                help="list fewer values",
+            )
             return None
         return [value for part in known for value in part] if len(known) == len(lists) else None
     if isinstance(expression, ast.Sequence):
@@ -69,7 +74,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         context.report(
             "TS201",
             expression.span,
-            "several values are a choice, which stands in braces",
+            "put several values in braces",
             help=brief(f"write `{braces}`"),
             fixes=[replacement(f"write {braces}", expression.span, braces)],
         )
@@ -79,7 +84,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         context.report(
             "TS201",
             expression.span,
-            "factors are of models; this attribute takes a number",
+            f"expected a number, got the factor {context.quoted(expression.span)}",
             help=f"write `{number}`",
             fixes=[replacement("remove the x", expression.span, number, safe=True)],
         )
@@ -88,7 +93,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         context.report(
             "TS201",
             expression.span,
-            "values are written without quotes",
+            "values must not be quoted",
             help=f"write `{shown(text)}`",
             fixes=[replacement("remove the quotes", expression.span, text, safe=text.isidentifier())],
         )
@@ -96,13 +101,16 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         context.report(
             "TS201",
             expression.span,
-            "a shared decision is used by its name alone",
+            "use a shared decision by its name alone",
             help=f"write `{shared}`",
             fixes=[replacement(f"write `{shared}`", expression.span, shared, safe=True)],
         )
     elif not isinstance(expression, ast.Call) or not expression.broken:
         context.report(
-            "TS201", expression.span, "this is no value of an attribute", help="give a value, a range or a choice"
+            "TS201",
+            expression.span,
+            "expected a value",
+            help="write a number, a name, a range `8 .. 24 by 8` or a choice `{8, 16}`",
         )
     return None
 
@@ -119,12 +127,12 @@ def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
     if name in context.domain_values:
         return context.domain_values[name]
     if len(context.open_domains) >= MOST_DOMAINS_DEEP:
-        message = f"more than {MOST_DOMAINS_DEEP} domains are made of one another"
-        context.report("TS202", span, message, help="write the values out")
+        message = f"more than {MOST_DOMAINS_DEEP} domains are nested"
+        context.report("TS202", span, message, help="write the values here")
         return None
     if name in context.open_domains:
         if not any(d.code == "TS104" and d.span == span for d in context.diagnostics):
-            context.report("TS104", span, f"domain `{name}` is made of itself", label="goes round in a circle")
+            context.report("TS104", span, f"domain `{name}` contains itself", label="circular")
         return None
     context.open_domains.append(name)
     context.domain_values[name] = found = literals(context, domain.value)
@@ -140,14 +148,14 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
         return None
     if step <= 0:
         span = expression.step.span if expression.step else expression.span
-        context.report("TS202", span, f"the step of a range is positive, not {shown(step)}", label="out of range")
+        context.report("TS202", span, f"the step of a range must be positive, got {shown(step)}", label="out of range")
         return None
     if high < low:
         context.report(
             "TS203",
             expression.span,
-            f"{shown(low)} .. {shown(high)} is empty",
-            label="the end lies below the beginning",
+            f"the range {shown(low)} .. {shown(high)} is empty",
+            label="ends below its start",
             help=f"write `{shown(high)} .. {shown(low)}`",
             fixes=[
                 Fix(
@@ -170,9 +178,9 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
         context.report(
             "TS204",
             expression.high.span,
-            f"{high} is not on {low} .. {high} by {step}",
-            label="the steps do not meet this end",
-            help=f"nearest are {_plain(below)} and {_plain(above)}",
+            f"steps of {step} from {low} do not reach {high}",
+            label="never reached",
+            help=f"end at {_plain(below)} or {_plain(above)}",
             fixes=[
                 replacement(f"end at {_plain(end)}", expression.high.span, str(_plain(end)))
                 for end in nearest
@@ -181,7 +189,12 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
         )
         return None
     if count >= MOST_VALUES:
-        context.report("TS202", expression.span, f"{int(count) + 1} values are too many", help=f"at most {MOST_VALUES}")
+        context.report(
+            "TS202",
+            expression.span,
+            f"expected at most {MOST_VALUES} values, got {int(count) + 1}",
+            help="use a larger step",
+        )
         return None
     if first.denominator == by.denominator == 1:
         low_number, step_number = first.numerator, by.numerator

@@ -56,17 +56,17 @@ def report_idle(context: Context, level: int) -> None:
                 context.report(
                     "TS306",
                     override.selector.span,
-                    f"this is of `{word}`, which is left out",
+                    f"`{word}` is left out, so nothing in it can be changed",
                     label="matches nothing",
                     labels=[Label(context.left_out[word], "left out here")],
-                    help="remove one of the two",
+                    help=f"remove this override, or take `{word}` out of `without`",
                 )
                 continue
             wrong = unmatched(override.selector, _attributes(context))
             context.report(
                 "TS306",
                 wrong.span if wrong is not None else override.selector.span,
-                "this selects no decision and no attribute of the space",
+                f"{context.quoted(override.selector.span)} selects no attribute of the space",
                 label="matches nothing",
                 help=wrong.help if wrong is not None else _example(context, override.selector),
                 fixes=wrong.fixes if wrong is not None else (),
@@ -88,4 +88,4 @@ def _example(context: Context, selector: ast.Selector) -> str:
     paths = [decision.path for decision in context.decisions]
     inside = [path for path in paths if selects(selector, path.rpartition(".")[0])]
     example = written_path(next(iter(inside or paths), "sparse.stage1.group2.channels"))
-    return f"a decision is named with its attribute, such as `{example}`; `fusion` and `attention` stand for their `op`"
+    return f"name an attribute, such as `{example}`; only fusion and attention slots can be named without one"

@@ -56,7 +56,7 @@ def selected_places(
             context.report(
                 "TS306",
                 wrong.span if wrong is not None else selector.span,
-                f"this selects no group of `{stream}`",
+                f"{context.quoted(selector.span)} selects no group of `{stream}`",
                 label="matches nothing",
                 help=wrong.help if wrong is not None and wrong.fixes else f"{owners} {_existing(known)}",
                 fixes=wrong.fixes if wrong is not None else (),
@@ -65,8 +65,8 @@ def selected_places(
             context.report(
                 "TS305",
                 selector.span,
-                f"no group of `{stream}` follows here to receive what is fused",
-                label="nothing comes after this place",
+                f"no group of `{stream}` follows to receive the fused features",
+                label="the last group",
                 help="fuse at the end of an earlier group",
             )
         found |= matched & allowed

@@ -24,6 +24,7 @@ from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import may_lack, selects
 from tsdsl.space.resolve.parts.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import either
 
 Unit: TypeAlias = Literal["FLOPs", "parameters", "plain numbers"]
 _QUANTITIES: Mapping[str, Literal["flops", "params"]] = {"flops": "flops", "params": "params"}
@@ -101,9 +102,11 @@ class _Places:
             self.context.report(
                 "TS306",
                 wrong.span if wrong is not None else selector.span,
-                "this selects no decision and no cost",
+                f"{self.context.quoted(selector.span)} selects no decision and no cost",
                 label="matches nothing",
-                help=wrong.help if wrong is not None else f"name one to its end, such as `{example}` or `flops`",
+                help=wrong.help
+                if wrong is not None
+                else f"name an attribute or a cost, such as `{example}` or `flops`",
                 fixes=wrong.fixes if wrong is not None else (),
             )
             raise _Wrong
@@ -112,9 +115,9 @@ class _Places:
             self.context.report(
                 "TS104",
                 selector.span,
-                f"this selects {len(matched)} values, from `{matched[0]}` to `{matched[-1]}`",
-                label="more than one",
-                help="name one decision; write a `require` for each of several",
+                f"expected one decision, got {len(matched)} from `{matched[0]}` to `{matched[-1]}`",
+                label="selects more than one",
+                help="name one decision, and write one `require` for each",
             )
             raise _Wrong
         return self.settings[matched[0]]
@@ -163,9 +166,14 @@ def _alike(places: _Places, require: ast.Require) -> Alike | None:
         places.context.unknown_name(right.segments[0].word, "cost or decision", ["flops", "params", *shared])
         raise _Wrong
     if not isinstance(left, ast.Selector) or isinstance(right, ast.Number | ast.Quantity | ast.Sum):
-        _wrong(places.context, require, "compares a name with a number", "compare a decision with one of its values")
+        _wrong(
+            places.context,
+            require,
+            "a name cannot be compared with a number",
+            "compare a decision with one of its values",
+        )
     if require.relation not in ("==", "!="):
-        _wrong(places.context, require, "orders names", "names are equal or not: use `==` or `!=`")
+        _wrong(places.context, require, "names have no order", "compare names with `==` or `!=`")
     text, is_equal = places.context.text(require.span), require.relation == "=="
     first = places.setting(left)
     second: Setting
@@ -179,7 +187,7 @@ def _alike(places: _Places, require: ast.Require) -> Alike | None:
     if not isinstance(first, DecisionRef):
         first, second = second, first
     if not isinstance(first, DecisionRef):
-        _wrong(places.context, require, "has nothing to decide: both sides are constants", "name a decision")
+        _wrong(places.context, require, "both sides are constants", "name a decision")
     if not isinstance(second, DecisionRef):
         decision = next(d for d in places.context.decisions if d.path == first.decision)
         if second not in decision.values:
@@ -187,9 +195,9 @@ def _alike(places: _Places, require: ast.Require) -> Alike | None:
             places.context.report(
                 "TS207",
                 right.span,
-                f"`{first.decision}` is never `{second}`",
-                label="not among its values",
-                help=did_you_mean(str(second), values) or f"it has {', '.join(values)}",
+                f"`{second}` is not among the values of `{first.decision}`",
+                label="not a value here",
+                help=did_you_mean(str(second), values) or f"expected {either(values)}",
                 fixes=renames(str(second), right.span, values),
             )
             raise _Wrong
@@ -203,7 +211,7 @@ def _single(side: ast.Sum) -> ast.Operand | None:
 
 
 def _is_word(places: _Places, operand: ast.Operand) -> bool:
-    """Whether it is a bare name that is no cost and no decision: an operator or a keyword."""
+    """Whether it is a bare name of neither a cost nor a decision: an operator or a keyword."""
     if not isinstance(operand, ast.Selector) or operand.bare_name is None:
         return False
     name = operand.bare_name
@@ -233,7 +241,7 @@ def _linear(places: _Places, require: ast.Require) -> LinearRule:
     terms = {of: factor for of, factor in terms.items() if factor}
     bound = right.constant - left.constant
     if not terms:
-        _wrong(places.context, require, "has nothing to decide: both sides are constants", "name a decision or a cost")
+        _wrong(places.context, require, "both sides are constants", "name a decision or a cost")
     whole = lcm(bound.denominator, *(factor.denominator for factor in terms.values()))
     return LinearRule(
         text=places.context.text(require.span),
@@ -266,7 +274,7 @@ def _side(places: _Places, side: ast.Sum) -> Side:
 
 
 def _product(places: _Places, product: ast.Product) -> Side:
-    """A product with at most one factor that is no plain number."""
+    """A product with at most one factor that is not a plain number."""
     scale, result = Fraction(product.sign), None
     for side in _each([partial(_operand, places, factor) for factor in product.factors]):
         if side.unit is None:
@@ -274,7 +282,12 @@ def _product(places: _Places, product: ast.Product) -> Side:
         elif result is None:
             result = side
         else:
-            _wrong(places.context, product, "multiplies two things that vary or have units", "multiply by a number")
+            _wrong(
+                places.context,
+                product,
+                "only one factor of a product may vary or have a unit",
+                "multiply by a plain number",
+            )
     if result is None:
         return Side(scale, {}, None)
     return Side(result.constant * scale, {of: f * scale for of, f in result.terms.items()}, result.unit)
@@ -290,10 +303,17 @@ def _operand(places: _Places, operand: ast.Operand) -> Side:
         case ast.Quantity():
             prefix, unit = _unit(operand.unit)
             if unit is None:
-                _wrong(context, operand, f"is no cost: {operand.unit}", "use FLOPs or params, such as `1.4 GFLOPs`")
+                _wrong(
+                    context,
+                    operand,
+                    f"`{operand.unit}` is not a unit of cost",
+                    "use FLOPs or params, such as `1.4 GFLOPs`",
+                )
             return Side(_number(context, operand) * _PREFIXES[prefix], {}, unit)
         case ast.KernelSize():
-            _wrong(context, operand, "computes with a kernel size", "kernel sizes are equal or not: use `==` or `!=`")
+            _wrong(
+                context, operand, "kernel sizes cannot be added or multiplied", "compare kernel sizes with `==` or `!=`"
+            )
     amount = places.amount(operand)
     if amount is not None:
         return Side(Fraction(0), {amount: Fraction(1)}, "FLOPs" if amount.quantity == "flops" else "parameters")
@@ -301,10 +321,10 @@ def _operand(places: _Places, operand: ast.Operand) -> Side:
     if isinstance(setting, DecisionRef):
         values = next(d.values for d in context.decisions if d.path == setting.decision)
         if any(isinstance(value, str) for value in values):
-            _wrong(context, operand, "computes with names", "names are equal or not: use `==` or `!=`")
+            _wrong(context, operand, "names cannot be added or multiplied", "compare names with `==` or `!=`")
         return Side(Fraction(0), {setting: Fraction(1)}, "plain numbers")
     if isinstance(setting, str):
-        _wrong(context, operand, "computes with names", "names are equal or not: use `==` or `!=`")
+        _wrong(context, operand, "names cannot be added or multiplied", "compare names with `==` or `!=`")
     return Side(Fraction(str(setting)), {}, "plain numbers")
 
 
@@ -323,7 +343,7 @@ def _number(context: Context, number: ast.Number | ast.Quantity) -> Fraction:
 
 
 def _same_unit(context: Context, place: ast.Sum | ast.Require, sides: Sequence[Side]) -> Unit | None:
-    """The unit that all sides have; a bare number is of no unit, and is no cost."""
+    """The unit that all sides have; a bare number has none, and is not a cost."""
     units = [side.unit or "plain numbers" for side in sides if side.unit is not None or side.constant]
     bare = _bare_numbers(place)
     if len(set(units)) > 1 and bare and len(set(units) - {"plain numbers"}) == 1:
@@ -332,9 +352,9 @@ def _same_unit(context: Context, place: ast.Sum | ast.Require, sides: Sequence[S
         context.report(
             "TS201",
             bare[0].span,
-            f"this is a plain number, and what it stands beside is in {other}",
-            label="no unit",
-            help=f"give it one, such as `M{unit}`",
+            f"expected a number of {other}, got the plain number `{context.text(bare[0].span)}`",
+            label="has no unit",
+            help=f"add a unit, such as `M{unit}`",
             fixes=[
                 replacement(f"write {prefix}{unit}", Span(bare[0].span.end, bare[0].span.end), f" {prefix}{unit}")
                 for prefix in ("M", "G", "K")
@@ -343,7 +363,9 @@ def _same_unit(context: Context, place: ast.Sum | ast.Require, sides: Sequence[S
         raise _Wrong
     if len(set(units)) > 1:
         two = sorted(set(units))
-        _wrong(context, place, f"puts {two[0]} and {two[1]} together", "give a cost a unit, such as `1.4 GFLOPs`")
+        _wrong(
+            context, place, f"{two[0]} and {two[1]} cannot be added or compared", "use one kind of cost on both sides"
+        )
     known = [side.unit for side in sides if side.unit is not None]
     return known[0] if known else None
 
@@ -358,5 +380,5 @@ def _bare_numbers(place: ast.Sum | ast.Require) -> list[ast.Number]:
 def _wrong(
     context: Context, place: ast.Sum | ast.Product | ast.Operand | ast.Require, what: str, help: str
 ) -> NoReturn:
-    context.report("TS201", place.span, f"this {what}", help=help)
+    context.report("TS201", place.span, what, help=help)
     raise _Wrong

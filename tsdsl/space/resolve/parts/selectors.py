@@ -91,7 +91,7 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
         context.report(
             "TS201",
             expression.span,
-            f"`{what}` is a list of selectors, which has no braces",
+            f"the selectors of `{what}` must not be in braces",
             help=brief(f"write `{written}`"),
             fixes=[replacement("remove the braces", expression.span, written, safe=True)],
         )
@@ -104,7 +104,7 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
             context.report(
                 "TS201",
                 item.span,
-                "selectors are written without quotes",
+                "selectors must not be quoted",
                 help=brief(f"write `{text}`"),
                 fixes=[replacement(f"write `{text}`", item.span, text, safe=text.isidentifier())],
             )
@@ -113,8 +113,8 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
             context.report(
                 "TS201",
                 item.span,
-                f"`{what}` is a list of selectors",
-                help="for instance `stage[1..3].group[*]`",
+                f"`{what}` must be a list of selectors, got {context.quoted(item.span)}",
+                help="for example `stage[1..3].group[*]`",
             )
             return None
         if not all(_indices_are_right(context, segment) for segment in item.segments):
@@ -130,7 +130,8 @@ def _indices_are_right(context: Context, segment: ast.Segment) -> bool:
                 context.report(
                     "TS202",
                     number.span,
-                    f"a {segment.word.text}'s number is an integer from 0 to {MOST_INDEX}",
+                    f"a {segment.word.text} number must be an integer between 0 and {MOST_INDEX}, "
+                    f"got {context.text(number.span)}",
                     label="out of range",
                 )
                 return False
@@ -139,8 +140,8 @@ def _indices_are_right(context: Context, segment: ast.Segment) -> bool:
             context.report(
                 "TS203",
                 low.span.to(high.span),
-                f"{low.value} .. {high.value} is empty",
-                label="the end lies below the beginning",
+                f"the range {low.value} .. {high.value} is empty",
+                label="ends below its start",
                 help=f"write `{high.value}..{low.value}`",
                 fixes=[Fix("swap the ends", edits, "safe")],
             )

@@ -40,7 +40,12 @@ def resolve_fusion(
                 context.unknown_name(name, "stream", streams)
             known = False
     if known and names[0].text == names[1].text:
-        context.report("TS104", names[1].span, f"a fusion joins two streams, not `{names[1].text}` with itself")
+        context.report(
+            "TS104",
+            names[1].span,
+            f"a fusion needs two different streams, got `{names[1].text}` twice",
+            help="name another stream",
+        )
         known = False
     where = f"fusion {fusion.source.text} -> {fusion.target.text}"
     written = _written(
@@ -102,11 +107,11 @@ def _check_fused_frames(
             f"`{source.name}` has fewer frames than `{target.name}`{at}: {more} for {fewer}"
             if is_less
             else f"{fewer} frames of `{target.name}`{at} do not divide {more} of `{source.name}`",
-            label="nothing to stride over" if is_less else "does not divide",
+            label="fewer frames than the receiver" if is_less else "does not divide",
             labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
-            help="fuse from the stream with more frames to the one with fewer"
+            help=f"fuse from the stream with more frames: `{target.name} -> {source.name}`"
             if is_less
-            else "give both streams frame strides that divide their frames alike",
+            else "choose `frames` and frame strides so that one divides the other here",
             fixes=[]
             if strided
             else [
@@ -179,7 +184,7 @@ def _written(
             context.report(
                 "TS201",
                 value.span,
-                "`merge` is concat or sum",
+                f"`merge` must be concat or sum, got {context.quoted(value.span)}",
                 label="unknown value",
                 help=did_you_mean(name or "", ["concat", "sum"]),
                 fixes=renames(name or "", value.span, ["concat", "sum"]),
@@ -214,13 +219,14 @@ def check_sizes(context: Context, slots: Sequence[Slot], sizes: Sizes) -> None:
             context.report(
                 "TS302",
                 context.origins[slot.path],
-                f"{slot.path} joins {_by(sizes[source])} of `{slot.source}` to {_by(sizes[target])}",
+                f"{slot.path} fuses maps of different sizes: {_by(sizes[source])} of `{slot.source}` "
+                f"and {_by(sizes[target])} of `{slot.target}`",
                 label="sizes differ",
                 labels=[
                     Label(context.origins[source], f"{_by(sizes[source])} after this group"),
                     Label(context.origins[target], f"{_by(sizes[target])} after this group"),
                 ],
-                help="give both streams the same strides up to here",
+                help="give both streams the same strides up to this place",
             )
 
 

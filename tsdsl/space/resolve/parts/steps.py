@@ -43,7 +43,7 @@ def resolve_steps(
     """The steps, each with its level, in order of their numbers; each decision belongs to at most one.
 
     A step that is taken over loses what the steps of the derived space name. A shared decision that no step names
-    belongs to the first that names one of the places where it stands.
+    belongs to the first that names one of its uses.
     """
     made: dict[str, Claim] = {}
     seen: dict[int, Span] = {}
@@ -52,7 +52,7 @@ def resolve_steps(
     is_whole = True
     all_paths = [decision.path for decision in decisions]
     for step, level in sorted(steps, key=lambda entry: -entry[1]):
-        index = whole(context, step.index, "a step's number", 1, MOST_STEP)
+        index = whole(context, step.index, "a step number", 1, MOST_STEP)
         where = f"step {index}"
         given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
         if index is None or index in seen:
@@ -95,7 +95,7 @@ def resolve_steps(
                 context.report(
                     "TS306",
                     wrong.span if wrong is not None else selector.span,
-                    "this selects no decision and no part of the space",
+                    f"{context.quoted(selector.span)} selects no decision and no part of the space",
                     label="matches nothing",
                     help=wrong.help if wrong is not None else None,
                     fixes=wrong.fixes if wrong is not None else (),
@@ -147,16 +147,16 @@ def _claim(context: Context, path: str, claim: Claim, made: dict[str, Claim], pa
         context.report(
             "TS401",
             claim.span,
-            f"step {claim.step} makes `{path}`, which step {other.step} makes already",
-            label="decided twice",
-            labels=[Label(other.span, f"step {other.step} decides it here")],
-            help="let one step name it",
+            f"step {claim.step} searches `{path}`, but step {other.step} already does",
+            label="searched twice",
+            labels=[Label(other.span, f"step {other.step} searches it here")],
+            help="name it in one step only",
         )
     return False
 
 
 def _check_order(context: Context, steps: Sequence[Step], slots: Sequence[Slot]) -> None:
-    """A slot is named no earlier than the streams it stands on (TS403)."""
+    """A slot is named no earlier than its streams (TS403)."""
     by_path = {slot.path: slot for slot in slots}
     present: set[str] = set()
     for step in steps:
@@ -173,9 +173,9 @@ def _check_order(context: Context, steps: Sequence[Step], slots: Sequence[Slot])
                     context.report(
                         "TS403",
                         context.origins[f"step{step.index}"],
-                        f"step {step.index} searches `{name}`, but stream `{stream}` comes in no step so far",
-                        label="comes too early",
-                        help=f"name `{stream}` in this step or an earlier one",
+                        f"step {step.index} searches `{name}`, but no step so far includes stream `{stream}`",
+                        label="too early",
+                        help=f"add `{stream}` to `search` of this step or an earlier one",
                     )
 
 
@@ -186,10 +186,10 @@ def _warn_undecided(context: Context, decisions: Sequence[Decision], made: Colle
         context.report(
             "TS402",
             context.origins[left[0].path],
-            f"no step decides `{left[0].path}`{more}",
-            label="left out by every step",
-            notes=["a progressive search keeps such a decision at the first of its values"],
-            help="name it in a step's `search`",
+            f"no step searches `{left[0].path}`{more}",
+            label="never searched",
+            notes=["a progressive search keeps the first value of a decision that no step searches"],
+            help="add it to `search` of a step",
         )
 
 
@@ -247,9 +247,9 @@ def _frames(
             context.report(
                 "TS303",
                 attribute.value.span,
-                f"of {frames} frames, `{stream.name}` would see {frames * stream.frames / most:g}: "
-                f"it sees {stream.frames} of {most}",
-                label="no whole number of frames",
+                f"with {frames} frames, `{stream.name}` would get {frames * stream.frames / most:g} frames "
+                f"(it sees {stream.frames} of {most})",
+                label="not a whole number of frames",
                 help=f"use a multiple of {least}",
             )
             return None
@@ -264,10 +264,10 @@ def _frames(
             context.report(
                 "TS303",
                 attribute.value.span,
-                f"with {frames} frames, {slot.path} joins {source} frames of `{slot.source}` to {target} of "
-                f"`{slot.target}`",
+                f"with {frames} frames, {target} frames of `{slot.target}` do not divide {source} of "
+                f"`{slot.source}` at {slot.path}",
                 label="does not divide",
-                help="choose frames that the frame strides divide without a rest",
+                help="choose a number of frames that the frame strides divide",
             )
             return None
     return frames
@@ -279,9 +279,9 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
         context.report(
             "TS201",
             value.span,
-            f"`{attribute.name.text}` is a factor",
-            label="no factor",
-            help="for instance `2x`",
+            f"`{attribute.name.text}` must be a factor, got {context.quoted(value.span)}",
+            label="not a factor",
+            help="for example `2x`",
             fixes=_turned(value),
         )
         return None
@@ -289,7 +289,7 @@ def _factor(context: Context, attribute: ast.Attribute) -> float | None:
     if number is None:
         return None
     if not 0 < number <= 64:
-        context.report("TS202", value.span, f"`{attribute.name.text}` is above 0x and at most 64x, not {number}x")
+        context.report("TS202", value.span, f"`{attribute.name.text}` must be above 0x and at most 64x, got {number}x")
         return None
     return float(number)
 
@@ -321,7 +321,7 @@ def _left_out(context: Context, attribute: ast.Attribute, parts: Sequence[str], 
             context.report(
                 "TS306",
                 wrong.span if wrong is not None else selector.span,
-                "this selects no part of the space",
+                f"{context.quoted(selector.span)} selects no part of the space",
                 label="matches nothing",
                 help=wrong.help if wrong is not None else None,
                 fixes=wrong.fixes if wrong is not None else (),

@@ -35,7 +35,7 @@ def resolve_stream(context: Context, stream: ast.Stream) -> Stream:
     seen: dict[int, Span] = {}
     stages: list[Stage] = []
     for stage in stream.stages:
-        index = whole(context, stage.index, "a stage's number", 0, 999)
+        index = whole(context, stage.index, "a stage number", 0, 999)
         if index is None or index in seen:
             context.incomplete.add(name)
         if index is None:
@@ -47,9 +47,9 @@ def resolve_stream(context: Context, stream: ast.Stream) -> Stream:
             context.report(
                 "TS309",
                 stage.index.span,
-                f"stage {index} stands after stage {max(seen)}",
+                f"stage {index} comes after stage {max(seen)}",
                 label="out of order",
-                help="write stages in the order in which they run",
+                help="write stages in the order they run, with rising numbers",
             )
         seen[index] = stage.index.span
         stages.append(resolve_stage(context, name, index, stage))
@@ -64,7 +64,13 @@ def resolve_stage(context: Context, stream: str, index: int, stage: ast.Stage) -
     """A stage with its groups."""
     context.origins[f"{stream}.stage{index}"] = stage.index.span
     if not stage.groups and not stage.broken:
-        context.report("TS307", stage.index.span, f"stage {index} of `{stream}` has no groups", label="empty")
+        context.report(
+            "TS307",
+            stage.index.span,
+            f"stage {index} of `{stream}` has no groups",
+            label="empty",
+            help="add a group or remove the stage",
+        )
     if not stage.groups or stage.broken:
         context.incomplete.add(stream)
     groups = [resolve_group(context, stream, index, number, g) for number, g in enumerate(stage.groups, 1)]
@@ -89,7 +95,7 @@ def check_frames(context: Context, streams: Mapping[str, Stream]) -> None:
             "TS303",
             span,
             f"{few.frames} frames of `{few.name}` do not divide {many.frames} of `{many.name}`",
-            label="does not divide" if culprit is few else "is no multiple",
+            label="does not divide" if culprit is few else "not a multiple",
             labels=[Label(context.origins[f"{other.name}.frames"], f"{other.frames} frames here")],
             notes=["streams see the same clip: the sparser one takes every n-th frame of the denser one"],
             help="use " + " or ".join(map(str, nearest)),
@@ -124,9 +130,9 @@ def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tupl
             context.report(
                 "TS301",
                 context.origins[f"{group.path}.frame_stride"],
-                f"a frame stride of {group.frame_stride} on {frames} frames",
-                label="takes the frames below 1",
-                help="remove a frame stride, or raise `frames`",
+                f"the frame stride {group.frame_stride} is larger than the {frames} frames left here",
+                label="leaves no frame",
+                help="use a smaller frame stride, or raise `frames`",
             )
             context.uncertain.add(group.path)
             break
@@ -135,10 +141,10 @@ def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tupl
             context.report(
                 "TS301",
                 context.origins.get(f"{group.path}.stride", context.origins[group.path]),
-                f"a stride of {group.stride} on a map of {side} x {side}",
-                label="takes the size below 1",
+                f"the stride {group.stride} is larger than its {side} x {side} map",
+                label="leaves no pixel",
                 labels=[Label(context.origins[before], f"{side} x {side} after this group")] if before else [],
-                help="remove a stride, or raise `size`",
+                help="use a smaller stride, or raise `size`",
             )
             break
         side, before = -(-side // group.stride), group.path

@@ -1,4 +1,4 @@
-"""Why a selector matches nothing: which of its segments is the first that does not, and what could stand there."""
+"""Why a selector matches nothing: its first segment that does not match, and what is expected there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.resolve.parts.selectors import PathPart, matched_parts, path_parts
 from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import either
 
 _INDEXED = re.compile(r"(stage|group)_?([0-9]+)")
 _PLAIN_INDEX = re.compile(r"\b(stage|group)([0-9]+)")
@@ -55,23 +56,25 @@ def _explained(
     if not numbers and name in ("stage", "group") and not begun:
         numbers = sorted({n for parts in matching for word, n in parts if word == name and n is not None})
     if numbers and segment.indices:
-        return Unmatched(segment.span, f"there is {_counted(name, numbers)} here")
+        return Unmatched(segment.span, f"expected {_counted(name, numbers)}")
     following = _following(matching, anywhere=not begun)
     if any(parts[:1] == (("shared", None),) and (name, None) in parts[1:] for parts in matching) and not begun:
         fix = replacement(f"write `shared.{name}`", span, f"shared.{name}", safe=True)
-        return Unmatched(span, f"a shared decision is named `shared.{name}`", (fix,))
+        return Unmatched(span, f"write `shared.{name}`", (fix,))
     if passed := _passed_over(name, matching):
         fixes = tuple(replacement(f"write `{words}.{name}`", span, f"{words}.{name}") for words in passed)
         return Unmatched(span, "did you mean " + " or ".join(f"`{words}.{name}`" for words in passed) + "?", fixes)
     if name in following or not similar(name, following):
-        shown = [*map("`{}`".format, following[:_MOST_LISTED]), *(["..."] if len(following) > _MOST_LISTED else [])]
-        ends = f"nothing stands after `{begun[-1].word.text}`" if begun else None
-        return Unmatched(span, f"here may stand {', '.join(shown)}" if shown else ends)
+        shown = [f"`{word}`" for word in following]
+        if not shown:
+            return Unmatched(span, f"nothing can follow `{begun[-1].word.text}`" if begun else None)
+        listed = either(shown) if len(shown) <= _MOST_LISTED else f"{', '.join(shown[:_MOST_LISTED])}, ..."
+        return Unmatched(span, f"expected {listed}")
     return Unmatched(span, did_you_mean(name, following), tuple(renames(name, span, following)))
 
 
 def _passed_over(name: str, matching: dict[Sequence[PathPart], int]) -> list[str]:
-    """The words, but for stages and groups, that stand before a name deeper in the paths: `op.glore` before `nodes`."""
+    """The words, other than stages and groups, before a name deeper in the paths: `op.glore` before `nodes`."""
     found: dict[str, None] = {}
     for parts, at in matching.items():
         inner = [word for word, number in parts[at:] if number is None]
@@ -89,11 +92,11 @@ def _in_brackets(selector: ast.Selector, span: Span) -> Unmatched:
         if indexed is not None:
             edits.append(Edit(segment.word.span, words[-1]))
     meant = ".".join(words)
-    return Unmatched(span, f"numbers stand in brackets: `{meant}`", (Fix(f"write `{meant}`", tuple(edits), "safe"),))
+    return Unmatched(span, f"put numbers in brackets: `{meant}`", (Fix(f"write `{meant}`", tuple(edits), "safe"),))
 
 
 def _following(matching: dict[Sequence[PathPart], int], *, anywhere: bool) -> list[str]:
-    """The words that may stand next: those up to the first that is no stage and no group; attributes included."""
+    """The words that may follow: those up to the first that is neither a stage nor a group, attributes included."""
     found: dict[str, None] = {}
     for parts, at in matching.items():
         for word, number in parts[at:]:
@@ -107,7 +110,7 @@ def _following(matching: dict[Sequence[PathPart], int], *, anywhere: bool) -> li
 
 def _counted(name: str, numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
-        return f"only `{name}[{numbers[0]}]`"
+        return f"`{name}[{numbers[0]}]`"
     if list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
         return f"`{name}[{numbers[0]}..{numbers[-1]}]`"
     return f"`{name}[{', '.join(map(str, numbers))}]`"

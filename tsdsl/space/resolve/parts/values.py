@@ -16,6 +16,7 @@ from tsdsl.space.resolve.literal_types import Kernel, Literal, Word
 from tsdsl.space.resolve.parts.literals import exact, literals, shown
 from tsdsl.space.resolve.parts.overrides import Overridden, overridden
 from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import either
 
 _MOST_FIXES = 4
 _TRUTHS = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
@@ -29,8 +30,8 @@ def whole(context: Context, expression: ast.Expression, what: str, low: int, hig
         context.report(
             "TS206",
             expression.span,
-            f"{what} is one value, not a choice",
-            help="give one integer",
+            f"{what} must be one value, got a choice",
+            help="write one integer",
             fixes=one_of(context, expression),
         )
         return None
@@ -38,7 +39,7 @@ def whole(context: Context, expression: ast.Expression, what: str, low: int, hig
         context.report(
             "TS201",
             expression.span,
-            f"{what} is an integer",
+            f"{what} must be an integer, got {context.quoted(expression.span)}",
             label="not an integer",
             help=_unquoted_help(expression),
             fixes=_unquoted(expression),
@@ -48,14 +49,14 @@ def whole(context: Context, expression: ast.Expression, what: str, low: int, hig
     if value is None:
         return None
     if value != value.to_integral_value():
-        context.report("TS201", expression.span, f"{what} is an integer, not {value}", label="not an integer")
+        context.report("TS201", expression.span, f"{what} must be an integer, got {value}", label="not an integer")
         return None
     if not low <= value <= high:
         nearest = low if value < low else high
         context.report(
             "TS202",
             expression.span,
-            f"{what} is from {low} to {high}, not {shown(value)}",
+            f"{what} must be between {low} and {high}, got {shown(value)}",
             label="out of range",
             fixes=[replacement(f"change to {nearest}", expression.span, str(nearest))],
         )
@@ -76,9 +77,9 @@ def setting(
     """
     expression, pins = written.expression, written.pins
     if expression is None and attribute.default is None and not attribute.optional:
-        return None  # that it is missing is told at the group
+        return None  # reported at the group
     if expression is None:
-        context.report("TS207", pins[0].span, f"`{path}` is not written, so it decides nothing", help="use `free`")
+        context.report("TS207", pins[0].span, f"`{path}` has no value to fix", help="use `free` to give it one")
         return None
     shared = shared_named(context, expression)
     if shared is not None:
@@ -103,8 +104,8 @@ def setting(
         context.report(
             "TS206",
             expression.span,
-            f"`{attribute.name}` takes one value, not a choice",
-            help="give one of the values",
+            f"`{attribute.name}` must be one value, got a choice",
+            help="keep one of the values",
             fixes=one_of(context, expression),
         )
         return None
@@ -121,10 +122,10 @@ def report_fixed_use(context: Context, path: str, shared: ast.Shared, span: Span
     context.report(
         "TS207",
         span,
-        f"`{path}` is the shared decision `{name}`",
+        f"`{path}` takes the shared decision `{name}` and cannot be fixed alone",
         label="fixes one of its uses only",
         labels=[Label(shared.name.span, "shared here")],
-        help=f"`fix shared.{name} = ...` fixes all of them; `free` gives this one values of its own",
+        help=f"write `fix shared.{name} = ...` to fix all uses, or `free` to give this one its own values",
     )
 
 
@@ -143,8 +144,8 @@ def decide_shared(context: Context, path: str, values: tuple[Value, ...], span: 
         context.report(
             "TS104",
             span,
-            f"`{path}` is shared by attributes that read its values differently",
-            help="share it between attributes of one kind",
+            f"`{path}` is shared by attributes of different kinds",
+            help="share a decision only between attributes that take the same kind of value",
         )
 
 
@@ -163,10 +164,10 @@ def _values(context: Context, attribute: Attribute, expression: ast.Expression) 
             context.report(
                 "TS203",
                 span,
-                f"`{attribute.name}` repeats {shown(value)}",
-                label="again here",
-                labels=[Label(first, "first given here")] if first != span else [],
-                help="remove one",
+                f"`{attribute.name}` lists {shown(value)} twice",
+                label="second one",
+                labels=[Label(first, "first one")] if first != span else [],
+                help="remove one of them",
                 fixes=_without(context, expression, span),
             )
         else:
@@ -181,23 +182,23 @@ def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values:
         context.report(
             "TS206",
             pin.span,
-            "`fix` gives one value, and this is a shared decision",
-            help="use `free` to make the places decide together",
+            "`fix` needs one value, got a shared decision",
+            help="use `free` to let several attributes share one decision",
         )
         context.postpone(before)
         return values
     fixed = _values(context, attribute, pin)
     if fixed is not None and len(fixed) != 1:
-        context.report("TS206", pin.span, "`fix` gives one value, not a choice", help="use `free` to give a choice")
+        context.report("TS206", pin.span, "`fix` needs one value, got a choice", help="use `free` to give a choice")
     elif fixed is not None and fixed[0] in values:
         return [values[values.index(fixed[0])]]
     elif fixed is not None:
         context.report(
             "TS207",
             pin.span,
-            f"`{path}` is never {shown(fixed[0])}",
-            label="not among its values",
-            help=f"it has {', '.join(map(shown, values))}; `free` gives it other values",
+            f"{shown(fixed[0])} is not among the values of `{path}`",
+            label="not a value here",
+            help=f"expected {either(map(shown, values))}; use `free` to give it other values",
         )
     context.postpone(before)
     return values
@@ -221,11 +222,10 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         fixes = renames(said, span, near)
         if attribute.unlike and said.casefold() not in attribute.keywords:
             fixes = [replace(fix, applicability="suggested") for fix in fixes]  # it may name something else
-        listed = ", ".join(attribute.keywords[:-1]) + f" or {attribute.keywords[-1]}"
         context.report(
             "TS201",
             span,
-            f"`{attribute.name}` must be {listed}, got `{literal.text}`",
+            f"`{attribute.name}` must be {either(attribute.keywords)}, got `{literal.text}`",
             label="unknown value",
             help=did_you_mean(said, near),
             fixes=fixes,
@@ -238,8 +238,8 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         context.report(
             "TS101",
             span,
-            f"there is no domain `{literal.text}`",
-            label="unknown name",
+            f"unknown domain `{literal.text}`",
+            label="not defined",
             help=did_you_mean(literal.text, known),
             fixes=renames(literal.text, span, known),
         )
@@ -248,7 +248,7 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         return _checked_kernel(context, attribute, literal, span)
     if isinstance(literal, Decimal) and attribute.kind in ("integer", "number"):
         return _checked_number(context, attribute, literal, span)
-    values = _KINDS.get(attribute.kind, f"one of {', '.join(attribute.keywords)}")
+    values = _KINDS.get(attribute.kind) or either(attribute.keywords)
     found = "a kernel size" if isinstance(literal, Kernel) else "a number"
     kernels: list[str] = []
     if attribute.kind == "kernel" and isinstance(literal, Decimal) and literal in _LIKELY_SIDES:
@@ -256,8 +256,9 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
     context.report(
         "TS201",
         span,
-        f"`{attribute.name}` is {values}",
+        f"`{attribute.name}` must be {values}, got `{shown(getattr(literal, 'text', literal))}`",
         label=found,
+        help=f"write {either(f'`{kernel}`' for kernel in kernels)}" if kernels else None,
         fixes=[replacement(f"change to {kernel}", span, kernel) for kernel in kernels if written_out(context, span)],
     )
     return None
@@ -269,7 +270,7 @@ def _checked_number(context: Context, attribute: Attribute, literal: Decimal, sp
         context.report(
             "TS201",
             span,
-            f"`{attribute.name}` is an integer, not {shown(literal)}",
+            f"`{attribute.name}` must be an integer, got {shown(literal)}",
             label="not an integer",
             fixes=[
                 replacement(f"change to {number}", span, str(number))
@@ -283,7 +284,7 @@ def _checked_number(context: Context, attribute: Attribute, literal: Decimal, sp
         context.report(
             "TS202",
             span,
-            f"`{attribute.name}` is from {attribute.minimum:g} to {attribute.maximum:g}, not {shown(literal)}",
+            f"`{attribute.name}` must be between {attribute.minimum:g} and {attribute.maximum:g}, got {shown(literal)}",
             label="out of range",
             fixes=[replacement(f"change to {nearest:.12g}", span, f"{nearest:.12g}")]
             if written_out(context, span)
@@ -303,7 +304,7 @@ def _checked_kernel(context: Context, attribute: Attribute, literal: Kernel, spa
         context.report(
             "TS202",
             span,
-            f"each size of `{attribute.name}` is from 1 to {attribute.maximum:g}",
+            f"each size of `{attribute.name}` must be between 1 and {attribute.maximum:g}, got {shown(literal.text)}",
             label="out of range",
         )
         return None
@@ -320,9 +321,9 @@ def _even(context: Context, attribute: Attribute, found: str, nearest: list[str]
     context.report(
         "TS205",
         span,
-        f"`{attribute.name}` is odd, not {found}",
+        f"`{attribute.name}` must be odd, got {found}",
         label="even",
-        notes=["an even kernel has no middle, so its output would be shifted and of another size"],
+        notes=["an even kernel has no center, so it would shift its output and change its size"],
         help=f"use {' or '.join(nearest)}",
         fixes=[replacement(f"change to {odd}", span, odd) for odd in nearest] if written_out(context, span) else [],
     )
@@ -341,7 +342,7 @@ def one_of(context: Context, expression: ast.Expression) -> list[Fix]:
     elif isinstance(expression, ast.Range):
         items = [expression.low, expression.high]
     texts = list(dict.fromkeys(context.text(item.span) for item in items))[:_MOST_FIXES]
-    return [replacement(f"leave {text}", expression.span, text) for text in texts]
+    return [replacement(f"keep {text}", expression.span, text) for text in texts]
 
 
 def _without(context: Context, expression: ast.Expression, span: Span) -> list[Fix]:
@@ -364,7 +365,7 @@ def _unquoted(expression: ast.Expression) -> list[Fix]:
 
 
 def _unquoted_help(expression: ast.Expression) -> str | None:
-    return "numbers are written without quotes" if isinstance(expression, ast.Text) else None
+    return "write a number without quotes" if isinstance(expression, ast.Text) else None
 
 
 _FLOPS_UNITS = {"FLOPs": 1, "KFLOPs": 10**3, "MFLOPs": 10**6, "GFLOPs": 10**9, "TFLOPs": 10**12}
@@ -377,7 +378,7 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
             "TS201",
             expression.span,
             f"{what} needs a unit",
-            help=f"write `{shown(expression.value)} GFLOPs` or `MFLOPs`",
+            help=f"write `{shown(expression.value)} GFLOPs` or `{shown(expression.value)} MFLOPs`",
             fixes=[
                 replacement(f"write {unit}", Span(expression.span.end, expression.span.end), f" {unit}")
                 for unit in _likely_units(expression.value)
@@ -388,16 +389,18 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
         context.report(
             "TS201",
             expression.span,
-            f"{what} is a number of FLOPs",
-            label=f"{expression.unit} count something else" if isinstance(expression, ast.Quantity) else "",
-            help="for instance `1.4 GFLOPs`",
+            f"{what} must be a number of FLOPs, got {context.quoted(expression.span)}",
+            label=f"`{expression.unit}` is not a unit of FLOPs"
+            if isinstance(expression, ast.Quantity)
+            else "not a cost",
+            help="for example `1.4 GFLOPs`",
         )
         return None
     value = exact(context, expression)
     if value is None:
         return None
     if value <= 0:
-        context.report("TS202", expression.span, f"{what} is positive, not {value}", label="out of range")
+        context.report("TS202", expression.span, f"{what} must be positive, got {value}", label="out of range")
         return None
     return int(Fraction(value) * _FLOPS_UNITS[expression.unit])
 
