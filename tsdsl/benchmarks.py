@@ -18,7 +18,7 @@ from tsdsl.errors import UsageError
 from tsdsl.search.methods.accuracy_table import AccuracyTable, TableCandidates
 from tsdsl.search.methods.accuracy_table import read_table as load_table
 from tsdsl.search.methods.tabular import search_table
-from tsdsl.search.settings import PAPER, SearchSettings
+from tsdsl.search.settings import SearchSettings
 
 __all__ = ["METHODS", "AccuracyTable", "Ending", "load_table", "run"]
 
@@ -35,7 +35,7 @@ METHODS: Mapping[str, SearchSettings] = MappingProxyType(
             alpha_momentum=0.5,
             centred=True,
         ),
-        "parsec-paper": PAPER,
+        "parsec-paper": SearchSettings(recipe="paper"),
     }
 )
 """The methods by name; `parsec` has the best settings known for tables, `parsec-paper` those of the paper."""

@@ -145,3 +145,11 @@ def test_clip_settings_that_would_have_no_effect_are_refused(tmp_path: Path) -> 
         given_settings(file, {}, [])
     with pytest.raises(UsageError, match=r"--set clip\.stride: clip\.stride: has no effect here"):
         given_settings(None, {}, ["clip.stride=2"])
+
+
+def test_a_recipe_gives_what_nothing_else_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["search", "--recipe", "paper", "--set", "alpha_lr=0.1", "--method", "parsec", "--show-settings"]
+    assert run(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {'recipe = "paper"', 'method = "parsec"', 'accuracy_weights = "literal"', "alpha_lr = 0.1"} <= set(lines)
+    assert run(["search", "--recipe", "mine", "--show-settings"]) == 2

@@ -28,6 +28,9 @@ def search(
     method: Annotated[
         str | None, typer.Option("--method", help="thompson, parsec, or a baseline: random, evolution or single_path.")
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="paper: the paper's method by the letter.", show_default=False)
+    ] = None,
     evaluations: Annotated[
         int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
     ] = None,
@@ -69,6 +72,7 @@ def search(
 
     flags = {
         "method": method,
+        "recipe": recipe,
         "evaluations": evaluations,
         "epochs": epochs,
         "samples": samples,
@@ -134,6 +138,7 @@ def _settings(
     """The given settings over those recorded by the run; the first is None if no search setting is given."""
     from tsdsl.artifacts.locate import recommended_clip
     from tsdsl.search import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
+    from tsdsl.search.settings import PAPER_VALUES
 
     if isinstance(which, int):
         step: int | None = which
@@ -145,6 +150,8 @@ def _settings(
     beneath |= (recorded_data or DataSettings()).model_dump(mode="json")
     if beneath["clip"] is None and any(name.startswith("clip.") for name in given.values):
         beneath["clip"] = recommended_clip(data, run)
+    if "recipe" in given.values:
+        beneath = {name: value for name, value in beneath.items() if name not in PAPER_VALUES}
     combined = fitted(SearchOptions, given, beneath)
     chosen = combined.search_settings() if given.of(SearchSettings) else None
     return chosen, combined.data_settings(), combined.cadence()

@@ -47,6 +47,7 @@ def search_sections(run: Path, space: Space) -> list[Section]:
     """Results and curves of the search so far."""
     steps = searched_steps(run, space)
     rows: list[tuple[str | int | float, ...]] = []
+    undecided = ""
     for step in steps:
         result = read_result(step_directory(run, step))
         name = step_name(space, step)
@@ -56,7 +57,9 @@ def search_sections(run: Path, space: Space) -> list[Section]:
         target = result.target if result.target is not None else "none"
         numbers = (result.flops, target, result.accuracy, f"{result.entropy:.3f}", result.samples)
         rows.append((name, *numbers, f"{result.seconds:.1f}"))
-    note = paragraph(
+        if result.undecided is not None:
+            undecided += paragraph(f"Undecided, {name}: {result.undecided}.")
+    note = undecided + paragraph(
         "Accuracy is that of the found architecture with the shared weights, on the clips used to choose it. "
         "Multiply-adds are per clip."
     )

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +18,23 @@ Method = Literal["thompson", "parsec", "random", "evolution", "single_path"]
 
 LR_BATCH_SIZE = 256
 """The batch size that `weight_lr` is meant for; it is scaled in proportion (SlowFast's linear rule)."""
+
+
+PAPER_VALUES: Mapping[str, Any] = MappingProxyType(
+    {
+        "method": "parsec",
+        "accuracy_weights": "literal",
+        "accuracy_temperature": 1.0,
+        "centred": False,
+        "alpha_lr": 0.025,
+        "alpha_momentum": 0.9,
+        "budget": "hinge",
+        "hinge": 1.0,
+        "hinge_form": "normalized",
+        "warmup_epochs": 0,
+    }
+)
+"""What `recipe = paper` gives."""
 
 
 class SearchSettings(BaseModel):
@@ -32,6 +51,10 @@ class SearchSettings(BaseModel):
     `random` and `evolution` train the weights on K uniform architectures a batch and measure `evaluations` of them,
     `single_path` trains on one uniform architecture a batch (SPOS, Guo et al. 2020), then evolves. All but `parsec`
     have no alpha: its settings, `hinge` and `budget` have no effect on them, nor has `warmup_epochs` on baselines."""
+
+    recipe: Literal["paper"] | None = None
+    """`paper`: the paper's method by the letter, where nothing else is given: PARSEC with weights acc / sum of acc, its
+    learning rate and its hinge, as FP-NAS has it. Own choice: None."""
 
     evaluations: int = Field(default=200, ge=1)
     """Architectures that a baseline measures once the weights are trained. No effect on `parsec`. Own choice."""
@@ -150,6 +173,12 @@ class SearchSettings(BaseModel):
     """Training batches from which the found architecture's BN statistics are computed before its accuracy
     is measured. AttentiveNAS's practice."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_recipe(cls, values: Any) -> Any:
+        is_paper = isinstance(values, dict) and values.get("recipe") == "paper"
+        return {**PAPER_VALUES, **values} if is_paper else values
+
     @model_validator(mode="after")
     def _refuse_without_effect(self) -> SearchSettings:
         if self.warmup_samples != "drawn" and not self.warmup_epochs:
@@ -238,7 +267,3 @@ class StepSettings(SearchSettings):
 def search_settings(values: dict[str, Any]) -> SearchSettings:
     """The settings of a mapping; UsageError names invalid keys."""
     return validated(SearchSettings, values, "search settings")
-
-
-PAPER = SearchSettings(method="parsec", accuracy_weights="literal", alpha_lr=0.025, hinge_form="normalized")
-"""The paper's method by the letter."""
