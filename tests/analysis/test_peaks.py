@@ -148,7 +148,7 @@ def test_constraints_too_wide_for_tables_leave_exact_peaks(seed: int, monkeypatc
 @pytest.mark.parametrize("seed", [2, 5])
 def test_an_inexact_peak_is_that_of_an_architecture_that_is_allowed(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "LARGEST_ALLOWED_TABLE", 0)
-    monkeypatch.setattr(constrained, "MOST_EDGES", 60)
+    monkeypatch.setattr(constrained, "MAX_EDGES", 60)
     feasible.uniform.cache_clear()
     space = random_space(seed)
     free = FreeSpace(CostTable(Blueprint(space)))

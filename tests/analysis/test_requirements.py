@@ -73,7 +73,7 @@ def test_brackets_hold_the_truth_and_samples_satisfy_every_constraint(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for most_edges in (200, 2000):
-        monkeypatch.setattr(constrained, "MOST_EDGES", most_edges)
+        monkeypatch.setattr(constrained, "MAX_EDGES", most_edges)
         feasible.uniform.cache_clear()
         free = free_space(seed)
         listed = {tuple(one.items()) for one in everything(random_space(seed))}
@@ -123,7 +123,7 @@ def test_a_bound_on_all_multiply_adds_is_counted_and_drawn_as_a_window() -> None
 
 def test_where_a_window_is_too_fine_to_number_the_error_says_what_to_do() -> None:
     text = 'tsspace 1\nimport "std:tiny"\nspace a from tiny {\n  require flops <= 20 MFLOPs\n}\n'
-    with pytest.raises(constrained.TooWide, match="too many to number") as raised:
+    with pytest.raises(constrained.TooWide, match="too many constraints on costs to number") as raised:
         Ranking(FreeSpace(CostTable(Blueprint(satisfying(text))))).total  # noqa: B018
     assert "tsdsl sample" in (raised.value.help or "")
 

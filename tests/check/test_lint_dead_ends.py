@@ -70,5 +70,5 @@ def test_a_step_that_starts_in_a_dead_end_says_that_what_is_fixed_is_why() -> No
     found = dead_end(space, 0)
     assert found is not None
     free = FreeSpace(CostTable(Blueprint(space), 2), found[1])
-    with pytest.raises(Unsatisfiable, match="with what is fixed already, no architecture of small satisfies"):
+    with pytest.raises(Unsatisfiable, match="with the fixed decisions, no architecture of small satisfies"):
         counts(free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from tsdsl.analysis.paths.constrained import MOST_EDGES
+from tsdsl.analysis.paths.constrained import MAX_EDGES
 from tsdsl.analysis.paths.feasible import Unsatisfiable, feasible
 from tsdsl.analysis.tables.constraints import form_of, rules_of
 from tsdsl.analysis.tables.cost_table import CostTable
@@ -40,7 +40,7 @@ def lint_requires(subject: Subject) -> list[Diagnostic]:
                 spans[0],
                 "together with the others" if len(spans) > 1 else "constrains too many decisions at once",
                 tuple(Label(span, "and this one") for span in spans[1:]),
-                (f"distinguishing all their sums takes more than {MOST_EDGES:,} edges",),
+                (f"distinguishing all their sums takes more than {MAX_EDGES:,} edges",),
                 help="constrain fewer costs, or decisions that are close together in the network",
             )
         )

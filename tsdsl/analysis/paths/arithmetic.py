@@ -1,8 +1,8 @@
-"""Numbers with which the paths of a trellis are counted: exact, bracketed from either side, or real.
+"""Numbers that count the paths of a trellis: exact, as rigorous bounds, or real.
 
-Own design. Counts reach 10^53 and more, which no machine word holds. A count is exact modulo several
-coprime numbers (Chinese remainders), or a mantissa of 63 bits that is always rounded to the same side,
-which gives a rigorous bound and keeps a walk back exactly uniform.
+Own design. Counts reach 10^53 and more, too large for a machine word. A count is exact modulo several coprime numbers
+(Chinese remainders), or a mantissa of 63 bits that is always rounded in the same direction, which gives a rigorous
+bound and keeps a walk back exactly uniform.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Arithmetic(Protocol):
         """The type of a vector's entries."""
 
     def prepared(self, rows: Array, fan_in: int) -> tuple[Array, int]:
-        """Rows of which sums with weights up to `fan_in` in all do not overflow, and their halvings.
+        """Rows whose sums with total weights up to `fan_in` do not overflow, and how often they were halved.
 
-        Real ones may have been doubled instead, which are halvings below 0.
+        Real rows may have been doubled instead, which are negative halvings.
         """
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
@@ -42,7 +42,7 @@ class Arithmetic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """64-bit floating point: probabilities and weights, halved or doubled where they leave its range."""
+    """64-bit floating point: probabilities and weights, halved or doubled if they leave its range."""
 
     dtype: type = np.float64
 
@@ -56,7 +56,7 @@ class Real:
 
 @dataclass(frozen=True, slots=True)
 class Rounded:
-    """Counts as mantissas, halved where they would overflow and then rounded up or down, always alike."""
+    """Counts as mantissas, halved if they would overflow and then always rounded in the same direction."""
 
     up: bool
     dtype: type = np.uint64
@@ -105,7 +105,7 @@ class Modular:
         modulus = np.uint64(self.modulus)
         left, power = int(weight), row
         while left:
-            # Twelve bits of the weight at a time: 2^52 * 2^12 still fits a word.
+            # Twelve bits of the weight at a time: 2^52 * 2^12 fits in a word.
             digit, left = left & 0xFFF, left >> 12
             if digit:
                 total += power if digit == 1 else power * np.uint64(digit) % modulus

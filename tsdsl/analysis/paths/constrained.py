@@ -1,9 +1,9 @@
 """A trellis without the paths on which a constrained sum leaves its bounds.
 
-Own design. States are split by what has been added up so far, as in a decision diagram: a sum that no path
-can bring out of bounds any more is forgotten, and a path that can no longer get within bounds is cut off.
-Where the splits are too many, what edges add is counted in steps of a width, rounded so that the paths left
-are all allowed ones and perhaps some more (`wider`), or only allowed ones and perhaps not all (`narrower`).
+Own design. States are split by their sums so far, as in a decision diagram. A sum that can no longer leave its bounds
+is dropped, and a path that can no longer get within bounds is cut. If there are too many splits, sums are counted in
+steps of a width, rounded so that the remaining paths are all allowed ones and perhaps more (`wider`), or only allowed
+ones (`narrower`).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array
 from tsdsl.records import dataclass
 
-MOST_EDGES = 500_000
+MAX_EDGES = 500_000
 BINS = (4096, 512, 64)
 Rounding: TypeAlias = Literal["exact", "wider", "narrower"]
 
 
 class TooWide(RunError):
-    """Constraints that need more edges than are affordable."""
+    """Constraints that need too many edges."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Bounded:
-    """One sum: what the edges of each stage add, its bounds, and what states can still come to."""
+    """One sum: what the edges of each stage add, its bounds, and the sums that states can still reach."""
 
     added: Sequence[Array]
     least: int | None
@@ -49,10 +49,10 @@ def constrained(
 ) -> Trellis:
     """The paths of a trellis, whose stages have a row of `sums` for each form, that the forms allow.
 
-    With another rounding than `exact`, sums are told apart in about `bins` steps.
+    With a rounding other than `exact`, sums are distinguished in about `bins` steps.
 
     Raises:
-        TooWide: more than MOST_EDGES would be needed.
+        TooWide: more than MAX_EDGES would be needed.
     """
     if not forms:
         return trellis
@@ -61,13 +61,13 @@ def constrained(
     states = np.zeros(1, dtype=np.int64)  # of the trellis; split by `so_far` and `is_settled`
     so_far = np.zeros((len(forms), 1), dtype=np.int64)
     is_settled = np.zeros((len(forms), 1), dtype=bool)
-    edges_left = MOST_EDGES
+    edges_left = MAX_EDGES
     for number, stage in enumerate(trellis.stages):
         edge, origin = _leaving(stage, states)
         edges_left -= edge.size
         if edges_left < 0:
             raise TooWide(
-                f"constraints on costs need more than {MOST_EDGES:,} sums to be told apart",
+                f"constraints on costs need more than {MAX_EDGES:,} different sums",
                 help="constrain fewer costs, or decisions that are close together in the network",
             )
         settled, total = is_settled[:, origin], so_far[:, origin]
@@ -115,7 +115,7 @@ def _bounded(trellis: Trellis, row: int, form: Form, rounding: Rounding, bins: i
     if rounding != "exact":
         span = sum(int(a.max() - a.min()) for a in added if a.size)
         width = max(1, span // bins)
-        # What a path adds is off by less than one width for each stage.
+        # The error of a path is less than one width for each stage.
         slack = len(added) if rounding == "wider" else 0
         margin = len(added) if rounding == "narrower" else 0
         added = [a // width for a in added]
@@ -171,7 +171,7 @@ def _leaving(stage: Stage, states: Array) -> tuple[Array, Array]:
 
 
 def _distinct(keys: Array) -> tuple[Array, Array]:
-    """The distinct columns, and for each column the position of its like among them."""
+    """The distinct columns, and for each column its position among them."""
     order = np.lexsort(keys)
     ordered = keys[:, order]
     is_new = np.ones(ordered.shape[1], dtype=bool)
@@ -182,14 +182,14 @@ def _distinct(keys: Array) -> tuple[Array, Array]:
 
 
 def _alive(stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """The stages without the edges from which no path goes on to the end."""
+    """The stages without edges from which no path reaches the end."""
     kept: list[Stage] = []
     alive = np.ones(stages[-1].num_targets, dtype=bool)
     for number, stage in reversed(list(enumerate(stages))):
         is_kept = alive[stage.target]
         before = np.zeros(stage.num_sources, dtype=bool)
         before[stage.source[is_kept]] = True
-        before |= number == 0  # the state before all is there, whether or not anything leaves it
+        before |= number == 0  # the first state is kept even if no edge leaves it
         kept.append(
             replace(
                 stage,

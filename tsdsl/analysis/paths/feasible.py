@@ -1,4 +1,4 @@
-"""The trellis of what a space's constraints leave: exact, or between one that holds more and one that holds less."""
+"""The trellis of what a space's constraints allow: exact, or as one that contains more and one that contains less."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Unsatisfiable(UsageError):
 
 @dataclass(frozen=True, eq=False)
 class Feasible:
-    """`wider` holds every architecture allowed, `narrower` none that is not; one and the same where exact.
+    """`wider` contains every allowed architecture, `narrower` only allowed ones; they are the same object if exact.
 
-    `narrower` is None where nothing is sure to be allowed. Of both, only what costs `least` .. `most` is allowed;
-    an end that is None is open.
+    `narrower` is None if no architecture is known to be allowed. Of both, only costs of `least` .. `most` are allowed;
+    None leaves an end open.
     """
 
     wider: Trellis
@@ -117,7 +117,7 @@ def _feasible(
 
 
 def _bracketed(free: FreeSpace, whole: Trellis, forms: Sequence[Form]) -> Feasible:
-    """The finest bracket that is affordable; that of everything and nothing where none is."""
+    """The finest bracket that is affordable; if none is, that of everything and nothing."""
     roundings: tuple[Rounding, Rounding] = ("wider", "narrower")
     for bins in BINS:
         try:
@@ -135,8 +135,8 @@ def _unsatisfiable(free: FreeSpace) -> Unsatisfiable:
     texts = "; ".join(requirement.text for requirement in space.requires)
     if free.fixed:
         return Unsatisfiable(
-            f"with what is fixed already, no architecture of {space.name} satisfies its constraints ({texts})",
-            help="fix other values; where an earlier step found them, search it again under a constraint of its own",
+            f"with the fixed decisions, no architecture of {space.name} satisfies its constraints ({texts})",
+            help="fix other values; if an earlier step found them, search it again under a constraint of its own",
         )
     return Unsatisfiable(
         f"no architecture of {space.name} satisfies its constraints ({texts})",

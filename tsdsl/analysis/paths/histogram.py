@@ -1,4 +1,4 @@
-"""How the paths of a trellis are distributed over their costs: one vector a state, shifted and added.
+"""The distribution of the paths of a trellis over their costs: one vector for each state, shifted and added.
 
 Costs are counted on a lattice. The exact lattice of a stage is that of all costs up to there, which is
 coarse where features are large, so early stages have short vectors. A bounded number of bins instead
@@ -28,7 +28,7 @@ BLOCK_BINS = 1 << 15
 class Lattice:
     """For each stage the width of a bin before and after it, and the shift of each edge in bins after.
 
-    `rounding` tells what became of costs that are no multiple of the width: none were, down, or up.
+    `rounding` says how costs between multiples of the width are rounded: there are none, down, or up.
     """
 
     trellis: Trellis
@@ -98,7 +98,7 @@ def even_lattice(trellis: Trellis, slack: int, bins: int, rounding: Literal["dow
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """Edges that share states and shift, as one; sorted by target, source and shift.
+    """Edges with the same states and shift as one edge, sorted by target, source and shift.
 
     `member` gives for each edge of the stage the number of its bundle.
     """
@@ -111,7 +111,7 @@ class Bundle:
 
 
 def bundled(stage: Stage, shift: Array, dtype: type) -> Bundle:
-    """The edges of a stage, their weights added where they do the same."""
+    """The edges of a stage; weights of edges with the same effect are added."""
     order = np.lexsort((shift, stage.source, stage.target))
     target, source, moved = stage.target[order], stage.source[order], shift[order]
     is_new = np.ones(order.size, dtype=bool)
@@ -218,7 +218,7 @@ def mass_within(lattice: Lattice, layer: Layer, slack: int) -> float:
 
 
 def _places(lattice: Lattice, layer: Layer, slack: int) -> tuple[Array, tuple[Array, Array]]:
-    """The last stage's edges that fit, and for each the state and the last bin that still fits."""
+    """The last stage's edges that fit, with the state and the last bin that fits for each."""
     stage = lattice.trellis.stages[-1]
     bins = np.minimum((slack - stage.cost) // lattice.widths[-2], layer.rows.shape[1] - 1)
     there = bins >= 0

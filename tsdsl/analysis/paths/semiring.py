@@ -1,4 +1,4 @@
-"""Passes over a trellis that differ only in what they add along a path and how they join paths.
+"""Passes over a trellis that differ only in what they add along a path and how they combine paths.
 
 Own design: exact counts and the moments of a cost are one algorithm over two semirings. Extremes need no
 more than `trellis.least_to_go`, and counts by cost are `histogram.layers`.
@@ -18,7 +18,7 @@ from tsdsl.operators.varying import Array
 
 @dataclass(frozen=True, slots=True)
 class Semiring:
-    """What the one path of no edges is worth, and the worth of states after a stage given that before."""
+    """The worth of the path without edges, and the worth of states after a stage from that before it."""
 
     start: Callable[[], Array]
     step: Callable[[Stage, Array], Array]
@@ -59,6 +59,6 @@ def _mean_and_variance(worth: Array) -> tuple[float, float]:
 
 
 COUNT = Semiring(lambda: np.array([1], dtype=object), _count, lambda worth: int(worth[0]))
-"""The number of paths, each taken as often as the product of its weights says."""
+"""The number of paths, each counted as often as the product of its weights."""
 MOMENTS = Semiring(lambda: np.array([[1.0], [0.0], [0.0]]), _moments, _mean_and_variance)
 """(mean, variance) of the cost above the constant, paths weighted by the product of their weights."""

@@ -1,8 +1,8 @@
 """A sum of small tables as a trellis: stages of edges between states, each path one assignment.
 
-Own design, a path decomposition of variable elimination. Decisions are decided stage by stage; a state
-holds the values that later tables still ask for. An edge has the cost and the weight that its stage adds.
-So any fact that a sum over architectures or an extreme among them defines is one pass over the stages.
+Own design, a path decomposition of variable elimination. Decisions are made stage by stage; a state has the values that
+later tables need. An edge has the cost and the weight that its stage adds. So any sum over architectures, and any
+extreme among them, is one pass over the stages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tsdsl.records import dataclass
 
 LARGEST_STAGE = 4_000_000
 LARGEST_TRELLIS = 16_000_000
-# How many edges a state that is kept is taken to cost later on; each of these is tried.
+# Estimates of the edges that a kept state costs later; all are tried.
 COSTS_OF_A_STATE = (64, 1024, 16_384)
 
 
@@ -86,8 +86,7 @@ class Trellis:
     def window(self, least: int | None, most: int | None) -> tuple[int, int] | None:
         """The largest costs above the constant that are below, and that are within, least <= cost <= most.
 
-        None leaves an end open. The first is -1 where nothing is below; the result is None where no cost can
-        be within.
+        None leaves an end open. The first is -1 if nothing is below; the result is None if no cost can be within.
         """
         low = self.least if least is None else max(least, self.least)
         high = self.most if most is None else min(most, self.most)
@@ -126,10 +125,9 @@ def build_trellis(
 ) -> Trellis:
     """The trellis of a sum of integer cost tables and a product of weight tables.
 
-    With np.maximum for `join` a path costs the largest of the entries: that of its edges and the constant.
-    Passes that add costs up have no meaning then. `sums` are further sums of integer tables whose parts the
-    edges tell, such as those that are constrained. Every decision must occur in a weight table. Edges of
-    weight 0 are left out.
+    With np.maximum for `join`, the cost of a path is the largest of its edges' costs and the constant, and passes that
+    add costs have no meaning. `sums` are further sums of integer tables, such as constrained ones; the edges have their
+    parts. Every decision must occur in a weight table. Edges of weight 0 are left out.
 
     Raises:
         RunError: the tables are so entangled that a stage would exceed LARGEST_STAGE edges, or all LARGEST_TRELLIS.
@@ -157,7 +155,7 @@ def build_trellis(
 
 
 def _check_sizes(cuts: Sequence[_Cut]) -> None:
-    """Raise RunError, before any memory is taken, where the edges would be too many."""
+    """Raise RunError, before any memory is allocated, if there would be too many edges."""
     if not cuts:
         return
     widest = max(cuts, key=lambda cut: _size(cut.scope))
@@ -182,7 +180,7 @@ def _grouped(sums: Sequence[Sequence[Varying]], numbers: set[int]) -> list[list[
 def _stage(
     cut: _Cut, costs: list[Varying], weights: list[Varying], sums: list[list[Varying]], join: np.ufunc
 ) -> tuple[Stage, int]:
-    """The edges of a cut, and the cost that is told of none of them, as all have it in common."""
+    """The edges of a cut, and the cost that all of them share, which is left out of theirs."""
     scope = tuple(sorted(cut.scope))
     shape = tuple(axis.size for axis in scope)
     weight = Varying((), np.asarray(1))
@@ -233,7 +231,7 @@ def _divisor(table: Varying) -> int:
 
 
 def _work(cuts: Sequence[_Cut], divisors: Sequence[int]) -> float:
-    """How long a pass over the finest lattice met so far takes, relative to other orders."""
+    """The duration of a pass over the finest lattice so far, relative to other orders."""
     work, finest = 0.0, 0
     for cut in cuts:
         work += _size(cut.scope) * (1 / finest if finest else 1e-12)
@@ -242,7 +240,7 @@ def _work(cuts: Sequence[_Cut], divisors: Sequence[int]) -> float:
 
 
 def _ends(scopes: Sequence[frozenset[Axis]]) -> tuple[frozenset[Axis], list[Axis]]:
-    """The decisions most of which are coupled, and two of them far apart: the ends from which to sweep."""
+    """The largest coupled set of decisions, and two of them that are far apart, from which to sweep."""
     near: dict[Axis, set[Axis]] = {}
     for scope in scopes:
         if scope:
@@ -269,7 +267,7 @@ def _ends(scopes: Sequence[frozenset[Axis]]) -> tuple[frozenset[Axis], list[Axis
 
 
 def _distances(near: Mapping[Axis, set[Axis]], start: Axis) -> dict[Axis, int]:
-    """How many tables lie between `start` and each decision that is coupled with it in any way."""
+    """The number of tables between `start` and each decision that is coupled with it, directly or not."""
     distance = {start: 0}
     pending = deque([start])
     while pending:
@@ -284,8 +282,8 @@ def _distances(near: Mapping[Axis, set[Axis]], start: Axis) -> dict[Axis, int]:
 def _cuts(scopes: Sequence[frozenset[Axis]], start: Axis, last: frozenset[Axis], cost_of_a_state: int) -> list[_Cut]:
     """Decisions decided and forgotten from `start` on, greedily by the size of the tables.
 
-    A step takes in everything that one decision is coupled with, and each table that this covers. What is
-    coupled with nothing in `last` comes first.
+    A step adds everything that one decision is coupled with, and each table that this covers. Decisions that are not
+    coupled with any in `last` come first.
     """
     asking: dict[Axis, set[int]] = {}
     for index, scope in enumerate(scopes):
@@ -322,7 +320,7 @@ def _cuts(scopes: Sequence[frozenset[Axis]], start: Axis, last: frozenset[Axis],
 
 
 def _merged(cuts: Sequence[_Cut]) -> list[_Cut]:
-    """Neighbouring cuts joined where one table is no more than the two, so that fewer states are kept."""
+    """Merges adjacent cuts if the joint table is not larger than both, so that fewer states are kept."""
     result: list[_Cut] = []
     for cut in cuts:
         while result:

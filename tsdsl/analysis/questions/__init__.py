@@ -1,1 +1,1 @@
-"""What is asked about a space, one module each: how many architectures, how probable, which one, what changed."""
+"""Questions about a space, one module for each: how many architectures, how probable, which one, what changed."""

@@ -1,4 +1,4 @@
-"""How many architectures cost how much: exact integers, or rigorous brackets in a fraction of a second."""
+"""The number of architectures by cost: exact integers, or rigorous brackets in a fraction of a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNAFFORDABLE = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """A count that is known to lie between two integers, which are equal where it is exact."""
+    """A count between two integers, which are equal if it is exact."""
 
     at_least: int
     at_most: int
@@ -63,7 +63,7 @@ class Counts:
         return max(lows, default=None), min(highs, default=None)
 
     def bracket(self, least: int | None = None, most: int | None = None, bins: int | None = None) -> Bracket:
-        """The number of architectures within a window, to within what `bins` of cost can tell."""
+        """The number of architectures within a window, as exactly as `bins` of cost allow."""
         slacks = self.trellis.window(*self._clipped(least, most))
         if slacks is None:
             return Bracket(0, 0)
@@ -74,10 +74,10 @@ class Counts:
         """The exact number of architectures within a window.
 
         Raises:
-            RunError: the costs are so fine that a layer would not fit memory, or constraints are too many.
+            RunError: the costs are so fine that a layer would not fit in memory, or there are too many constraints.
         """
         if not self.is_exact:
-            raise TooWide("constraints on costs are too many to be counted exactly", help="ask for a bracket")
+            raise TooWide("there are too many constraints on costs for an exact count", help="ask for a bracket")
         rough = self.bracket(least, most, bins)
         if rough.is_exact:
             return rough.at_least

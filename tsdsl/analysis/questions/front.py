@@ -30,7 +30,7 @@ ROUNDING = 2.0**-46
 MOST_PRICES = 512
 FLOOR_POINTS = 1024
 LABELS_A_STATE = (256, 4096)
-"""Labels a state in the first sweeps, each of which makes the bounds of the next one tighter."""
+"""Labels kept for each state in the first sweeps; each sweep makes the bounds of the next one tighter."""
 
 MOST_LABELS = 2_000_000
 
@@ -71,7 +71,7 @@ def front(free: FreeSpace, scores: Sequence[Varying], most_labels: int = MOST_LA
     found = feasible(free, free.pins, score=rounded)
     if not found.is_exact:
         raise RunError(
-            "the constraints on costs are too many for an exact front",
+            "there are too many constraints on costs for an exact front",
             help="constrain fewer costs, or decisions that are close together in the network",
         )
     layers, gap = _sweeps(found.wider, most_labels)

@@ -1,7 +1,7 @@
-"""Architectures as a factorised distribution has them: moments of the cost, and what a window leaves.
+"""Architectures under a factorised distribution: moments of the cost, and shares within a window.
 
 `probabilities` has for each free decision an array: the probability of each value, given that it exists.
-Without it every architecture counts the same. Results are exact, or between two rigorous bounds where the
+Without it every architecture has the same weight. Results are exact, or between two rigorous bounds where the
 costs are too many for a table of them. Own design.
 """
 
@@ -54,7 +54,7 @@ class Marginal:
 def expected_macs(free: FreeSpace, probabilities: Probabilities) -> Moments:
     """The mean and variance of the multiply-adds of what is allowed, exact up to 64-bit rounding.
 
-    Where constraints on costs are too many, of what may be allowed.
+    With too many constraints on costs, they are those of everything that may be allowed.
     """
     trellis = feasible(free, free.probabilities(probabilities)).wider
     mean, variance = fold(trellis, MOMENTS)
@@ -191,7 +191,7 @@ def _value_sums(
 
 
 def _covers(free: FreeSpace, stage: Stage, path: str) -> bool:
-    """Whether a stage's edges tell the value of a decision and whether it exists."""
+    """Whether the value of a decision, and whether it exists, follows from a stage's edges."""
     decision = free.table.blueprint.space.decision_by_path[path]
     return {free.axes[path], *(axis for axis, _ in free.ancestors(decision))} <= set(stage.scope)
 
@@ -201,7 +201,7 @@ def _edge_sums(stage: Stage, shift: Array, before: Array, to_end: Array, last_bi
     if last_bin < 0:
         return np.zeros(stage.flat.size)
     bundle = bundled(stage, shift, np.float64)
-    # Read from its end, what may still come lines up with what has been.
+    # In reverse, the rest of a path lines up with its beginning.
     from_end = np.ascontiguousarray(to_end[:, last_bin::-1])
     sums = np.empty(bundle.shift.size)
     edges = zip(bundle.source.tolist(), bundle.target.tolist(), bundle.shift.tolist(), strict=True)

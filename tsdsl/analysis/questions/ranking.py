@@ -1,8 +1,8 @@
 """A number for each architecture and back, so that a space can be split, listed or drawn from.
 
-Own design: mixed radix in the order of the space, the last decision fastest, where a decision's radix is
-the number of ways to decide what is nested below its value. Where constraints leave some out, the order is
-that of the edges of the trellis of what they allow.
+Own design: mixed radix in the order of the space, the last decision fastest. A decision's radix is the number of ways
+to decide what is nested below its value. Under constraints, the order is that of the edges of the trellis of allowed
+architectures.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tsdsl.space.parts import Decision, Value
 class Ranking:
     """The architectures of a free space as the integers from 0 up to `total`, exclusive.
 
-    Raises, where constraints on costs are too many to number what they allow:
-        TooWide: as the name says.
+    Raises:
+        TooWide: there are too many constraints on costs to number what they allow.
     """
 
     free: FreeSpace
@@ -177,12 +177,12 @@ class _Allowed:
 def _allowed(free: FreeSpace) -> _Allowed:
     found = uniform(free)
     if found.least is not None or found.most is not None:
-        # A window of multiply-adds is a constraint like any other where they are no longer added up.
+        # Multiply-adds are not added up here, so a window of them is a constraint like any other.
         found = uniform(free, "params")
     if not found.is_exact:
         raise TooWide(
-            "the sums that constraints on costs bound are too many to number the architectures that are left",
-            help="number those of the space without constraints on costs, or draw from what is left (`tsdsl sample`)",
+            "there are too many constraints on costs to number the architectures that they allow",
+            help="number the architectures without constraints on costs, or sample allowed ones (`tsdsl sample`)",
         )
     counts: list[Array] = [np.array([1], dtype=object)]
     for stage in reversed(found.wider.stages):

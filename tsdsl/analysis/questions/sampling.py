@@ -39,12 +39,12 @@ def sample_architectures(
 ) -> Iterator[Architecture]:
     """`count` architectures, exactly uniform over those with least_macs <= multiply-adds <= most_macs.
 
-    The first ones that a seed gives do not depend on `count`. Decisions that no step up to `step` makes
-    stand at their first value.
+    The first ones for a seed do not depend on `count`. Decisions that no step up to `step` makes have their first
+    value.
 
     Raises:
         UsageError: no architecture is in the window; the message has the true minimum and maximum.
-        RunError: the window was missed again and again, and counting what is in it takes too long.
+        RunError: draws keep missing the window, and counting what is in it takes too long.
     """
     free = FreeSpace(CostTable(Blueprint(space), step))
     draws = UniformDraws(free, least_macs or 0, most_macs)
@@ -55,11 +55,11 @@ def sample_architectures(
 class UniformDraws:
     """Index rows of a free space, uniform within a window of multiply-adds; prepared once, drawn with any seed.
 
-    `most_macs` None is no upper end.
+    `most_macs` None leaves the upper end open.
 
     Raises, when first drawn from:
         UsageError: no architecture is in the window; the message has the true minimum and maximum.
-        RunError: the window was missed again and again, and counting what is in it takes too long.
+        RunError: draws keep missing the window, and counting what is in it takes too long.
     """
 
     free: FreeSpace
@@ -67,7 +67,7 @@ class UniformDraws:
     most_macs: int | None = None
 
     def batches(self, seed: int) -> Iterator[Array]:
-        """Batches of rows without end; the first rows that a seed gives are always the same."""
+        """Batches of rows without end; the first rows for a seed are always the same."""
         if isinstance(self._source, Ranking):
             return _ranked(self._source, seed)
         return self._source.rows(np.random.default_rng(seed))
@@ -91,7 +91,7 @@ class UniformDraws:
 
 
 def _is_empty(free: FreeSpace, sampler: WindowSampler) -> bool:
-    """Whether nothing is in the window; counted where a first batch misses it and counting is affordable."""
+    """Whether the window is empty; counted only if a first batch misses it and counting is affordable."""
     if sampler.is_surely_empty:
         return True
     if len(next(sampler.rows(np.random.default_rng(0)))):

@@ -139,16 +139,17 @@ def _satisfying(table: CostTable) -> dict[str, str]:
 
 
 def _bounds(table: CostTable, quantity: Any) -> dict[str, int | bool]:
-    """Both extremes; `exact` is told where constraints leave it open, and there they are of a sure architecture."""
+    """Both extremes. `exact` is false if constraints leave them open; they are then of allowed architectures."""
     low, high = extremes(table, quantity)
     found: dict[str, int | bool] = {"min": low, "max": high}
     return found if is_exact(table, quantity) else found | {"exact": False}
 
 
 def _peaks(table: CostTable) -> dict[str, int | bool] | None:
-    """The least and the most bytes of activations that are alive at once, told as the extremes of a cost are.
+    """The smallest and largest peak of bytes of activations, in the form of the extremes of a cost.
 
-    None where too many decisions meet in it: more do than in a cost, as all streams wait for each other.
+    None if it depends on too many decisions together; it depends on more than a cost, as all streams wait for each
+    other.
     """
     try:
         low, high = (peak_extreme(FreeSpace(table), sense) for sense in SENSES)

@@ -1,9 +1,9 @@
-"""What `require` means for a free space: tables of what is allowed, and sums that must stay within bounds.
+"""The meaning of `require` for a free space: tables of what is allowed, and sums that must stay within bounds.
 
-A constraint over few decisions becomes a table of ones and zeros. One over costs spans every decision; it
-stays a sum of small tables, which a trellis adds up along its paths (see `constrained`). A constraint holds
-of networks in which everything it speaks of is there; `flops` and `params` speak of the whole network. In a
-sum, a decision that does not exist counts 0; a comparison of names with one that does not exist holds.
+A constraint over few decisions becomes a table of ones and zeros. One over costs spans every decision; it stays a sum
+of small tables, which a trellis adds up along its paths (see `constrained`). A constraint applies to networks in which
+all its parts are present; `flops` and `params` are of the whole network. In a sum, a decision that does not exist
+counts 0. A comparison of names with a decision that does not exist is satisfied.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LARGEST_ALLOWED_TABLE = 1 << 16
 class Form:
     """A sum of integer tables that must lie within `least` .. `most`, or outside where `is_inside` is false.
 
-    An end that is None is open. `is_window` where the sum is all multiply-adds: whoever adds those up anyway
-    need only keep to `least` .. `most`.
+    None leaves an end open. `is_window`: the sum is all multiply-adds, so that code which adds those up anyway needs
+    only the bounds.
     """
 
     text: str
@@ -82,7 +82,7 @@ def looked_up(free: FreeSpace, table: Varying, rows: Array) -> Array:
 
 @lru_cache(maxsize=8)
 def rules_of(free: FreeSpace) -> Rules:
-    """The constraints of a space that speak of what is there, for what is left to decide; made once."""
+    """The constraints of a space on parts that are present, for the free decisions; made once."""
     return _rules(free, free.table.blueprint.space.requires)
 
 
@@ -108,7 +108,7 @@ def _rules(free: FreeSpace, requirements: Sequence[Requirement]) -> Rules:
 
 
 def spoken_of(space: Space, requirement: Requirement) -> set[str]:
-    """The parts that must be there for a constraint to be one."""
+    """The parts that must be present for a constraint to apply."""
     parts: set[str] = set()
     for path in named_in(requirement):
         parts |= _parts_of_decision(space, path)
@@ -146,7 +146,7 @@ def _parts_of_amount(space: Space, amount: Amount) -> set[str]:
 
 
 def form_of(free: FreeSpace, linear: LinearRule) -> Form:
-    """The constraint in integers, decisions that are made put in."""
+    """The constraint in integers, with fixed decisions inserted."""
     values = [_value_table(free, t.of.decision) for t in linear.terms if isinstance(t.of, DecisionRef)]
     whole = lcm(*(Fraction(str(value)).denominator for table in values for value in table.table.ravel().tolist()))
     factors: list[Varying] = []
@@ -180,7 +180,7 @@ def _window(linear: LinearRule, factors: Sequence[Varying]) -> Form:
         bound -= 1
     least = most = None
     if linear.relation == "==":
-        # Where it is no whole number, nothing is between the two.
+        # Between two integers there is none.
         least, most = -(-bound // factor), bound // factor
     elif factor > 0:
         most = bound // factor
@@ -226,7 +226,7 @@ def _pinned_value(free: FreeSpace, path: str) -> float:
 
 
 def _may_exist(free: FreeSpace, path: str) -> bool:
-    """Whether what is already decided lets a decision exist."""
+    """Whether a decision can exist with the decisions already made."""
     by_path = free.table.blueprint.space.decision_by_path
     parent = by_path[path].parent
     if parent is None:
@@ -237,7 +237,7 @@ def _may_exist(free: FreeSpace, path: str) -> bool:
 
 
 def _alike(free: FreeSpace, alike: Alike) -> Varying:
-    """Ones where both sides are the same (or not), or where one of them does not exist."""
+    """1 where both sides are equal (or not), or where one of them does not exist."""
     by_path = free.table.blueprint.space.decision_by_path
     left_values = by_path[alike.left.decision].values
     right_values: tuple[Value, ...]

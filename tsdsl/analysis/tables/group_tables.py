@@ -1,4 +1,4 @@
-"""What nodes cost as tables over few decisions; those of groups that are laid out alike are worked out once."""
+"""Costs of nodes as tables over few decisions; groups with the same layout are computed once."""
 
 from __future__ import annotations
 

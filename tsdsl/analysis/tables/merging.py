@@ -1,4 +1,4 @@
-"""Counts as few small tables: idle axes dropped, and tables that lie inside others joined with them."""
+"""Counts as few small tables: without axes that have no effect, and with tables merged into larger ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tsdsl.operators.varying import Count, Varying
 
 
 def without_idle_axes(counts: Iterable[Count]) -> Iterator[Count]:
-    """The same counts, each without the axes along which nothing changes."""
+    """The same counts without the axes along which nothing changes."""
     for count in counts:
         yield count.without_constant_axes() if isinstance(count, Varying) else count
 
 
 def merged(counts: Iterable[Count], join: np.ufunc = np.add) -> list[Varying]:
-    """Counts without idle axes as tables; a table whose decisions another has is joined with that one."""
+    """Counts as tables without axes that have no effect; a table whose decisions another has is merged into it."""
     constant = 0
     tables: dict[tuple[str, ...], Varying] = {}
     for count in counts:
