@@ -4,7 +4,7 @@
 
 The space is `own_table.tsspace` (288 architectures). The clips are harder than the quickstart's: low contrast, few of
 each class, 24 px, so that good architectures are rare. Half of the videos kept from training give `accuracy`, which a
-search may see, the other half `test_accuracy`; both are means of the seeds, whose own results are under `seeds` as
+search may see, the other half `test_accuracy`; both are means of the seeds, whose own results are in `about` as
 [accuracy, test_accuracy]. Architectures are trained in a random order, so that the first N are a fair sample.
 
 FOLDER keeps the clips and a line for each training; the same command goes on where it stopped. With --write the table
@@ -132,7 +132,9 @@ def train_all(folder: Path, blueprint: Blueprint, chosen: list[dict[str, Value]]
 
 def make_table(blueprint: Blueprint, chosen: list[dict[str, Value]], trained: list[dict[str, Any]]) -> dict[str, Any]:
     """The table of the architectures chosen, in the format that `tsdsl benchmark` reads."""
-    by_key = {(json.dumps(line["decisions"]), line["seed"]): line for line in trained}
+    wanted = {json.dumps(decisions) for decisions in chosen}
+    keyed = [((json.dumps(line["decisions"]), line["seed"]), line) for line in trained]
+    by_key = {key: line for key, line in keyed if key[0] in wanted}
     costs = CostTable(blueprint)
     rows = []
     for decisions in chosen:
@@ -143,15 +145,19 @@ def make_table(blueprint: Blueprint, chosen: list[dict[str, Value]], trained: li
                 "accuracy": float(np.mean([line["accuracy"] for line in seeds])),
                 "test_accuracy": float(np.mean([line["test_accuracy"] for line in seeds])),
                 "flops": costs.macs(decisions),
-                "params": costs.params(decisions),
-                "seeds": [[line["accuracy"], line["test_accuracy"]] for line in seeds],
+                "about": {
+                    "params": costs.params(decisions),
+                    "seeds": [[line["accuracy"], line["test_accuracy"]] for line in seeds],
+                },
             }
         )
     return {
         "name": blueprint.space.name,
-        "command": "python tests/benchmarks/own_table.py FOLDER --write",
-        "machine": machine(),
-        "cpu_seconds": round(sum(line["cpu_seconds"] for line in by_key.values())),
+        "about": {
+            "command": f"python tests/benchmarks/own_table.py FOLDER --architectures {len(chosen)} --write",
+            "machine": machine(),
+            "cpu_seconds": round(sum(line["cpu_seconds"] for line in by_key.values())),
+        },
         "decisions": {d.path: list(d.values) for d in blueprint.space.decisions},
         "architectures": rows,
     }
@@ -173,10 +179,10 @@ def describe(table: dict[str, Any]) -> None:
     rows = table["architectures"]
     tests = np.array([row["test_accuracy"] for row in rows])
     flops = np.array([row["flops"] for row in rows], dtype=float)
-    params = np.array([row["params"] for row in rows], dtype=float)
-    each = np.array([[test for _, test in row["seeds"]] for row in rows])
+    params = np.array([row["about"]["params"] for row in rows], dtype=float)
+    each = np.array([[test for _, test in row["about"]["seeds"]] for row in rows])
     noise = float(np.sqrt(each.var(axis=1, ddof=1).mean()))
-    print(f"{len(rows)} architectures, {len(SEEDS)} seeds, {table['cpu_seconds']:,} CPU seconds of training")
+    print(f"{len(rows)} architectures, {len(SEEDS)} seeds, {table['about']['cpu_seconds']:,} CPU seconds of training")
     print("test accuracy, mean of the seeds, in percent:")
     quantiles = np.quantile(tests, [0, 0.25, 0.5, 0.75, 1]) * 100
     print(f"  least, quartiles, most           {' '.join(f'{value:.1f}' for value in quantiles)}")

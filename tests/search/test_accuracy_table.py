@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+import tsdsl
+from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.errors import FileError, UsageError
+from tsdsl.network.layout import Blueprint
 from tsdsl.search.distribution.factorised import Distribution, Variables
 from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, accuracy_table, read_table
 from tsdsl.search.methods.baselines import best_seen
@@ -172,3 +175,18 @@ def test_what_parsec_finds_is_within_the_target_though_it_looks_up_what_is_not(t
     found = search_table(TableCandidates(table, 500), settings)
     assert (found.history[-1].macs or 0) > 500
     assert (table.row(found.found).macs or 0) <= 500
+
+
+def test_the_table_of_our_own_is_of_its_space() -> None:
+    benchmarks = Path(__file__).parents[1] / "benchmarks"
+    content = json.loads((benchmarks / "results" / "own_table.json").read_text())
+    space = tsdsl.load(benchmarks / "own_table.tsspace")
+    costs = CostTable(Blueprint(space))
+    assert content["decisions"] == {decision.path: list(decision.values) for decision in space.decisions}
+    assert len(read_table(benchmarks / "results" / "own_table.json").rows) == len(content["architectures"])
+    for own in content["architectures"]:
+        seeds = own["about"]["seeds"]
+        assert own["flops"] == costs.macs(own["decisions"])
+        assert own["about"]["params"] == costs.params(own["decisions"])
+        assert own["accuracy"] == pytest.approx(sum(accuracy for accuracy, _ in seeds) / 2)
+        assert own["test_accuracy"] == pytest.approx(sum(accuracy for _, accuracy in seeds) / 2)
