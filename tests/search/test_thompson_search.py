@@ -77,6 +77,9 @@ def test_more_batches_make_it_surer_of_a_better_architecture(tiny: Space) -> Non
     assert candidates.macs(many.found().decisions) > 0.9 * best
     assert 0 <= certain[1].expected_loss < certain[0].expected_loss
     assert certain[1].expected_loss < 0.1 * certain[1].prior_loss
+    scores = [entry[1] for entry in certain[1].top]
+    assert scores == sorted(scores, reverse=True)
+    assert certain[1].top[0][0] == many.found().decisions
     mean, deviation = many.interval(many.found().decisions)
     assert 0 < deviation < few.interval(few.found().decisions)[1]
     assert mean > 0

@@ -31,6 +31,9 @@ def search(
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="paper: the paper's method by the letter.", show_default=False)
     ] = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, max=20, help="Print so many of the best architectures, of thompson.")
+    ] = 0,
     evaluations: Annotated[
         int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
     ] = None,
@@ -115,7 +118,7 @@ def search(
         return
     report_skipped(result.skipped)
     page = write_report(folder)
-    _report(result, json)
+    _report(result, json, top)
     note(f"wrote {page}")
 
 
@@ -157,7 +160,7 @@ def _settings(
     return chosen, combined.data_settings(), combined.cadence()
 
 
-def _report(result: SearchResult, as_json: bool) -> None:
+def _report(result: SearchResult, as_json: bool, top: int) -> None:
     if as_json:
         print_json(result.model_dump(mode="json"))
         return
@@ -169,3 +172,9 @@ def _report(result: SearchResult, as_json: bool) -> None:
     console.print(f"  entropy {result.entropy:.2f} nats, {result.samples:,} samples, {result.seconds:.1f} s")
     if result.undecided is not None:
         console.print(f"  undecided: {result.undecided}", markup=False)
+    for place, contender in enumerate(result.top[:top], start=1):
+        decisions = " ".join(f"{path}={value}" for path, value in contender.decisions.items())
+        interval = f"{contender.score:+.4f} ± {1.96 * contender.deviation:.4f}"
+        console.print(f"  {place}. scores {interval} of the average: {decisions}", markup=False, soft_wrap=True)
+    if top and not result.top:
+        note("--top: no effect, as only thompson knows intervals")

@@ -32,12 +32,15 @@ class Certainty:
     """How sure a search is of what it found, by draws from the posterior: in the unit of scores.
 
     `expected_loss` is how much better than it the best is expected to be, `prior_loss` how much better the best is
-    than a random one, `best_share` the part of the draws of which the found one is the best.
+    than a random one, `best_share` the part of the draws of which the found one is the best. `top` are the found
+    one and the best of the draws, with the means and the deviations of their scores less the average architecture's;
+    best first.
     """
 
     expected_loss: float
     prior_loss: float
     best_share: float
+    top: tuple[tuple[dict[str, Value], float, float], ...]
 
 
 class StepPosterior:
@@ -93,7 +96,13 @@ class StepPosterior:
         # A draw whose search was cut off may be below what was found.
         losses = np.maximum(best_S - scores_SN[:, 0], 0.0)
         prior = (best_S[:, None] - scores_SN[:, 1:]).mean()
-        return Certainty(float(losses.mean()), float(prior), sum(one.decisions == found for one in best) / count)
+        share = sum(one.decisions == found for one in best) / count
+        distinct = {
+            tuple(decisions.items()): decisions for decisions in (dict(found), *(one.decisions for one in best))
+        }
+        top = [(decisions, *self.interval(decisions)) for decisions in distinct.values()]
+        ranked = tuple(sorted(top, key=lambda entry: -entry[1]))
+        return Certainty(float(losses.mean()), float(prior), share, ranked)
 
     def interval(self, architecture: Decisions) -> tuple[float, float]:
         """(mean, deviation) of an architecture's score above the average one's."""

@@ -36,11 +36,21 @@ from tsdsl.search.step import Tally
 from tsdsl.space.architecture import Architecture, StepRecord
 from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
+from tsdsl.space.parts import Value
 from tsdsl.space.stored import Frozen
 
 UNDECIDED_LOSS, UNDECIDED_ENTROPY = 0.5, 0.9
 """From which part of the loss of a random choice, or of the entropy of a uniform one, a search is undecided."""
 CERTAINTY_DRAWS = 64
+MOST_TOP = 20
+
+
+class Contender(Frozen):
+    """One of the best architectures: the mean of its score less the average architecture's, and its deviation."""
+
+    decisions: Mapping[str, Value]
+    score: float
+    deviation: float
 
 
 class SearchResult(Frozen):
@@ -75,6 +85,8 @@ class SearchResult(Frozen):
     """Of Thompson sampling: how much more than what was found the best scores, by expectation."""
     best_share: float | None = None
     """Of Thompson sampling: the part of the posterior's draws of which what was found is the best."""
+    top: tuple[Contender, ...] = ()
+    """Of Thompson sampling: the best architectures of the posterior's draws and the one found, best first."""
 
 
 def finish(
@@ -158,7 +170,9 @@ def _certainty(learner: StepLearner, found: Found, settings: StepSettings) -> di
                 f"the best architecture is expected to score {sure.expected_loss:.4f} more than the one found, and "
                 f"{sure.prior_loss:.4f} more than a random one; about four times the epochs halve the former"
             )
-        return {"undecided": undecided, "expected_loss": sure.expected_loss, "best_share": sure.best_share}
+        top = [{"decisions": d, "score": mean, "deviation": deviation} for d, mean, deviation in sure.top[:MOST_TOP]]
+        numbers = {"expected_loss": sure.expected_loss, "best_share": sure.best_share}
+        return {"undecided": undecided, **numbers, "top": top}
     if learner.learns_alpha and entropy >= UNDECIDED_ENTROPY * most:
         return {
             "undecided": f"the entropy of alpha is {entropy:.2f} nats, of {most:.2f} when all is equally probable; "
