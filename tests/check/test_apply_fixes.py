@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.check.apply_fixes import mend, wrong
+from tsdsl.check.apply_fixes import apply_fixes, wrong
 from tsdsl.check.check import check
 from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.diagnostics.fix import edited
@@ -40,11 +40,11 @@ def test_every_safe_fix_of_a_case_removes_what_it_is_of(path: Path) -> None:
 @pytest.mark.parametrize("suggested", [False, True])
 def test_mending_is_never_worse_and_has_an_end(path: Path, suggested: bool) -> None:
     source = source_of(path)
-    mended = mend(source, suggested=suggested)
-    assert wrong(mended.left) <= wrong(check(source).diagnostics)
-    assert mended.left == tuple(check(mended.source).diagnostics)
-    assert mend(mended.source, suggested=suggested).source.text == mended.source.text
-    assert bool(mended.made) == (mended.source.text != source.text)
+    fixed = apply_fixes(source, suggested=suggested)
+    assert wrong(fixed.left) <= wrong(check(source).diagnostics)
+    assert fixed.left == tuple(check(fixed.source).diagnostics)
+    assert apply_fixes(fixed.source, suggested=suggested).source.text == fixed.source.text
+    assert bool(fixed.made) == (fixed.source.text != source.text)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_mending_is_never_worse_and_has_an_end(path: Path, suggested: bool) -> N
         ("# Many frames", "// Many frames"),
     ],
 )
-def test_a_mistake_with_one_reading_is_mended(right: str, wrong: str) -> None:
+def test_a_mistake_with_one_reading_is_fixed(right: str, wrong: str) -> None:
     assert right in TINY
-    mended = mend(SourceFile("x", TINY.replace(right, wrong, 1)))
-    assert mended.left == ()
-    assert mended.source.text.split() == TINY.split() or right.startswith(("tsspace", '"'))
+    fixed = apply_fixes(SourceFile("x", TINY.replace(right, wrong, 1)))
+    assert fixed.left == ()
+    assert fixed.source.text.split() == TINY.split() or right.startswith(("tsspace", '"'))
 
 
 @pytest.mark.parametrize(
@@ -88,25 +88,25 @@ def test_a_mistake_with_one_reading_is_mended(right: str, wrong: str) -> None:
 def test_a_mistake_with_several_readings_waits_for_its_reader(right: str, wrong: str, titles: list[str]) -> None:
     assert right in TINY
     source = SourceFile("x", TINY.replace(right, wrong, 1))
-    mended = mend(source)
-    assert mended.source.text == source.text
-    assert [[fix.title for fix in d.fixes] for d in mended.left][:1] == [titles]
-    assert mend(source, suggested=True).source.text != source.text
+    fixed = apply_fixes(source)
+    assert fixed.source.text == source.text
+    assert [[fix.title for fix in d.fixes] for d in fixed.left][:1] == [titles]
+    assert apply_fixes(source, suggested=True).source.text != source.text
 
 
 def test_a_fix_that_brings_to_light_as_much_as_it_removes_is_taken_back() -> None:
     source = SourceFile("x", TINY.replace("frames = 16", "frames = 0", 1))
     assert check(source).diagnostics[0].fixes[0].title == "change to 1"
-    assert mend(source, suggested=True).source.text == source.text
+    assert apply_fixes(source, suggested=True).source.text == source.text
 
 
 def test_fixes_that_collide_are_made_in_turn() -> None:
     text = TINY.replace("classes = 48", "clases = = 48").replace("temporal  = {1, 3}", "temporal = {1, 3, 1, 3}")
-    mended = mend(SourceFile("x", text))
-    assert mended.left == ()
-    assert "{1, 3}" in mended.source.text
+    fixed = apply_fixes(SourceFile("x", text))
+    assert fixed.left == ()
+    assert "{1, 3}" in fixed.source.text
 
 
 def test_nothing_that_seems_unused_is_removed_while_something_else_is_wrong() -> None:
     text = TINY.replace("group mb(", "group zz(")
-    assert "block mb" in mend(SourceFile("x", text), suggested=True).source.text
+    assert "block mb" in apply_fixes(SourceFile("x", text), suggested=True).source.text

@@ -65,7 +65,7 @@ def test_explain_lays_the_page_out_on_a_terminal(
     shown = capsys.readouterr().out
     assert "```" not in shown
     assert "**Why" not in shown
-    assert "TS302: streams whose sizes differ where they are joined" in shown
+    assert "TS302: different sizes where streams are fused" in shown
     assert "stage 0 { group conv(stride = 2) }" in shown
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.check.apply_fixes import mend
+from tsdsl.check.apply_fixes import apply_fixes
 from tsdsl.check.check import check
 from tsdsl.source import SourceFile
 from tsdsl.syntax.grammar.lexer import lex_meaning
@@ -49,9 +49,9 @@ def test_a_mistake_of_one_line_is_one_or_two_errors_there_and_fixes_leave_fewer(
     separators = sum(wrong.count(sign) > 1 for sign in (":", ",")) + 1
     assert 1 <= len(found) <= max(2, separators + 1)
     assert all(line <= one <= line + 2 for one in found)
-    mended = mend(source)
-    left = sum(d.severity == "error" for d in mended.left)
-    assert left < len(found) if mended.made else left == len(found)
+    fixed = apply_fixes(source)
+    left = sum(d.severity == "error" for d in fixed.left)
+    assert left < len(found) if fixed.made else left == len(found)
 
 
 def test_several_mistakes_in_one_statement_are_all_reported() -> None:

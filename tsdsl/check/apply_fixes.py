@@ -1,4 +1,4 @@
-"""Mending a text: fixes are made, the text is checked again, and what did not help is taken back."""
+"""Applies the fixes of a text, checks it again, and reverts those that did not help."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from tsdsl.diagnostics import Diagnostic, Fix
 from tsdsl.diagnostics.fix import collide, edited
 from tsdsl.source import SourceFile
 
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A fix that was made, and what it removed; their places are in the diagnostic's own text."""
+    """A fix that was applied, and the diagnostic it removed, which refers to the text before."""
 
     diagnostic: Diagnostic
     fix: Fix
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """A text after its fixes, the fixes in the order they were made, and what is wrong still."""
+class FixedText:
+    """A text after its fixes, the fixes in the order they were applied, and what is still wrong."""
 
     source: SourceFile
     made: tuple[Made, ...]
     left: tuple[Diagnostic, ...]
 
 
-def mend(source: SourceFile, *, suggested: bool = False) -> Mended:
-    """The text with every safe fix made, and with `suggested` the first fix of the other diagnostics too.
+def apply_fixes(source: SourceFile, *, suggested: bool = False) -> FixedText:
+    """The text with every safe fix applied, and with `suggested` the first fix of the other diagnostics too.
 
     Fixes that collide wait for the next round. A fix stays only where there are fewer errors with it (or as few, and
-    fewer warnings): one that brings to light more than it removes is taken back, and its reader decides.
+    fewer warnings); otherwise it is reverted and left to the reader.
     """
     made: list[Made] = []
     refused: set[Fix] = set()
     diagnostics: Sequence[Diagnostic] = check(source).diagnostics
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         chosen = _chosen(source, diagnostics, refused, suggested)
         if not chosen:
             break
@@ -52,11 +52,11 @@ def mend(source: SourceFile, *, suggested: bool = False) -> Mended:
         refused = set() if kept else refused | {one.fix for one in chosen}
         source, diagnostics = after, found
         made += kept
-    return Mended(source, tuple(made), tuple(diagnostics))
+    return FixedText(source, tuple(made), tuple(diagnostics))
 
 
 def _chosen(source: SourceFile, diagnostics: Sequence[Diagnostic], refused: set[Fix], suggested: bool) -> list[Made]:
-    """For each diagnostic of this file the first fix that may be made and was not refused, without collisions.
+    """For each diagnostic of this file the first fix that may be applied and was not refused, without collisions.
 
     Warnings wait until there is no error: what seems unused may be used where an error stands.
     """

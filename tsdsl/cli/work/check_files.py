@@ -81,10 +81,10 @@ def check_files(
 
 def _fixed(source: SourceFile, suggested: bool, diff: bool) -> tuple[Diagnostic, ...]:
     """The diagnostics that remain after fixing a source; the fixed text is written to its file, or printed."""
-    from tsdsl.check.apply_fixes import mend
+    from tsdsl.check.apply_fixes import apply_fixes
 
     demand_writable(source.name)
-    fixed = mend(source, suggested=suggested)
+    fixed = apply_fixes(source, suggested=suggested)
     for made in fixed.made:
         line = made.diagnostic.source.position(made.diagnostic.span.start).line
         note(f"{source.name}:{line}: {made.diagnostic.code}: {'would ' if diff else ''}{made.fix.title}")

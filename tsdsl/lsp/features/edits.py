@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from tsdsl.check.apply_fixes import mend
+from tsdsl.check.apply_fixes import apply_fixes
 from tsdsl.diagnostics import Diagnostic, Edit
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.source import SourceFile, Span, split_lines
@@ -36,7 +36,7 @@ def quick_fixes(snapshot: Snapshot, selected: Span) -> Iterator[QuickFix]:
 
 def all_safe_fixes(source: SourceFile) -> list[Edit]:
     """The changes of `tsdsl check --fix`."""
-    return line_edits(source.text, mend(source).source.text)
+    return line_edits(source.text, apply_fixes(source).source.text)
 
 
 def formatting(source: SourceFile) -> list[Edit]:

@@ -49,9 +49,12 @@ def _resolved(context: Context, path: str, place: tuple[str, int, int], group: a
         operator = BLOCKS.get(meant(call.name.text, BLOCKS))
         if operator is None:
             return None
+    before = len(context.diagnostics)
     attributes = resolve_settings(
         context, operator.name, operator.attributes, call, path, broken=broken, inherited=inherited
     )
+    if operator_name.text != operator.name:  # a guess: what it lacks may not be missing
+        context.diagnostics[before:] = [d for d in context.diagnostics[before:] if d.code != "TS106"]
     if alias is not None:
         context.block_uses[alias.name.text] += 1
     if attributes is None or repeat is None:

@@ -15,13 +15,14 @@ from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import all_selected, may_lack, selectors, selects
 from tsdsl.space.resolve.parts.streams import MOST_FRAMES
-from tsdsl.space.resolve.parts.unmatched import unmatched
+from tsdsl.space.resolve.parts.unmatched import Unmatched, unmatched
 from tsdsl.space.resolve.parts.values import flops, whole
 from tsdsl.syntax import ast
 
 MOST_EPOCHS = 1_000_000
 MOST_STEP = 999
 MOST_PIXELS = 8192
+_EVERYTHING = ("all", "any", "everything")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,10 @@ def resolve_steps(
                 wrong = unmatched(
                     selector, [*parts, *groups, *context.shared_paths, *(decision.path for decision in decisions)]
                 )
+                if selector.bare_name in _EVERYTHING:
+                    whole_space = ", ".join(dict.fromkeys(part.split(".")[0] for part in parts))
+                    fix = replacement("name every part", selector.span, whole_space)
+                    wrong = Unmatched(selector.span, f"name the parts to search: `{whole_space}`", (fix,))
                 context.report(
                     "TS306",
                     wrong.span if wrong is not None else selector.span,

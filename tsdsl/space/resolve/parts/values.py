@@ -193,12 +193,16 @@ def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values:
     elif fixed is not None and fixed[0] in values:
         return [values[values.index(fixed[0])]]
     elif fixed is not None:
+        narrower = ""
+        if len(values) == 1 and ".stage" in path:
+            stream, _, name = path.partition(".")[0], *path.rpartition(".")[1:]
+            narrower = f"; to fix other groups only, select them: `{stream}.stage[FIRST..LAST].{name}`"
         context.report(
             "TS207",
             pin.span,
             f"{shown(fixed[0])} is not among the values of `{path}`",
             label="not a value here",
-            help=f"expected {either(map(shown, values))}; use `free` to give it other values",
+            help=f"expected {either(map(shown, values))}; use `free` to give it other values{narrower}",
         )
     context.postpone(before)
     return values
