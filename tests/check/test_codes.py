@@ -80,7 +80,7 @@ def test_an_unknown_code_is_a_usage_error_that_names_similar_codes(capsys: pytes
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "unknown diagnostic code TS399" in captured.err
-    assert re.search(r"did you mean TS\d{3} or TS\d{3} or TS\d{3}\?", captured.err)
+    assert "did you mean `TS309`?" in captured.err
 
 
 @pytest.mark.parametrize("code", ["nonsense", "", "../language"])
