@@ -19,7 +19,7 @@ _OF_WHOLE_SPACES = frozenset({"TS302", "TS303", "TS304", "TS402", "TS403"})
 
 
 def check(source: SourceFile, read: Read = read_source) -> Resolved:
-    """The spaces of a text that have no errors, and all its diagnostics in order. Never raises, whatever the text.
+    """The spaces of a text that have no errors, and all its diagnostics in order. Never raises for any text.
 
     `read` gives the texts of the files that it imports.
     """

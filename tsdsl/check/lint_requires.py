@@ -67,7 +67,7 @@ def _only(space: Space, *numbers: int) -> Space:
 
 
 def _fewest(space: Space, is_still_so: Callable[[Space], bool]) -> list[int]:
-    """The numbers of constraints of which something is so, as it is of all, and of no fewer of them."""
+    """The numbers of as few constraints as possible for which something still holds that holds for all of them."""
     kept = list(range(len(space.requires)))
     for number in reversed(range(len(kept))):
         fewer = [other for other in kept if other != number]

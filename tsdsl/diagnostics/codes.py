@@ -16,7 +16,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A stable code, its severity and what it stands for."""
+    """A stable code, its severity and its meaning."""
 
     code: str
     severity: Severity

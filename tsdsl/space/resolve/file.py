@@ -47,7 +47,7 @@ class Resolved:
 
 
 def resolve(source: SourceFile, read: Read = read_source) -> Resolved:
-    """Parse and resolve a text; `read` gives the texts of the files it imports. Never raises, whatever the text."""
+    """Parse and resolve a text; `read` gives the texts of the files it imports. Never raises for any text."""
     library = Library(read, project_root(source))
     scope = _open(library, {}, source, file_key(source), ())
     results = [_resolution(scope, name, ()) for name in scope.spaces]
@@ -173,10 +173,10 @@ def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _
         base = _base(scope, context, space, space.base, open_names)
         if base is None:
             context.has_wrong_base = True
-            told = tuple(context.diagnostics)
+            reported = tuple(context.diagnostics)
             resolve_space(context, without_base(space, declarations))
-            sure = (d for d in context.diagnostics[len(told) :] if d.code in _SURE_WITHOUT_BASE)
-            return _Resolution(None, None, (*told, *sure))
+            sure = (d for d in context.diagnostics[len(reported) :] if d.code in _SURE_WITHOUT_BASE)
+            return _Resolution(None, None, (*reported, *sure))
         flat = derive(context, base, space, declarations)
     resolved = resolve_space(context, flat)
     if context.has_wrong_base:
@@ -196,11 +196,11 @@ def _resolved(scope: _Scope, space: ast.Space, open_names: tuple[str, ...]) -> _
 def _of_uncertain_values(scope: _Scope, flat: Flat) -> list[Span]:
     """The overrides of a space whose decisions may have other values, as what a base frees is wrong."""
     overrides = [(entry.item, entry.level) for entry in flat.items if isinstance(entry.item, ast.Override)]
-    told = [d for result in scope.results.values() for d in result.diagnostics if d.source == scope.context.source]
+    reported = [d for result in scope.results.values() for d in result.diagnostics if d.source == scope.context.source]
     wrong = {
         item.selector.segments[0].word.text
         for item, level in overrides
-        if level < flat.level and item.kind == "free" and any(_is_in(d.span, item.span) for d in told)
+        if level < flat.level and item.kind == "free" and any(_is_in(d.span, item.span) for d in reported)
     }
     is_lossy = any(base.broken for base in flat.bases)
     own = [item for item, level in overrides if level == flat.level]
@@ -267,7 +267,7 @@ def _base(
 
 
 def _similar_paths(written: str, source: SourceFile) -> list[str]:
-    """The paths that can be imported and are most like what is written, whatever they end with."""
+    """The paths that can be imported and are most similar to what is written, extensions aside."""
     by_name = {path.removesuffix(SUFFIX): path for path, _ in importable(source)}
     return [by_name[name] for name in similar(written.removesuffix(SUFFIX), by_name)]
 

@@ -21,7 +21,7 @@ def has_gaps(node: object) -> bool:
 
 
 def mentions(node: object) -> set[str]:
-    """Every bare name that stands as a value, and every name of an operator or block that is called."""
+    """Every bare name used as a value, and the name of every operator or block that is called."""
     found: set[str] = set()
     for part in _nodes(node):
         if isinstance(part, ast.Selector):

@@ -117,7 +117,7 @@ def _alternatives(
 
 
 def alternatives_are_right(context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str) -> bool:
-    """Whether the alternatives and their attributes are right, wherever they will stand; else diagnostics."""
+    """Whether the alternatives and their attributes are right at any place; otherwise adds diagnostics."""
     alone = replace(
         context,
         diagnostics=[],

@@ -17,7 +17,7 @@ _NAMES = frozenset(("op", *(attribute.name for operator in _OPERATORS for attrib
 
 @dataclass(frozen=True, slots=True)
 class Overridden:
-    """The expression that stands at a path, and the values that it is then fixed at."""
+    """The expression at a path, and the values that it is then fixed at."""
 
     expression: ast.Expression | None
     pins: tuple[ast.Expression, ...] = ()

@@ -48,10 +48,10 @@ def selected_places(
             continue
         if not matched & allowed:
             context.incomplete.add(kind)
-        told = any(
+        reported = any(
             d.code == "TS306" and selector.span.start <= d.span.start < selector.span.end for d in context.diagnostics
         )
-        if not matched and not told and not context.is_lossy and context.incomplete.isdisjoint(joined):
+        if not matched and not reported and not context.is_lossy and context.incomplete.isdisjoint(joined):
             wrong = unmatched(selector, [group_path(stream, *place) for place in known])
             context.report(
                 "TS306",

@@ -238,7 +238,7 @@ def resolve_models(
 def _frames(
     context: Context, attribute: ast.Attribute, streams: Mapping[str, Stream], slots: Sequence[Slot]
 ) -> int | None:
-    """The frames of the stream that sees most, of which every stream's share must be whole (TS303).
+    """The frames of the stream that sees most; every stream's share of them must be whole (TS303).
 
     Frame strides round up, so that what divided before may no longer divide where streams are fused.
     """

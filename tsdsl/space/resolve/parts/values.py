@@ -334,7 +334,7 @@ def _even(context: Context, attribute: Attribute, found: str, nearest: list[str]
 
 
 def written_out(context: Context, span: Span) -> bool:
-    """Whether one value is written there, not a range of which it is a part."""
+    """Whether one value is written there rather than a range that contains it."""
     return ".." not in context.text(span)
 
 
