@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tsdsl.diagnostics import Label
 from tsdsl.diagnostics.suggest import meant, renames, similar
@@ -53,8 +54,11 @@ def _resolved(context: Context, path: str, place: tuple[str, int, int], group: a
     attributes = resolve_settings(
         context, operator.name, operator.attributes, call, path, broken=broken, inherited=inherited
     )
-    if operator_name.text != operator.name:  # a guess: what it lacks may not be missing
-        context.diagnostics[before:] = [d for d in context.diagnostics[before:] if d.code != "TS106"]
+    found = context.diagnostics[before:]
+    if operator_name.text != operator.name and any(d.code == "TS106" for d in found):  # another may be meant
+        guess = context.diagnostics[before - 1]
+        fixes = tuple(replace(fix, applicability="suggested") for fix in guess.fixes)
+        context.diagnostics[before - 1 :] = [replace(guess, fixes=fixes), *(d for d in found if d.code != "TS106")]
     if alias is not None:
         context.block_uses[alias.name.text] += 1
     if attributes is None or repeat is None:
