@@ -9,21 +9,22 @@ from typing import Any
 
 import pytest
 
+from support.binary_formats import binary_formats
 from support.micro_runs import SPACE
-from support.mutations import formats, mutated, write
+from support.mutations import formats, write
 from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.stored import strictly
 
-FORMATS = formats()
+FORMATS = {**formats(), **binary_formats()}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_file_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
     one = FORMATS[name]
-    write(tmp_path, one, one.content.encode())
+    write(tmp_path, one, one.content)
     verified = 1 if one.name == "net.py" else 0  # it has nothing but its provenance
     assert [probe(tmp_path) for probe in one.probes] == [0, *[verified] * (len(one.probes) - 1)]
 
@@ -32,7 +33,7 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
 def test_mutated_files_end_in_no_defect(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     one = FORMATS[name]
     for seed in range(20):
-        content = mutated(one.content, Random(f"{name}/{seed}"))
+        content = one.mutated(Random(f"{name}/{seed}"))
         write(tmp_path, one, content)
         for probe in one.probes:
             code = probe(tmp_path)

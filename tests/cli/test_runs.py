@@ -108,6 +108,19 @@ def test_a_run_that_is_being_written_says_so_and_is_not_touched(runs: Path, caps
     assert listed(capsys, "list", str(runs))[1]["state"] == "unfinished"
 
 
+@pytest.mark.parametrize("name", ["settings.json", "step1/settings.json", "step1/result.json"])
+def test_a_damaged_file_of_a_run_is_reported_beside_the_runs_that_are_whole(
+    runs: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunDirectory(runs / "tiny").locked():
+        pass
+    (runs / "tiny" / name).write_text("[" * 2000)
+    assert run(["runs", "list", str(runs)]) == 3
+    told = capsys.readouterr()
+    assert "train" in told.out
+    assert f"tiny/{name}:1:65: lists or objects lie more than 64 deep" in " ".join(told.err.split())
+
+
 def test_comparing_shows_results_and_only_the_settings_that_differ(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

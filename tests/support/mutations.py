@@ -13,6 +13,7 @@ from support.micro_runs import SPACE
 from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.errors import TsdslError
+from tsdsl.files import LOCK_NAME
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 
@@ -33,9 +34,15 @@ class Format:
     """A kind of file: its name in a folder, its content, what lies beside it, and what reads it; see `outcome`."""
 
     name: str
-    content: str
+    content: str | bytes
     probes: tuple[Probe, ...]
-    beside: Mapping[str, str] | None = None
+    beside: Mapping[str, str | bytes] | None = None
+    damage: Callable[[bytes, Random], bytes] | None = None
+
+    def mutated(self, draw: Random) -> bytes:
+        """The content with faults: those of `damage` or, without it, of `mutated`."""
+        content = self.content.encode() if isinstance(self.content, str) else self.content
+        return (self.damage or mutated)(content, draw)
 
 
 def command(*arguments: str) -> Probe:
@@ -92,7 +99,7 @@ def formats() -> dict[str, Format]:
     listed = [
         Format("space.json", compiled, (command("inspect", "FOLDER/space.json", "--json"),)),
         Format("architecture.json", found, (command("inspect", "FOLDER/architecture.json"),), {"space.json": compiled}),
-        Format("settings.json", json.dumps(settings), (command("runs", "list", "FOLDER"),)),
+        Format("settings.json", json.dumps(settings), (command("runs", "list", "FOLDER"),), {LOCK_NAME: ""}),
         Format("result.json", "{}", (command("runs", "list", "FOLDER"),), {"settings.json": json.dumps(settings)}),
         Format(
             "alpha.jsonl",
@@ -124,17 +131,16 @@ def formats() -> dict[str, Format]:
     return {f"{number}: {one.name}": one for number, one in enumerate(listed)}
 
 
-def write(folder: Path, one: Format, content: bytes) -> None:
+def write(folder: Path, one: Format, content: str | bytes) -> None:
     """The file and what lies beside it."""
-    for name, text in (one.beside or {}).items():
+    for name, other in {**(one.beside or {}), one.name: content}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    (folder / one.name).write_bytes(content)
+        (folder / name).write_bytes(other.encode() if isinstance(other, str) else other)
 
 
-def mutated(content: str, draw: Random) -> bytes:
+def mutated(content: bytes, draw: Random) -> bytes:
     """The content with one to three faults: in its values if it is JSON, else in its bytes."""
-    data = content.encode()
+    data = content
     for _ in range(draw.choice((1, 1, 2, 3))):
         lead, body = (data[: data.find(b"{")], data[data.find(b"{") :]) if data.startswith(b"# ") else (b"", data)
         if draw.random() < 0.6 and (changed := _in_values(body, draw)) is not None:

@@ -13,10 +13,12 @@ import typer
 
 from tsdsl.cli.options import Json
 from tsdsl.cli.work.console import facts, note, print_json
-from tsdsl.errors import UsageError
+from tsdsl.errors import FileError, UsageError
 from tsdsl.files import flattened
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tsdsl.engine.runs.catalogue import Removal, Run, RunPart
 
 app = typer.Typer(help="List, compare, clean and remove runs.", no_args_is_help=True)
@@ -32,17 +34,22 @@ def list_runs(
     json: Json = False,
 ) -> None:
     """List the runs in a folder: kind, state, result, size."""
-    from rich.table import Table
-
     from tsdsl.engine.runs.catalogue import find_runs
 
-    runs = find_runs(folder)
+    runs, damaged = find_runs(folder)
     if json:
         print_json([_run_facts(run) for run in runs])
-        return
-    if not runs:
+    elif runs:
+        facts().print(_table(folder, runs))
+    elif not damaged:
         note(f"{folder}: no runs")
-        return
+    if damaged:
+        raise FileError("; ".join(error.message for error in damaged), help=damaged[0].help)
+
+
+def _table(folder: Path, runs: Sequence[Run]) -> Table:
+    from rich.table import Table
+
     table = Table(title=f"{len(runs)} run{'s' if len(runs) != 1 else ''} in {folder}", title_justify="left")
     for heading in ("run", "kind", "space", "state", "accuracy", "MFLOPs", "size", "last written"):
         is_number = heading in ("accuracy", "MFLOPs", "size")
@@ -60,7 +67,7 @@ def list_runs(
             _size(run.size_bytes),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.modified_s)),
         )
-    facts().print(table)
+    return table
 
 
 @app.command()

@@ -31,7 +31,7 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:\d[-+.\deE]*|Infinity)|NaN|[\[\]{}:]')
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|Infinity)|NaN|[\[\]{}:]')
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 CHECK_PATH = "check the path and its permissions"

@@ -20,7 +20,7 @@ from tsdsl.data import Batch, VideoDataset
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
-from tsdsl.engine.runs.checkpoint import CheckpointStore
+from tsdsl.engine.runs.checkpoint import START_AGAIN, CheckpointStore
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.log import RunLog, read_log
 from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
@@ -121,7 +121,7 @@ def run_step(
         tidy_checkpoints(store, ranks, checkpoint.iteration)
         learner.restore(checkpoint.tensors, str(checkpoint.path))
         begin = checkpoint.iteration
-        tally = Tally(**checkpoint.state)
+        tally = record_of(checkpoint.state, Tally, f"{checkpoint.path}: its state is not that of a step", START_AGAIN)
         progress.note(f"{title}: goes on after iteration {begin}")
     per_epoch = clips.training.iterations_per_epoch
     total = settings.step_epochs * per_epoch

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tsdsl.engine.runs.checkpoint import STATE, TENSORS, CheckpointStore
+from tsdsl.engine.runs.sealed import sealed
 from tsdsl.errors import FileError
 
 
@@ -198,6 +199,19 @@ def test_a_checkpoint_of_another_run_is_passed_over_for_the_one_before(tmp_path:
     assert "checkpoint-00000002: it is of another run: fingerprint is 'bb', here 'aa'" in reason
     with pytest.raises(FileError, match="step is 1, here 2"):
         CheckpointStore(tmp_path / "own", of={"fingerprint": "aa", "step": 2}).latest()
+
+
+@pytest.mark.parametrize(("name", "value"), [("threads", None), ("iteration", -1), ("logs", {"a": 1}), ("state", [])])
+def test_a_state_of_another_shape_is_reported_even_where_its_hash_fits(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    store = CheckpointStore(tmp_path)
+    path = store.save(tensors_of(1.0), {}, 1) / STATE
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    path.write_text(sealed({**content, name: value}))
+    with pytest.raises(FileError, match=name):
+        store.latest()
 
 
 def test_going_on_before_a_broken_checkpoint_replaces_it(tmp_path: Path) -> None:

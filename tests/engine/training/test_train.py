@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import tsdsl
 from support.memory_clips import MemoryClips, MemoryViews, memory_data, tiny_architecture, tiny_blueprint
@@ -24,6 +24,7 @@ from tsdsl.engine.ranks.interruption import InterruptedRunError
 from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
+from tsdsl.engine.runs.sealed import measured, sealed
 from tsdsl.engine.training.record import TrainResult, read_train_result
 from tsdsl.engine.training.train import train
 from tsdsl.engine.training_data import TrainingData
@@ -177,6 +178,26 @@ def test_a_truncated_checkpoint_costs_one_interval_and_nothing_else(tmp_path: Pa
     run_training(tmp_path / "run", begun_at.append)
     assert begun_at[0] == 4
     assert_same_outcome(tmp_path / "run", whole_run)
+
+
+def test_a_checkpoint_of_another_shape_is_reported_even_where_its_hashes_fit(tmp_path: Path) -> None:
+    def die(iteration: int) -> None:
+        if iteration == 2:
+            raise Death
+
+    with pytest.raises(Death):
+        run_training(tmp_path, die)
+    newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
+    state, tensors = newest / "state.json", newest / "tensors.safetensors"
+    content = json.loads(state.read_text())
+    del content["sha256"]
+    state.write_text(sealed({**content, "state": {**content["state"], "epoch": "1"}}))
+    with pytest.raises(FileError, match=rf"{newest.name}: its state is not that of a training \(epoch: "):
+        run_training(tmp_path)
+    save_file({**load_file(tensors), "model/other": torch.zeros(1)}, tensors)
+    state.write_text(sealed({**content, "tensors": measured(tensors)}))
+    with pytest.raises(FileError, match=rf"{newest.name}: its tensors do not fit .* unknown model/other"):
+        run_training(tmp_path)
 
 
 @pytest.mark.parametrize(("fatal_iteration", "visit"), [(4, 1), (5, 1), (9, 1), (9, 2), (9, 3)])

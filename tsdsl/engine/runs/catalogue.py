@@ -29,6 +29,7 @@ from tsdsl.files import LOCK_NAME, read_json
 State = Literal["running", "finished", "unfinished"]
 
 CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{8,})")
+RESTORE = "restore it from a copy, or remove the folder of its run"
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,25 @@ class Run:
         return next((part.result for part in reversed(self.parts) if part.result is not None), None)
 
 
-def find_runs(folder: Path) -> list[Run]:
-    """The runs in a folder and below, itself included, by path. What is no run is passed over.
+def find_runs(folder: Path) -> tuple[list[Run], list[FileError]]:
+    """The runs in a folder and below, itself included, by path, and what is damaged in them. Other folders are ignored.
 
     Raises:
         FileError: there is no such folder, or it cannot be read.
     """
     if not folder.is_dir():
         raise FileError(f"{folder}: there is no such folder", help="give the folder that holds the runs")
-    return [read_run(path) for path in _run_folders(folder)]
+    damaged: list[FileError] = []
+    runs = [read_run(path) for path in _run_folders(folder, damaged)]
+    for run in runs:
+        for path in sorted(
+            [*run.path.glob("result.json"), *run.path.glob("*/settings.json"), *run.path.glob("*/result.json")]
+        ):
+            try:
+                read_json(path, RESTORE)
+            except FileError as error:
+                damaged.append(error)
+    return runs, damaged
 
 
 def read_run(path: Path) -> Run:
@@ -173,14 +184,22 @@ def remove(removal: Removal) -> None:
         ) from error
 
 
-def _run_folders(folder: Path) -> Iterator[Path]:
+def _run_folders(folder: Path, damaged: list[FileError]) -> Iterator[Path]:
     """Runs, and those below; what tsdsl keeps in a run is not looked into, and links are not followed."""
     recorded = _recorded(folder)
+    path = folder / "settings.json"
+    if recorded is None and path.exists() and (folder / LOCK_NAME).exists():
+        try:
+            read_json(path, RESTORE)
+            damaged.append(FileError(f"{path}: is not the settings of a run", help=RESTORE))
+        except FileError as error:
+            damaged.append(error)
+        return
     if recorded is not None and not _is_part(folder, recorded):
         yield folder
     for below in sorted(_subfolders(folder), key=_natural):
         if recorded is None or below.name not in WRITTEN_FOLDERS:
-            yield from _run_folders(below)
+            yield from _run_folders(below, damaged)
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,10 +28,12 @@ from torch import Tensor
 from tsdsl.engine.runs.sealed import measured, read_sealed, sealed
 from tsdsl.errors import FileError
 from tsdsl.files import read_json
+from tsdsl.space.stored import Frozen, record_of
 
 FORMAT = 3
 TENSORS, STATE = "tensors.safetensors", "state.json"
 UNFINISHED, REPLACED, REMOVED = ".unfinished-", ".replaced-", ".removed-"
+START_AGAIN = "remove this checkpoint to go on from an older one"
 NAME = re.compile(r"checkpoint-(\d{8,})")
 
 
@@ -48,6 +51,23 @@ class Checkpoint:
     state: Mapping[str, Any]
     log_bytes: Mapping[str, int]
     notes: tuple[str, ...] = ()
+
+
+class _Measured(Frozen):
+    size_bytes: NonNegativeInt
+    sha256: str
+
+
+class _Content(Frozen):
+    """What `state.json` holds beside its own hash."""
+
+    format: int
+    of: dict[str, Any]
+    iteration: NonNegativeInt
+    threads: PositiveInt
+    tensors: _Measured
+    logs: dict[str, _Measured]
+    state: dict[str, Any]
 
 
 class CheckpointStore:
@@ -124,8 +144,8 @@ class CheckpointStore:
                 content, log_bytes, lost = self._checked(path)
                 if found is None:
                     tensors = load_file(path / TENSORS, device=str(torch.device(device)))
-                    found = Checkpoint(path, content["iteration"], tensors, content["state"], log_bytes)
-                    notes = lost + _threads_note(content["threads"])
+                    found = Checkpoint(path, content.iteration, tensors, content.state, log_bytes)
+                    notes = lost + _threads_note(content.threads)
             except (_BrokenError, SafetensorError) as error:
                 broken.append(f"{path}: {error}")
         if broken and found is None:
@@ -217,7 +237,7 @@ class CheckpointStore:
         path.chmod(stat.S_IMODE((folder / STATE).stat().st_mode))
         _synchronise(folder)
 
-    def _checked(self, path: Path) -> tuple[Mapping[str, Any], dict[str, int], list[str]]:
+    def _checked(self, path: Path) -> tuple[_Content, dict[str, int], list[str]]:
         """A checkpoint's content without its tensors, how much of each log is of it, and which logs are lost.
 
         Raises:
@@ -227,12 +247,12 @@ class CheckpointStore:
             version = read_json(path / STATE)["format"]
             if version != FORMAT:
                 raise _BrokenError(f"its format is {version}, this version of tsdsl reads {FORMAT}")
-            content = read_sealed(path / STATE, "")
-            if path.name.removeprefix(REPLACED) != f"checkpoint-{content['iteration']:08d}":
-                raise _BrokenError(f"it is of iteration {content['iteration']}")
-            if measured(path / TENSORS) != content["tensors"]:
+            content = record_of(read_sealed(path / STATE, ""), _Content, f"{STATE} is not that of a checkpoint", "")
+            if path.name.removeprefix(REPLACED) != f"checkpoint-{content.iteration:08d}":
+                raise _BrokenError(f"it is of iteration {content.iteration}")
+            if measured(path / TENSORS) != content.tensors.model_dump():
                 raise _BrokenError(f"{TENSORS} was changed after it was written (its size or hash differs)")
-            other, recorded = content["of"], content["logs"]
+            other, recorded = content.of, content.logs
             of = other if self.of is None else self.of
             differing = [name for name in sorted({*of, *other}) if of.get(name) != other.get(name)]
             if differing:
@@ -240,16 +260,16 @@ class CheckpointStore:
                 raise _BrokenError(f"it is of another run: {told}")
             lost, log_bytes = [], {}
             for name, log in self.logs.items():
-                log_bytes[name] = recorded[name]["size_bytes"] if name in recorded and log.exists() else 0
+                log_bytes[name] = recorded[name].size_bytes if name in recorded and log.exists() else 0
                 if name in recorded and not log.exists():
-                    lost.append(f"{log}: is missing; what it said up to iteration {content['iteration']} is lost")
-                elif name in recorded and measured(log, log_bytes[name]) != recorded[name]:
+                    lost.append(f"{log}: is missing; what it said up to iteration {content.iteration} is lost")
+                elif name in recorded and measured(log, log_bytes[name]) != recorded[name].model_dump():
                     raise _BrokenError(f"{log} was changed after it was written (its size or hash differs)")
         except FileError as error:
             raise _BrokenError(error.message.removeprefix(f"{path}/")) from error
         except OSError as error:
             raise _BrokenError(f"{error.filename} cannot be read ({error.strerror})") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError) as error:
             raise _BrokenError(f"{STATE} is not that of a checkpoint") from error
         return content, log_bytes, lost
 

@@ -67,6 +67,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """
 
     def decoded(entry: Any) -> dict[str, Any]:
+        if not isinstance(entry, dict):
+            raise ValueError("it is not an object")
         return {**entry, "iteration": int(entry["iteration"])}
 
     return json_lines(path, decoded, path.stem, "restore the file from a copy, or remove it")

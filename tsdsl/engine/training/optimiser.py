@@ -49,14 +49,19 @@ def training_tensors(model: Model, optimiser: torch.optim.SGD) -> dict[str, Tens
 
 
 def restore_training_tensors(model: Model, optimiser: torch.optim.SGD, tensors: Mapping[str, Tensor]) -> None:
-    """Restore the tensors of a checkpoint of the same model."""
+    """Restore the tensors of a checkpoint of the same model; see `momenta` for those that it may have."""
     model.load_state_dict(
         {name.removeprefix(MODEL_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(MODEL_PREFIX)}
     )
     for name, parameter in model.named_parameters():
         momentum = tensors.get(f"{MOMENTUM_PREFIX}{name}")
         if momentum is not None:
-            optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter.device, copy=True)
+            optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter, copy=True)
+
+
+def momenta(model: Model) -> dict[str, torch.nn.Parameter]:
+    """The parameter that each momentum belongs to, by the momentum's name in `training_tensors`."""
+    return {f"{MOMENTUM_PREFIX}{name}": parameter for name, parameter in model.named_parameters()}
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:

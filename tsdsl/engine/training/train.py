@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import NonNegativeInt
 
 from tsdsl.data.randomness import derive_seed, seed_torch
 from tsdsl.engine.device import environment
@@ -23,13 +24,14 @@ from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
 from tsdsl.engine.ranks.synchronised_norm import synchronise_norms
 from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
-from tsdsl.engine.runs.checkpoint import CheckpointStore
+from tsdsl.engine.runs.checkpoint import START_AGAIN, CheckpointStore
 from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.averaging import AveragedWeights
 from tsdsl.engine.training.optimiser import (
     make_optimiser,
+    momenta,
     not_finite,
     restore_training_tensors,
     set_learning_rate,
@@ -42,10 +44,11 @@ from tsdsl.engine.training.validation import with_precise_norms
 from tsdsl.engine.training_data import TrainingData, check_classes
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.model import Model
-from tsdsl.lowering.weights import CLASSIFIER, file_hash, load_weights, save_model
+from tsdsl.lowering.weights import CLASSIFIER, file_hash, load_weights, mismatch, save_model
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import fixed
 from tsdsl.space.architecture import Architecture
+from tsdsl.space.stored import Frozen, record_of
 
 
 def train(
@@ -130,6 +133,19 @@ def train(
             return training.finish(request)
 
 
+class _State(Frozen):
+    """What a checkpoint has beside its tensors."""
+
+    epoch: NonNegativeInt
+    totals: EpochTotals
+    last_epoch: EpochTotals
+    validated: dict[str, float]
+    best: dict[str, int | float]
+    best_hash: str | None
+    skipped: dict[str, str]
+    seconds: float
+
+
 class _Training:
     """The part of one process in a run: the model, the state of the run, and its continuation."""
 
@@ -192,15 +208,19 @@ class _Training:
         for note in checkpoint.notes if self.ranks.is_first else ():
             self.progress.warn(note)
         tidy_checkpoints(self.store, self.ranks, checkpoint.iteration)
+        state = record_of(
+            checkpoint.state, _State, f"{checkpoint.path}: its state is not that of a training", START_AGAIN
+        )
+        expected = training_tensors(self.model, self.optimiser) | self.averaged.tensors()
+        expected |= {name: like for name, like in momenta(self.model).items() if name in checkpoint.tensors}
+        if wrong := mismatch(expected, checkpoint.tensors):
+            raise FileError(f"{checkpoint.path}: its tensors do not fit this training ({wrong})", help=START_AGAIN)
         restore_training_tensors(self.model, self.optimiser, checkpoint.tensors)
         self.averaged.restore(checkpoint.tensors)
-        state = checkpoint.state
-        self.iteration, self.epoch = checkpoint.iteration, state["epoch"]
-        self.totals = EpochTotals(**state["totals"])
-        self.last_epoch = EpochTotals(**state["last_epoch"])
-        self.validated, self.best, self.skipped_before = state["validated"], state["best"], state["skipped"]
-        self.best_hash = state["best_hash"]
-        self.seconds_before = state["seconds"]
+        self.iteration, self.epoch = checkpoint.iteration, state.epoch
+        self.totals, self.last_epoch = state.totals, state.last_epoch
+        self.validated, self.best, self.skipped_before = state.validated, state.best, state.skipped
+        self.best_hash, self.seconds_before = state.best_hash, state.seconds
         return checkpoint.log_bytes[METRICS_NAME]
 
     def save(self) -> None:

@@ -93,6 +93,9 @@ class Scored:
     share_within_target: float
 
 
+ADAM = ("adam/step", "adam/exp_avg", "adam/exp_avg_sq")
+
+
 class StepLearner:
     """The supernet's weights with SGD, and alpha with Adam, for one step.
 
@@ -318,10 +321,14 @@ class StepLearner:
         self.distribution.logits.copy_(alpha)
         for name in self.names:
             if f"momentum/{name}" in tensors:
-                parameter = self.supernet.placed[name]
-                self.sgd.state[parameter]["momentum_buffer"] = tensors[f"momentum/{name}"].to(self.device).clone()
+                parameter, momentum = self.supernet.placed[name], tensors[f"momentum/{name}"]
+                if momentum.shape != parameter.shape:
+                    raise _foreign(place, f"momentum/{name}")
+                self.sgd.state[parameter]["momentum_buffer"] = momentum.to(parameter, copy=True)
         for name, value in tensors.items():
             if name.startswith("adam/"):
+                if name not in ADAM or value.shape not in (alpha.shape, ()):
+                    raise _foreign(place, name)
                 self.adam.state[self.distribution.logits][name.removeprefix("adam/")] = value.cpu().clone()
         if self.posterior is not None:
             own = {n.removeprefix("posterior/"): t.cpu() for n, t in tensors.items() if n.startswith("posterior/")}
