@@ -46,7 +46,7 @@ def tiny_space(dropout: float = 0.5) -> Space:
         ),
         fusions=(
             FusionSlot(
-                path="fusion.dense.stage0.group1",
+                path="fusion.stage0.group1",
                 source="dense",
                 target="sparse",
                 stage=0,

@@ -173,11 +173,12 @@ class SearchSettings(BaseModel):
     """Training batches from which the found architecture's BN statistics are computed before its accuracy
     is measured. AttentiveNAS's practice."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _follow_recipe(cls, values: Any) -> Any:
-        is_paper = isinstance(values, dict) and values.get("recipe") == "paper"
-        return {**PAPER_VALUES, **values} if is_paper else values
+    @model_validator(mode="after")
+    def _follow_recipe(self) -> SearchSettings:
+        # Not before the fields are read: JSON would become Python first, whose lists are not tuples to strict types.
+        if self.recipe == "paper":
+            self.__dict__.update({name: PAPER_VALUES[name] for name in PAPER_VALUES.keys() - self.model_fields_set})
+        return self
 
     @model_validator(mode="after")
     def _refuse_without_effect(self) -> SearchSettings:

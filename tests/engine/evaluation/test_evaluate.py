@@ -130,12 +130,12 @@ def test_scores_that_are_no_numbers_name_the_video() -> None:
 
 def test_data_with_another_number_of_classes_are_refused() -> None:
     model = Model(Blueprint(tiny_space(), classes=9).network({}))
-    with pytest.raises(UsageError, match=r"3 classes.*scores 9"):
+    with pytest.raises(UsageError, match=r"expected the 9 classes .*got 3"):
         evaluate_views(model, MemoryViews())
 
 
 def test_clip_settings_with_other_frames_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"give 8 frames.*takes 4"):
+    with pytest.raises(UsageError, match=r"must have the 4 frames .*got 8"):
         evaluate(tiny_model(), MemoryViews().dataset, clip_settings=ClipSettings(num_frames=8))
 
 
