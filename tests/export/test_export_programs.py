@@ -83,7 +83,7 @@ def test_a_difference_is_noticed_and_refused(small_space, draw):
     model, _ = small_model(small_space, draw)
     found = agreement(model, lambda clip: copy.deepcopy(model).double()(clip) * (1 + 1e-2))
     assert not found.holds
-    with pytest.raises(RunError, match="differs"):
+    with pytest.raises(RunError, match="scores of the exported model differ by"):
         demand_agreement(found)
 
 

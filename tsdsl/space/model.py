@@ -213,8 +213,19 @@ class Space(Strict):
         return sample_architectures(self, count, seed=seed, least_macs=least_macs, most_macs=most_macs, step=step)
 
     def to_dict(self) -> dict[str, Any]:
-        """The space as what JSON can hold; `tsdsl.check.stored.space_from_dict` reads it."""
+        """The space as what JSON can hold; `from_dict` reads it."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Space:
+        """The space that `to_dict` gave, perhaps by way of JSON, checked as strictly as a text.
+
+        Raises:
+            ValueError: the language cannot say such a space; the message names the place in `data`.
+        """
+        from tsdsl.check.stored import space_from_dict
+
+        return space_from_dict(data)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -65,5 +65,5 @@ def test_predictions_are_written_as_a_table_and_as_json(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"p\.txt: is neither \.csv nor \.json"):
+    with pytest.raises(UsageError, match=r"p\.txt: must end in \.csv or \.json"):
         write_predictions(tmp_path / "p.txt", PREDICTIONS, NAMES)
