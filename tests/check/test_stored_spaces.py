@@ -95,7 +95,7 @@ def test_random_spaces_come_back_as_they_were(draw: Callable[[Random], Any]) -> 
             assert same(again(space), space), seed
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_hundred_random_spaces_come_back_as_they_were() -> None:
     for seed in range(20, 155):
         draw = valid_derivation if seed % 2 else valid_space

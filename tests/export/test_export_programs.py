@@ -51,7 +51,12 @@ def small_model(space, draw, attention=None, **given):
 
 @pytest.mark.parametrize(
     "name",
-    ["tiny", "x3d", pytest.param("slowfast", marks=pytest.mark.slow), pytest.param("i3d", marks=pytest.mark.slow)],
+    [
+        "tiny",
+        "x3d",
+        pytest.param("slowfast", marks=pytest.mark.nightly),
+        pytest.param("i3d", marks=pytest.mark.nightly),
+    ],
 )
 def test_all_formats_give_the_same_scores_for_batches_of_one_and_three(seed_everything, name):
     space = load("std:single_stream", "i3d") if name == "i3d" else load(f"std:{name}")

@@ -39,12 +39,12 @@ def check_costs(blueprint, draw, seeds):
 
 
 def test_costs_equal_torchs_counter(blueprint, draw):
-    check_costs(blueprint, draw, range(8))
+    check_costs(blueprint, draw, range(4))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_costs_of_many_architectures_equal_torchs_counter(blueprint, draw):
-    check_costs(blueprint, draw, range(8, 100))
+    check_costs(blueprint, draw, range(4, 100))
 
 
 def test_a_supernet_holds_every_sampled_architecture(blueprint, draw):
@@ -70,7 +70,7 @@ def test_supernet_scores_equal_the_extracted_models_and_the_exported_source(blue
     assert max(map(len, source.splitlines())) <= 110
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_exported_source_of_a_full_size_model_agrees(blueprint, draw):
     model = Model(blueprint.network(draw(blueprint.space, 6)), seed=0)
     assert verify_export(export_python(model.network), model).holds
