@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from itertools import combinations
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def test_the_same_command_leaves_what_is_done_and_what_another_process_is_at(run
     assert [file.stat().st_mtime_ns for file in files] == before
 
 
-def test_another_recipe_and_too_many_architectures_are_refused(run: Path, tiny: Space) -> None:
+def test_another_recipe_and_too_many_architectures_are_refused(run: Path, tiny: Space, tmp_path: Path) -> None:
+    run = shutil.copytree(run, tmp_path / "run")
     with pytest.raises(UsageError, match="epochs"):
         rank(run, tiny, 3, RECIPE.model_copy(update={"epochs": 2}))
     with pytest.raises(RunError, match="seem to be only"):

@@ -196,7 +196,7 @@ def test_a_checkpoint_of_another_shape_is_reported_even_where_its_hashes_fit(tmp
         run_training(tmp_path)
     save_file({**load_file(tensors), "model/other": torch.zeros(1)}, tensors)
     state.write_text(sealed({**content, "tensors": measured(tensors)}))
-    with pytest.raises(FileError, match=rf"{newest.name}: its tensors do not fit .* unknown model/other"):
+    with pytest.raises(FileError, match=rf"{newest.name}: its tensors do not fit this training .unknown model/other"):
         run_training(tmp_path)
 
 

@@ -66,7 +66,7 @@ def test_a_model_is_trained_and_evaluated_on_files(demo: Path, tmp_path: Path) -
 
 
 def test_a_network_for_other_classes_is_refused(demo: Path) -> None:
-    with pytest.raises(UsageError, match=r"4 classes.*scores 3"):
+    with pytest.raises(UsageError, match=r"expected the 3 classes .*got 4"):
         open_training_data(demo, Blueprint(tiny_space()).network({}), SETTINGS)
 
 
