@@ -15,7 +15,7 @@ from tsdsl.files import json_lines
 
 
 class RunLog:
-    """Appends to a file, of which it keeps the first `keep_bytes` bytes, or all."""
+    """Appends to a file after its first `keep_bytes` bytes, or after all of it."""
 
     def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
         self.path = path

@@ -32,7 +32,7 @@ class Certainty:
     """How sure a search is of what it found, by draws from the posterior: in the unit of scores.
 
     `expected_loss` is how much better than it the best is expected to be, `prior_loss` how much better the best is
-    than a random one, `best_share` the part of the draws of which the found one is the best. `top` are the found
+    than a random one, `best_share` the share of the draws in which the one found is the best. `top` are the found
     one and the best of the draws, with the means and the deviations of their scores less the average architecture's;
     best first.
     """

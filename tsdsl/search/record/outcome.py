@@ -84,7 +84,7 @@ class SearchResult(Frozen):
     expected_loss: float | None = None
     """Of Thompson sampling: how much more than what was found the best scores, by expectation."""
     best_share: float | None = None
-    """Of Thompson sampling: the part of the posterior's draws of which what was found is the best."""
+    """Thompson sampling: the share of the posterior's draws in which the architecture found is the best."""
     top: tuple[Contender, ...] = ()
     """Of Thompson sampling: the best architectures of the posterior's draws and the one found, best first."""
 
