@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from difflib import SequenceMatcher
 
 from tsdsl.diagnostics import Diagnostic, Fix, replacement
 from tsdsl.source import SourceFile, Span
@@ -28,6 +27,7 @@ _UNFINISHED = frozenset({"PLUS", "MINUS", "STAR", "COMPARISON", "EQUAL", "COMMA"
 _NOTED = frozenset({"REQUIRE", "DOMAIN", "SHARED", "BLOCK"})  # what the resolver must know was lost
 _CLOSERS = {"RBRACE": "LBRACE", "RPAR": "LPAR"}
 _DIGITS = frozenset("0123456789")
+_LOOK_AHEAD = 4  # tokens between a token and what was meant by it
 _OPENERS = {**_CLOSERS, "RSQB": "LSQB"}
 
 
@@ -150,19 +150,26 @@ class Recovery:
         return True
 
     def aligned(self, found: Found, written: str) -> list[Token]:
-        """The tokens of what was meant, each where what it replaces is."""
+        """The tokens of what was meant, each where what it replaces is: in one pass, as lists may be long."""
         old, new = self.tokens[found.begin : found.end], list(lex_meaning(written))
-        at = old[0].start_pos if old else self.tokens[found.begin].start_pos
+        at = self.tokens[found.begin].start_pos
         tokens: list[Token] = []
-        matcher = SequenceMatcher(None, [token.value for token in old], [token.value for token in new], autojunk=False)
-        for kind, i1, i2, j1, j2 in matcher.get_opcodes():
-            if kind == "equal":
-                tokens += old[i1:i2]
-            for number in range(j1, j2) if kind != "equal" else ():
-                start = old[min(i1 + number - j1, i2 - 1)].start_pos if i1 < i2 else at
-                end = old[i2 - 1].end_pos if i1 < i2 and number == j2 - 1 else start
-                tokens.append(Token(new[number].type, new[number].value, start, end))
-            at = tokens[-1].end_pos if tokens else at
+        next_old = 0
+        for number, token in enumerate(new):
+            ahead = [other.value for other in old[next_old : next_old + _LOOK_AHEAD]]
+            later = [other.value for other in new[number + 1 : number + _LOOK_AHEAD]]
+            is_inserted = not ahead or (token.value != ahead[0] and ahead[0] in later[:1])
+            is_replaced = not is_inserted and token.value != ahead[0] and later[:1] == ahead[1:2]
+            if token.value in ahead and not is_inserted and not is_replaced:
+                next_old += ahead.index(token.value)
+                tokens.append(old[next_old])
+                next_old += 1
+            elif is_replaced or (ahead and ahead[0] not in later):
+                tokens.append(Token(token.type, token.value, old[next_old].start_pos, old[next_old].end_pos))
+                next_old += 1
+            else:
+                tokens.append(Token(token.type, token.value, at, at))
+            at = tokens[-1].end_pos
         return tokens
 
     def report(self, mistake: Mistake, found: Found, parts: dict[str, str], written: Sequence[str]) -> None:
