@@ -74,6 +74,7 @@ def write_grey_video(path: Path, frames_THW: Tensor, constant_rate_factor: int) 
         stream.codec_context.thread_count = 1
         stream.options = {"crf": str(constant_rate_factor), "preset": "veryfast", "bf": "0"}
         for frame_HW in frames_THW.numpy():
-            frame = av.VideoFrame.from_ndarray(frame_HW, format="gray")
+            # One thread, as the conversion the encoder would make itself, on all cores, is slower and races at times.
+            frame = av.VideoFrame.from_ndarray(frame_HW, format="gray").reformat(format="yuv420p", threads=1)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -165,7 +165,8 @@ class Recovery:
                 tokens.append(old[next_old])
                 next_old += 1
             elif is_replaced or (ahead and ahead[0] not in later):
-                tokens.append(Token(token.type, token.value, old[next_old].start_pos, old[next_old].end_pos))
+                last = old[-1] if number == len(new) - 1 else old[next_old]
+                tokens.append(Token(token.type, token.value, old[next_old].start_pos, last.end_pos))
                 next_old += 1
             else:
                 tokens.append(Token(token.type, token.value, at, at))
