@@ -59,3 +59,25 @@ def test_noise_makes_look_ups_differ(table: Path, capsys: pytest.CaptureFixture[
     asked = ["benchmark", str(table), "--evaluations", "160", "--seeds", "2", "--noise", "3"]
     assert run([*asked, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["noise"] == 3.0
+
+
+def test_a_batch_without_noise_is_refused(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["benchmark", str(table), "--batch", "4", "--seeds", "1"]) == 2
+    assert "--batch has no effect without --noise" in capsys.readouterr().err
+
+
+def test_all_leaves_out_the_methods_that_cannot_search_the_table(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(table.read_text())
+    # parsec-paper draws from all combinations, and half of them are not in the table any more.
+    content["architectures"] = content["architectures"][1::2]
+    table.write_text(json.dumps(content))
+    asked = ["benchmark", str(table), "--method", "all", "--evaluations", "16", "--seeds", "2", "--json"]
+    assert run(asked) == 0
+    printed = capsys.readouterr()
+    assert set(json.loads(printed.out)["methods"]) == set(benchmarks.METHODS) - {"parsec-paper"}
+    assert "parsec-paper is left out: sums: has no accuracy of the architecture" in " ".join(printed.err.split())
+    # What stops every method is an error.
+    assert run([*asked, "--target", "0.5 MFLOPs"]) == 2
+    assert "no architecture has at most" in " ".join(capsys.readouterr().err.split())

@@ -61,7 +61,7 @@ def search(
     quiet: options.Quiet = False,
     json: options.Json = False,
 ) -> None:
-    """Search a space with PARSEC or a baseline; after an interruption, the same command continues.
+    """Search a space with Thompson sampling, PARSEC or a baseline; after an interruption, the same command continues.
 
     `torchrun --nproc-per-node W -m -- tsdsl search ...` starts W processes that share the samples.
     """
