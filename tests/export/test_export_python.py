@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -220,10 +221,29 @@ def test_labels_are_strings_whatever_they_hold(small_space, draw):
         ("self.conv = nn.Conv3d(", "self.conv = print() or nn.Conv3d("),
         ("        super().__init__()\n        self.sparse", "        print()\n        self.sparse"),
         ("self.sparse = Named(", "self.sparse = print() or Named("),
+        ("self.sparse = Named(", "self.other = __builtins__['print'](1)\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = F.__builtins__['print'](1)\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = torch.hub.load('a', 'b')\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = nn.Linear(1, 1)\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = Named(a=nn.ReLU(print(1)))\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = Blocks(act=print)\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = Blocks(**{print(1): 1})\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = Blocks(*(1 for _ in range(10**9)))\n        self.sparse = Named("),
+        ("self.sparse = Named(", "self.other = time_to_channel(1, 1)\n        self.sparse = Named("),
         ("self.sparse = Named(", "self.train = Named("),
         ("return self.head.classifier(", "return self.head.__class__.classifier("),
         ("sparse = self.sparse.stage0", "sparse = self.sparse.__init__.__globals__"),
         ("return self.head", "import os\n        return self.head"),
+        ("return self.head", "sparse = sparse.numpy((2, 3, 4))\n        return self.head"),
+        ("return self.head", "sparse = torch.load(sparse)\n        return self.head"),
+        ("return self.head", "sparse = torch.cat((sparse, sparse), 1, out=sparse)\n        return self.head"),
+        ("return self.head", f"sparse = torch.cat(({'sparse, ' * 999}), 1)\n        return self.head"),
+        ("return self.head", "sparse = sparse.__class__(9)\n        return self.head"),
+        ("return self.head", "sparse = sparse[print()]\n        return self.head"),
+        ("return self.head", "torch = clip\n        return self.head"),
+        ("return self.head", "sparse = self.missing(sparse)\n        return self.head"),
+        ("    def forward(", "    @print\n    def forward("),
+        ("    def forward(self, clip: Tensor)", "    def forward(self, clip: Tensor = print(1))"),
         ("def preprocess(", "print(1)\n\n\ndef preprocess("),
         ("class Small(nn.Module)", "class Small(nn.Module, metaclass=print)"),
         ("num_classes: int = 5", "num_classes: int = print()"),
@@ -236,6 +256,15 @@ def test_what_export_does_not_print_is_refused_and_never_run(small_blueprint, dr
     with pytest.raises(ValueError, match=r"is not a form|has no class|malformed|literal"):
         verify_export(source.replace(old, new, 1), model)
     assert capsys.readouterr().out == ""
+
+
+def test_a_huge_layer_is_refused_before_it_takes_memory(small_blueprint, draw):
+    model = Model(small_blueprint.network(draw(small_blueprint.space, 0)), seed=0)
+    source = export_python(model.network)
+    larger = re.sub(r"ConvNormAct\(3, \d+", "ConvNormAct(3, 10000000000", source, count=1)
+    assert larger != source
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        verify_export(larger, model)
 
 
 def test_x3d_exported_gives_the_same_scores():
