@@ -175,6 +175,17 @@ def test_what_the_language_cannot_say_is_refused_with_its_place(
         read_space(path)
 
 
+def test_a_message_does_not_repeat_a_name_of_any_length(tmp_path: Path) -> None:
+    (space,) = spaces_of(TEXT)
+    data: Any = json.loads(json.dumps(space.to_dict()))
+    data["streams"][0]["stages"][0]["groups"][0]["attributes"]["stride"] = "a" * 3000
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps(data))
+    with pytest.raises(FileError) as caught:
+        read_space(path)
+    assert 200 < len(caught.value.message) - len(str(path)) < 400
+
+
 @pytest.mark.parametrize("value", [True, 4.0, "4", 5])
 def test_the_value_of_a_decision_is_of_its_type(value: object) -> None:
     (space,) = spaces_of(TEXT)

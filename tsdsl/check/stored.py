@@ -23,6 +23,8 @@ from tsdsl.space.text import LARGEST, space_lines
 WORDS = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 TITLE = re.compile(r'[^"\n]*')
 FREE_TEXT = ("title", "text", "relation")
+MOST_CHARACTERS = 200
+"""Of a message, which may repeat a name of any length."""
 MOST_TARGET_MACS = LARGEST * 10**12
 
 
@@ -54,7 +56,7 @@ def _refuse(diagnostics: Sequence[Diagnostic], source: SourceFile, lines: list[t
     for diagnostic in diagnostics:
         if diagnostic.severity == "error":
             place, _ = lines[source.position(diagnostic.span.start).line - 1]
-            raise ValueError(f"{place + ': ' if place else ''}{diagnostic.message}")
+            raise ValueError(f"{place + ': ' if place else ''}{diagnostic.message[:MOST_CHARACTERS]}")
 
 
 def _compared(space: Space) -> dict[str, Any]:

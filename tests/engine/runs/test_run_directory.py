@@ -137,6 +137,18 @@ def test_a_finished_run_knows_its_files_but_not_what_is_drawn_of_it(tmp_path: Pa
         run.read_result()
 
 
+def test_a_kept_file_that_was_changed_is_reported(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    assert run.keep_json(run.space, {"name": "micro"}) is None
+    assert run.keep_json(run.space, {"name": "micro"}) is None
+    run.space.write_text("{}")
+    assert "space.json: was changed" in (run.keep_json(run.space, {"name": "micro"}) or "")
+    run.space.unlink()
+    os.mkfifo(run.space)
+    assert "space.json: was changed" in (run.keep_json(run.space, {"name": "micro"}) or "")
+    assert run.space.is_file()
+
+
 def test_damaged_settings_are_reported_with_the_path(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.record_settings("train", Settings())
@@ -148,5 +160,10 @@ def test_damaged_settings_are_reported_with_the_path(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"settings\.json: is in format 1, expected .* in format 2"):
         run.read_settings("train", Settings)
     run.settings.write_text("{")
-    with pytest.raises(FileError, match="is not JSON"):
+    with pytest.raises(FileError, match="is not JSON") as caught:
         run.read_settings("train", Settings)
+    assert caught.value.help == "restore it from a copy, or choose another run folder"
+    run.settings.unlink()
+    with pytest.raises(FileError, match="cannot be read") as caught:
+        run.read_settings("train", Settings)
+    assert caught.value.help == "give the folder of a run"

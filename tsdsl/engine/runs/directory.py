@@ -132,9 +132,9 @@ class RunDirectory:
 
     def keep_json(self, path: Path, content: Any) -> str | None:
         """Write a file whose content follows from the run; what to tell the user where another one was there."""
-        before = path.read_bytes() if path.is_file() else None
+        existed, before = path.exists(), path.read_bytes() if path.is_file() else None
         write_json(path, content)
-        is_same = before is None or before == path.read_bytes()
+        is_same = not existed or before == path.read_bytes()
         return None if is_same else f"{path}: was changed after it was written; it is written again"
 
     def write_result(self, result: Mapping[str, Any]) -> None:
@@ -231,7 +231,7 @@ class RunDirectory:
         return recorded
 
     def _content(self) -> dict[str, Any]:
-        content = read_json(self.settings, "give the folder of a run")
+        content = read_json(self.settings, RESTORE if self.settings.exists() else "give the folder of a run")
         if not is_run_settings(content) or content["format"] != FORMAT:
             found = f"in format {content['format']}" if is_run_settings(content) else "something else"
             raise FileError(

@@ -268,7 +268,7 @@ def _base(
 
 def _similar_paths(written: str, source: SourceFile) -> list[str]:
     """The paths that can be imported and are most similar to what is written, extensions aside."""
-    by_name = {path.removesuffix(SUFFIX): path for path, _ in importable(source)}
+    by_name = {path.removesuffix(SUFFIX): path for path, _ in importable(source) if path != written}
     return [by_name[name] for name in similar(written.removesuffix(SUFFIX), by_name)]
 
 
