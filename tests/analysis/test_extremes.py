@@ -13,15 +13,14 @@ from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint
-from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
 
 SEEDS = range(5)
 
 
-def cost_of(space: Space, one: dict[str, Value], part: str | None) -> tuple[int, int]:
+def cost_of(blueprint: Blueprint, one: dict[str, Value], part: str | None) -> tuple[int, int]:
     """(multiply-adds, parameters) of a part, counted on the network of one architecture."""
-    nodes = [node for node in Blueprint(space).network(one).nodes if part is None or node.part == part]
+    nodes = [node for node in blueprint.network(one).nodes if part is None or node.part == part]
     costs = [plain(node_cost(node)) for node in nodes]
     return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 
@@ -38,11 +37,11 @@ def test_extremes_under_fixed_decisions_equal_enumeration(seed: int, part: str |
     sampled = draw.sample(kept, min(60, len(kept)))
     free = FreeSpace(CostTable(Blueprint(space)), fixed)
     for position, quantity in enumerate(("macs", "params")):
-        costs = [cost_of(space, one, part)[position] for one in sampled]
+        costs = [cost_of(free.table.blueprint, one, part)[position] for one in sampled]
         for sense, best in (("min", min(costs)), ("max", max(costs))):
             bound = extreme(free, sense, quantity, part)  # type: ignore[arg-type]
             assert dict(bound.witness) in kept
-            assert cost_of(space, dict(bound.witness), part)[position] == bound.value
+            assert cost_of(free.table.blueprint, dict(bound.witness), part)[position] == bound.value
             # Only part of a large space is counted layer by layer; no sample may be beyond the extreme.
             assert bound.value <= best if sense == "min" else bound.value >= best
             if len(sampled) == len(kept):

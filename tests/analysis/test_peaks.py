@@ -97,7 +97,8 @@ def test_what_attention_makes_inside_and_fusions_hold_is_what_torch_allocates(at
         network = Blueprint(space).network(one)
         assert peak_activation_bytes(network) == measured_peak_bytes(network), one
     free = FreeSpace(CostTable(Blueprint(space)))
-    peaks = [peak_activation_bytes(Blueprint(space).network(one)) for one in random.Random(1).sample(listed, 40)]
+    blueprint = Blueprint(space)
+    peaks = [peak_activation_bytes(blueprint.network(one)) for one in random.Random(1).sample(listed, 40)]
     for sense, beyond in (("min", min), ("max", max)):
         bound = peak_extreme(free, sense)  # type: ignore[arg-type]
         assert (
@@ -152,7 +153,7 @@ def test_an_inexact_peak_is_that_of_an_architecture_that_is_allowed(seed: int, m
     feasible.uniform.cache_clear()
     space = random_space(seed)
     free = FreeSpace(CostTable(Blueprint(space)))
-    peaks = [peak_activation_bytes(Blueprint(space).network(one)) for one in everything(space)]
+    peaks = [peak_activation_bytes(free.table.blueprint.network(one)) for one in everything(space)]
     for sense, end in (("min", min(peaks)), ("max", max(peaks))):
         bound = peak_extreme(free, sense)  # type: ignore[arg-type]
         assert not violated(free, bound.witness)

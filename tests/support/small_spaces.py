@@ -78,9 +78,9 @@ def _selector(path: str) -> str:
     return re.sub(r"(stage|group)([0-9]+)", r"\1[\2]", path)
 
 
-def satisfies(space: tsdsl.Space, one: dict[str, Value], step: int | None) -> bool:
+def satisfies(blueprint: Blueprint, one: dict[str, Value], step: int | None) -> bool:
     """Whether one architecture satisfies what the constraints say of the network after `step`."""
-    blueprint = Blueprint(space)
+    space = blueprint.space
     costs: dict[str, list[int]] = {}
     for node in blueprint.network(one, step).nodes:
         macs, params, _ = plain(node_cost(node))
@@ -194,8 +194,20 @@ space random {{
 """
 
 
+_listed: dict[tuple[int, int | None], tuple[tsdsl.Space, list[dict[str, Value]]]] = {}
+
+
 def everything(space: tsdsl.Space, step: int | None = None) -> list[dict[str, Value]]:
-    """All architectures, by enumeration; decisions that no step up to there makes at their first value."""
+    """All architectures, by enumeration; decisions that no step up to there makes at their first value.
+
+    The list of a space object is made once; the object is kept, so that its `id` stays its own.
+    """
+    if (id(space), step) not in _listed:
+        _listed[id(space), step] = (space, _enumerated(space, step))
+    return list(_listed[id(space), step][1])
+
+
+def _enumerated(space: tsdsl.Space, step: int | None) -> list[dict[str, Value]]:
     present = space.present_after(step)
     made = {p for s in space.steps if step is not None and s.index <= step for p in s.decisions}
     decisions = [d for d in space.decisions if space.is_of(d.path, present)]
@@ -203,4 +215,7 @@ def everything(space: tsdsl.Space, step: int | None = None) -> list[dict[str, Va
     for values in itertools.product(*(d.values if step is None or d.path in made else d.values[:1] for d in decisions)):
         one = canonical(space, dict(zip([d.path for d in decisions], values, strict=True)), step)
         found[tuple(one.items())] = one
-    return [one for one in found.values() if satisfies(space, one, step)] if space.requires else list(found.values())
+    if not space.requires:
+        return list(found.values())
+    blueprint = Blueprint(space)
+    return [one for one in found.values() if satisfies(blueprint, one, step)]
