@@ -70,7 +70,8 @@ def networks(space: Space) -> set[frozenset[tuple[str, Value]]]:
         for path, place in places.items():
             if place.parent is not None and values.get(place.parent.path) != place.parent.value:
                 continue
-            values[path] = place.values[0] if place.decision is None else decisions[place.decision]
+            decided = space.decision_by_path[place.decision].values if place.decision is not None else ()
+            values[path] = place.values[decided.index(decisions[place.decision]) if place.decision is not None else 0]
         found.add(frozenset((path, value) for path, value in values.items() if value != "none"))
     return found
 
@@ -96,6 +97,26 @@ def test_architectures_in_both_are_counted_as_by_listing_them(pairs: list[tuple[
     old, new = space_of(BASE), changed(*pairs)
     assert compare(old, new).in_both == len(networks(old) & networks(new))
     assert compare(new, old).in_both == len(networks(old) & networks(new))
+
+
+WIDE = ("domain taps", "shared wide = {2, 3, 4}\n  domain taps")
+PRODUCTS = [("{4, 6}, stride", "2 * wide, stride"), ("channels = 8) * 2", "channels = 4 * wide) * 2")]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "is_known"),
+    [
+        ([("{4, 6}, stride", "2 * wide, stride")], True),
+        ([("{4, 6}, stride", "2 * wide, stride"), ("channels = 8) * 2", "channels = 8 * wide) * 2")], True),
+        (PRODUCTS, True),
+        ([("{4, 6}, stride", "{4, 8}, stride"), ("channels = 8) * 2", "channels = 4 * wide) * 2")], False),
+    ],
+)
+def test_architectures_with_products_in_both_are_counted_as_by_listing_them(
+    pairs: list[tuple[str, str]], is_known: bool
+) -> None:
+    old, new = changed(WIDE, *PRODUCTS), changed(WIDE, *pairs)
+    assert compare(old, new).in_both == (len(networks(old) & networks(new)) if is_known else None)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ space tiny {
 }
 """
 
+PRODUCT = SPACE.replace("  domain odd", "  shared w = {4, 5}\n  domain odd").replace(
+    "channels = {8, 16}", "channels = 2 * w"
+)
+
 
 def at(before: str, after: str = "") -> str:
     """The space with the mark between two texts that stand in it directly after each other."""
@@ -140,6 +144,11 @@ def test_hover_explains_the_attribute_of_a_number(editor: Editor) -> None:
     assert "nodes of the graph" in hover(editor, at("nodes = {", "4"))
 
 
+def test_hover_at_a_product_lists_its_results(editor: Editor) -> None:
+    assert "`2.5 * w`: 10 where `w` is 4; 13 where `w` is 5" in hover(editor, PRODUCT.replace("2 * w", "2.5 |* w"))
+    assert "used 1 time" in hover(editor, PRODUCT.replace("2 * w", "2.5 * |w"))
+
+
 def test_hover_says_nothing_of_an_empty_place(editor: Editor) -> None:
     assert hover(editor, SPACE + "|") == ""
 
@@ -176,6 +185,7 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (at("group mb(", "channels = widths"), {"t", "k", "stride"}, {"kernel", "channels"}),
         (at("channels = ", "widths"), {"widths", "odd"}, {"mb", "relu"}),
         (at("k = ", "3, expansion"), {"odd"}, {"widths"}),
+        (PRODUCT.replace("2 * w", "2 * |"), {"w"}, {"widths", "kind", "t"}),
         (at("fusion ", "dense"), {"sparse", "dense"}, {"tiny"}),
         (at("op    = {none, ", "time"), {"time_strided_conv", "time_to_channel"}, {"glore", "mbconv3d"}),
         (at("op    = {none, ", "glore"), {"glore", "nonlocal", "se"}, {"time_strided_conv"}),
@@ -253,6 +263,7 @@ def test_references_find_every_use_with_or_without_the_declaration(editor: Edito
         (at("group m", "b(channels = widths"), "mb", "inverted"),
         (at("stream den", "se {"), "dense", "fast"),
         (at("model ", "S {"), "S", "small"),
+        (PRODUCT.replace("2 * w", "2 * |w"), "w", "base_width"),
     ],
 )
 def test_rename_changes_every_occurrence_and_the_space_stays_right(

@@ -99,6 +99,8 @@ def expression(item: ast.Expression) -> str:
             return f"{_number(low)} .. {_number(high)}" + (f" by {_number(step)}" if step is not None else "")
         case ast.Choice(items=items):
             return "{" + ", ".join(map(expression, items)) + "}"
+        case ast.Scaled(factors=factors):
+            return " * ".join(map(expression, factors))
         case ast.Sequence(items=items):
             return ", ".join(map(expression, items))
         case ast.Call(name=name, arguments=arguments):

@@ -95,6 +95,8 @@ class Written:
             if not any(isinstance(item, ast.Shared) for item in self.items):
                 values = choice([number(value) for value in self.draw.sample([4, 8, 12, 16], 2)])
                 self.items.append(ast.Shared(name("width"), values, NOWHERE))
+            if self.draw.random() < 0.5:
+                return ast.Scaled((number(self.draw.choice(["0.75", "2"])), word("width")), NOWHERE)
             return word("width")
         if self.left > 0 and not self.loose and self.draw.random() < 0.2:
             self.left -= 1

@@ -12,7 +12,7 @@ from tsdsl.operators.schema import Attribute, Kernel, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, Varying
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Alternative, DecisionRef, Slot, Value
+from tsdsl.space.parts import Alternative, Reference, Slot, Value
 from tsdsl.space.parts import Setting as SpaceSetting
 
 Chosen: TypeAlias = tuple[Alternative, Count]
@@ -42,12 +42,13 @@ class Reading:
 
     def setting(self, attribute: Attribute, setting: SpaceSetting) -> Setting:
         """One attribute's value."""
-        if not isinstance(setting, DecisionRef):
+        if not isinstance(setting, Reference):
             return kernel_sizes(str(setting)) if attribute.kind == "kernel" else setting
         if not self.axes:
-            chosen = self.decisions[setting.decision]
+            chosen = setting.of(self.decisions[setting.decision])
             return kernel_sizes(str(chosen)) if attribute.kind == "kernel" else chosen
-        axis, values = self.axes[setting.decision]
+        axis, decided = self.axes[setting.decision]
+        values = [setting.of(value) for value in decided]
         if attribute.kind == "kernel":
             kernel: Kernel = tuple(  # type: ignore[assignment]  # zip(*) loses the length three
                 Varying((axis,), np.array(sizes)) for sizes in zip(*map(kernel_sizes, map(str, values)), strict=True)

@@ -21,7 +21,7 @@ from tsdsl.operators.varying import Count, Varying, maximum, minimum
 from tsdsl.render.font import shortened
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
-from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Group, Value
+from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Reference, Setting
 
 Column = tuple[int, ...]
 """The position of a node along its stream: stage; stage and group; or stage, group and block."""
@@ -136,8 +136,8 @@ def architecture_graph(
 
     attention = DOUBLE_OUTLINE if any(node.kind == "attention" for node in network.nodes) else ""
 
-    def setting(value: Value | DecisionRef) -> str:
-        chosen = architecture.decisions[value.decision] if isinstance(value, DecisionRef) else value
+    def setting(value: Setting) -> str:
+        chosen = value.of(architecture.decisions[value.decision]) if isinstance(value, Reference) else value
         return f"{chosen:g}" if isinstance(chosen, float) else str(chosen)
 
     return _graph(
@@ -160,7 +160,7 @@ def _graph(
     caption: str,
     cost: _Costs,
     total: float,
-    setting: Callable[[Value | DecisionRef], str],
+    setting: Callable[[Setting], str],
 ) -> Graph:
     groups = {group.path: group for stream in space.streams for group in stream.groups}
     attention = _attention_lines(space, nodes, cost, total)
@@ -307,18 +307,18 @@ def _alternatives(slot: FusionSlot | AttentionSlot) -> str:
     return " | ".join(SHORT.get(a.operator, a.operator) for a in slot.alternatives)
 
 
-def _setting_lines(group: Group, setting: Callable[[Value | DecisionRef], str]) -> tuple[str, ...]:
+def _setting_lines(group: Group, setting: Callable[[Setting], str]) -> tuple[str, ...]:
     """The displayed attributes, two per line."""
     small = [f"{SHORT.get(name, name)} {setting(group.attributes[name])}" for name in SHOWN if name in group.attributes]
     lines = [" · ".join(small[:2]), " · ".join(small[2:])]
     return tuple(shortened(line, MOST_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
 
 
-def _choices(space: Space, value: Value | DecisionRef) -> str:
+def _choices(space: Space, value: Setting) -> str:
     """`32..48` for many values, `3, 5` for two, or the only value."""
-    if not isinstance(value, DecisionRef):
+    if not isinstance(value, Reference):
         return f"{value:g}" if isinstance(value, float) else str(value)
-    values = space.decision_by_path[value.decision].values
+    values = [value.of(one) for one in space.decision_by_path[value.decision].values]
     items = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
     numbers = [one for one in values if isinstance(one, int | float)]
     is_range = len(items) > 2 and numbers == sorted(numbers) and len(numbers) == len(items)

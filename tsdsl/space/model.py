@@ -24,9 +24,9 @@ from tsdsl.space.parts import (
     SHARED,
     AttentionSlot,
     Decision,
-    DecisionRef,
     FusionSlot,
     Head,
+    Reference,
     Requirement,
     Scale,
     Slot,
@@ -151,7 +151,7 @@ class Space(Strict):
         standing += [(a.attributes, slot.path) for slot in self.slots for a in slot.alternatives]
         for attributes, part in standing:
             for value in attributes.values():
-                if isinstance(value, DecisionRef) and value.decision in sharing:
+                if isinstance(value, Reference) and value.decision in sharing:
                     sharing[value.decision].add(part)
         for slot in self.slots:
             if slot.decision in sharing:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from fractions import Fraction
 from functools import cached_property
+from math import floor
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from tsdsl.records import dataclass
@@ -32,8 +34,27 @@ class DecisionRef(Strict):
 
     decision: str
 
+    def of(self, value: Value) -> Value:
+        """What the setting is with one value of the decision."""
+        return value
 
-Setting: TypeAlias = Value | DecisionRef
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled(Strict):
+    """`factor` times the value of a decision; rounded to the nearest integer where `is_whole`, halves up."""
+
+    decision: str
+    factor: int | float
+    is_whole: bool
+
+    def of(self, value: Value) -> int | float:
+        """The product with one value of the decision, computed in decimals as they are written: 0.1 * 3 is 0.3."""
+        product = Fraction(str(self.factor)) * Fraction(str(value))
+        return floor(product + Fraction(1, 2)) if self.is_whole else float(product)
+
+
+Reference: TypeAlias = DecisionRef | Scaled
+Setting: TypeAlias = Value | Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +220,10 @@ class Amount(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term(Strict):
-    """An integer times an amount or the value of a decision."""
+    """An integer times an amount, the value of a decision, or a rounded product with one."""
 
     factor: int
-    of: Amount | DecisionRef
+    of: Amount | Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,10 @@ from tsdsl.space.parts import (
     Amount,
     DecisionRef,
     FusionSlot,
+    Reference,
     Requirement,
     Scale,
+    Scaled,
     Setting,
     Slot,
     Value,
@@ -58,7 +60,7 @@ def space_lines(space: Space) -> Lines:
     for n, model in enumerate(space.models):
         yield f"models.{n}", _model(model)
     for n, requirement in enumerate(space.requires):
-        yield f"requires.{n}", f"require {_requirement(requirement)}"
+        yield f"requires.{n}", f"require {_requirement(space, requirement)}"
     yield "", "}"
 
 
@@ -94,6 +96,8 @@ def _attributes(space: Space, attributes: Mapping[str, Setting], between: str = 
 
 
 def _setting(space: Space, setting: Setting) -> str:
+    if isinstance(setting, Scaled):
+        return f"{_value(setting.factor)} * {setting.decision.removeprefix(SHARED)}"
     if not isinstance(setting, DecisionRef):
         return _value(setting)
     if setting.decision.startswith(SHARED):
@@ -121,21 +125,32 @@ def _model(model: Scale) -> str:
     return f"model {model.name} {{ {'  '.join(filter(None, written))} }}"
 
 
-def _requirement(requirement: Requirement) -> str:
+def _requirement(space: Space, requirement: Requirement) -> str:
     if isinstance(requirement, Alike):
         right = requirement.right
         shown = written_path(right.decision) if isinstance(right, DecisionRef) else _value(right)
         return f"{written_path(requirement.left.decision)} {'==' if requirement.is_equal else '!='} {shown}"
-    terms = [f"{_integer(term.factor)} * {_of(term.of)}" for term in requirement.terms]
+    terms = [f"{_integer(term.factor)} * {_of(space, term.of)}" for term in requirement.terms]
     amounts = [term.of for term in requirement.terms if isinstance(term.of, Amount)]
     unit = f" * {UNITS[amounts[0].quantity]}" if amounts else ""
     return f"{' + '.join(terms)} {requirement.relation} {_integer(requirement.bound)}{unit}"
 
 
-def _of(of: Amount | DecisionRef) -> str:
+def _of(space: Space, of: Amount | Reference) -> str:
+    if isinstance(of, Scaled):
+        return written_path(next((path for path, setting in _settings(space) if setting == of), of.decision))
     if isinstance(of, DecisionRef):
         return written_path(of.decision)
     return f"{of.part}.{of.quantity}" if of.part is not None else of.quantity
+
+
+def _settings(space: Space) -> Iterator[tuple[str, Setting]]:
+    """The attributes of groups and slots, by path."""
+    for group in (group for stream in space.streams for group in stream.groups):
+        yield from ((f"{group.path}.{name}", setting) for name, setting in group.attributes.items())
+    for slot in space.slots:
+        for one in slot.alternatives:
+            yield from ((f"{slot.path}.op.{one.operator}.{name}", setting) for name, setting in one.attributes.items())
 
 
 def _integer(value: int) -> str:

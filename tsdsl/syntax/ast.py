@@ -120,7 +120,17 @@ class Sequence:
     span: Span
 
 
-Expression: TypeAlias = Number | KernelSize | Factor | Text | Quantity | Range | Choice | Call | Selector | Sequence
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """`64 * beta`: a product as a value. A product of numbers alone is a `Number`."""
+
+    factors: tuple[Number | Selector, ...]
+    span: Span
+
+
+Expression: TypeAlias = (
+    Number | KernelSize | Factor | Text | Quantity | Range | Choice | Call | Selector | Sequence | Scaled
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation, localcontext
+from math import prod
 from typing import Any, Literal, TypeVar, cast
 
 from tsdsl.source import Span
@@ -12,6 +13,7 @@ from tsdsl.syntax.grammar.machine import Node, Token
 
 T = TypeVar("T")
 REQUIRE = "require"
+EXACT = Context(prec=100, traps=[])  # a product too large for it is infinity, which no value may be
 DECLARATIONS = frozenset({"domain", "shared", "block"})
 
 
@@ -179,6 +181,15 @@ def _range(tree: Node) -> ast.Range:
     return ast.Range(numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None, _span(tree))
 
 
+def _scaled(tree: Node) -> ast.Expression:
+    factors = cast("tuple[ast.Number | ast.Selector, ...]", _items(tree))
+    if all(isinstance(factor, ast.Number) for factor in factors):
+        with localcontext(EXACT):
+            value = prod(factor.value for factor in factors if isinstance(factor, ast.Number))
+        return ast.Number(Decimal(value), _span(tree))
+    return ast.Scaled(factors, _span(tree))
+
+
 def _quantity(tree: Node) -> ast.Quantity:
     number, unit = tree.children
     value = _number(_tokens(cast(Node, number))[0]).value
@@ -210,6 +221,7 @@ _EXPRESSIONS: dict[str, Callable[[Node], Any]] = {
     "range": _range,
     "quantity": _quantity,
     "choice": lambda t: ast.Choice(_items(t), _span(t)),
+    "product_of": _scaled,
     "list": lambda t: ast.Sequence(_items(t), _span(t)),
     "call": _call,
     "selector": _selector,

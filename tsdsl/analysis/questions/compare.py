@@ -9,7 +9,7 @@ and everything fixed is the same. Own design.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeAlias, TypeVar
@@ -25,7 +25,7 @@ from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute
 from tsdsl.space.model import Space
-from tsdsl.space.parts import AttentionSlot, Decision, DecisionRef, FusionSlot, Parent, Setting, Value
+from tsdsl.space.parts import AttentionSlot, Decision, FusionSlot, Parent, Reference, Scaled, Setting, Value
 
 Breaks: TypeAlias = Literal["SOURCE", "ARCHITECTURES", "WEIGHTS"]
 ALL_BREAKS: tuple[Breaks, ...] = ("SOURCE", "ARCHITECTURES", "WEIGHTS")
@@ -37,12 +37,16 @@ AnySlot = TypeVar("AnySlot", FusionSlot, AttentionSlot)
 
 @dataclass(frozen=True, slots=True)
 class SettingPlace:
-    """The values that one setting may take, its decision where it is one, and where it exists."""
+    """The values that one setting may take, its decision where it is one, and where it exists.
+
+    The values of a product (`is_scaled`) are in the order of those of its decision.
+    """
 
     path: str
     values: Values
     decision: str | None
     parent: Parent | None = None
+    is_scaled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +166,9 @@ def _attribute_places(
     for attribute in schema:
         setting = given.get(attribute.name, attribute.default)
         path = f"{prefix}.{attribute.name}"
-        if isinstance(setting, DecisionRef):
-            values = space.decision_by_path[setting.decision].values
-            found[path] = SettingPlace(path, values, setting.decision, parent)
+        if isinstance(setting, Reference):
+            values = tuple(setting.of(value) for value in space.decision_by_path[setting.decision].values)
+            found[path] = SettingPlace(path, values, setting.decision, parent, isinstance(setting, Scaled))
         elif setting is not None:
             found[path] = SettingPlace(path, (setting,), None, parent)
     return found
@@ -266,8 +270,24 @@ def _count_in_both(old: Mapping[str, SettingPlace], new: Mapping[str, SettingPla
         else:
             result *= ways(path)
     for members in together.values():
-        result *= len(set.intersection(*(set(common(path)) for path in members)))
+        sides = [[places.get(path) for path in members] for places in (old, new)]
+        if any(place is not None and place.is_scaled for side in sides for place in side):
+            before, after = map(_together, sides)
+            if before is None or after is None:
+                return None
+            result *= len(before & after)
+        else:
+            result *= len(set.intersection(*(set(common(path)) for path in members)))
     return result
+
+
+def _together(side: Sequence[SettingPlace | None]) -> set[Values] | None:
+    """The values that settings take together; None where one is absent or they follow from several decisions."""
+    places = [place for place in side if place is not None]
+    if len(places) < len(side) or len({place.decision for place in places} - {None}) > 1:
+        return None
+    longest = max(len(place.values) for place in places)
+    return {tuple(place.values[min(n, len(place.values) - 1)] for place in places) for n in range(longest)}
 
 
 def _count_satisfying_both(
@@ -280,6 +300,8 @@ def _count_satisfying_both(
     if [(p.path, p.decision, p.parent) for p in old_places.values()] != [
         (p.path, p.decision, p.parent) for p in new_places.values()
     ]:
+        return None
+    if any((p.is_scaled or new_places[path].is_scaled) and p != new_places[path] for path, p in old_places.items()):
         return None
     decisions: list[Decision] = []
     gone: set[tuple[str, Value]] = set()

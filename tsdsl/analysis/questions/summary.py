@@ -21,7 +21,7 @@ from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Space
-from tsdsl.space.parts import DecisionRef, Group
+from tsdsl.space.parts import Group, Reference
 
 MOST_WORK = 20_000_000_000
 
@@ -200,8 +200,8 @@ def part_rows(space: Space) -> list[PartRow]:
 def _choices(space: Space, group: Group) -> tuple[tuple[str, str], ...]:
     found = []
     for name, setting in group.attributes.items():
-        if isinstance(setting, DecisionRef):
-            values = space.decision_by_path[setting.decision].values
+        if isinstance(setting, Reference):
+            values = [setting.of(value) for value in space.decision_by_path[setting.decision].values]
             found.append((name, ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)))
         elif name in ("channels", "t", "k", "expansion", "kernel", "stride"):
             found.append((name, str(setting)))

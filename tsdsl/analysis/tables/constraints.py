@@ -21,7 +21,7 @@ from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Value
+from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Reference, Requirement, Value
 
 LARGEST_ALLOWED_TABLE = 1 << 16
 
@@ -122,7 +122,7 @@ def named_in(requirement: Requirement) -> list[str]:
     """The paths of the decisions that a constraint names."""
     if isinstance(requirement, Alike):
         return [of.decision for of in (requirement.left, requirement.right) if isinstance(of, DecisionRef)]
-    return [term.of.decision for term in requirement.terms if isinstance(term.of, DecisionRef)]
+    return [term.of.decision for term in requirement.terms if isinstance(term.of, Reference)]
 
 
 def _parts_of_decision(space: Space, path: str) -> set[str]:
@@ -147,12 +147,12 @@ def _parts_of_amount(space: Space, amount: Amount) -> set[str]:
 
 def form_of(free: FreeSpace, linear: LinearRule) -> Form:
     """The constraint in integers, with fixed decisions inserted."""
-    values = [_value_table(free, t.of.decision) for t in linear.terms if isinstance(t.of, DecisionRef)]
+    values = [_value_table(free, t.of) for t in linear.terms if isinstance(t.of, Reference)]
     whole = lcm(*(Fraction(str(value)).denominator for table in values for value in table.table.ravel().tolist()))
     factors: list[Varying] = []
     for term in linear.terms:
-        if isinstance(term.of, DecisionRef):
-            table = _value_table(free, term.of.decision)
+        if isinstance(term.of, Reference):
+            table = _value_table(free, term.of)
             scaled = [int(Fraction(str(value)) * whole * term.factor) for value in table.table.ravel().tolist()]
             factors.append(Varying(table.scope, np.array(scaled, dtype=np.int64).reshape(table.table.shape)))
         else:
@@ -204,25 +204,20 @@ def _amount_tables(free: FreeSpace, amount: Amount) -> list[Varying]:
     return [table for part in parts for table in free.costs(quantity, part)]
 
 
-def _value_table(free: FreeSpace, path: str, absent: float = 0) -> Varying:
-    """The value of a decision as a table over it and what it is nested under; `absent` where it does not exist."""
+def _value_table(free: FreeSpace, of: Reference) -> Varying:
+    """The value of a decision or product as a table over it and what it is nested under; 0 where it does not exist."""
+    path = of.decision
     decision = free.table.blueprint.space.decision_by_path[path]
     if path in free.axes:
-        own = np.array(decision.values)
-        return free.over_existence(decision, own, np.full(own.shape, absent, dtype=own.dtype))
-    value, above = _pinned_value(free, path), free.ancestors(decision)
+        own = np.array([of.of(value) for value in decision.values])
+        return free.over_existence(decision, own, np.zeros_like(own))
+    value, above = of.of(decision.values[free.pinned[path]]), free.ancestors(decision)
     scope: tuple[Axis, ...] = tuple(sorted(axis for axis, _ in above))
-    table = np.full([axis.size for axis in scope], absent, dtype=np.array([value, absent]).dtype)
+    table = np.zeros([axis.size for axis in scope], dtype=np.array([value]).dtype)
     if _may_exist(free, path):
         required = dict(above)
         table[tuple(required[axis] for axis in scope)] = value
     return Varying(scope, table)
-
-
-def _pinned_value(free: FreeSpace, path: str) -> float:
-    value = free.table.blueprint.space.decision_by_path[path].values[free.pinned[path]]
-    assert isinstance(value, int | float)
-    return value
 
 
 def _may_exist(free: FreeSpace, path: str) -> bool:

@@ -18,6 +18,7 @@ from tsdsl.space.parts import Value
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.importable import importable
 from tsdsl.space.resolve.parts.literals import literals, shown
+from tsdsl.space.resolve.parts.products import FACTOR
 from tsdsl.space.resolve.parts.selectors import path_parts
 from tsdsl.space.resolve.parts.values import checked_value
 from tsdsl.syntax import ast
@@ -211,6 +212,10 @@ class _Completer:
         previous = self.cursor.previous()
         if previous == "EQUAL":
             yield from self.value(frame, frame.attribute or "")
+        elif previous == "STAR":
+            for shared in self.domains():
+                if isinstance(shared, ast.Shared) and self.fits(shared, FACTOR):
+                    yield self.make(shared.name.text, "domain", "shared decision")
         elif previous in ("NUMBER", "KERNEL") and self.cursor.previous(2) == "RANGE":
             yield self.make("by", "keyword", "the step of a range", "by ")
         elif previous in ("LPAR", "COMMA"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
 
 from tsdsl.lsp.facts import Facts, approximate
 from tsdsl.lsp.features.hover_words import MAX_LISTED, Hover, hover_word, keyword_value, listed, nothing
@@ -14,8 +16,9 @@ from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_li
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
-from tsdsl.space.parts import Decision, Group
+from tsdsl.space.parts import SHARED, Decision, Group
 from tsdsl.space.resolve.parts.literals import shown
+from tsdsl.space.resolve.parts.products import scaled
 from tsdsl.space.resolve.parts.selectors import selects
 from tsdsl.syntax import ast
 
@@ -24,9 +27,34 @@ def hover(snapshot: Snapshot, offset: int) -> Hover | None:
     """The description of the name, value, sign or word at an offset."""
     occurrence = snapshot.names.at(offset)
     if occurrence is None:
-        return hover_word(snapshot, offset) or _bare_word(snapshot, offset) or _number(snapshot, offset)
+        return (
+            _product(snapshot, offset)
+            or hover_word(snapshot, offset)
+            or _bare_word(snapshot, offset)
+            or _number(snapshot, offset)
+        )
     lines = _Describe(snapshot, enclosing(snapshot.file, occurrence.span.start)).occurrence(occurrence)
     return Hover(occurrence.span, "\n\n".join(lines)) if lines else None
+
+
+def _product(snapshot: Snapshot, offset: int) -> Hover | None:
+    """The results of a product, at one of its signs or numbers."""
+    nodes = enclosing(snapshot.file, offset)
+    product, attribute = innermost(nodes, ast.Scaled), innermost(nodes, ast.Attribute)
+    if product is None or attribute is None:
+        return None
+    describe = _Describe(snapshot, nodes)
+    facts, schema = describe.facts(), describe.schema(attribute.name)
+    words = [factor.bare_name for factor in product.factors if isinstance(factor, ast.Selector)]
+    decision = facts.space.decision_by_path.get(f"{SHARED}{words[0]}") if facts is not None else None
+    if decision is None or not isinstance(schema, Attribute):
+        return None
+    number = prod(Fraction(factor.value) for factor in product.factors if isinstance(factor, ast.Number))
+    setting = scaled(decision.path, Fraction(number), schema)
+    results = [f"{shown(setting.of(value))} where `{words[0]}` is {shown(value)}" for value in decision.values]
+    rule = ", each to the nearest integer, halves up" if setting.is_whole else ""
+    text = snapshot.source.text[product.span.start : product.span.end]
+    return Hover(product.span, f"`{text}`: {'; '.join(results[:MAX_LISTED])}{rule}")
 
 
 def _bare_word(snapshot: Snapshot, offset: int) -> Hover | None:

@@ -45,7 +45,8 @@ def _of_token(token: Token, nodes: tuple[object, ...]) -> str | None:
     if token.type == "STAR":
         if innermost(nodes, ast.Segment) is not None:
             return "`*`: all of them"
-        return "`*`: times" if innermost(nodes, ast.Require) is not None else "`*`: the number of consecutive blocks"
+        is_product = any(isinstance(node, ast.Require | ast.Scaled) for node in nodes)
+        return "`*`: times" if is_product else "`*`: the number of consecutive blocks"
     if word in SIGNS:
         return f"`{word}`: {SIGNS[word]}"
     if token.type == word.upper() and word in KEYWORDS:

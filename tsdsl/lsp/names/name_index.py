@@ -272,8 +272,8 @@ class _SpaceIndex:
                 if self.known(kind, value.bare_name):
                     yield self.use(kind, value.segments[0].word)
                     return
-        elif isinstance(value, ast.Choice | ast.Sequence):
-            for item in value.items:
+        elif isinstance(value, ast.Choice | ast.Sequence | ast.Scaled):
+            for item in value.factors if isinstance(value, ast.Scaled) else value.items:
                 yield from self.value(item)
 
     def attributes(

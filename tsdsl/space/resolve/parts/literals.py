@@ -105,6 +105,13 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
             help=f"write `{shared}`",
             fixes=[replacement(f"write `{shared}`", expression.span, shared, safe=True)],
         )
+    elif isinstance(expression, ast.Scaled):
+        context.report(
+            "TS201",
+            expression.span,
+            "only attributes of operators take a product with a shared decision",
+            help="write the products as values, such as `{16, 32}`",
+        )
     elif not isinstance(expression, ast.Call) or not expression.broken:
         context.report(
             "TS201",

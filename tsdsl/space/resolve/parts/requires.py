@@ -18,7 +18,20 @@ from tsdsl.diagnostics import replacement
 from tsdsl.diagnostics.suggest import did_you_mean, renames
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Requirement, Setting, Slot, Stream, Term
+from tsdsl.space.parts import (
+    SHARED,
+    Alike,
+    Amount,
+    DecisionRef,
+    LinearRule,
+    Reference,
+    Requirement,
+    Scaled,
+    Setting,
+    Slot,
+    Stream,
+    Term,
+)
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import may_lack, selects
@@ -37,7 +50,7 @@ class Side:
     """A linear form: what it adds to a constant, and the unit of it all (None: a number that scales)."""
 
     constant: Fraction = Fraction(0)
-    terms: Mapping[Amount | DecisionRef, Fraction] = field(default_factory=dict)
+    terms: Mapping[Amount | Reference, Fraction] = field(default_factory=dict)
     unit: Unit | None = None
 
 
@@ -147,8 +160,8 @@ def _settings(streams: Mapping[str, Stream], slots: Sequence[Slot]) -> dict[str,
         for alternative in slot.alternatives:
             path = f"{slot.path}.op.{alternative.operator}"
             found |= {f"{path}.{name}": setting for name, setting in alternative.attributes.items()}
-    shared = {s.decision: s for s in found.values() if isinstance(s, DecisionRef) and s.decision.startswith("shared.")}
-    return {**shared, **found}
+    used = {s.decision for s in found.values() if isinstance(s, Reference) and s.decision.startswith(SHARED)}
+    return {**{path: DecisionRef(decision=path) for path in used}, **found}
 
 
 def _alike(places: _Places, require: ast.Require) -> Alike | None:
@@ -184,6 +197,8 @@ def _alike(places: _Places, require: ast.Require) -> Alike | None:
     else:
         assert isinstance(right, ast.Selector)
         second = places.setting(right)
+    if isinstance(first, Scaled) or isinstance(second, Scaled):
+        _wrong(places.context, require, "a name cannot be compared with a number", "compare it with a number")
     if not isinstance(first, DecisionRef):
         first, second = second, first
     if not isinstance(first, DecisionRef):
@@ -266,7 +281,7 @@ def _side(places: _Places, side: ast.Sum) -> Side:
     """A sum as a linear form."""
     parts = _each([partial(_product, places, product) for product in side.products])
     unit = _same_unit(places.context, side, parts)
-    terms: dict[Amount | DecisionRef, Fraction] = {}
+    terms: dict[Amount | Reference, Fraction] = {}
     for part in parts:
         for of, factor in part.terms.items():
             terms[of] = terms.get(of, Fraction(0)) + factor
@@ -322,6 +337,12 @@ def _operand(places: _Places, operand: ast.Operand) -> Side:
         values = next(d.values for d in context.decisions if d.path == setting.decision)
         if any(isinstance(value, str) for value in values):
             _wrong(context, operand, "names cannot be added or multiplied", "compare names with `==` or `!=`")
+        return Side(Fraction(0), {setting: Fraction(1)}, "plain numbers")
+    if isinstance(setting, Scaled):
+        values = next(d.values for d in context.decisions if d.path == setting.decision)
+        factor = Fraction(str(setting.factor))
+        if all(setting.of(value) == factor * Fraction(str(value)) for value in values):
+            return Side(Fraction(0), {DecisionRef(decision=setting.decision): factor}, "plain numbers")
         return Side(Fraction(0), {setting: Fraction(1)}, "plain numbers")
     if isinstance(setting, str):
         _wrong(context, operand, "names cannot be added or multiplied", "compare names with `==` or `!=`")

@@ -10,11 +10,19 @@ from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.diagnostics.suggest import did_you_mean, renames, similar
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
-from tsdsl.space.parts import DecisionRef, Parent, Setting, Value
+from tsdsl.space.parts import DecisionRef, Parent, Reference, Setting, Value
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.literal_types import Kernel, Literal, Word
 from tsdsl.space.resolve.parts.literals import exact, literals, shown
 from tsdsl.space.resolve.parts.overrides import Overridden, overridden
+from tsdsl.space.resolve.parts.products import (
+    FACTOR,
+    are_numbers,
+    factors_of,
+    plain_numbers,
+    products_are_right,
+    scaled,
+)
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
 
@@ -73,7 +81,7 @@ def setting(
 ) -> Setting | None:
     """The value of an operator's attribute; a choice of several becomes the decision at `path`.
 
-    A `shared` name gives the decision of that name instead, whichever attributes it stands at.
+    A `shared` name gives the decision of that name instead, whichever attributes it stands at; so does its product.
     """
     expression, pins = written.expression, written.pins
     if expression is None and attribute.default is None and not attribute.optional:
@@ -81,7 +89,13 @@ def setting(
     if expression is None:
         context.report("TS207", pins[0].span, f"`{path}` has no value to fix", help="use `free` to give it one")
         return None
-    shared = shared_named(context, expression)
+    number, shared = None, shared_named(context, expression)
+    product = expression if isinstance(expression, ast.Scaled) else None
+    if product is not None:
+        found = factors_of(context, product)
+        if found is None:
+            return None
+        number, shared = found
     if shared is not None:
         if pins:
             report_fixed_use(context, path, shared, pins[0].span)
@@ -90,30 +104,41 @@ def setting(
         path, parent = f"shared.{shared.name.text}", None
         changed = overridden(context, path, shared.value)
         expression, pins = changed.expression or shared.value, changed.pins
-    values = _values(context, attribute, expression)
+    own = attribute
+    if product is not None and shared is not None:
+        own = replace(FACTOR, name=shared.name.text)
+        if not are_numbers(context, product, shared, literals(context, expression) or ()):
+            return None
+    values = _values(context, own, expression)
     if values is None:
         if shared is not None:
             context.uncertain.add(path)
         return None
     for pin in pins:
-        values = _pinned(context, attribute, pin, values, path)
+        values = _pinned(context, own, pin, values, path)
     context.origins.setdefault(path, (pins[-1] if pins else expression).span)
+    reference: Reference = DecisionRef(decision=path)
+    if product is not None and number is not None:
+        values = plain_numbers(values)
+        reference = scaled(path, number, attribute)
+        if not products_are_right(context, attribute, product, own.name, reference, values):
+            return None
     if len(values) == 1:
-        return values[0]
+        return reference.of(values[0])
     if not attribute.searchable:
         context.report(
             "TS206",
-            expression.span,
+            expression.span if product is None else product.span,
             f"`{attribute.name}` must be one value, got a choice",
             help="keep one of the values",
-            fixes=one_of(context, expression),
+            fixes=one_of(context, expression) if product is None else (),
         )
         return None
     if shared is None:
         context.decide(path, tuple(values), expression.span, parent)
     else:
         decide_shared(context, path, tuple(values), expression.span)
-    return DecisionRef(decision=path)
+    return reference
 
 
 def report_fixed_use(context: Context, path: str, shared: ast.Shared, span: Span) -> None:
