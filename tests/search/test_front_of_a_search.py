@@ -17,6 +17,7 @@ from tsdsl.search.progressive import search
 from tsdsl.search.record.outcome import read_result
 from tsdsl.search.record.run_record import step_directory
 from tsdsl.search.settings import DataSettings, SearchSettings
+from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
 
 SETTINGS = SearchSettings(method="parsec", samples=2, batch_size=8, epochs=1, recalibration_batches=1)
@@ -72,3 +73,30 @@ def test_a_step_that_is_not_finished_is_refused(tiny: Space, searched: Path) -> 
     assert predictions(searched, tiny) == []  # alpha predicts no accuracy
     with pytest.raises(FileError, match="is not a finished step"):
         step_front(searched, tiny, 3)
+
+
+def test_the_front_of_a_posterior_is_as_good_as_what_thompson_sampling_found(
+    tiny: Space, clips: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    settings = SearchSettings(
+        method="thompson", score="likelihood", samples=4, batch_size=4, epochs=2, recalibration_batches=1
+    )
+    search(tiny, step=1, data=clips, run=run, settings=settings, data_settings=DataSettings(), device="cpu")
+    result = read_result(step_directory(run, 1))
+    assert result is not None
+    assert result.target is not None
+    found = step_front(run, tiny, 1)
+    assert found.score == "score above the average"
+    within = [point for point in found.points if point.flops <= result.target]
+    (own,) = [one for one in result.top if one.decisions == read_architecture(result.architecture).decisions]
+    # The best of the posterior mean within the target, with the same interval.
+    assert within[-1].score == pytest.approx(own.score, abs=1e-6)
+    assert within[-1].flops <= result.flops
+    assert within[-1].high is not None
+    assert within[-1].high - within[-1].score == pytest.approx(1.96 * own.deviation, rel=1e-6)
+    assert predictions(run, tiny) == []  # it is no accuracy
+    posterior = run / "step1" / "posterior.safetensors"
+    posterior.write_bytes(posterior.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(FileError, match="was changed after the run was finished"):
+        step_front(run, tiny, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tsdsl.search.distribution.factorised import Decisions
-from tsdsl.search.distribution.linear_model import LinearModel, Prior, Terms, totals
+from tsdsl.search.distribution.linear_model import NOISY_SHARE, LinearModel, Prior, Terms, totals
 from tsdsl.space.parts import Decision, Parent
 
 A = Decision(path="a", values=("x", "y"))
@@ -99,3 +99,18 @@ def test_the_prior_follows_how_noisy_the_observations_are() -> None:
     assert chosen[0.01].noise_ratio == 0.02
     assert chosen[3.0].noise_ratio >= 1
     assert 7 < chosen[3.0].noise < 11
+
+
+def test_pairs_get_a_larger_share_only_where_observations_speak_for_them() -> None:
+    chosen = {}
+    for share in (0.0, 0.3):
+        random = np.random.default_rng(4)
+        weights = random.normal(size=(1, TERMS.num_weights)) * np.sqrt(TERMS.variances(Prior(pair_share=share)))
+        model = LinearModel(TERMS, NOISY_SHARE)
+        for batch in range(60):
+            active = TERMS.active(architectures(20, batch))
+            model.observe(active, totals(weights, active)[0] + 0.3 * random.normal(size=20), is_centred=True)
+            model.choose_prior()
+        chosen[share] = model.prior.pair_share
+    assert chosen[0.0] <= NOISY_SHARE
+    assert chosen[0.3] >= 0.03

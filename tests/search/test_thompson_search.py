@@ -82,6 +82,8 @@ def test_more_batches_make_it_surer_of_a_better_architecture(tiny: Space) -> Non
     assert certain[1].top[0][0] == many.found().decisions
     mean, deviation = many.interval(many.found().decisions)
     assert 0 < deviation < few.interval(few.found().decisions)[1]
+    # 1,600 scores with noise of 0.05: the prior of what all architectures share has no part in it.
+    assert deviation < 0.01
     assert mean > 0
 
 

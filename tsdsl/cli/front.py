@@ -27,7 +27,8 @@ def front(
 ) -> None:
     """Print the best architecture at every budget of multiply-adds, by the scores of a finished step.
 
-    The score is the accuracy predicted from what the search measured, with a 95 % interval, or log P(A | alpha).
+    The score is the accuracy predicted from what the search measured, or how much more than the average architecture
+    the posterior of Thompson sampling expects, with a 95 % interval; or log P(A | alpha).
     """
     from tsdsl.analysis.amounts import giga
     from tsdsl.artifacts.locate import SPACE_FILE, read_space
@@ -49,6 +50,8 @@ def front(
     for point in shown:
         if point.low is None:
             score = f"{point.score:9.2f} nats"
+        elif found.score == "score above the average":
+            score = f"{point.score:+9.4f} [{point.low:+.4f}, {point.high:+.4f}]"
         else:
             score = f"{point.score:7.1%} [{point.low:.1%}, {point.high:.1%}]"
         console.print(f"{giga(point.flops):>16}  {score}", markup=False)

@@ -33,11 +33,20 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture | None =
     Raises:
         FileError: the file cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     metadata = {"format": "pt", "tsdsl": FORMAT}
     if architecture is not None:
         metadata["architecture"] = json.dumps(architecture.model_dump(mode="json"))
-    write_bytes(path, _ordered(safetensors.torch.save(tensors, metadata)))
+    save_tensors(path, model.state_dict(), metadata)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors by name as a whole file; the same ones give the same bytes.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, _ordered(safetensors.torch.save(stored, dict(metadata or {"format": "pt"}))))
 
 
 def _ordered(content: bytes) -> bytes:

@@ -61,7 +61,8 @@ def predictions(run: Path, space: Space) -> list[Prediction]:
     from tsdsl.search.front import step_front
 
     finished = [step for step in (None, *(s.index for s in space.steps)) if read_result(step_directory(run, step))]
-    points = step_front(run, space, finished[-1]).points if finished else ()
+    known = step_front(run, space, finished[-1]) if finished else None
+    points = known.points if known is not None and known.score == "predicted accuracy" else ()
     return [Prediction(p.flops, p.low, p.score, p.high) for p in points if p.low is not None and p.high is not None]
 
 

@@ -1,7 +1,8 @@
 """Accuracy against cost as a finished step knows it: the best architecture at every budget by the step's own scores.
 
 Where architectures were measured, the score is the accuracy that a Bayesian linear model of the measurements predicts,
-and has an interval; else it is log P(A | alpha), in nats. Both are sums of tables, so the front is exact.
+and has an interval; after Thompson sampling it is the posterior's mean, less the average architecture's, with an
+interval as well; else it is log P(A | alpha), in nats. All are sums of tables, so the front is exact.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ import torch
 from tsdsl.analysis.questions.front import Front, front
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import FileError
+from tsdsl.lowering.weights import read_tensors
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Array, Varying, combine
+from tsdsl.search.budget.candidates import WithinTarget
 from tsdsl.search.budget.flops import step_flops
 from tsdsl.search.distribution.factorised import Variables, step_variables
 from tsdsl.search.distribution.linear_model import LinearModel, Posterior, Terms
+from tsdsl.search.learning.posterior import StepPosterior
 from tsdsl.search.methods.baselines import Evaluation
 from tsdsl.search.methods.evaluation_log import read_evaluations
 from tsdsl.search.record.outcome import read_result
-from tsdsl.search.record.run_record import step_before, step_directory
+from tsdsl.search.record.run_record import STEP_KIND, step_before, step_directory
+from tsdsl.search.settings import StepSettings
 from tsdsl.search.step import read_alpha
 from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
@@ -39,7 +44,7 @@ NORMAL_95 = 1.96
 
 @dataclass(frozen=True)
 class FrontPoint:
-    """The best architecture of at most `flops`; `low` and `high` are the 95 % interval of a predicted accuracy."""
+    """The best architecture of at most `flops`; `low` and `high` are the 95 % interval of a predicted score."""
 
     flops: int
     score: float
@@ -52,7 +57,7 @@ class FrontPoint:
 class StepFront:
     """The points of growing cost and score; nothing within any budget scores higher by more than `gap`."""
 
-    score: Literal["predicted accuracy", "log P"]
+    score: Literal["predicted accuracy", "score above the average", "log P"]
     gap: float
     points: tuple[FrontPoint, ...]
 
@@ -86,7 +91,12 @@ def step_front(run: Path, space: Space, step: int | None) -> StepFront:
     before = None if step is None else step_before(space, step)
     found = {} if before is None else read_architecture(step_directory(run, before).architecture).decisions
     variables = step_variables(space, step, found)
-    free = step_flops(Blueprint(space), step, variables).free
+    flops = step_flops(Blueprint(space), step, variables)
+    free = flops.free
+    if folder.posterior.exists():
+        folder.require_unchanged(folder.posterior.name)
+        target = folder.read_settings(STEP_KIND, StepSettings).target_macs
+        return _learned(StepPosterior(WithinTarget(flops, target)), folder.posterior)
     measured = [entry.evaluation for entry in read_evaluations(folder.path)]
     if measured:
         return _predicted(free, variables, measured)
@@ -108,14 +118,29 @@ def _predicted(free: FreeSpace, variables: Variables, measured: Sequence[Evaluat
     for _ in range(PRIOR_STEPS):
         model.choose_prior()
     posterior = model.posterior()
-    weights = posterior.mean_W.numpy()[None]
-    tables = [_where_it_exists(free, paths, table[0]) for paths, table in terms.tables(weights)]
-    known = front(free, tables)
-    accuracies = (known.scores + mean + weights[0, -1]).tolist()
-    architectures = [known.architecture(point) for point in range(len(known.macs))]
-    return StepFront(
-        "predicted accuracy", known.gap, _points(known, accuracies, _errors(terms, posterior, architectures))
-    )
+    known = _front_of(free, terms, posterior.mean_W.numpy())
+    accuracies = (known.scores + mean + float(posterior.mean_W[-1])).tolist()
+    errors = _errors(terms, posterior, [known.architecture(point) for point in range(len(known.macs))])
+    return StepFront("predicted accuracy", known.gap, _points(known, accuracies, errors))
+
+
+def _learned(learned: StepPosterior, path: Path) -> StepFront:
+    """Scores by the posterior of Thompson sampling that a file holds."""
+    terms, free = learned.candidates.terms, learned.candidates.flops.free
+    try:
+        mean_W = learned.mean_W if learned.restore(read_tensors(path)) else None
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # torch does not list it
+        mean_W = None
+    if mean_W is None:
+        raise FileError(f"{path}: is not the posterior of this step", help="restore it from a copy")
+    known = _front_of(free, terms, mean_W)
+    means_N, deviations_N = learned.intervals([known.architecture(point) for point in range(len(known.macs))])
+    return StepFront("score above the average", known.gap, _points(known, means_N.tolist(), deviations_N.tolist()))
+
+
+def _front_of(free: FreeSpace, terms: Terms, mean_W: Array) -> Front:
+    """The front by the mean weights but for the constant."""
+    return front(free, [_where_it_exists(free, paths, table[0]) for paths, table in terms.tables(mean_W[None])])
 
 
 def _where_it_exists(free: FreeSpace, paths: Sequence[str], table: Array) -> Varying:

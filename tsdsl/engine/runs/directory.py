@@ -7,6 +7,7 @@ RUN/space.json           the space it is of
 RUN/architecture.json    the architecture trained or found
 RUN/weights.safetensors  the final weights
 RUN/best.safetensors     the weights of the best validation of a training run
+RUN/posterior.safetensors  what Thompson sampling learned about scores in a step of a search
 RUN/result.json          the final numbers; there only once the run is finished
 
 settings.json and result.json carry their own hashes, and result.json those of all other files of the finished run.
@@ -35,6 +36,7 @@ RECORDED_FILES = (
     "architecture.json",
     "weights.safetensors",
     "best.safetensors",
+    "posterior.safetensors",
 )
 DRAWN_FILES = ("report.html", "architecture.svg", "figure.svg", "difference.svg", "alpha.svg", "landscape.svg")
 WRITTEN_FILES = frozenset({*RECORDED_FILES, "result.json", *DRAWN_FILES})
@@ -80,6 +82,11 @@ class RunDirectory:
     def best_weights(self) -> Path:
         """The weights of the best validation."""
         return self.path / "best.safetensors"
+
+    @property
+    def posterior(self) -> Path:
+        """What Thompson sampling learned about scores."""
+        return self.path / "posterior.safetensors"
 
     @property
     def result(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -67,9 +67,10 @@ class WithinTarget:
 
     @cached_property
     def terms(self) -> Terms:
-        """The weights of a score: of the decisions, and of pairs that follow one another in the space."""
-        count = len(self.variables.decisions)
-        return Terms(self.variables.decisions, tuple((number, number + 1) for number in range(count - 1)))
+        """The weights of a score: of the decisions, and of pairs of neighbours, which share a cost."""
+        numbers = {decision.path: number for number, decision in enumerate(self.variables.decisions)}
+        pairs = sorted({pair for table in self.flops.free.costs() for pair in pairwise(table.scope)})
+        return Terms(self.variables.decisions, tuple((numbers[a.path], numbers[b.path]) for a, b in pairs))
 
     def best(self, weights_W: Array, node_limit: int = DRAW_NODES) -> Best:
         """The candidate with the largest sum of weights.

@@ -24,13 +24,14 @@ from tsdsl.operators.varying import Array
 from tsdsl.search.distribution.factorised import Decisions
 from tsdsl.space.parts import Decision, Value
 
-PAIR_SHARES = (0.01, 0.03, 0.1, 0.3)
+PAIR_SHARES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 NOISE_RATIOS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 """The priors among which observations choose: the share of the variance of scores that pairs have, and the variance of
 the noise over that of scores."""
-USUAL = 0.1
-"""The share and the ratio that are taken without observations. One deviation away is a share e times as large or as
-small, and a ratio e^2 times."""
+USUAL_RATIO, USUAL_SHARE, NOISY_SHARE = 0.1, 0.1, 0.001
+"""The ratio that is taken without observations, and the share: of exact scores, and of noisy ones that come in batches.
+These say so little of each pair that draws with looser ones go astray (own measurements, see docs/method.md). One
+deviation away is a share e times as large or as small, and a ratio e^2 times."""
 USUAL_SCALE, PSEUDO_OBSERVATIONS = 2.0, 10
 """What scale and noise usually are together, in mean squares of the scores, and how many of those it counts as."""
 
@@ -40,8 +41,8 @@ class Prior:
     """The variance of scores over all architectures, the pairs' share of it, and the noise's variance over it."""
 
     scale: float = 1.0
-    pair_share: float = 0.1
-    noise_ratio: float = 0.1
+    pair_share: float = USUAL_SHARE
+    noise_ratio: float = USUAL_RATIO
 
     @property
     def noise(self) -> float:
@@ -134,11 +135,15 @@ def totals(weights_SW: Array, active_NM: Array) -> Array:
 
 
 class LinearModel:
-    """The sums over all observations, and the prior in force; see the module."""
+    """The sums over all observations, and the prior in force; see the module.
 
-    def __init__(self, terms: Terms) -> None:
+    `usual_share`, one of `PAIR_SHARES`, is the part that pairs have of the variance of scores before any is observed.
+    """
+
+    def __init__(self, terms: Terms, usual_share: float = USUAL_SHARE) -> None:
         self.terms = terms
-        self.prior = Prior()
+        self.usual_share = usual_share
+        self.prior = Prior(pair_share=usual_share)
         self.gram_WW = torch.zeros(terms.num_weights, terms.num_weights, dtype=torch.float64)
         self.moment_W = torch.zeros(terms.num_weights, dtype=torch.float64)
         self.square = 0.0
@@ -189,7 +194,7 @@ class LinearModel:
         # log det (features diag(variances) features' + ratio I), by the matrix determinant lemma.
         determinant = float(2 * root_WW.diagonal().log().sum() + variances_W.log().sum())
         determinant += (self.count - len(variances_W)) * math.log(ratio)
-        away = (math.log(ratio / USUAL) / 2) ** 2 + math.log(unit.pair_share / USUAL) ** 2
+        away = (math.log(ratio / USUAL_RATIO) / 2) ** 2 + math.log(unit.pair_share / self.usual_share) ** 2
         # The normaliser of the scale's inverse gamma prior, as `usual` differs between noise ratios.
         determinant -= PSEUDO_OBSERVATIONS * math.log(usual)
         return -0.5 * (determinant + count * math.log(squares) + away), replace(unit, scale=squares / count)

@@ -10,19 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tsdsl.operators.varying import Array
 from tsdsl.search.budget.candidates import WithinTarget, drawn
 from tsdsl.search.budget.within_target import NODE_LIMIT, Best
 from tsdsl.search.distribution.factorised import Decisions
-from tsdsl.search.distribution.linear_model import LinearModel, Posterior, Prior, totals
+from tsdsl.search.distribution.linear_model import NOISY_SHARE, LinearModel, Posterior, Prior, totals
 from tsdsl.space.parts import Value
 
 FIRST_BATCHES = 5
 """Batches of uniform samples before the first draw from the posterior."""
+AVERAGED = 256
+"""Uniform architectures that the average one is made of."""
 GROWTH = 1.15
 """The prior is chosen anew whenever there are so many times the batches."""
 
@@ -48,7 +52,7 @@ class StepPosterior:
 
     def __init__(self, candidates: WithinTarget) -> None:
         self.candidates = candidates
-        self.model = LinearModel(candidates.terms)
+        self.model = LinearModel(candidates.terms, NOISY_SHARE)
         self.batches = 0
         self.next_choice = float(FIRST_BATCHES)
         self._posterior: Posterior | None = None
@@ -73,7 +77,7 @@ class StepPosterior:
 
     def found(self) -> Best:
         """The best architecture of the posterior mean."""
-        return self.candidates.best(self._current().mean_W.numpy(), NODE_LIMIT)
+        return self.candidates.best(self.mean_W, NODE_LIMIT)
 
     def shares(self, best: Sequence[Decisions]) -> dict[str, list[float]]:
         """For each decision the part of the architectures that have it at each value, of those that have it."""
@@ -100,19 +104,32 @@ class StepPosterior:
         distinct = {
             tuple(decisions.items()): decisions for decisions in (dict(found), *(one.decisions for one in best))
         }
-        top = [(decisions, *self.interval(decisions)) for decisions in distinct.values()]
+        means_N, deviations_N = self.intervals(list(distinct.values()))
+        top = zip(distinct.values(), means_N.tolist(), deviations_N.tolist(), strict=True)
         ranked = tuple(sorted(top, key=lambda entry: -entry[1]))
         return Certainty(float(losses.mean()), float(prior), share, ranked)
 
     def interval(self, architecture: Decisions) -> tuple[float, float]:
-        """(mean, deviation) of an architecture's score above the average one's."""
-        active = self.candidates.terms.features(self.candidates.terms.active([architecture]))[0]
-        # The constant is the same for all, and batches that are centred say nothing of it.
-        active[-1] = 0.0
-        features_W = torch.from_numpy(active)
-        posterior = self._current()
-        away_W = torch.linalg.solve_triangular(posterior.root_WW, features_W[:, None], upper=False)
-        return float(features_W @ posterior.mean_W), float(away_W.norm())
+        """(mean, deviation) of an architecture's score above the average one's within the target."""
+        means_N, deviations_N = self.intervals([architecture])
+        return float(means_N[0]), float(deviations_N[0])
+
+    def intervals(self, architectures: Sequence[Decisions]) -> tuple[Array, Array]:
+        """Means and deviations of several, as `interval`.
+
+        Batches that are centred say nothing of what all architectures share, so scores count as far as they differ.
+        """
+        terms, posterior = self.candidates.terms, self._current()
+        features_NW = torch.from_numpy(terms.features(terms.active(architectures)) - self._average_W)
+        away_WN = torch.linalg.solve_triangular(posterior.root_WW, features_NW.T, upper=False)
+        return (features_NW @ posterior.mean_W).numpy(), away_WN.norm(dim=0).numpy()
+
+    @cached_property
+    def _average_W(self) -> Array:
+        """The mean features of uniform architectures within the target."""
+        terms = self.candidates.terms
+        average: Array = terms.features(terms.active(drawn(self.candidates, AVERAGED, 0))).mean(axis=0)
+        return average
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that was learned, by name."""
@@ -137,6 +154,12 @@ class StepPosterior:
         model.prior = Prior(*prior)
         self._posterior = None
         return True
+
+    @property
+    def mean_W(self) -> Array:
+        """The posterior's mean of each weight."""
+        mean: Array = self._current().mean_W.numpy()
+        return mean
 
     def _current(self) -> Posterior:
         if self._posterior is None:

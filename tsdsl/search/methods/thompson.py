@@ -17,7 +17,7 @@ import numpy as np
 
 from tsdsl.data.randomness import derive_generator
 from tsdsl.operators.varying import Array
-from tsdsl.search.distribution.linear_model import LinearModel
+from tsdsl.search.distribution.linear_model import NOISY_SHARE, USUAL_SHARE, LinearModel
 from tsdsl.search.methods.accuracy_table import TableCandidates
 from tsdsl.search.methods.baselines import Evaluation, RandomSearch
 from tsdsl.space.parts import Value
@@ -48,7 +48,7 @@ class Thompson:
     _next_choice: float = field(default=FIRST, init=False)
 
     def __post_init__(self) -> None:
-        self._model = LinearModel(self.candidates.terms)
+        self._model = LinearModel(self.candidates.terms, USUAL_SHARE if self.batch == 1 else NOISY_SHARE)
         self._active_NM = np.empty((0, 0), dtype=np.int64)
         self._barred: list[int] = []
         self._first = RandomSearch(self.candidates, self.seed)

@@ -1,6 +1,7 @@
 """What a step of the search found: chosen, measured and written so that it can be verified.
 
 STEP/weights.safetensors   the supernet's shared weights, from which the next step goes on
+STEP/posterior.safetensors what Thompson sampling learned about scores
 STEP/architecture.json     the architecture found, within the step's target
 STEP/result.json           the numbers; there only once the step is finished
 """
@@ -23,7 +24,7 @@ from tsdsl.errors import FileError
 from tsdsl.files import write_json
 from tsdsl.lowering.model import recalibrate
 from tsdsl.lowering.supernet import extract
-from tsdsl.lowering.weights import save_model
+from tsdsl.lowering.weights import save_model, save_tensors
 from tsdsl.network.cost import network_cost, plain
 from tsdsl.network.layout import Blueprint
 from tsdsl.search.budget.within_target import Found, Road
@@ -150,6 +151,8 @@ def finish(
 
     def write() -> dict[str, Any]:
         save_model(folder.weights, learner.supernet)
+        if learner.posterior is not None:
+            save_tensors(folder.posterior, learner.posterior.tensors())
         write_json(folder.architecture, architecture.model_dump(mode="json"))
         # A path inside the run would be wrong once the run is moved.
         folder.write_result(result.model_dump(mode="json", exclude={"architecture"}))
