@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
+from tsdsl.cli.export import _labels
 from tsdsl.cli.main import run
 from tsdsl.cli.work.console import facts, messages, note, print_json, report_error
 from tsdsl.engine.evaluation.predictions import write_confusion
@@ -51,6 +52,14 @@ def test_diagnostics_of_a_file_with_a_hostile_name_command_nothing(
     captured = capsys.readouterr()
     assert "\x1b" not in captured.out + captured.err
     assert "tsspace" in captured.out + captured.err
+
+
+def test_labels_of_an_exported_model_are_texts_whatever_the_folders_are_called(tmp_path: Path) -> None:
+    for name in (b"a\xff", b"b\x1b[31m"):
+        folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/train/" + name))
+        folder.mkdir(parents=True)
+        (folder / "1.mp4").write_bytes(b"")
+    assert _labels(tmp_path, 2) == (r"a\udcff", r"b\u001b[31m")
 
 
 def test_a_spreadsheet_takes_no_class_name_for_a_formula(tmp_path: Path) -> None:

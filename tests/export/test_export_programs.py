@@ -105,7 +105,7 @@ def test_agreement_of_vanishing_scores_shows_nothing():
 
 @CONCAT
 def test_a_program_tells_labels_and_preprocessing(small_space, draw, tmp_path):
-    labels = ('"quoted"', "<b>", "übung 🎬", "x" * 200, "a\nb")
+    labels = ('"quoted"', "<b>\x1b[31m\0", "übung 🎬 \u202eb", "../" + "x" * 200, "=1+1\nb")
     sampling = Sampling(method="span", interval_s=0.25, short_side_px=182)
     model, provenance = small_model(small_space, draw, labels=labels, sampling=sampling)
     pt2, onnx = tmp_path / "net.pt2", tmp_path / "net.onnx"

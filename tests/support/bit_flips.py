@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from tsdsl.files import LOCK_NAME
 TIMEOUT_S = 300
 FREE = (LOCK_NAME, *DRAWN_FILES)
 """Files that say nothing of a run, or are drawn again by each command."""
-STOPPED, WENT_ON, WITHOUT_INFLUENCE = "reported, stopped", "reported, went on right", "without influence"
-RIGHT = (STOPPED, WENT_ON, WITHOUT_INFLUENCE)
+STOPPED, WENT_ON, UNREAD = "reported, stopped", "reported, went on right", "went on right without reading it"
+RIGHT = (STOPPED, WENT_ON, UNREAD)
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,36 @@ def flipped(folder: Path, run: Path, whole: Path, draw: random.Random) -> Flip:
     shutil.copytree(run, copy)
     files = sorted(path for path in copy.rglob("*") if path.is_file() and path.name not in FREE)
     path = draw.choice([path for path in files if path.stat().st_size])
-    content = bytearray(path.read_bytes())
+    before = path.read_bytes()
+    content = bytearray(before)
     position, bit = draw.randrange(len(content)), draw.randrange(8)
     content[position] ^= 1 << bit
     path.write_bytes(content)
     code = ended(folder, copy)
     said = (folder / f"{copy.name}.log").read_text()
-    differing: Sequence[str] = differences(outcome(copy), outcome(whole)) if code == 0 else ()
     name = str(path.relative_to(copy))
     is_reported = name in said or (path.parent.name.startswith("checkpoint-") and path.parent.name in said)
+    if is_reported and path.exists() and path.read_bytes() == content:
+        path.write_bytes(before)  # an old checkpoint that was not used; compared is what the run made
+    differing: Sequence[str] = differences(outcome(copy), outcome(whole)) if code == 0 else ()
     if code in (1, 2, 3, 4) and is_reported:
         judged = STOPPED
-    elif code == 0 and not differing:
-        judged = WENT_ON if is_reported else WITHOUT_INFLUENCE
+    elif code == 0 and not differing and (is_reported or _is_unread(folder, run, copy, path, position)):
+        judged = WENT_ON if is_reported else UNREAD
     else:
         judged = f"WRONG: {code=}, {is_reported=}, differs in {list(differing)}: {said}"
     return Flip(name, position, bit, judged)
+
+
+def _is_unread(folder: Path, run: Path, copy: Path, path: Path, position: int) -> bool:
+    """Whether a command that went on has not read a byte.
+
+    Its file was not opened to be read, or the byte is behind what the newest checkpoint knows of a log, which the
+    command cuts off.
+    """
+    name = path.relative_to(copy)
+    if str(name) not in (folder / f"{copy.name}.log.read").read_text().splitlines():
+        return True
+    states = sorted((run / name.parent).glob("checkpoints/checkpoint-*/state.json"))
+    logs = json.loads(states[-1].read_text())["logs"] if states else {}
+    return path.suffix == ".jsonl" and position >= logs.get(path.name, {"size_bytes": 0})["size_bytes"]

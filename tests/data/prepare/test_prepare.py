@@ -131,6 +131,31 @@ def test_a_line_end_in_a_name_does_not_break_the_list(clip_path: Path, tmp_path:
     assert len(open_dataset(tmp_path / "fast", "train").records) == 2
 
 
+def test_a_listed_video_of_another_folder_is_copied_into_this_one(clip_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(clip_path, tmp_path / "elsewhere" / "1.mp4")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "train.csv").write_text("../elsewhere/1.mp4 0\n")
+    before = sorted(tmp_path.rglob("*"))
+    prepare_dataset(tmp_path / "source", tmp_path / "fast", SMALL)
+    (record,) = open_dataset(tmp_path / "fast", "train").records
+    assert record.path.resolve().is_relative_to(tmp_path / "fast" / "videos")
+    assert [path for path in sorted(tmp_path.rglob("*")) if not path.is_relative_to(tmp_path / "fast")] == before
+
+
+def test_a_class_of_any_name_stays_one_class(clip_path: Path, tmp_path: Path) -> None:
+    names = ["a\nb", "a_b", " ", "=1+1"]
+    for name in names:
+        (tmp_path / "clips" / "train" / name).mkdir(parents=True)
+        shutil.copy(clip_path, tmp_path / "clips" / "train" / name / "1.mp4")
+    before = open_dataset(tmp_path / "clips", "train")
+    prepare_dataset(tmp_path / "clips", tmp_path / "prepared", SMALL)
+    after = open_dataset(tmp_path / "prepared", "train")
+    assert [record.label for record in after.records] == [record.label for record in before.records]
+    assert len({*after.class_names}) == len(names)
+    assert {"a_b", "=1+1"} < {*after.class_names}
+
+
 def test_names_that_differ_by_their_suffix_alone_do_not_meet(clip_path: Path, tmp_path: Path) -> None:
     root = tmp_path / "source"
     (root / "run").mkdir(parents=True)

@@ -149,8 +149,7 @@ def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]
         printable = _printable(target)
         if target.casefold() in taken or printable != target:
             # A list names one file a line, so no name in it may hold the end of one.
-            digest = blake2b(str(path).encode(errors="surrogateescape"), digest_size=6).hexdigest()
-            target = f"{printable.removesuffix('.mp4')}-{digest}.mp4"
+            target = f"{printable.removesuffix('.mp4')}-{_digest(str(path))}.mp4"
         taken.add(target.casefold())
         targets[part] = target
     return targets
@@ -158,6 +157,16 @@ def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]
 
 def _printable(name: str) -> str:
     return "".join(character if character.isprintable() else "_" for character in name)
+
+
+def _digest(name: str) -> str:
+    return blake2b(name.encode(errors="surrogateescape"), digest_size=6).hexdigest()
+
+
+def _class_line(name: str) -> str:
+    """The name of a class as a line of its own that is not blank."""
+    line = _printable(name).strip()
+    return f"{line}\n" if line == name and line else f"{line}-{_digest(name)}\n"
 
 
 def _is_done(task: TranscodeTask) -> bool:
@@ -177,7 +186,7 @@ def _write_lists(building: Path, datasets: Sequence[VideoDataset], targets: dict
         clips[dataset.split] = len(lines)
         write_text(building / f"{dataset.split}.csv", "".join(lines))
     first = datasets[0]
-    write_text(building / "classes.txt", "".join(f"{name}\n" for name in first.class_names))
+    write_text(building / "classes.txt", "".join(map(_class_line, first.class_names)))
     description = DatasetDescription(kind="kinetics-list", flip_allowed=first.flip_allowed, clip=first.recommended)
     write_json(building / DESCRIPTION_NAME, description.model_dump(mode="json"))
     return clips
