@@ -1,4 +1,4 @@
-"""`printable`: text that a terminal shows and does not obey."""
+"""`printable`: text that a terminal shows and does not obey. `utf_8`: a file's name as a text can hold it."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 def printable(text: str) -> str:
     """The text, with JSON's escapes for what a terminal would obey or cannot encode: `\\u001b`."""
     return COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def utf_8(name: str) -> str:
+    r"""The name of a file, with each byte that is not UTF-8 as `\xff`."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from tsdsl.cli.export import _labels
 from tsdsl.cli.main import run
 from tsdsl.cli.work.console import facts, messages, note, print_json, report_error
-from tsdsl.engine.evaluation.predictions import write_confusion
-from tsdsl.errors import TsdslError
+from tsdsl.data import open_dataset
+from tsdsl.engine.evaluation.predictions import Prediction, write_confusion, write_predictions
+from tsdsl.engine.runs.sealed import write_sealed
+from tsdsl.errors import FileError, TsdslError
 
 HOSTILE = "[bold]a[/bold] \x1b[31m\x07 \x9b2J \u202eb \udcff :smile:"
 SHOWN = r"[bold]a[/bold] \u001b[31m\u0007 \u009b2J \u202eb \udcff :smile:"
@@ -54,12 +55,26 @@ def test_diagnostics_of_a_file_with_a_hostile_name_command_nothing(
     assert "tsspace" in captured.out + captured.err
 
 
-def test_labels_of_an_exported_model_are_texts_whatever_the_folders_are_called(tmp_path: Path) -> None:
+def test_classes_and_videos_of_any_name_are_texts_in_tables(tmp_path: Path) -> None:
     for name in (b"a\xff", b"b\x1b[31m"):
         folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/train/" + name))
         folder.mkdir(parents=True)
         (folder / "1.mp4").write_bytes(b"")
-    assert _labels(tmp_path, 2) == (r"a\udcff", r"b\u001b[31m")
+    names = open_dataset(tmp_path, "train").class_names
+    assert names == (r"a\xff", "b\x1b[31m")
+    found = Prediction(video="train/a\udcff/1.mp4", label=0, ranked=(1,), scores=(0.5,))
+    write_predictions(tmp_path / "a.json", [found], names)
+    assert json.loads((tmp_path / "a.json").read_text())[0]["video"] == r"train/a\xff/1.mp4"
+    write_predictions(tmp_path / "a.csv", [found], names)
+    assert r"train/a\xff/1.mp4,a\xff," in (tmp_path / "a.csv").read_text()
+
+
+def test_a_folder_whose_name_is_not_utf_8_cannot_be_recorded(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        write_sealed(tmp_path / "a.json", {"data": "clips\udcff"})
+    assert caught.value.message == f"{tmp_path}/a.json: cannot be written, as clips\udcff is not UTF-8"
+    assert caught.value.help == "rename that file or folder"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_spreadsheet_takes_no_class_name_for_a_formula(tmp_path: Path) -> None:

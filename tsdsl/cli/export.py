@@ -12,7 +12,6 @@ from tsdsl.cli.options import Force, InSpace, ModelName, SpaceName
 from tsdsl.cli.work.console import note
 from tsdsl.cli.work.sources import demand_absent
 from tsdsl.files import write_bytes
-from tsdsl.printable import printable
 
 if TYPE_CHECKING:
     from tsdsl.engine.training.record import TrainRecord
@@ -137,13 +136,13 @@ def _settle(model: Model) -> None:
 
 
 def _labels(data: Path | None, classes: int) -> tuple[str, ...] | None:
-    """The class names of the training data set, if it still exists; what no text can hold is escaped."""
+    """The class names of the training data set, if it still exists."""
     from tsdsl.data import open_dataset
 
     if data is None or not data.is_dir():
         return None
     names = open_dataset(data, "train").class_names
-    return tuple(printable(name) for name in names) if len(names) == classes else None
+    return tuple(names) if len(names) == classes else None
 
 
 def _sampling(record: TrainRecord | None) -> Sampling | None:

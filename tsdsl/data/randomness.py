@@ -12,7 +12,7 @@ import torch
 
 def derive_seed(*parts: int | str) -> int:
     """A 63-bit seed from all parts, equal in every process, machine and version."""
-    digest = blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    digest = blake2b("/".join(map(str, parts)).encode(errors="surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 

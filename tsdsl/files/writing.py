@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 from tsdsl.errors import FileError, UsageError
 
 LOCK_NAME = ".lock"
+NOT_UTF_8 = re.compile('[^"\n]*[\ud800-\udfff][^"\n]*')
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -43,8 +45,19 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text; see `write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 text; see `write_bytes`.
+
+    Raises:
+        FileError: also where the text holds the name of a file that is not UTF-8.
+    """
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        (name, *_) = NOT_UTF_8.findall(text)
+        raise FileError(
+            f"{path}: cannot be written, as {name} is not UTF-8", help="rename that file or folder"
+        ) from error
+    write_bytes(path, data)
 
 
 def write_json(path: Path, data: Any) -> None:

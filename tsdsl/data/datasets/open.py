@@ -24,6 +24,7 @@ from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.datasets.something import find_labels, find_list, read_something
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
+from tsdsl.printable import utf_8
 
 
 def detect_kind(root: Path) -> DatasetKind:
@@ -105,7 +106,7 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
         split=split_spellings(split)[0],
         kind=chosen,
         records=tuple(records),
-        class_names=tuple(class_names),
+        class_names=tuple(map(utf_8, class_names)),
         flip_allowed=flip_allowed,
         recommended=recommended,
         missing=tuple(missing),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tsdsl.errors import UsageError
 from tsdsl.files import write_json, write_text
+from tsdsl.printable import utf_8
 from tsdsl.space.stored import Frozen
 
 NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")
@@ -77,6 +78,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], class_names
         named = [
             {
                 **prediction.model_dump(mode="json"),
+                "video": utf_8(prediction.video),
                 "class": class_names[prediction.label],
                 "predicted": class_names[prediction.ranked[0]],
             }
@@ -90,7 +92,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], class_names
         best = zip(prediction.ranked, prediction.scores, strict=True)
         rows.append(
             [
-                prediction.video,
+                utf_8(prediction.video),
                 class_names[prediction.label],
                 class_names[prediction.ranked[0]],
                 str(int(prediction.is_right)),

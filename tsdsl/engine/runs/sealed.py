@@ -22,7 +22,7 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 def sealed(content: Mapping[str, Any]) -> str:
     """The text of a JSON object whose last entry is the SHA-256 of the text without it."""
-    return _text({**content, SEAL: sha256(_text(content).encode()).hexdigest()})
+    return _text({**content, SEAL: sha256(_text(content).encode(errors="surrogatepass")).hexdigest()})
 
 
 def read_sealed(path: Path, help: str) -> dict[str, Any]:
