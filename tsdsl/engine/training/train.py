@@ -173,6 +173,7 @@ class _Training:
         self.validated: dict[str, float] = {}
         self.best: dict[str, float] = {}
         self.best_hash: str | None = None
+        self.final_norms: dict[str, torch.Tensor] | None = None  # of the validation after the last epoch
         self.skipped_before: dict[str, str] = {}
         self.seconds_before, self.started_s = 0.0, time.monotonic()
         self.saved_at_s = self.started_s
@@ -309,8 +310,9 @@ class _Training:
         if self.data.validation is not None and (is_last or number % self.settings.evaluate_every_epochs == 0):
             with (
                 self.averaged.in_place(),
-                with_precise_norms(self.model, self.statistics(request), self.settings),
+                with_precise_norms(self.model, self.statistics(request), self.settings) as precise,
             ):
+                self.final_norms = precise if is_last else None
                 evaluation = evaluate_views(
                     self.model,
                     self.data.validation,
@@ -338,7 +340,8 @@ class _Training:
         """Save the final weights with averaged BN statistics, then the result, which completes the run."""
         self.ranks.first(self.check_best)
         cost = self.model.cost
-        with self.averaged.in_place(), with_precise_norms(self.model, self.statistics(request), self.settings):
+        clips = self.statistics(request)
+        with self.averaged.in_place(), with_precise_norms(self.model, clips, self.settings, self.final_norms):
             self.ranks.first(lambda: save_model(self.run.weights, self.model, self.architecture))
         result = TrainResult(
             space=self.architecture.space,

@@ -14,16 +14,24 @@ from tsdsl.lowering.model import Model, recalibrate
 
 
 @contextmanager
-def with_precise_norms(model: Model, clips: Iterator[Tensor], settings: TrainSettings) -> Iterator[None]:
-    """A context in which BN statistics are averages over `clips`."""
+def with_precise_norms(
+    model: Model, clips: Iterator[Tensor], settings: TrainSettings, known: dict[str, Tensor] | None = None
+) -> Iterator[dict[str, Tensor]]:
+    """A context in which BN statistics are averages over `clips`; or those of `known`, which such a context gave."""
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
-        if settings.precise_norm_batches:
+        if known is not None:
+            _put(model, known)
+        elif settings.precise_norm_batches:
             device = next(model.parameters()).device
             with autocast(device, settings.mixed_precision):
                 recalibrate(model, clips)
-        yield
+        yield {name: buffer.clone() for name, buffer in model.named_buffers()}
     finally:
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(before[name])
+        _put(model, before)
+
+
+@torch.no_grad()
+def _put(model: Model, buffers: dict[str, Tensor]) -> None:
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
