@@ -22,7 +22,7 @@ from tsdsl.lowering.weights import read_tensors
 from tsdsl.search.step import read_alpha
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-EPOCHS = ("--step", "1", "--epochs", "30", "--samples", "3")
+EPOCHS = ("--step", "1", "--epochs", "15", "--samples", "3")
 TORCHRUN = f"""#!/bin/sh
 exec {sys.executable} -m torch.distributed.run "$@"
 """

@@ -32,7 +32,7 @@ space other from net {
   classes = 5
 }
 """
-BRIEF = ["--epochs", "1", "--batch-size", "4", "-q"]
+BRIEF = ["--epochs", "1", "--batch-size", "4", "-q", "--set", "precise_norm_batches=2"]
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def small_model(space, draw, attention=None, **given):
 @pytest.mark.parametrize(
     "name",
     [
-        "tiny",
+        pytest.param("tiny", marks=pytest.mark.nightly),  # tests/cli/test_search_commands.py exports two streams
         "x3d",
         pytest.param("slowfast", marks=pytest.mark.nightly),
         pytest.param("i3d", marks=pytest.mark.nightly),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 import re
 import signal
@@ -17,6 +16,8 @@ from hashlib import sha256
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+from support.processes import server
 
 SPACE = """tsspace 1
 
@@ -49,18 +50,6 @@ space micro {
   step 3 "attention" { search = attention  target = 900 KFLOPs  epochs = 1 }
 }
 """
-PRELOADED = [
-    "torch._dynamo",
-    "torch.utils.tensorboard",
-    "tsdsl.check.check",
-    "tsdsl.cli.main",
-    "tsdsl.report.run",
-    "tsdsl.engine.training.train",
-    "tsdsl.render",
-    "tsdsl.search",
-    "tsdsl.space.resolve.file",
-    "tsdsl.syntax.parser",
-]
 VOLATILE = {"seconds", "environment", "files", "logs", "sha256"}
 UNCOMPARED = ("report.html", ".lock")
 FILE_EVENTS = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.chmod"}
@@ -105,9 +94,7 @@ def start(arguments: Sequence[str], run: Path, log: Path, kill_at: int | None = 
     What it prints goes to `log`, in the end the number of those events to `log` with the suffix `.events`, and the
     names below the run of what it opened to read, a line each, to `log` with the suffix `.read`.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_work, args=(list(arguments), str(run), str(log), kill_at))
+    process = server().Process(target=_work, args=(list(arguments), str(run), str(log), kill_at))
     process.start()
     return process
 

@@ -8,9 +8,11 @@ import socket
 import sys
 import tempfile
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from unittest.mock import patch
 
-PRELOADED = ["torch", "tsdsl.cli.main", "tsdsl.engine.training.train", "tsdsl.search"]
 TIMEOUT_S = 300
 
 
@@ -23,14 +25,22 @@ class Ended:
     errors: str
 
 
+def server() -> ForkServerContext:
+    """Makes processes that begin with all of `preloaded` imported, which takes seconds, once for all tests."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["support.preloaded"])
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(paths)):
+        forkserver.ensure_running()
+    return context
+
+
 def launch(program: str, size: int, *arguments: str) -> list[Ended]:
     """Run the text of a program on `size` ranks, and wait for all."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    context = multiprocessing.get_context("forkserver")
-    # Importing torch takes seconds; the server does it once for all processes of all tests.
-    context.set_forkserver_preload(PRELOADED)
+    context = server()
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size)}
     with tempfile.TemporaryDirectory() as written:
         files = [(Path(written) / f"{rank}.out", Path(written) / f"{rank}.err") for rank in range(size)]

@@ -1,4 +1,7 @@
-"""torchrun itself: a worker that dies is started again with the others, and the run goes on."""
+"""torchrun itself: a worker that dies is started again with the others, and the run goes on.
+
+A search does so in `tests/test_scale_out_examples.py`.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ with joined(torch.device("cpu")) as ranks:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_elastic_restart_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "worker.py").write_text(WORKER)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]

@@ -18,11 +18,14 @@ from tsdsl.lowering.kernels import choice, operators
 from tsdsl.lowering.ops import convolution as convolutions
 
 SIZES = ((5, 3, 7, 6), (70, 1, 1, 2), (8, 4, 9, 9))  # C, T, H, W: ragged, more channels than a block, odd
+STRIDES = ((1, 1, 1), (1, 2, 2), (2, 2, 2))
+# Of each kernel one case for the gate, with strides and sizes in turn; the interpreter takes a second for each.
 CASES = [
-    (kernel, stride, SIZES[number % 3])
-    for number, (kernel, stride) in enumerate(product(product((1, 3, 5), (3, 5)), ((1, 1, 1), (1, 2, 2), (2, 2, 2))))
+    pytest.param(kernel, STRIDES[nth], SIZES[(turn + nth) % 3], marks=[] if nth == turn % 3 else pytest.mark.nightly)
+    for turn, kernel in enumerate(product((1, 3, 5), (3, 5)))
+    for nth in range(3)
 ]
-CASES += [((3, 3), (1, 2, 2), sizes) for sizes in SIZES]
+CASES += [pytest.param((3, 3), (1, 2, 2), sizes, marks=pytest.mark.nightly) for sizes in SIZES]
 needs_triton = pytest.mark.skipif(
     find_spec("triton") is None,
     reason='waits for triton: pip install --no-deps triton==3.6.0, or the group "triton" of pyproject.toml',
@@ -100,10 +103,12 @@ if os.environ.get("TRITON_INTERPRET") == "1" and find_spec("triton") is not None
 else:
 
     @needs_triton
-    def test_kernels_in_the_interpreter():
+    @pytest.mark.parametrize("marked", ["not nightly", pytest.param("nightly", marks=pytest.mark.nightly)])
+    def test_kernels_in_the_interpreter(marked):
         """The tests above, in a process whose Triton interprets: it must know before it is imported."""
         environment = os.environ | {"TRITON_INTERPRET": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
+        named = f"{__file__}::test_values_and_gradients_are_those_of_float64" if marked == "nightly" else __file__
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", marked, named]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-2000:]
 
