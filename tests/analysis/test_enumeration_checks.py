@@ -6,6 +6,8 @@ import pytest
 
 from support.enumeration_checks import Enumerated, checks, deviations
 from support.small_spaces import random_space
+from tsdsl.analysis.paths import feasible
+from tsdsl.analysis.tables import constraints
 
 MOST_ARCHITECTURES = 120
 
@@ -13,7 +15,21 @@ MOST_ARCHITECTURES = 120
 @pytest.mark.parametrize("step", [1, None])
 @pytest.mark.parametrize("seed", [20, 21, 22, 23, 26, 29])
 def test_every_exact_fact_equals_enumeration(seed: int, step: int | None) -> None:
-    of = Enumerated(random_space(seed, MOST_ARCHITECTURES), step, seed)
+    _compare(Enumerated(random_space(seed, MOST_ARCHITECTURES), step, seed))
+
+
+@pytest.mark.parametrize(
+    ("seed", "largest_table"), [(30, 0), (31, constraints.LARGEST_ALLOWED_TABLE), (32, 0), (33, 0)]
+)
+def test_every_exact_fact_under_conditions_equals_enumeration(
+    seed: int, largest_table: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constraints, "LARGEST_ALLOWED_TABLE", largest_table)
+    feasible.uniform.cache_clear()
+    _compare(Enumerated(random_space(seed, MOST_ARCHITECTURES, has_conditions=True), None, seed))
+
+
+def _compare(of: Enumerated) -> None:
     assert {name for name, is_right in checks(of) if not is_right} == set()
     for kind, deviation in deviations(of, 3000):
         assert abs(deviation) < 4, kind

@@ -51,6 +51,9 @@ space tiny {
 PRODUCT = SPACE.replace("  domain odd", "  shared w = {4, 5}\n  domain odd").replace(
     "channels = {8, 16}", "channels = 2 * w"
 )
+RULE = SPACE.replace(
+    "  step 1", "  require max(sparse.flops, head.flops) <= 2 MFLOPs implies dense.flops <= 1 MFLOPs\n  step 1"
+)
 
 
 def at(before: str, after: str = "") -> str:
@@ -149,6 +152,12 @@ def test_hover_at_a_product_lists_its_results(editor: Editor) -> None:
     assert "used 1 time" in hover(editor, PRODUCT.replace("2 * w", "2.5 * |w"))
 
 
+def test_hover_explains_the_words_of_a_rule(editor: Editor) -> None:
+    assert "the largest of the sums" in hover(editor, RULE.replace("max(", "m|ax("))
+    assert "the right one must hold too" in hover(editor, RULE.replace("implies", "imp|lies"))
+    assert "of `head`" in hover(editor, RULE.replace("head.flops", "head.fl|ops"))
+
+
 def test_hover_says_nothing_of_an_empty_place(editor: Editor) -> None:
     assert hover(editor, SPACE + "|") == ""
 
@@ -206,6 +215,9 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (SPACE.replace("  model S", "  require |\n  model S"), {"flops", "params", "sparse"}, {"widths"}),
         (SPACE.replace("  model S", "  require sparse.|\n  model S"), {"stage", "group", "flops"}, {"sparse"}),
         (SPACE.replace("  model S", "  require flops <= 2 |\n  model S"), {"GFLOPs", "Mparams"}, {"sparse"}),
+        (RULE.replace("max(sparse", "max(|sparse"), {"flops", "sparse", "min"}, {"kernel", "and"}),
+        (RULE.replace("implies dense", "|implies dense"), {"and", "or", "implies"}, {"sparse"}),
+        (RULE.replace("dense.flops", "dense.|flops"), {"flops", "params"}, {"and"}),
     ],
 )
 def test_completion_knows_what_is_legal(editor: Editor, marked: str, legal: set[str], illegal: set[str]) -> None:
@@ -264,6 +276,7 @@ def test_references_find_every_use_with_or_without_the_declaration(editor: Edito
         (at("stream den", "se {"), "dense", "fast"),
         (at("model ", "S {"), "S", "small"),
         (PRODUCT.replace("2 * w", "2 * |w"), "w", "base_width"),
+        (RULE.replace("stream dense", "stream den|se"), "dense", "fast"),
     ],
 )
 def test_rename_changes_every_occurrence_and_the_space_stays_right(

@@ -31,8 +31,8 @@ def _item(item: ast.Item, indent: str) -> str:
             return f"{indent}shared {name.text} = {expression(value)}"
         case ast.Override(kind=kind, selector=selector, value=value):
             return f"{indent}{kind} {expression(selector)} = {expression(value)}"
-        case ast.Require(left=left, relation=relation, right=right):
-            return f"{indent}require {_sum(left)} {relation} {_sum(right)}"
+        case ast.Require(rule=rule):
+            return f"{indent}require {_rule(rule)}"
         case ast.BlockAlias(name=name, call=call):
             return f"{indent}block {name.text} = {expression(call)}"
         case ast.Stream():
@@ -58,12 +58,20 @@ def _item(item: ast.Item, indent: str) -> str:
             raise TypeError(f"{type(item).__name__} is not printed")
 
 
+def _rule(item: ast.Rule) -> str:
+    if isinstance(item, ast.Comparison):
+        return f"{_sum(item.left)} {item.relation} {_sum(item.right)}"
+    return f" {item.word} ".join(f"({_rule(p)})" if isinstance(p, ast.Junction) else _rule(p) for p in item.parts)
+
+
 def _sum(item: ast.Sum) -> str:
     signed = [("- " if p.sign < 0 else "+ ") + " * ".join(map(_operand, p.factors)) for p in item.products]
     return " ".join(signed).removeprefix("+ ")
 
 
 def _operand(item: ast.Operand) -> str:
+    if isinstance(item, ast.Extreme):
+        return f"{item.name.text}({', '.join(map(_sum, item.arguments))})"
     return f"({_sum(item)})" if isinstance(item, ast.Sum) else expression(item)
 
 

@@ -65,7 +65,11 @@ def derived(draw: Random, base: ast.Space) -> ast.Space:
     if places and draw.random() < 0.7:
         place = places.pop()
         relation, bound = draw.choice([("<=", min(place.values)), (">=", max(place.values))])
-        items.append(ast.Require(_sum(place.selector), relation, _sum(ast.Number(bound, NOWHERE)), NOWHERE))
+        items.append(
+            ast.Require(
+                ast.Comparison(_sum(place.selector), relation, _sum(ast.Number(bound, NOWHERE)), NOWHERE), NOWHERE
+            )
+        )
     if draw.random() < 0.4:
         items.append(ast.Head((given("dropout", number("0.3")),), False, NOWHERE))
     return ast.Space(name("changed"), name("drawn"), tuple(items), False, NOWHERE)

@@ -12,22 +12,26 @@ from fractions import Fraction
 from functools import cache
 
 import tsdsl
+from tsdsl.analysis.tables.constraints import spoken_of
 from tsdsl.analysis.tables.cost_table import architecture_cost
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.decided import canonical
-from tsdsl.space.parts import Alike, DecisionRef, Requirement, Value
+from tsdsl.space.parts import Alike, AnyOf, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 
 MOST_ARCHITECTURES = 1500
 
 
 @cache
-def random_space(seed: int, most_architectures: int = MOST_ARCHITECTURES) -> tsdsl.Space:
+def random_space(
+    seed: int, most_architectures: int = MOST_ARCHITECTURES, *, has_conditions: bool = False
+) -> tsdsl.Space:
     """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 
-    Every third seed has constraints, which leave something at every step.
+    Every third seed has constraints, which leave something at every step; with `has_conditions` every seed has, and
+    their comparisons are joined by `and`, `or` and `implies`.
     """
     draw = random.Random(seed)
     while True:
@@ -35,9 +39,10 @@ def random_space(seed: int, most_architectures: int = MOST_ARCHITECTURES) -> tsd
         space = _resolved(text)
         if not 1 < space.cardinality <= most_architectures:
             continue
-        if seed % 3 != 2:
+        if seed % 3 != 2 and not has_conditions:
             return space
-        constrained = _resolved(text.removesuffix("}\n") + _requires(draw, space) + "}\n")
+        requires = _requires(draw, space, has_conditions)
+        constrained = _resolved(text.removesuffix("}\n") + requires + "}\n")
         if all(everything(constrained, step) for step in (1, 2, None)):
             return constrained
 
@@ -48,7 +53,7 @@ def _resolved(text: str) -> tsdsl.Space:
     return resolved.spaces[0].space
 
 
-def _requires(draw: random.Random, space: tsdsl.Space) -> str:
+def _requires(draw: random.Random, space: tsdsl.Space, has_conditions: bool) -> str:
     """One to three constraints: on costs, on widths, on what slots hold."""
     blueprint = Blueprint(space)
     costs = [architecture_cost(blueprint, one)[:2] for one in everything(space)]
@@ -71,7 +76,22 @@ def _requires(draw: random.Random, space: tsdsl.Space) -> str:
     if len(ops) > 1:
         one, other = draw.sample(ops, 2)
         written += [f"{_selector(one)} {draw.choice(['==', '!='])} {_selector(other)}", f"{_selector(one)} != none"]
+    if has_conditions:
+        written += [f"max({', '.join(map(_selector, widths))}) <= 12"] if len(widths) > 1 else []
+        written.append(f"min(sparse.params, 2 * dense.params) >= {params / 6000} Kparams")
+        written = [_joined(draw, written) for _ in range(3)]
     return "".join(f"  require {text}\n" for text in draw.sample(written, draw.randint(1, 3)))
+
+
+def _joined(draw: random.Random, written: list[str]) -> str:
+    one, two, three = (draw.choice(written) for _ in range(3))
+    patterns = [
+        f"{one} or {two}",
+        f"{one} implies {two}",
+        f"({one} and {two}) or {three}",
+        f"{one} and ({two} or {three})",
+    ]
+    return draw.choice(patterns)
 
 
 def _selector(path: str) -> str:
@@ -99,6 +119,10 @@ def _holds(
     costs: dict[str, list[int]],
     present: frozenset[str],
 ) -> bool:
+    if isinstance(requirement, AnyOf):
+        if not spoken_of(space, requirement) <= present:
+            return True
+        return any(_holds(space, rule, one, costs, present) for rule in requirement.rules)
     if isinstance(requirement, Alike):
         sides = [requirement.left, requirement.right]
         paths = [side.decision for side in sides if isinstance(side, DecisionRef)]

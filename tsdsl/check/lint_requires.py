@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tsdsl.analysis.paths.constrained import MAX_EDGES
 from tsdsl.analysis.paths.feasible import Unsatisfiable, feasible
-from tsdsl.analysis.tables.constraints import form_of, rules_of
+from tsdsl.analysis.tables.constraints import Form, form_of, rules_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import optima
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -31,7 +31,7 @@ def lint_requires(subject: Subject) -> list[Diagnostic]:
     diagnostics = list(_idle(subject))
     if not found.is_exact:
         fewest = _fewest(space, lambda left: not feasible(*_whole(Blueprint(left), None)).is_exact)
-        spans = [_written(subject)[number][0] for number in fewest]
+        spans = list(dict.fromkeys(_written(subject)[number][0] for number in fewest))
         diagnostics.append(
             Diagnostic(
                 "TS407",
@@ -92,26 +92,27 @@ def _nobody(subject: Subject, step: int | None) -> Diagnostic:
     written = _written(subject)
     at = f" at step {step}" if step is not None else ""
     notes = ("decisions not searched up to this step keep their first value",) if step is not None else ()
-    clashing = _fewest(subject.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
-    span, text = written[clashing[0]]
+    fewest = _fewest(subject.space, lambda left: _is_unsatisfiable(Blueprint(left), step))
+    clashing = list(dict.fromkeys(written[number] for number in fewest))
+    span, text = clashing[0]
     if len(clashing) == 1:
         return Diagnostic(
             "TS408",
             f"no architecture{at} satisfies `{text}`",
             subject.source,
             span,
-            _range(Blueprint(_only(subject.space, clashing[0])), step),
+            _range(Blueprint(_only(subject.space, fewest[0])), step),
             notes=notes,
             help="loosen it, or add choices",
         )
-    all_of = "all constraints" if len(clashing) == len(written) else "these constraints together"
+    all_of = "all constraints" if len(clashing) == len(set(written)) else "these constraints together"
     return Diagnostic(
         "TS408",
         f"no architecture{at} satisfies {all_of}",
         subject.source,
         span,
         "together with the others",
-        tuple(Label(written[number][0], "and this one") for number in clashing[1:]),
+        tuple(Label(other, "and this one") for other, _ in clashing[1:]),
         notes,
         help="loosen one, or add choices",
     )
@@ -130,14 +131,13 @@ def _range(blueprint: Blueprint, step: int | None) -> str:
 
 def _idle(subject: Subject) -> Iterator[Diagnostic]:
     """TS409: constraints that every architecture satisfies."""
-    for number, (span, text) in enumerate(_written(subject)):
-        rules = rules_of(FreeSpace(CostTable(Blueprint(_only(subject.space, number)))))
+    written = _written(subject)
+    for span, text in dict.fromkeys(written):
+        numbers = [number for number, one in enumerate(written) if one == (span, text)]
+        rules = rules_of(FreeSpace(CostTable(Blueprint(_only(subject.space, *numbers)))))
         is_idle = all(table.table.all() for table in rules.tables)
-        for form in rules.forms:
-            low, high = (int(end.value) for end in optima(form.factors))
-            above = form.least is None or low >= form.least
-            below = form.most is None or high <= form.most
-            is_idle &= above and below if form.is_inside else False
+        for clause in rules.clauses:
+            is_idle &= any(_is_idle(form) for form in clause)
         if is_idle:
             yield Diagnostic(
                 "TS409",
@@ -147,3 +147,11 @@ def _idle(subject: Subject) -> Iterator[Diagnostic]:
                 "excludes nothing",
                 help="tighten it so that it excludes something, or remove it",
             )
+
+
+def _is_idle(form: Form) -> bool:
+    """Whether the sum is within its bounds in every architecture."""
+    low, high = (int(end.value) for end in optima(form.factors))
+    above = form.least is None or low >= form.least
+    below = form.most is None or high <= form.most
+    return form.is_inside and above and below

@@ -27,6 +27,9 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
         "step": "one step of the progressive search, with its budget",
         "model": "scales an architecture for training",
         "from": "derives from another space or model",
+        "and": "both rules must hold",
+        "or": "at least one of the rules must hold",
+        "implies": "where the left rule holds, the right one must hold too",
         "by": "the step of a range, which must reach its end exactly",
     }
 )
@@ -54,6 +57,7 @@ COSTS: Mapping[str, str] = MappingProxyType({"flops": "multiply-adds of one clip
 MERGES: Mapping[str, str] = MappingProxyType(
     {"concat": "appends the channels", "sum": "adds the features; both sides have the same channels"}
 )
+FUNCTIONS: Mapping[str, str] = MappingProxyType({"min": "the smallest of the sums", "max": "the largest of the sums"})
 NOTHING: Mapping[str, str] = MappingProxyType({"fusion": "no fusion", "attention": "no attention"})
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -286,5 +286,6 @@ class Space(Strict):
         return graph
 
 
-def _without_text(requirements: list[dict[str, object]]) -> list[dict[str, object]]:
-    return [{key: value for key, value in r.items() if key != "text"} for r in requirements]
+def _without_text(requirements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept = [{key: value for key, value in r.items() if key != "text"} for r in requirements]
+    return [r | {"rules": _without_text(r["rules"])} if "rules" in r else r for r in kept]

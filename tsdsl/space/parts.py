@@ -246,7 +246,15 @@ class Alike(Strict):
     is_equal: bool
 
 
-Requirement: TypeAlias = LinearRule | Alike
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf(Strict):
+    """At least one of several rules, whose own texts are empty, holds."""
+
+    text: str
+    rules: tuple[LinearRule | Alike, ...]
+
+
+Requirement: TypeAlias = LinearRule | Alike | AnyOf
 
 
 def group_path(stream: str, stage: int, group: int) -> str:

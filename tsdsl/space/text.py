@@ -15,6 +15,7 @@ from tsdsl.space.parts import (
     Alike,
     Alternative,
     Amount,
+    AnyOf,
     DecisionRef,
     FusionSlot,
     Reference,
@@ -126,6 +127,8 @@ def _model(model: Scale) -> str:
 
 
 def _requirement(space: Space, requirement: Requirement) -> str:
+    if isinstance(requirement, AnyOf):
+        return " or ".join(_requirement(space, rule) for rule in requirement.rules)
     if isinstance(requirement, Alike):
         right = requirement.right
         shown = written_path(right.decision) if isinstance(right, DecisionRef) else _value(right)

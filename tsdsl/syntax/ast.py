@@ -278,17 +278,46 @@ class Sum:
     span: Span
 
 
-Operand: TypeAlias = Number | KernelSize | Quantity | Selector | Sum
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """`max(SUM, SUM)` or `min(...)`, whatever the name is."""
+
+    name: Name
+    arguments: tuple[Sum, ...]
+    span: Span
+
+
+Operand: TypeAlias = Number | KernelSize | Quantity | Selector | Extreme | Sum
 Relation: TypeAlias = Literal["<=", ">=", "==", "!=", "<", ">"]
 
 
 @dataclass(frozen=True, slots=True)
-class Require:
-    """`require SUM <= SUM`."""
+class Comparison:
+    """`SUM <= SUM`."""
 
     left: Sum
     relation: Relation
     right: Sum
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Rules joined by `and` or `or`, or two of them by `implies`."""
+
+    word: Literal["and", "or", "implies"]
+    parts: tuple[Rule, ...]
+    span: Span
+
+
+Rule: TypeAlias = Comparison | Junction
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """`require RULE`."""
+
+    rule: Rule
     span: Span
 
 

@@ -65,8 +65,22 @@ def _override(kind: Literal["fix", "free"]) -> Callable[[Node], ast.Override]:
 
 
 def _require(tree: Node) -> ast.Require:
-    left, right = (_sum(side) for side in _trees(tree, "sum"))
-    return ast.Require(left, cast(ast.Relation, _tokens(tree)[0].value), right, _span(tree))
+    return ast.Require(_rules(tree)[0], _span(tree))
+
+
+def _rules(tree: Node) -> tuple[ast.Rule, ...]:
+    return tuple(_rule(t) for t in tree.children if isinstance(t, Node))
+
+
+def _rule(tree: Node) -> ast.Rule:
+    if tree.data == "comparison":
+        left, right = (_sum(side) for side in _trees(tree, "sum"))
+        return ast.Comparison(left, cast(ast.Relation, _tokens(tree)[0].value), right, _span(tree))
+    parts = _rules(tree)
+    return ast.Junction(_JUNCTIONS[tree.data], parts, _span(tree)) if len(parts) > 1 else parts[0]
+
+
+_JUNCTIONS: dict[str, Literal["and", "or", "implies"]] = {"all_of": "and", "any_of": "or", "implies": "implies"}
 
 
 def _sum(tree: Node) -> ast.Sum:
@@ -77,9 +91,15 @@ def _sum(tree: Node) -> ast.Sum:
         if child.data == "sign":
             sign = -1 if _tokens(child)[0].value == "-" else 1
             continue
-        factors = tuple(_sum(f) if f.data == "sum" else _expression(f) for f in child.children if isinstance(f, Node))
-        products.append(ast.Product(sign, cast("tuple[ast.Operand, ...]", factors), _span(child)))
+        factors = tuple(_operand(factor) for factor in child.children if isinstance(factor, Node))
+        products.append(ast.Product(sign, factors, _span(child)))
     return ast.Sum(tuple(products), _span(tree))
+
+
+def _operand(tree: Node) -> ast.Operand:
+    if tree.data == "extreme":
+        return ast.Extreme(_name(_tokens(tree)[0]), tuple(_sum(t) for t in _trees(tree, "sum")), _span(tree))
+    return _sum(tree) if tree.data == "sum" else cast(ast.Operand, _expression(tree))
 
 
 def _block(tree: Node) -> ast.BlockAlias:

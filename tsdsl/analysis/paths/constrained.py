@@ -1,27 +1,30 @@
 """A trellis without the paths on which a constrained sum leaves its bounds.
 
 Own design. States are split by their sums so far, as in a decision diagram. A sum that can no longer leave its bounds
-is dropped, and a path that can no longer get within bounds is cut. If there are too many splits, sums are counted in
-steps of a width, rounded so that the remaining paths are all allowed ones and perhaps more (`wider`), or only allowed
-ones (`narrower`).
+is dropped, and a path that can no longer get within bounds is cut. Where one of several sums must be within its
+bounds, those that no longer can are dropped, and all of them once one is sure to. If there are too many splits, sums
+are counted in steps of a width, rounded so that the remaining paths are all allowed ones and perhaps more (`wider`), or
+only allowed ones (`narrower`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tsdsl.analysis.paths.trellis import Stage, Trellis
-from tsdsl.analysis.tables.constraints import Form
+from tsdsl.analysis.tables.constraints import Clause, Form
 from tsdsl.errors import RunError
 from tsdsl.operators.varying import Array
 from tsdsl.records import dataclass
 
 MAX_EDGES = 500_000
 BINS = (4096, 512, 64)
+_OPEN, _WITHIN, _OUTSIDE = range(3)  # what is known of a sum: nothing yet, or that it or its clause is settled
 Rounding: TypeAlias = Literal["exact", "wider", "narrower"]
 
 
@@ -43,24 +46,27 @@ class _Bounded:
 
 def constrained(
     trellis: Trellis,
-    forms: Sequence[Form],
+    clauses: Sequence[Clause],
     rounding: Rounding = "exact",
     bins: int = BINS[0],
 ) -> Trellis:
-    """The paths of a trellis, whose stages have a row of `sums` for each form, that the forms allow.
+    """The paths of a trellis that the clauses allow; its stages have a row of `sums` for each form of each clause.
 
     With a rounding other than `exact`, sums are distinguished in about `bins` steps.
 
     Raises:
         TooWide: more than MAX_EDGES would be needed.
     """
-    if not forms:
+    if not clauses:
         return trellis
+    forms = [form for clause in clauses for form in clause]
+    ends = list(accumulate(map(len, clauses)))
+    rows_of = [range(end - len(clause), end) for clause, end in zip(clauses, ends, strict=True)]
     bounded = [_bounded(trellis, number, form, rounding, bins) for number, form in enumerate(forms)]
     stages: list[Stage] = []
-    states = np.zeros(1, dtype=np.int64)  # of the trellis; split by `so_far` and `is_settled`
+    states = np.zeros(1, dtype=np.int64)  # of the trellis; split by `so_far` and `outcome`
     so_far = np.zeros((len(forms), 1), dtype=np.int64)
-    is_settled = np.zeros((len(forms), 1), dtype=bool)
+    outcome = np.full((len(forms), 1), _OPEN, dtype=np.int64)
     edges_left = MAX_EDGES
     for number, stage in enumerate(trellis.stages):
         edge, origin = _leaving(stage, states)
@@ -70,19 +76,27 @@ def constrained(
                 f"constraints on costs need more than {MAX_EDGES:,} different sums",
                 help="constrain fewer costs, or decisions that are close together in the network",
             )
-        settled, total = is_settled[:, origin], so_far[:, origin]
+        known, total = outcome[:, origin], so_far[:, origin]
         is_open = np.ones(edge.size, dtype=bool)
         target = stage.target[edge]
-        for row, sum_of in enumerate(bounded):
-            after = total[row] + sum_of.added[number][edge]
-            low = after + sum_of.to_come_least[number + 1][target]
-            high = after + sum_of.to_come_most[number + 1][target]
-            possible, certain = _outlook(sum_of, low, high)
-            is_open &= settled[row] | possible
-            settled[row] |= certain
-            total[row] = np.where(settled[row], 0, after)
+        for rows in rows_of:
+            is_certain = np.zeros(edge.size, dtype=bool)
+            is_possible = np.zeros(edge.size, dtype=bool)
+            for row in rows:
+                sum_of = bounded[row]
+                total[row] += sum_of.added[number][edge]
+                low = total[row] + sum_of.to_come_least[number + 1][target]
+                high = total[row] + sum_of.to_come_most[number + 1][target]
+                possible, certain = _outlook(sum_of, low, high)
+                known[row] = np.where(known[row] == _OPEN, np.where(possible, _OPEN, _OUTSIDE), known[row])
+                is_certain |= (known[row] == _WITHIN) | ((known[row] == _OPEN) & certain)
+                is_possible |= known[row] != _OUTSIDE
+            is_open &= is_possible
+            for row in rows:
+                known[row] = np.where(is_certain, _WITHIN, known[row])
+                total[row] = np.where(known[row] == _OPEN, total[row], 0)
         edge, origin, target = edge[is_open], origin[is_open], target[is_open]
-        keys = np.vstack([total[:, is_open], settled[:, is_open], target[None]])
+        keys = np.vstack([total[:, is_open], known[:, is_open], target[None]])
         unique, inverse = _distinct(keys)
         stages.append(
             replace(
@@ -97,7 +111,7 @@ def constrained(
                 sums=stage.sums[:, edge],
             )
         )
-        so_far, is_settled, states = unique[: len(forms)], unique[len(forms) : -1].astype(bool), unique[-1]
+        so_far, outcome, states = unique[: len(forms)], unique[len(forms) : -1], unique[-1]
     return Trellis(_alive(stages), trellis.constant)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsdsl.analysis.paths.constrained import BINS, Rounding, TooWide, constrained, is_empty
 from tsdsl.analysis.paths.trellis import Trellis, build_trellis
-from tsdsl.analysis.tables.constraints import Form, rules_of
+from tsdsl.analysis.tables.constraints import Clause, rules_of
 from tsdsl.analysis.tables.cost_table import Quantity
 from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
@@ -97,31 +97,37 @@ def _feasible(
     score: Sequence[Varying] = (),
 ) -> Feasible:
     rules = rules_of(free)
+    if any(not table.scope and not table.table for table in rules.tables):  # no path has an edge for it
+        raise _unsatisfiable(free)
     # A score is the better for fewer multiply-adds, unless they are too few: then these are a sum like any other.
-    windows = [form for form in rules.forms if form.is_window and is_all and not (score and form.least is not None)]
-    forms = [form for form in rules.forms if form not in windows]
-    sums = [form.factors for form in forms] + ([score] if score else [])
+    windows = [
+        form
+        for form, *others in rules.clauses
+        if form.is_window and is_all and not others and not (score and form.least is not None)
+    ]
+    clauses = [clause for clause in rules.clauses if clause[0] not in windows]
+    sums = [form.factors for clause in clauses for form in clause] + ([score] if score else [])
     whole = build_trellis(costs, [*weights, *rules.tables], sums, join)
     if is_empty(whole):
         raise _unsatisfiable(free)
     least = max((form.least for form in windows if form.least is not None), default=None)
     most = min((form.most for form in windows if form.most is not None), default=None)
     try:
-        found = constrained(whole, forms)
+        found = constrained(whole, clauses)
         found_all = Feasible(found, found, least, most)
     except TooWide:
-        found_all = replace(_bracketed(free, whole, forms), least=least, most=most)
+        found_all = replace(_bracketed(free, whole, clauses), least=least, most=most)
     if is_empty(found_all.wider) or found_all.wider.window(least, most) is None:
         raise _unsatisfiable(free)
     return found_all
 
 
-def _bracketed(free: FreeSpace, whole: Trellis, forms: Sequence[Form]) -> Feasible:
+def _bracketed(free: FreeSpace, whole: Trellis, clauses: Sequence[Clause]) -> Feasible:
     """The finest bracket that is affordable; if none is, that of everything and nothing."""
     roundings: tuple[Rounding, Rounding] = ("wider", "narrower")
     for bins in BINS:
         try:
-            wider, narrower = (constrained(whole, forms, rounding, bins) for rounding in roundings)
+            wider, narrower = (constrained(whole, clauses, rounding, bins) for rounding in roundings)
         except TooWide:
             continue
         if is_empty(wider):

@@ -1,7 +1,8 @@
 """The meaning of `require` for a free space: tables of what is allowed, and sums that must stay within bounds.
 
 A constraint over few decisions becomes a table of ones and zeros. One over costs spans every decision; it stays a sum
-of small tables, which a trellis adds up along its paths (see `constrained`). A constraint applies to networks in which
+of small tables, which a trellis adds up along its paths (see `constrained`). So does each rule of a constraint of which
+one of several must hold, unless all of them together span few decisions. A constraint applies to networks in which
 all its parts are present; `flops` and `params` are of the whole network. In a sum, a decision that does not exist
 counts 0. A comparison of names with a decision that does not exist is satisfied.
 """
@@ -9,10 +10,11 @@ counts 0. A comparison of names with a decision that does not exist is satisfied
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm, prod
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Alike, Amount, DecisionRef, LinearRule, Reference, Requirement, Value
+from tsdsl.space.parts import Alike, Amount, AnyOf, DecisionRef, LinearRule, Reference, Requirement, Value
 
 LARGEST_ALLOWED_TABLE = 1 << 16
 
@@ -51,26 +53,35 @@ class Form:
         return inside if self.is_inside else ~inside
 
 
+Clause: TypeAlias = tuple[Form, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """All constraints on a free space: tables of ones and zeros, and sums that span too much for a table."""
+    """All constraints on a free space: tables of ones and zeros, and sums that span too much for a table.
+
+    At least one sum of each clause must be within its bounds.
+    """
 
     tables: Sequence[Varying] = ()
-    forms: Sequence[Form] = ()
+    clauses: Sequence[Clause] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.tables or self.forms)
+        return bool(self.tables or self.clauses)
 
     def allow(self, free: FreeSpace, rows: Array) -> Array:
         """Whether each index row (architectures x free decisions) satisfies every constraint."""
         allowed = np.ones(len(rows), dtype=bool)
         for table in self.tables:
             allowed &= looked_up(free, table, rows) > 0
-        for form in self.forms:
-            total = np.zeros(len(rows), dtype=np.int64)
-            for factor in form.factors:
-                total += looked_up(free, factor, rows)
-            allowed &= form.allows(total)
+        for clause in self.clauses:
+            is_satisfied = np.zeros(len(rows), dtype=bool)
+            for form in clause:
+                total = np.zeros(len(rows), dtype=np.int64)
+                for factor in form.factors:
+                    total += looked_up(free, factor, rows)
+                is_satisfied |= form.allows(total)
+            allowed &= is_satisfied
         return allowed
 
 
@@ -90,21 +101,39 @@ def _rules(free: FreeSpace, requirements: Sequence[Requirement]) -> Rules:
     space = free.table.blueprint.space
     present = free.table.blueprint.present(free.table.step)
     tables: list[Varying] = []
-    forms: list[Form] = []
+    clauses: list[Clause] = []
     for requirement in requirements:
         if not all(part in present for part in spoken_of(space, requirement)):
             continue
-        if isinstance(requirement, Alike):
-            tables.append(_alike(free, requirement))
-            continue
-        form = form_of(free, requirement)
-        scope = {axis for factor in form.factors for axis in factor.scope}
-        if prod(axis.size for axis in scope) <= LARGEST_ALLOWED_TABLE:
-            total = one_table(form.factors)
-            tables.append(Varying(total.scope, form.allows(total.table).astype(np.int64)))
+        small, wide = [], []
+        for rule in requirement.rules if isinstance(requirement, AnyOf) else (requirement,):
+            form = None if isinstance(rule, Alike) else form_of(free, rule)
+            if isinstance(rule, Alike):
+                small.append(_alike(free, rule))
+            elif form is not None and _is_small(form.factors):
+                total = one_table(form.factors)
+                small.append(Varying(total.scope, form.allows(total.table).astype(np.int64)))
+            elif form is not None:
+                wide.append(replace(form, is_window=form.is_window and not isinstance(requirement, AnyOf)))
+        if not wide and _is_small(small):
+            tables.append(_either(small))
         else:
-            forms.append(form)
-    return Rules(tuple(tables), tuple(forms))
+            clauses.append((*wide, *(Form(requirement.text, [table], 1, None) for table in small)))
+    return Rules(tuple(tables), tuple(clauses))
+
+
+def _is_small(tables: Sequence[Varying]) -> bool:
+    """Whether one table over all their decisions may be made."""
+    scope = {axis for table in tables for axis in table.scope}
+    return prod(axis.size for axis in scope) <= LARGEST_ALLOWED_TABLE
+
+
+def _either(tables: Sequence[Varying]) -> Varying:
+    """1 where one of the tables is."""
+    joined = tables[0]
+    for table in tables[1:]:
+        joined = combine(np.maximum, joined, table)
+    return joined
 
 
 def spoken_of(space: Space, requirement: Requirement) -> set[str]:
@@ -112,14 +141,17 @@ def spoken_of(space: Space, requirement: Requirement) -> set[str]:
     parts: set[str] = set()
     for path in named_in(requirement):
         parts |= _parts_of_decision(space, path)
-    for term in requirement.terms if isinstance(requirement, LinearRule) else ():
-        if isinstance(term.of, Amount):
-            parts |= _parts_of_amount(space, term.of)
+    for rule in requirement.rules if isinstance(requirement, AnyOf) else (requirement,):
+        for term in rule.terms if isinstance(rule, LinearRule) else ():
+            if isinstance(term.of, Amount):
+                parts |= _parts_of_amount(space, term.of)
     return parts
 
 
 def named_in(requirement: Requirement) -> list[str]:
     """The paths of the decisions that a constraint names."""
+    if isinstance(requirement, AnyOf):
+        return [path for rule in requirement.rules for path in named_in(rule)]
     if isinstance(requirement, Alike):
         return [of.decision for of in (requirement.left, requirement.right) if isinstance(of, DecisionRef)]
     return [term.of.decision for term in requirement.terms if isinstance(term.of, Reference)]
@@ -272,6 +304,6 @@ def violated(free: FreeSpace, decisions: Mapping[str, Value]) -> list[str]:
     row = np.array([free.row(decisions)])
     for requirement in space.requires:
         rules = _rules(free, (requirement,))
-        if not rules.allow(free, row)[0]:
+        if not rules.allow(free, row)[0] and requirement.text not in wrong:
             wrong.append(requirement.text)
     return wrong

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
 from tsdsl.lsp.names.import_paths import import_path_at
 from tsdsl.lsp.snapshot import Snapshot
-from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, attribute_line, operator_text
+from tsdsl.lsp.wording import ATTRIBUTES, FUNCTIONS, KEYWORDS, attribute_line, operator_text
 from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
@@ -34,6 +34,9 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "stage": ("group",),
 }
 _NAMING = frozenset({"STREAM", "SPACE", "DOMAIN", "SHARED", "BLOCK", "MODEL"})
+_BEFORE_OPERANDS = frozenset(
+    {"REQUIRE", "COMPARISON", "SIGN", "STAR", "PLUS", "MINUS", "AND", "OR", "IMPLIES", "LPAR", "COMMA"}
+)
 _STARTS_VALUE = frozenset({"EQUAL", "COMMA"})
 
 
@@ -72,7 +75,7 @@ class _Completer:
             yield from self.numbers()
         elif previous == "DOT":
             yield from self.segments()
-        elif cursor.frame.kind == "call":
+        elif cursor.frame.kind == "call" and not any(token.type == "REQUIRE" for token in cursor.statement()):
             yield from self.in_call()
         elif (statement := cursor.statement()) and statement[0].type in ("FIX", "FREE") and previous == "EQUAL":
             yield from self.overriding(statement)
@@ -128,11 +131,14 @@ class _Completer:
             return
         if first == "REQUIRE" and last == "COMPARISON":
             yield from (self.make(str(v), "value", "a value") for v in self.decided(statement[1:-1]) if str(v) == v)
-        if first == "REQUIRE" and last in ("REQUIRE", "COMPARISON", "SIGN", "STAR", "PLUS", "MINUS"):
+        if first == "REQUIRE" and last in _BEFORE_OPERANDS:
+            yield from (self.make(name, "value", doc, f"{name}(") for name, doc in FUNCTIONS.items())
             yield self.make("flops", "value", "multiply-adds of a clip")
             yield self.make("params", "value", "trainable parameters")
             yield from self.first_words("require")
             return
+        if first == "REQUIRE" and any(token.type == "COMPARISON" for token in statement):
+            yield from (self.make(word, "keyword", KEYWORDS[word], f"{word} ") for word in ("and", "or", "implies"))
         if first == "REQUIRE" and last == "NUMBER":
             yield from (self.make(unit, "unit", "multiply-adds") for unit in FLOPS_UNITS)
             yield from (self.make(unit, "unit", "parameters") for unit in PARAMS_UNITS)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.snapshot import Snapshot
-from tsdsl.lsp.wording import ATTRIBUTES, KEYWORDS, MERGES, NOTHING, SIGNS, UNITS
+from tsdsl.lsp.wording import ATTRIBUTES, FUNCTIONS, KEYWORDS, MERGES, NOTHING, SIGNS, UNITS
 from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
@@ -47,6 +47,9 @@ def _of_token(token: Token, nodes: tuple[object, ...]) -> str | None:
             return "`*`: all of them"
         is_product = any(isinstance(node, ast.Require | ast.Scaled) for node in nodes)
         return "`*`: times" if is_product else "`*`: the number of consecutive blocks"
+    extreme = innermost(nodes, ast.Extreme)
+    if extreme is not None and token.start_pos == extreme.name.span.start and word in FUNCTIONS:
+        return f"`{word}`: {FUNCTIONS[word]}"
     if word in SIGNS:
         return f"`{word}`: {SIGNS[word]}"
     if token.type == word.upper() and word in KEYWORDS:

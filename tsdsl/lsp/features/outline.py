@@ -60,7 +60,8 @@ def _item(item: ast.Item) -> Iterator[Symbol]:
         words = ".".join(segment.word.text for segment in item.selector.segments)
         yield Symbol(f"{item.kind} {words}", "value", item.span, item.selector.span)
     elif isinstance(item, ast.Require):
-        yield Symbol(f"require ... {item.relation} ...", "value", item.span, item.left.span)
+        between = item.rule.relation if isinstance(item.rule, ast.Comparison) else item.rule.word
+        yield Symbol(f"require ... {between} ...", "value", item.span, item.rule.span)
     elif isinstance(item, ast.BlockAlias):
         yield Symbol(item.name.text, "value", item.span, item.name.span, f"block of {item.call.name.text}")
     elif isinstance(item, ast.Stream):

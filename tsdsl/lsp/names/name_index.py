@@ -14,6 +14,7 @@ from tsdsl.lsp.wording import COSTS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
+from tsdsl.space.resolve.parts.conditions import sums_of
 from tsdsl.space.resolve.parts.selectors import selects
 from tsdsl.syntax import ast
 
@@ -157,8 +158,8 @@ class _SpaceIndex:
             yield self.declare("domain" if isinstance(item, ast.Domain) else "shared", item.name)
             yield from self.value(item.value)
         elif isinstance(item, ast.Require):
-            yield from self.sum(item.left)
-            yield from self.sum(item.right)
+            for side in sums_of(item.rule):
+                yield from self.sum(side)
         elif isinstance(item, ast.Override):
             yield from self.selector(item.selector)
             yield from self.alternatives(item.value, {**FUSIONS, **ATTENTIONS})
@@ -196,8 +197,9 @@ class _SpaceIndex:
         """The costs and decisions on one side of a constraint."""
         for product in written.products:
             for factor in product.factors:
-                if isinstance(factor, ast.Sum):
-                    yield from self.sum(factor)
+                if isinstance(factor, ast.Sum | ast.Extreme):
+                    for part in (factor,) if isinstance(factor, ast.Sum) else factor.arguments:
+                        yield from self.sum(part)
                 elif isinstance(factor, ast.Selector) and factor.segments[0].word.text in COSTS:
                     yield Occurrence(factor.segments[0].word.span, "attribute", ())
                 elif isinstance(factor, ast.Selector) and factor.bare_name is not None:

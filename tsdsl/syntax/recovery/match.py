@@ -24,9 +24,10 @@ _ATOM = re.compile(r"([~&^]?)([A-Z]+)(?:/([^/]+)/)?|\{(\w+)=|[<>}]|\s+")
 _GAPS = {"": "[ ]?", "~": "[ \n]?", "&": "", "^": "\n"}
 _ITEM_WORDS = "import space domain shared block stream stage group fusion attention head step model fix free require"
 ITEMS = tuple(_ITEM_WORDS.upper().split())
+JOINERS = ("AND", "OR", "IMPLIES")
 _CLASSES = {
-    "WORD": ["NAME", *ITEMS, "FROM", "BY", "TSSPACE"],
-    "KEYWORD": [*ITEMS, "FROM", "BY", "TSSPACE"],
+    "WORD": ["NAME", *ITEMS, "FROM", "BY", *JOINERS, "TSSPACE"],
+    "KEYWORD": [*ITEMS, "FROM", "BY", *JOINERS, "TSSPACE"],
     "ITEM": ITEMS,
     "SCALAR": ["NAME", "NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING"],
     "OPEN": ["LPAR", "LBRACE", "LSQB"],
