@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import tsdsl
 from tsdsl.diagnostics import CODES
 
 ROOT = Path(__file__).parent.parent
+PINNED = re.compile(r"[a-z0-9._-]+==\S+ --hash=sha256:[0-9a-f]{64}")
 USE = """
 import tsdsl, tsdsl.render
 from pathlib import Path
@@ -63,6 +67,16 @@ def test_the_wheel_has_types_docs_and_licences(wheel: Path) -> None:
     assert any(name.endswith("LICENSE") for name in names)
     assert any(name.endswith("OFL.txt") for name in names)
     assert not any(name.startswith("tests/") for name in names)
+
+
+def test_every_package_of_the_test_environment_is_pinned_with_the_hash_of_its_file() -> None:
+    lines = (ROOT / "requirements-test.txt").read_text().splitlines()[2:]
+    pinned = dict(line.split(" --hash=sha256:")[0].split("==") for line in lines if PINNED.fullmatch(line))
+    assert len(pinned) == len(lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for text in (*project["dependencies"], *project["optional-dependencies"]["dev"]):
+        needed = Requirement(text)
+        assert needed.specifier.contains(pinned[needed.name]), text
 
 
 def test_the_editable_install_reads_the_checkout() -> None:

@@ -6,28 +6,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
 from packaging.requirements import Requirement
 
 
-def licences(package: str) -> dict[str, str]:
-    """The licence of everything that an installed package needs, by name, as the packages declare it."""
-    found: dict[str, str] = {}
-    waiting = [(package, frozenset({""}))]
+def dependencies(package: str, extras: Collection[str] = ()) -> dict[str, Distribution | None]:
+    """Everything that an installed package needs with some extras, by name; None where it is not installed here."""
+    found: dict[str, Distribution | None] = {}
+    waiting = [(package, frozenset({"", *extras}))]
     while waiting:
-        name, extras = waiting.pop()
+        name, wanted_extras = waiting.pop()
         try:
             installed = distribution(name)
         except PackageNotFoundError:
-            found[name] = "not installed here"
+            found[name] = None
             continue
         if name != package:
-            found[name] = _licence(installed)
+            found[name] = installed
         for text in installed.requires or []:
             needed = Requirement(text)
             wanted = re.sub(r"[-_.]+", "-", needed.name).lower()
-            holds = needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
+            holds = needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in wanted_extras)
             if holds and wanted not in found:
                 waiting.append((wanted, frozenset({"", *needed.extras})))
     return dict(sorted(found.items()))
@@ -43,5 +44,5 @@ def _licence(installed: Distribution) -> str:
 
 if __name__ == "__main__":
     print("| package | licence |\n| --- | --- |")
-    for name, licence in licences("tsdsl").items():
-        print(f"| {name} | {licence} |")
+    for name, installed in dependencies("tsdsl").items():
+        print(f"| {name} | {_licence(installed) if installed is not None else 'not installed here'} |")
