@@ -13,7 +13,8 @@ from pathlib import Path
 from uuid import uuid4
 
 MARK = "TSDSL_PROCESS_MARK"
-START_TIMEOUT_S, END_TIMEOUT_S, INTERVAL_S = 120.0, 10.0, 0.05
+# Workers start one loader after another, and each imports torch: half a minute where other work has the cores.
+START_TIMEOUT_S, END_TIMEOUT_S, INTERVAL_S = 600.0, 10.0, 0.05
 SIGNALS = {
     "SIGTERM": (signal.SIGTERM,),
     "SIGKILL": (signal.SIGKILL,),
@@ -35,7 +36,7 @@ def left_behind(command: Sequence[str], signals: Sequence[signal.Signals], num_p
     try:
         while len(_marked(mark)) < num_processes:
             assert process.poll() is None, f"it ended with {process.returncode}: {log.read_text()}"
-            assert time.monotonic() < give_up_at_s, f"it has {len(_marked(mark))} processes"
+            assert time.monotonic() < give_up_at_s, "\n".join(["expected more than", *map(_described, _marked(mark))])
             time.sleep(INTERVAL_S)
         started = _marked(mark)
         for number in signals:
