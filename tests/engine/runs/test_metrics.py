@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ from tsdsl.errors import FileError
 
 def test_lines_are_read_back_in_order_with_their_prefix(tmp_path: Path) -> None:
     with MetricsLog(tmp_path, 0) as log:
-        log.write(1, {"loss": 2.5, "note": "warm-up"}, prefix="train/")
+        log.write(1, {"loss": 2.5}, prefix="train/")
         log.write(2, {"loss": float("nan"), "clips": 8})
     assert read_metrics(tmp_path) == [
-        {"iteration": 1, "train/loss": 2.5, "train/note": "warm-up"},
+        {"iteration": 1, "train/loss": 2.5},
         {"iteration": 2, "loss": None, "clips": 8},
     ]
 
@@ -52,7 +53,7 @@ def test_tensorboard_shows_what_metrics_jsonl_holds_after_each_of_many_resumptio
     monkeypatch.setattr(writer.time, "time", lambda: 1.7e9)
 
     with MetricsLog(tmp_path, 0) as log:
-        log.write(1, {"loss": 1.0, "note": "text"})
+        log.write(1, {"loss": 1.0})
         kept_bytes = (tmp_path / "metrics.jsonl").stat().st_size
         log.write(2, {"loss": 2.0})
         log.write(3, {"loss": 3.0})
@@ -102,6 +103,25 @@ def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(call, no_room)
     with pytest.raises(FileError, match=f"{tmp_path}.*No space left"):
         run()
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"iteration": 1, "epoch": "x"}', 'epoch: expected a number, got "x"'),
+        ('{"iteration": 1, "loss": true}', "loss: expected a number, got true"),
+        ('{"iteration": 1, "loss": [1]}', "loss: expected a number"),
+        ('{"iteration": -1}', "iteration: expected a number from 0, got -1"),
+        ('{"iteration": 1.5}', "iteration: expected a number from 0"),
+        ('{"iteration": 1e30}', "iteration: expected a number from 0"),
+        ('{"loss": 1}', "iteration"),
+        ("[1]", "it is not an object"),
+    ],
+)
+def test_a_line_of_another_shape_is_refused_with_its_place(tmp_path: Path, line: str, fault: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text(f'{{"iteration": 0, "loss": null}}\n{line}\n')
+    with pytest.raises(FileError, match=rf"metrics\.jsonl:2: is not a line of metrics .*{re.escape(fault)}"):
+        read_metrics(tmp_path)
 
 
 def test_a_folder_without_metrics_has_no_lines(tmp_path: Path) -> None:

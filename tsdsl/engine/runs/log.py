@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tsdsl.errors import FileError
 from tsdsl.files import json_lines
+
+LARGEST_ITERATION = 2**53
 
 
 class RunLog:
@@ -59,8 +61,10 @@ class RunLog:
         self.close()
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
+def read_log(path: Path, demand: Callable[[str, Any], None] = lambda name, value: None) -> list[dict[str, Any]]:
     """The lines of a log, each of an iteration, without a last one torn by a kill; none where there is no file.
+
+    `demand` may raise ValueError for the name and the value of an entry.
 
     Raises:
         FileError: the file cannot be read, or a line before the last is damaged.
@@ -69,7 +73,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     def decoded(entry: Any) -> dict[str, Any]:
         if not isinstance(entry, dict):
             raise ValueError("it is not an object")
-        return {**entry, "iteration": int(entry["iteration"])}
+        iteration = entry["iteration"]
+        if type(iteration) is not int or not 0 <= iteration < LARGEST_ITERATION:
+            raise ValueError(f"iteration: expected a number from 0, got {json.dumps(iteration)[:40]}")
+        for name, value in entry.items():
+            demand(name, value)
+        return entry
 
     return json_lines(path, decoded, path.stem, "restore the file from a copy, or remove it")
 

@@ -7,6 +7,7 @@ files would be read in the order of their names, which is not always the order i
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +39,8 @@ class MetricsLog:
         except OSError as error:
             raise unwritable(self._events, error) from error
 
-    def write(self, iteration: int, values: Mapping[str, float | int | str], prefix: str = "") -> None:
-        """Append one line; names are written as `prefix` + name. Numbers go to TensorBoard too.
+    def write(self, iteration: int, values: Mapping[str, float | int], prefix: str = "") -> None:
+        """Append one line; names are written as `prefix` + name. TensorBoard gets it too.
 
         Raises:
             FileError: the line cannot be written, as on a full disk.
@@ -77,15 +78,14 @@ class MetricsLog:
         self.close()
 
     def _show(self, iteration: int, values: Mapping[str, Any]) -> None:
-        """Give TensorBoard the numbers among the values, and those that were not finite."""
+        """Give TensorBoard the values, and those that were not finite."""
         if self._tensorboard is None:
             # Imported here: it takes a second, and reading metrics does not need it.
             from torch.utils.tensorboard import SummaryWriter
 
             self._tensorboard = SummaryWriter(str(self._events))
         for name, value in values.items():
-            if not isinstance(value, str):
-                self._tensorboard.add_scalar(name, math.nan if value is None else value, iteration)
+            self._tensorboard.add_scalar(name, math.nan if value is None else value, iteration)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -94,4 +94,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     Raises:
         FileError: see `read_log`.
     """
-    return read_log(folder / METRICS_NAME)
+    return read_log(folder / METRICS_NAME, _demand_number)
+
+
+def _demand_number(name: str, value: Any) -> None:
+    if value is not None and type(value) not in (int, float):
+        raise ValueError(f"{name}: expected a number, got {json.dumps(value)[:40]}")

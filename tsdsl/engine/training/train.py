@@ -299,7 +299,7 @@ class _Training:
     def close_epoch(self, request: Interruption, log: MetricsLog | None) -> None:
         """Validate if due, write the metrics of the epoch, and save."""
         number = self.epoch + 1
-        values: dict[str, float | int | str] = {
+        values: dict[str, float | int] = {
             "epoch": number,
             "train/loss": self.totals.loss,
             "train/top1": self.totals.top1,
