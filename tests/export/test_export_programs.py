@@ -14,6 +14,7 @@ import torch
 from support.binary_mutations import damaged_archive
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.api import load
+from tsdsl.check.check import check
 from tsdsl.data.video.augment import MEAN, STANDARD_DEVIATION
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
@@ -24,6 +25,7 @@ from tsdsl.export.provenance import Provenance, export_with_provenance
 from tsdsl.export.pt2 import program_name, read_pt2, read_pt2_weights
 from tsdsl.lowering import Model, recalibrate
 from tsdsl.network.layout import Blueprint
+from tsdsl.source import SourceFile
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Scale
@@ -64,6 +66,31 @@ def test_all_formats_give_the_same_scores_for_batches_of_one_and_three(seed_ever
     network = Blueprint(space, scale=SMALL).network(architecture.decisions, architecture.step)
     model = settled(network)
     provenance = Provenance(architecture=architecture, scale=SMALL, classes=network.classes)
+    assert verify_export(export_with_provenance(space, provenance), model).holds
+    assert verify_pt2(export_pt2(model, provenance), model).holds
+    assert verify_onnx(export_onnx(model, provenance), model).holds
+
+
+def test_searched_words_and_products_give_the_same_scores_in_every_format():
+    text = """tsspace 1
+space s {
+  classes = 5
+  size    = 12
+  shared w = {1, 2}
+  stream one { frames = 4  stage 0 {
+    group conv3d(kernel = 1x3x3, channels = 8 * w, stride = 2, act = {hswish, swish})
+    group mbconv3d(t = 3, k = 3, expansion = 2, channels = 8 * w, act = {relu, hswish}, se = {none, all},
+                   shortcut = {identity, projection}) * 2
+  } }
+  head { features = 16 }
+}
+"""
+    space = check(SourceFile("s.tsspace", text)).spaces[0].space
+    decisions = {"shared.w": 2, "one.stage0.group1.act": "hswish", "one.stage0.group2.act": "hswish"}
+    decisions |= {"one.stage0.group2.se": "all", "one.stage0.group2.shortcut": "identity"}
+    architecture = Architecture(space=space.name, fingerprint=space.fingerprint, decisions=decisions)
+    network = Blueprint(space).network(decisions)
+    model, provenance = settled(network), Provenance(architecture=architecture, scale=Scale(name=""), classes=5)
     assert verify_export(export_with_provenance(space, provenance), model).holds
     assert verify_pt2(export_pt2(model, provenance), model).holds
     assert verify_onnx(export_onnx(model, provenance), model).holds

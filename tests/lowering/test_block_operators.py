@@ -27,6 +27,12 @@ BLOCKS = [
     "max_pool3d(kernel = 3x3x3, stride = 2, frame_stride = 2) * 2",
     "mbconv3d(t = 3, k = 3, expansion = 2, channels = {8, 12}, stride = 2, shortcut = bare_projection) * 2",
     "mbconv3d(t = 3, k = 3, expansion = 2, channels = 8, stride = 2, se = all, shortcut = bare_projection) * 2",
+    "conv3d(kernel = 3x3x3, channels = {8, 12}, stride = 2, act = {relu, swish, hswish, none}) * 2",
+    "conv2plus1d(t = 3, k = 3, channels = 8, stride = 2, frame_stride = 2, act = {hswish, none}) * 2",
+    "max_pool3d(kernel = {1x1x1, 3x3x3, 1x3x5}, stride = 2, frame_stride = 2) * 2",
+    "mbconv3d(t = 3, k = 3, expansion = {2, 3}, channels = {8, 12}, stride = 2, act = {relu, hswish}, "
+    "se = {none, all, alternate}, expand_from = {input, output}, "
+    "shortcut = {identity, projection, bare_projection}) * 3",
 ]
 
 

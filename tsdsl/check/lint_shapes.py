@@ -38,13 +38,16 @@ def pooled_sizes(subject: Subject) -> Iterator[Diagnostic]:
         if node.kind != "attention":
             continue
         for layer in walk(tuple(layer for block in node.blocks for layer in block.layers)):
-            if isinstance(layer, NonLocal) and layer.pool > min(node.shape_in.height, node.shape_in.width):
+            height, width = node.shape_in.height, node.shape_in.width
+            smallest = min(height, width)
+            if isinstance(layer, NonLocal) and maximum(layer.pool) > smallest:
                 yield Diagnostic(
                     "TS301",
-                    f"the pool {layer.pool} is larger than its {node.shape_in.height} x {node.shape_in.width} map",
+                    f"the pool {maximum(layer.pool)} is larger than its {height} x {width} map",
                     subject.source,
                     subject.origins[node.part],
                     "leaves no pixel",
+                    notes=_instance(subject, combine(np.greater, layer.pool, smallest)),
                     help="use a smaller `pool`",
                 )
 

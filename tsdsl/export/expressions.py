@@ -27,7 +27,12 @@ from tsdsl.operators.layers import (
 )
 from tsdsl.operators.varying import Count, fixed
 
-ACTIVATIONS: dict[ActivationKind, str] = {"relu": "nn.ReLU", "swish": "nn.SiLU", "none": "nn.Identity"}
+ACTIVATIONS: dict[ActivationKind, str] = {
+    "relu": "nn.ReLU",
+    "swish": "nn.SiLU",
+    "hswish": "nn.Hardswish",
+    "none": "nn.Identity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ def _attention(unit: GlobalReasoning | NonLocal) -> Expression:
         normalized = ", normalized=True" if unit.normalized else ""
         build = f"GloRe({channels}, nodes={fixed(unit.nodes)}, states={fixed(unit.states)}{normalized})"
         return Expression(build, ("GlobalReasoning", "GloRe"))
-    pool = f", pool={unit.pool}" if unit.pool > 1 else ""
+    pool = f", pool={unit.pool}" if fixed(unit.pool) > 1 else ""
     return Expression(f"NonLocal({channels}, inner={fixed(unit.inner)}{pool})", ("NonLocalUnit", "NonLocal"))
 
 

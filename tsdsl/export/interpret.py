@@ -23,7 +23,7 @@ from tsdsl.export.python import CONSTANTS, IMPORTS, LOCALS, class_name, function
 from tsdsl.lowering.model import Model
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType(
-    {"ReLU": nn.ReLU, "SiLU": nn.SiLU, "Identity": nn.Identity}
+    {"ReLU": nn.ReLU, "SiLU": nn.SiLU, "Hardswish": nn.Hardswish, "Identity": nn.Identity}
 )
 BUILDERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
     {

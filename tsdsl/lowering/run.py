@@ -37,6 +37,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     TimeToChannel,
 )
+from tsdsl.operators.varying import fixed
 
 
 class Norm(Protocol):
@@ -158,7 +159,8 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
     if isinstance(layer, Dropout):
         return F.dropout(x, layer.probability, context.training)
     if isinstance(layer, MaxPool):
-        return max_pool(x, layer.kernel, layer.stride)
+        t, h, w = layer.kernel
+        return max_pool(x, (fixed(t), fixed(h), fixed(w)), layer.stride)
     if isinstance(layer, GlobalAveragePool):
         return global_average_pool(x)
     if isinstance(layer, TakeFrames):
@@ -177,9 +179,9 @@ def run_attention(layer: Layer, x_BCTHW: Tensor, weights: Weights) -> Tensor:
     if isinstance(layer, SqueezeExcite):
         return squeeze_excite(x_BCTHW, weights)
     if isinstance(layer, GlobalReasoning):
-        return global_reasoning(x_BCTHW, weights, layer.normalized)
+        return global_reasoning(x_BCTHW, weights, bool(fixed(layer.normalized)))
     if isinstance(layer, NonLocal):
-        return nonlocal_attention(x_BCTHW, weights, layer.pool)
+        return nonlocal_attention(x_BCTHW, weights, fixed(layer.pool))
     raise TypeError(
         f"expected the layers of one architecture, got a {type(layer).__name__}, which depends on decisions"
     )

@@ -34,7 +34,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     walk,
 )
-from tsdsl.operators.varying import Count, combine, fixed
+from tsdsl.operators.varying import Count, combine, differs, fixed, negated, quotient
 
 BYTES_OF_AN_ELEMENT = 4
 
@@ -56,10 +56,6 @@ def _elements(shape: Shape) -> Count:
 
 def _is_zero(count: Count) -> bool:
     return isinstance(count, int) and count == 0
-
-
-def _not(flag: Count) -> Count:
-    return 1 - flag if isinstance(flag, int) else flag * -1 + 1
 
 
 def _either(one: Count, other: Count) -> Count:
@@ -134,7 +130,7 @@ class _Liveness:
             if position > after:
                 needed = _either(needed, presence)
             if self._passes_on(reader, name):
-                as_other = presence if _is_view(reader) else _not(presence)
+                as_other = presence if _is_view(reader) else negated(presence)
                 if not _is_zero(as_other):
                     needed = _either(needed, as_other * self.is_needed(reader.name, after))
         return needed
@@ -151,7 +147,7 @@ class _Liveness:
                 after = self.is_needed(other.name, position)
                 if not _is_zero(after):
                     held = held + size * after
-                    before = before * _not(after)
+                    before = before * negated(after)
                 if not _is_zero(before):
                     own = own + size * before
             if len(node.inputs) > 1:
@@ -182,7 +178,7 @@ class _Chain:
             after = shape_after(layer, self.shape)
             if isinstance(layer, Residual):
                 both = held + self.own * layer.condition
-                body, shortcut = _Chain(self.shape, self.own * _not(layer.condition)), _Chain(self.shape, 0)
+                body, shortcut = _Chain(self.shape, self.own * negated(layer.condition)), _Chain(self.shape, 0)
                 yield from body.run(layer.body, both, condition)
                 yield from shortcut.run(layer.shortcut, both + body.own, condition)
                 yield (both + body.own + shortcut.own + _elements(after)) * (condition * layer.condition)
@@ -190,7 +186,7 @@ class _Chain:
             elif isinstance(layer, Conditional):
                 inner = _Chain(self.shape, self.own)
                 yield from inner.run(layer.layers, held, condition * layer.condition)
-                self.own = inner.own * layer.condition + self.own * _not(layer.condition)
+                self.own = inner.own * layer.condition + self.own * negated(layer.condition)
             elif not _is_nothing(layer):
                 for made in _made(layer, self.shape, after):
                     yield (held + self.own + made) * condition
@@ -214,9 +210,9 @@ def _made(layer: Layer, before: Shape, after: Shape) -> Iterator[Count]:
         yield projected + graph * 3
         yield projected + graph * 2 + layer.states * positions + result
     elif isinstance(layer, NonLocal):
-        num_keys = before.frames * (before.height // layer.pool) * (before.width // layer.pool)
-        pooled = channels * num_keys if layer.pool > 1 else 0
-        yield result + pooled + layer.inner * (2 * positions + 2 * num_keys)
+        num_keys = quotient(before.height, layer.pool) * quotient(before.width, layer.pool) * before.frames
+        pooled = channels * num_keys * differs(layer.pool, 1)
+        yield result + pooled + layer.inner * (num_keys * 2 + 2 * positions)
     else:
         yield result
 

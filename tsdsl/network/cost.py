@@ -26,7 +26,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     TimeToChannel,
 )
-from tsdsl.operators.varying import Count, Varying, fixed
+from tsdsl.operators.varying import Count, Varying, fixed, quotient
 from tsdsl.records import dataclass
 
 
@@ -67,7 +67,7 @@ def layer_macs(layer: Layer, before: Shape, after: Shape) -> Count:
         )
     if isinstance(layer, NonLocal):
         channels, inner, positions = layer.width.channels, layer.inner, before.positions
-        keys = before.frames * (before.height // layer.pool) * (before.width // layer.pool)
+        keys = quotient(before.height, layer.pool) * quotient(before.width, layer.pool) * before.frames
         return channels * inner * (2 * positions + 2 * keys) + inner * (2 * positions * keys)
     if isinstance(layer, Linear):
         return layer.width_in.channels * layer.width_out.channels

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import field, replace
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from tsdsl.network.reading import Reading
 from tsdsl.operators.layers import Block, ChannelSegment, Width, block_widths
 from tsdsl.operators.registry import BLOCKS
-from tsdsl.operators.schema import BlockLayers, BlockPlace, Setting, Settings
+from tsdsl.operators.schema import BlockLayers, BlockPlace, Settings
 from tsdsl.operators.varying import Axis, Count, TableTooLarge, Varying, minimum, rounded
 from tsdsl.records import dataclass
 from tsdsl.space.parts import Group
@@ -64,9 +65,7 @@ class GroupLayout:
         """The axes of the decisions that the group depends on, in the space's order."""
         found: set[Axis] = set()
         for setting in self.settings.values.values():
-            for value in setting if isinstance(setting, tuple) else (setting,):
-                if isinstance(value, Varying):
-                    found.update(value.scope)
+            found.update(_axes(setting))
         for segment in self.place.width_in.segments:
             if isinstance(segment.length, Varying):
                 found.update(segment.length.scope)
@@ -95,13 +94,22 @@ class GroupLayout:
     def _axis_of(self) -> dict[Axis, Axis]:
         return dict(zip(self.first_alike.axes, self.axes, strict=True))
 
-    def _key(self, setting: Setting) -> Key:
+    def _key(self, setting: Any) -> Key:
         if isinstance(setting, tuple):
             return tuple([self._key(value) for value in setting])
         if not isinstance(setting, Varying):
-            return setting
+            return cast("Key", setting)
         axes = tuple([self.axes.index(axis) for axis in setting.scope])
         return axes, setting.table.shape, setting.table.dtype.str, setting.table.tobytes()
+
+
+def _axes(setting: Any) -> Iterator[Axis]:
+    """The axes of a setting, also of the conditions and sizes in it."""
+    if isinstance(setting, Varying):
+        yield from setting.scope
+    elif isinstance(setting, tuple):
+        for part in setting:
+            yield from _axes(part)
 
 
 Key: TypeAlias = "int | float | str | tuple[Any, ...]"

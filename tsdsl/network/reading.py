@@ -49,6 +49,10 @@ class Reading:
             return kernel_sizes(str(chosen)) if attribute.kind == "kernel" else chosen
         axis, decided = self.axes[setting.decision]
         values = [setting.of(value) for value in decided]
+        if attribute.kind == "keyword":
+            return tuple(
+                (str(word), Varying((axis,), np.array([int(value == word) for value in values]))) for word in values
+            )
         if attribute.kind == "kernel":
             kernel: Kernel = tuple(  # type: ignore[assignment]  # zip(*) loses the length three
                 Varying((axis,), np.array(sizes)) for sizes in zip(*map(kernel_sizes, map(str, values)), strict=True)

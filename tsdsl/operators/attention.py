@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsdsl.operators.layers import BatchNorm, Block, GlobalReasoning, NonLocal, Residual, SqueezeExcite, Width
 from tsdsl.operators.schema import AttentionOperator, Attribute, Settings
-from tsdsl.operators.varying import fixed, rounded, scaled
+from tsdsl.operators.varying import rounded, scaled
 
 
 def glore(settings: Settings, width: Width) -> Block:
@@ -13,7 +13,7 @@ def glore(settings: Settings, width: Width) -> Block:
     N = C by default, which reproduces the added cost that the Auto-TSNet paper prints.
     """
     nodes = settings.count("nodes") if settings.given("nodes") else width.channels
-    normalized = settings.keyword("normalize") == "yes"
+    normalized = settings.is_any("normalize", "yes")
     unit = GlobalReasoning("glore", width, nodes, nodes * 2, normalized)
     return Block((Residual((unit, BatchNorm("norm", width, zero_init=True))),), width)
 
@@ -21,7 +21,7 @@ def glore(settings: Settings, width: Width) -> Block:
 def nonlocal_(settings: Settings, width: Width) -> Block:
     """Embedded-Gaussian attention with `ratio` * C inner channels, BN (scale 0 at first), residual."""
     inner = scaled(width.channels, settings.ratio("ratio"))
-    unit = NonLocal("nonlocal", width, inner, fixed(settings.count("pool")))
+    unit = NonLocal("nonlocal", width, inner, settings.count("pool"))
     return Block((Residual((unit, BatchNorm("norm", width, zero_init=True))),), width)
 
 
@@ -41,7 +41,6 @@ GLORE = AttentionOperator(
             "whether node features are divided by the number of positions",
             "no",
             keywords=("no", "yes"),
-            searchable=False,
         ),
     ),
     glore,
@@ -51,7 +50,7 @@ NONLOCAL = AttentionOperator(
     "embedded-Gaussian non-local attention",
     (
         Attribute("ratio", "number", "inner channels over the width", 0.5, minimum=0.01, maximum=1),
-        Attribute("pool", "integer", "spatial max-pool of keys and values", 1, maximum=8, searchable=False),
+        Attribute("pool", "integer", "spatial max-pool of keys and values", 1, maximum=8),
     ),
     nonlocal_,
 )

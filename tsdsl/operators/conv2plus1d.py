@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
-from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Layer, Width
-from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Kernel, Settings
+from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Layer, Width
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Kernel, Settings, activations
 from tsdsl.operators.varying import Count, quotient, rounded
 
 
@@ -24,14 +22,14 @@ def factorised(
     kernel: Kernel,
     strides: tuple[int, int, int],
     inner: Count | None = None,
-    act: Activation | None = None,
+    act: tuple[Layer, ...] = (Activation("relu"),),
 ) -> tuple[Layer, ...]:
     """1 x k x k to `inner` channels, BN, activation, t x 1 x 1 to the output's; strides where their kernels are."""
     between = Width.of(matching_channels(width_in, width, kernel) if inner is None else inner)
     return (
         Convolution(f"{name}_spatial", width_in, between, (1, *kernel[1:]), (1, *strides[1:])),
         BatchNorm(f"{name}_spatial_norm", between),
-        act or Activation("relu"),
+        *act,
         Convolution(name, between, width, (kernel[0], 1, 1), (strides[0], 1, 1)),
     )
 
@@ -41,9 +39,9 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     width = Width.of(settings.count("channels"))
     kernel: Kernel = (settings.count("t"), settings.count("k"), settings.count("k"))
     inner = rounded(width.channels, settings.ratio("ratio"), 8) if settings.given("ratio") else None
-    act = Activation(cast(ActivationKind, settings.keyword("act")))
+    act = activations(settings)
     convolutions = factorised("conv", width_in, width, kernel, strides_at(settings, place), inner, act)
-    return Block((*convolutions, BatchNorm("norm", width), act), width)
+    return Block((*convolutions, BatchNorm("norm", width), *act), width)
 
 
 CONV2PLUS1D = BlockOperator(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from tsdsl.operators.layers import Activation, ActivationKind, BatchNorm, Block, Convolution, Width
-from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.layers import BatchNorm, Block, Convolution, Width
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings, activations
 from tsdsl.operators.varying import fixed
 
 STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False)
@@ -30,7 +28,7 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
         (
             Convolution("conv", width_in, width, settings.kernel("kernel"), strides_at(settings, place)),
             BatchNorm("norm", width),
-            Activation(cast(ActivationKind, settings.keyword("act"))),
+            *activations(settings),
         ),
         width,
     )

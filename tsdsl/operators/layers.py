@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from tsdsl.operators.varying import Count, is_never, maximum
 from tsdsl.records import dataclass
 
-ActivationKind = Literal["relu", "swish", "none"]
+ActivationKind = Literal["relu", "swish", "hswish", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class GlobalReasoning:
     width: Width
     nodes: Count
     states: Count
-    normalized: bool = False
+    normalized: Count = 0
 
     def parameters(self) -> tuple[Parameter, ...]:
         nodes, states = Width.of(self.nodes), Width.of(self.states)
@@ -193,7 +193,7 @@ class NonLocal:
     name: str
     width: Width
     inner: Count
-    pool: int = 1
+    pool: Count = 1
 
     def parameters(self) -> tuple[Parameter, ...]:
         inner = Width.of(self.inner)
@@ -230,7 +230,7 @@ class TimeToChannel:
 class MaxPool:
     """The largest value in each window, with padding kernel // 2, as a convolution of that size has."""
 
-    kernel: tuple[int, int, int]
+    kernel: tuple[Count, Count, Count]
     stride: tuple[int, int, int] = (1, 1, 1)
 
     def parameters(self) -> tuple[Parameter, ...]:

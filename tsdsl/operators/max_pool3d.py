@@ -5,20 +5,18 @@ from __future__ import annotations
 from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
 from tsdsl.operators.layers import Block, MaxPool, Width
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
-from tsdsl.operators.varying import fixed
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     """The maximum over windows of `kernel`, padded so that sizes become ceil(size / stride)."""
-    t, h, w = settings.kernel("kernel")
-    return Block((MaxPool((fixed(t), fixed(h), fixed(w)), strides_at(settings, place)),), width_in)
+    return Block((MaxPool(settings.kernel("kernel"), strides_at(settings, place)),), width_in)
 
 
 MAX_POOL3D = BlockOperator(
     "max_pool3d",
     "maximum over a window",
     (
-        Attribute("kernel", "kernel", "window size, t x h x w", maximum=31, odd=True, searchable=False),
+        Attribute("kernel", "kernel", "window size, t x h x w", maximum=31, odd=True),
         STRIDE,
         FRAME_STRIDE,
     ),

@@ -13,7 +13,6 @@ from typing import cast
 from tsdsl.operators.conv3d import STRIDE, strides_at
 from tsdsl.operators.layers import (
     Activation,
-    ActivationKind,
     BatchNorm,
     Block,
     Convolution,
@@ -23,25 +22,25 @@ from tsdsl.operators.layers import (
     Width,
     when,
 )
-from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings
-from tsdsl.operators.varying import Count, differs, is_never, rounded, scaled
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings, activations
+from tsdsl.operators.varying import Count, differs, is_never, minimum, negated, rounded, scaled
 
 
 def inner_channels(settings: Settings, width_in: Width) -> Count:
     """Channels of the depthwise convolution, by the convention `expand_from`."""
-    ratio = settings.ratio("expansion")
-    if settings.keyword("expand_from") == "output":
-        return scaled(settings.count("channels"), ratio)
-    return rounded(width_in.channels, ratio, 8)
+    ratio, total = settings.ratio("expansion"), cast(Count, 0)
+    for word, chosen in settings.words("expand_from"):
+        own = scaled(settings.count("channels"), ratio) if word == "output" else rounded(width_in.channels, ratio, 8)
+        total = total + own * chosen
+    return total
 
 
 def squeeze(settings: Settings, inner: Width, place: BlockPlace) -> tuple[Layer, ...]:
-    """The squeeze-excitation of this block, if `se` gives it one."""
-    kind = settings.keyword("se")
-    if kind == "none" or (kind == "alternate" and place.index_in_stage % 2 == 1):
+    """The squeeze-excitation of this block, where `se` gives it one."""
+    present = settings.is_any("se", "all", *(() if place.index_in_stage % 2 == 1 else ("alternate",)))
+    if is_never(present):
         return ()
-    hidden = rounded(inner.channels, settings.ratio("se_ratio"), 8)
-    return (SqueezeExcite("se", inner, hidden),)
+    return when(present, SqueezeExcite("se", inner, rounded(inner.channels, settings.ratio("se_ratio"), 8)))
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
@@ -51,30 +50,30 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     width = Width.of(settings.count("channels"))
     point: tuple[Count, Count, Count] = (1, 1, 1)
     kernel: tuple[Count, Count, Count] = (settings.count("t"), settings.count("k"), settings.count("k"))
-    act = cast(ActivationKind, settings.keyword("act"))
-    projects = settings.keyword("shortcut") != "identity"
+    projects = settings.is_any("shortcut", "projection", "bare_projection")
     body: tuple[Layer, ...] = (
         Convolution("expand", width_in, inner, point),
         BatchNorm("expand_norm", inner),
-        Activation("relu" if projects else act),
+        *when(projects, Activation("relu")),
+        *activations(settings, negated(projects)),
         Convolution("depthwise", inner, inner, kernel, strides, depthwise=True),
         BatchNorm("depthwise_norm", inner),
         *squeeze(settings, inner, place),
-        Activation(act),
+        *activations(settings),
         Convolution("project", inner, width, point),
-        BatchNorm("project_norm", width, zero_init=projects),
+        BatchNorm("project_norm", width, zero_init=minimum(projects) == 1),
     )
     widened = differs(width_in.channels, width.channels)
     resized: Count = 1 if max(strides) > 1 else widened
-    if projects:
-        normed = widened if settings.keyword("shortcut") == "bare_projection" else resized
-        shortcut = (
-            *when(resized, Convolution("shortcut", width_in, width, point, strides)),
-            *when(normed, BatchNorm("shortcut_norm", width)),
-        )
-        return Block((Residual(body, shortcut), Activation("relu")), width)
-    kept: Count = 1 - resized if isinstance(resized, int) else resized * -1 + 1
-    return Block(body if is_never(kept) else (Residual(body, condition=kept),), width)
+    normed = settings.is_any("shortcut", "projection") * resized
+    normed = normed + settings.is_any("shortcut", "bare_projection") * widened
+    shortcut = (
+        *when(projects * resized, Convolution("shortcut", width_in, width, point, strides)),
+        *when(normed, BatchNorm("shortcut_norm", width)),
+    )
+    kept = projects + negated(projects) * negated(resized)
+    summed = body if is_never(kept) else (Residual(body, shortcut, kept),)
+    return Block((*summed, *when(projects, Activation("relu"))), width)
 
 
 MBCONV3D = BlockOperator(
@@ -99,7 +98,6 @@ MBCONV3D = BlockOperator(
             "squeeze-excitation: in no block, in all, or in blocks 0, 2, 4, ... of the stage",
             "none",
             keywords=("none", "all", "alternate"),
-            searchable=False,
         ),
         Attribute(
             "se_ratio",
@@ -115,7 +113,6 @@ MBCONV3D = BlockOperator(
             "which channels the expansion multiplies: input rounds to 8, output rounds down",
             "input",
             keywords=("input", "output"),
-            searchable=False,
         ),
         Attribute(
             "shortcut",
@@ -123,7 +120,6 @@ MBCONV3D = BlockOperator(
             "identity where sizes allow, or a projection where they differ, with BN or without where only strided",
             "identity",
             keywords=("identity", "projection", "bare_projection"),
-            searchable=False,
         ),
     ),
     layers,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
-from tsdsl.operators.layers import Block, Width
+from tsdsl.operators.layers import Activation, ActivationKind, Block, Layer, Width, when
 from tsdsl.operators.varying import Count, Varying
 from tsdsl.records import dataclass
 
 AttributeKind = Literal["integer", "number", "kernel", "keyword"]
 Kernel: TypeAlias = tuple[Count, Count, Count]
-Setting: TypeAlias = int | float | str | Varying | Kernel
+Words: TypeAlias = tuple[tuple[str, Count], ...]
+Setting: TypeAlias = int | float | str | Varying | Kernel | Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Attribute:
 
 
 _OTHER_ACTIVATIONS = (
-    "celu elu gelu geglu glu hardsigmoid hardswish hardtanh hsigmoid hswish leakyrelu logsigmoid mish prelu quickgelu "
+    "celu elu gelu geglu glu hardsigmoid hardtanh hsigmoid leakyrelu logsigmoid mish prelu quickgelu "
     "relu6 rrelu selu sigmoid softmax softplus softsign swiglu tanh threshold"
 )
 ACTIVATION = Attribute(
@@ -46,10 +47,9 @@ ACTIVATION = Attribute(
     "keyword",
     "activation",
     "relu",
-    keywords=("relu", "swish", "none"),
-    synonyms=(("silu", "swish"),),
+    keywords=("relu", "swish", "hswish", "none"),
+    synonyms=(("silu", "swish"), ("hardswish", "hswish")),
     unlike=frozenset(_OTHER_ACTIVATIONS.split()),
-    searchable=False,
 )
 
 
@@ -77,7 +77,7 @@ class Settings:
         """A kernel attribute as (t, h, w)."""
         value = self.values[name]
         if isinstance(value, tuple):
-            return value
+            return cast(Kernel, value)
         raise TypeError(f"{name} = {value!r} is not a kernel")
 
     def keyword(self, name: str) -> str:
@@ -85,11 +85,32 @@ class Settings:
         value = self.values[name]
         if isinstance(value, str):
             return value
-        raise TypeError(f"{name} = {value!r} is not a keyword")
+        raise TypeError(f"{name} = {value!r} is not a single keyword")
+
+    def words(self, name: str) -> Words:
+        """The words that a keyword attribute may be, each with the condition under which it is."""
+        value = self.values[name]
+        return cast(Words, value) if isinstance(value, tuple) else ((self.keyword(name), 1),)
+
+    def is_any(self, name: str, *words: str) -> Count:
+        """1 where a keyword attribute is one of the words, else 0."""
+        total: Count = 0
+        for word, condition in self.words(name):
+            if word in words:
+                total = total + condition
+        return total
 
     def given(self, name: str) -> bool:
         """Whether an optional attribute was given."""
         return name in self.values
+
+
+def activations(settings: Settings, condition: Count = 1) -> tuple[Layer, ...]:
+    """The activation that `act` names, under a condition; several with one each while it varies."""
+    found: tuple[Layer, ...] = ()
+    for word, chosen in settings.words("act"):
+        found += when(chosen * condition, Activation(cast(ActivationKind, word)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

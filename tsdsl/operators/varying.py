@@ -157,6 +157,11 @@ def differs(left: Count, right: Count) -> Count:
     return int(left != right)
 
 
+def negated(flag: Count) -> Count:
+    """1 where the flag is 0, and 0 where it is 1."""
+    return 1 - flag if isinstance(flag, int) else flag * -1 + 1
+
+
 def maximum(count: Count) -> int:
     """The largest value over all decisions."""
     return int(count.table.max()) if isinstance(count, Varying) else count

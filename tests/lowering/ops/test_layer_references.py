@@ -107,6 +107,7 @@ def test_batch_norm_normalises_each_channel_over_clips_and_positions():
     [
         ("relu", lambda x: max(x, 0.0)),
         ("swish", lambda x: x / (1 + math.exp(-x))),
+        ("hswish", lambda x: x * min(max(x + 3, 0), 6) / 6),
         ("none", lambda x: x),
     ],
 )

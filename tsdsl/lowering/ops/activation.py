@@ -9,7 +9,9 @@ from tsdsl.operators.layers import ActivationKind
 
 
 def activation(x: Tensor, kind: ActivationKind) -> Tensor:
-    """ReLU, swish (x * sigmoid(x)), or for `none` the value itself."""
+    """ReLU, swish (x * sigmoid(x)), hswish (x * min(max(x + 3, 0), 6) / 6), or for `none` the value itself."""
     if kind == "relu":
         return F.relu(x)
+    if kind == "hswish":
+        return F.hardswish(x)
     return F.silu(x) if kind == "swish" else x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -264,19 +264,18 @@ class _SpaceIndex:
 
     def argument_value(self, argument: ast.Attribute, operator: Operator | None) -> Iterator[Occurrence]:
         schema = next((a for a in operator.attributes if a.name == argument.name.text), None) if operator else None
-        if schema is None or schema.kind != "keyword" or schema.searchable:
-            yield from self.value(argument.value)
+        yield from self.value(argument.value, schema.keywords if schema is not None else ())
 
-    def value(self, value: ast.Expression) -> Iterator[Occurrence]:
-        """The domains and shared decisions in a value."""
-        if isinstance(value, ast.Selector) and value.bare_name is not None:
+    def value(self, value: ast.Expression, words: Collection[str] = ()) -> Iterator[Occurrence]:
+        """The domains and shared decisions in a value; `words` are values of their own."""
+        if isinstance(value, ast.Selector) and value.bare_name is not None and value.bare_name not in words:
             for kind in _VALUES:
                 if self.known(kind, value.bare_name):
                     yield self.use(kind, value.segments[0].word)
                     return
         elif isinstance(value, ast.Choice | ast.Sequence | ast.Scaled):
             for item in value.factors if isinstance(value, ast.Scaled) else value.items:
-                yield from self.value(item)
+                yield from self.value(item, words)
 
     def attributes(
         self, attributes: Iterable[ast.Attribute], operators: Mapping[str, Operator]

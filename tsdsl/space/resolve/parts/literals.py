@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from fractions import Fraction
 
@@ -29,13 +30,16 @@ def exact(context: Context, number: ast.Number | ast.Quantity | ast.Factor) -> D
     return value
 
 
-def literals(context: Context, expression: ast.Expression, words_only: bool = False) -> list[Placed] | None:
-    """The values that an expression lists, domains looked up; None with a diagnostic if it lists none."""
+def literals(context: Context, expression: ast.Expression, words: Collection[str] = ()) -> list[Placed] | None:
+    """The values that an expression lists, domains looked up; None with a diagnostic if it lists none.
+
+    `words` are values, even if a domain is called so.
+    """
     if isinstance(expression, ast.Selector):
         name = expression.bare_name
-        if name is not None and not words_only and name in context.domains:
+        if name is not None and name not in words and name in context.domains:
             return domain_values(context, context.domains[name])
-        if name is not None and not words_only and name in context.shared:
+        if name is not None and name not in words and name in context.shared:
             context.report(
                 "TS104",
                 expression.span,
@@ -57,7 +61,7 @@ def literals(context: Context, expression: ast.Expression, words_only: bool = Fa
         if not expression.items:
             context.empty_choice(expression.span)
             return None
-        lists = [literals(context, item) for item in expression.items]
+        lists = [literals(context, item, words) for item in expression.items]
         known = [part for part in lists if part is not None]
         count = sum(map(len, known))
         if count > MOST_VALUES:

@@ -89,7 +89,8 @@ def setting(
     if expression is None:
         context.report("TS207", pins[0].span, f"`{path}` has no value to fix", help="use `free` to give it one")
         return None
-    number, shared = None, shared_named(context, expression)
+    is_word = isinstance(expression, ast.Selector) and expression.bare_name in attribute.keywords
+    number, shared = None, None if is_word else shared_named(context, expression)
     product = expression if isinstance(expression, ast.Scaled) else None
     if product is not None:
         found = factors_of(context, product)
@@ -176,7 +177,7 @@ def decide_shared(context: Context, path: str, values: tuple[Value, ...], span: 
 
 def _values(context: Context, attribute: Attribute, expression: ast.Expression) -> list[Value] | None:
     """The checked values that an expression lists; None with diagnostics."""
-    placed = literals(context, expression, attribute.kind == "keyword" and not attribute.searchable)
+    placed = literals(context, expression, attribute.keywords)
     if placed is None:
         return None
     checked = [checked_value(context, attribute, literal, span) for literal, span in placed]
@@ -248,6 +249,8 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
         plain = literal.text.casefold().replace("_", "")
         said = {**_TRUTHS, **dict(attribute.synonyms)}.get(plain, literal.text)
         near = attribute.keywords if plain not in attribute.unlike else ()
+        if plain in dict(attribute.synonyms):
+            near = (said,)
         fixes = renames(said, span, near)
         if attribute.unlike and said.casefold() not in attribute.keywords:
             fixes = [replace(fix, applicability="suggested") for fix in fixes]  # it may name something else
