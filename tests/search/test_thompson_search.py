@@ -27,7 +27,14 @@ from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
 
 SETTINGS = SearchSettings(
-    method="thompson", samples=3, batch_size=4, epochs=2, recalibration_batches=2, weight_lr=1.0, score="likelihood"
+    method="thompson",
+    samples=6,
+    scoring_fraction=0.5,
+    batch_size=4,
+    epochs=2,
+    recalibration_batches=2,
+    weight_lr=1.0,
+    score="likelihood",
 )
 OFTEN = Cadence(checkpoint_iterations=1, log_iterations=1)
 
@@ -141,6 +148,21 @@ def test_a_killed_search_ends_with_the_same_numbers(
     assert lines[0][-1]["probability_within"] == 1.0
     architecture = read_architecture(tmp_path / "whole" / "step1" / "architecture.json")
     assert architecture.flops <= (tiny.step(1).target_macs or 0)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "total", "warmup", "first", "count"),
+    [(0.25, 100, 10, 75, 16), (0.25, 100, 90, 90, 16), (1.0, 100, 0, 0, 4), (0.5, 1, 0, 0, 8), (0.5, 10, 10, 9, 8)],
+)
+def test_scoring_begins_in_the_last_part_and_scores_as_many_as_are_trained(
+    tmp_path: Path, fraction: float, total: int, warmup: int, first: int, count: int
+) -> None:
+    step = learner(load_text(tmp_path, ORDER), method="thompson", samples=4, scoring_fraction=fraction)
+    assert step.scored_from(total, warmup) == first
+    assert step.num_scored() == count
+    step = learner(load_text(tmp_path, ORDER), method="parsec", samples=4, scoring_fraction=fraction)
+    assert step.scored_from(total, warmup) == warmup
+    assert step.num_scored() == 4
 
 
 CHANGES = {"method": "thompson", "samples": 5, "score": "likelihood", "seed": 3}

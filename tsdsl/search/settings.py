@@ -153,9 +153,10 @@ class SearchSettings(BaseModel):
     warmup_epochs: int = Field(default=0, ge=0)
     """Epochs in which only the weights learn, before alpha moves. Paper: none."""
 
-    uniform_fraction: float = Field(default=0.5, ge=0, le=1)
-    """Of `thompson`: the part of a step's iterations over which the share of uniform architectures, among those that
-    the weights learn from, falls from all to none; draws of the posterior are the rest. Own choice."""
+    scoring_fraction: float = Field(default=0.25, gt=0, le=1)
+    """Of `thompson`: the last part of a step's iterations, in which architectures are scored as well. A batch then
+    scores K / scoring_fraction of them, so that about as many are scored as trained. Own choice: what shared weights
+    say early is not what they say in the end (own measurements)."""
 
     warmup_samples: Literal["drawn", "sandwich", "distilled"] = "drawn"
     """What the weights learn from in the `warmup_epochs`. `drawn`: as afterwards (own choice). `sandwich`: the

@@ -126,6 +126,7 @@ def run_step(
     per_epoch = clips.training.iterations_per_epoch
     total = settings.step_epochs * per_epoch
     warmup = settings.warmup_epochs * per_epoch
+    scored_from = learner.scored_from(total, warmup)
     devices = [learner.device] if learner.device.type == "cuda" else []
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
@@ -136,14 +137,14 @@ def run_step(
         if logs is not None and checkpoint is None:
             logs.alpha.write(_alpha_line(learner, 0, 0, learner.probability_within()))
         training = request.stoppable(endless(clips.training, begin))
-        validation = request.stoppable(endless(clips.validation, max(0, begin - warmup)))
+        validation = request.stoppable(endless(clips.validation, max(0, begin - scored_from)))
         last_saved = begin
         for iteration in range(begin, total):
             started_s = time.monotonic()
             fraction = iteration / total
             try:
                 batch = ranks.whole(next(training))
-                scores_now = learner.learns_alpha and iteration >= warmup
+                scores_now = learner.learns_alpha and iteration >= scored_from
                 scoring_batch = ranks.whole(next(validation)) if scores_now else None
             except StopRequestedError:
                 # What an unfinished iteration learned must not be saved; its batches come again.

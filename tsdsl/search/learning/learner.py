@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -53,6 +54,7 @@ from tsdsl.search.learning.shared_samples import combiner, own_share, put_togeth
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
 from tsdsl.space.parts import Value
 
+Purpose: TypeAlias = Literal["training", "validation"]
 SHARE_DRAWS = 32
 """Draws of a posterior from which alpha's record is made."""
 
@@ -161,6 +163,18 @@ class StepLearner:
             return adaptive_samples(self.distribution.entropy())
         return self.settings.samples
 
+    def scored_from(self, total: int, warmup: int) -> int:
+        """The iteration of `total` with which scoring begins, after `warmup` iterations at the earliest."""
+        if self.posterior is None:
+            return warmup
+        return min(max(warmup, total - math.ceil(total * self.settings.scoring_fraction)), total - 1)
+
+    def num_scored(self) -> int:
+        """The architectures scored on a validation batch."""
+        if self.posterior is None:
+            return self.num_samples()
+        return max(2, round(self.num_samples() / self.settings.scoring_fraction))
+
     def probability_within(self) -> float | None:
         """The probability that an architecture drawn from alpha is within the target.
 
@@ -189,7 +203,7 @@ class StepLearner:
         clips_BCTHW, labels_B = self._on_device(batch)
         rule = self.settings.warmup_samples if warms_up else "drawn"
         if rule == "drawn":
-            samples = self._samples("training", iteration, self._uniform_share(progress))
+            samples = self._samples("training", iteration, self.num_samples())
         else:
             samples = self._sandwich(iteration)
         self.supernet.train()
@@ -253,7 +267,7 @@ class StepLearner:
             NotFiniteError: the loss is not a finite number; alpha was not changed by this batch.
         """
         clips_BCTHW, labels_B = self._on_device(batch)
-        samples = self._samples("validation", iteration)
+        samples = self._samples("validation", iteration, self.num_scored())
         self.supernet.eval()
         unread: list[OutcomeOnItsWay] = []
         for _, sample in own_share(samples, self.ranks):
@@ -347,14 +361,9 @@ class StepLearner:
                 raise _foreign(place, name)
             tensor.copy_(weights[name])
 
-    def _uniform_share(self, progress: float) -> float:
-        """The part of the weights' samples that is uniform; the posterior's draws are the rest."""
-        fraction = self.settings.uniform_fraction
-        return max(0.0, 1.0 - progress / fraction) if fraction else 0.0
-
-    def _samples(self, purpose: str, iteration: int, uniform_share: float = 0.0) -> list[dict[str, Value]]:
-        """The K architectures of one batch, as rank 0 draws them."""
-        drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration, uniform_share))
+    def _samples(self, purpose: Purpose, iteration: int, count: int) -> list[dict[str, Value]]:
+        """The architectures of one batch, as rank 0 draws them."""
+        drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration, count))
         return drawn
 
     @cached_property
@@ -364,18 +373,14 @@ class StepLearner:
 
     def _sandwich(self, iteration: int) -> list[dict[str, Value]]:
         """The largest, the smallest and K - 2 that are drawn."""
-        return [*self._extremes, *self._samples("training", iteration)[2:]]
+        return [*self._extremes, *self._samples("training", iteration, self.num_samples())[2:]]
 
-    def _drawn(self, purpose: str, iteration: int, uniform_share: float) -> list[dict[str, Value]]:
+    def _drawn(self, purpose: Purpose, iteration: int, count: int) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
-        count = self.num_samples()
+        if self.posterior is not None and self.posterior.has_begun and purpose == "validation":
+            return self.posterior.draws(count, derive_generator(self.settings.seed, *names))
         if self.posterior is not None or not self.learns_alpha:
-            is_ready = self.posterior is not None and self.posterior.has_begun
-            num_uniform = round(uniform_share * count) if is_ready else count
-            samples = drawn(self.candidates, num_uniform, derive_seed(self.settings.seed, *names))
-            if self.posterior is not None and num_uniform < count:
-                samples += self.posterior.draws(count - num_uniform, derive_generator(self.settings.seed, *names))
-            return samples
+            return drawn(self.candidates, count, derive_seed(self.settings.seed, *names))
         if self._conditioned is not None:
             return self._conditioned.sample(count, derive_seed(self.settings.seed, *names))
         return self.distribution.sample(count, derive_generator(self.settings.seed, *names))

@@ -23,8 +23,8 @@ from tsdsl.search.distribution.factorised import Decisions
 from tsdsl.search.distribution.linear_model import NOISY_SHARE, LinearModel, Posterior, Prior, totals
 from tsdsl.space.parts import Value
 
-FIRST_BATCHES = 5
-"""Batches of uniform samples before the first draw from the posterior."""
+FIRST = 40
+"""Scores of uniform samples before the first draw from the posterior."""
 AVERAGED = 256
 """Uniform architectures that the average one is made of."""
 GROWTH = 1.15
@@ -54,13 +54,13 @@ class StepPosterior:
         self.candidates = candidates
         self.model = LinearModel(candidates.terms, NOISY_SHARE)
         self.batches = 0
-        self.next_choice = float(FIRST_BATCHES)
+        self.next_choice = 1.0
         self._posterior: Posterior | None = None
 
     @property
     def has_begun(self) -> bool:
         """Whether enough has been observed to draw from it."""
-        return self.batches >= FIRST_BATCHES
+        return self.model.count + self.batches >= FIRST  # centring takes one of each batch
 
     def observe(self, samples: Sequence[Decisions], scores_K: Sequence[float]) -> None:
         """Take in the scores of one batch."""
