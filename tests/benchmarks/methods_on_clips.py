@@ -1,6 +1,6 @@
 """Search methods with shared weights on demo clips, at equal cost; what each finds is trained from scratch.
 
-    python tests/benchmarks/methods_on_clips.py FOLDER [--seeds 5] [--write]
+    python tests/benchmarks/methods_on_clips.py FOLDER [--seeds 3] [--write]
 
 Space, clips and recipe of the trainings are those of `own_table.py`; a search has other clips of the same kind, as many
 for the weights as a training has. All methods train and score the same number of architectures on a batch; the
@@ -186,7 +186,7 @@ def compare(folder: Path, seeds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="keep what is printed in results/methods_on_clips.txt")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,9 @@ from tsdsl.search.step import read_alpha
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
 
-SETTINGS = SearchSettings(budget="condition", samples=4, batch_size=4, recalibration_batches=2, alpha_lr=0.2)
+SETTINGS = SearchSettings(
+    method="parsec", budget="condition", samples=4, batch_size=4, recalibration_batches=2, alpha_lr=0.2
+)
 # A bin for each cost that an architecture of the tiny space may have.
 EXACT = 1 << 16
 STEPS = [1, 2, 3, None]

@@ -50,7 +50,7 @@ def test_the_weights_follow_the_importance_weighted_gradient_of_single_samples(o
     step = learner(order, momentum=0.0, weight_decay=0.0, reduction="sum", likelihood_temperature=3.0)
     twin = learner(order)
     batch = ramps(0)
-    samples = step._samples("training", 0)
+    samples = step._samples("training", 0, step.num_samples())
     losses = []
     for sample in samples:
         scores_BN = twin.supernet(normalise(batch.clips_BCTHW), sample, 1)
@@ -146,7 +146,7 @@ def test_sixteen_samples_need_the_memory_of_one(order: Space, updates: str, monk
     saved, alive = {}, {}
     for count in (1, 2, 16):
         step = learner(order, weight_updates=updates)
-        sample = step._samples("training", 0)[0]
+        sample = step._samples("training", 0, step.num_samples())[0]
         monkeypatch.setattr(step, "_samples", lambda *_, count=count, sample=sample: [sample] * count)
         step.update_weights(ramps(0), 0, 0.0)
         with SavedBytes() as of_activations:

@@ -31,7 +31,7 @@ from tsdsl.search.step import read_alpha
 from tsdsl.space.architecture import problems, read_architecture
 from tsdsl.space.model import Space
 
-SETTINGS = SearchSettings(samples=2, batch_size=4, recalibration_batches=2, weight_lr=1.0)
+SETTINGS = SearchSettings(method="parsec", samples=2, batch_size=4, recalibration_batches=2, weight_lr=1.0)
 DATA = DataSettings(cache=True)
 OFTEN = Cadence(checkpoint_iterations=3, log_iterations=1)
 

@@ -77,7 +77,9 @@ def test_ranks_with_a_part_of_the_samples_learn_what_one_rank_with_all_does(tmp_
 def test_a_search_on_two_ranks_finds_what_one_finds_and_writes_it_once(
     tiny: Space, clips: Path, tmp_path: Path
 ) -> None:
-    settings = SearchSettings(samples=3, batch_size=5, recalibration_batches=2, weight_lr=0.5, epochs=1)
+    settings = SearchSettings(
+        method="parsec", samples=3, batch_size=5, recalibration_batches=2, weight_lr=0.5, epochs=1
+    )
     (tmp_path / "tiny.tsspace").write_text(TINY)
     arguments = [str(tmp_path / "tiny.tsspace"), str(clips), str(tmp_path / "many"), settings.model_dump_json()]
     ended = launch(SEARCH, 2, *arguments)

@@ -203,3 +203,17 @@ def test_several_ranks_learn_what_one_does(tmp_path: Path, size: int) -> None:
     assert alone["posterior/gram"].abs().sum() > 0
     for name, tensor in alone.items():
         torch.testing.assert_close(shared[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_compares_different_architectures_though_the_posterior_is_sure(tiny: Space) -> None:
+    candidates = candidates_of(tiny, None, 0.7)
+    posterior = observed(candidates, 200)
+    drawn_freely = posterior.draws(8, torch.Generator().manual_seed(0))
+    assert len({tuple(one.items()) for one in drawn_freely}) < 8
+    proposed = posterior.proposals(8, torch.Generator().manual_seed(0))
+    assert len({tuple(one.items()) for one in proposed}) == 8
+    assert all(candidates.is_within(one) for one in proposed)
+    # Where there are fewer than that, they come again.
+    least = min(map(candidates.macs, every_architecture(candidates.variables)))
+    only = StepPosterior(WithinTarget(candidates.flops, least))
+    assert len(only.proposals(3, torch.Generator().manual_seed(0))) == 3

@@ -40,7 +40,7 @@ def ramps(number: int, num_clips: int = 16) -> Batch:
 
 def learner(space: Space, target_macs: int | None = None, ranks: Ranks = ALONE, **changes: object) -> StepLearner:
     settings = SearchSettings.model_validate(
-        {"samples": 4, "batch_size": 16, "alpha_lr": 0.1, "weight_lr": 3.0, **changes}
+        {"method": "parsec", "samples": 4, "batch_size": 16, "alpha_lr": 0.1, "weight_lr": 3.0, **changes}
     )
     variables = step_variables(space, 1, {})
     flops = step_flops(Blueprint(space), 1, variables)

@@ -378,7 +378,7 @@ class StepLearner:
     def _drawn(self, purpose: Purpose, iteration: int, count: int) -> list[dict[str, Value]]:
         names = ("architectures", purpose, str(self.step), iteration)
         if self.posterior is not None and self.posterior.has_begun and purpose == "validation":
-            return self.posterior.draws(count, derive_generator(self.settings.seed, *names))
+            return self.posterior.proposals(count, derive_generator(self.settings.seed, *names))
         if self.posterior is not None or not self.learns_alpha:
             return drawn(self.candidates, count, derive_seed(self.settings.seed, *names))
         if self._conditioned is not None:

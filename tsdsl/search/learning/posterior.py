@@ -27,6 +27,8 @@ FIRST = 40
 """Scores of uniform samples before the first draw from the posterior."""
 AVERAGED = 256
 """Uniform architectures that the average one is made of."""
+WIDENING, MOST_SPREAD = 1.2, 8.0
+"""What deviations of draws are multiplied with after each that gives nothing new, and the most in all."""
 GROWTH = 1.15
 """The prior is chosen anew whenever there are so many times the batches."""
 
@@ -74,6 +76,23 @@ class StepPosterior:
     def draws(self, count: int, generator: torch.Generator) -> list[dict[str, Value]]:
         """The best architectures within the target of `count` draws."""
         return [self.candidates.best(weights_W).decisions for weights_W in self._current().draws(count, generator)]
+
+    def proposals(self, count: int, generator: torch.Generator) -> list[dict[str, Value]]:
+        """The architectures to score in one batch: the best of draws, different as far as `MOST_SPREAD` gives them.
+
+        Equal ones would say nothing in a batch that is centred. So each that was drawn before makes the following draws
+        wider, and a posterior that is sure of a wrong architecture still compares it with others.
+        """
+        found: list[dict[str, Value]] = []
+        spread = 1.0
+        while len(found) < count:
+            (weights_W,) = self._current().draws(1, generator, spread)
+            decisions = self.candidates.best(weights_W).decisions
+            if decisions in found and spread < MOST_SPREAD:
+                spread *= WIDENING
+            else:
+                found.append(decisions)
+        return found
 
     def found(self) -> Best:
         """The best architecture of the posterior mean."""
