@@ -218,6 +218,7 @@ def test_labels_are_strings_whatever_they_hold(small_space, draw):
         ("import torch\n", "import torch, os\n"),
         ("FRAMES = ", "FRAMES = print(1) or "),
         ("class ConvNormAct(", "@print\nclass ConvNormAct("),
+        ("class ConvNormAct(", "class __builtins__: pass\nclass ConvNormAct("),
         ("self.conv = nn.Conv3d(", "self.conv = print() or nn.Conv3d("),
         ("        super().__init__()\n        self.sparse", "        print()\n        self.sparse"),
         ("self.sparse = Named(", "self.sparse = print() or Named("),

@@ -25,12 +25,11 @@ from tsdsl.lowering.model import Model
 ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType(
     {"ReLU": nn.ReLU, "SiLU": nn.SiLU, "Hardswish": nn.Hardswish, "Identity": nn.Identity}
 )
+SHIPPED: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {name: value for name, value in vars(blocks).items() if getattr(value, "__module__", "") == blocks.__name__}
+)
 BUILDERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
-    {
-        name: value
-        for name, value in vars(blocks).items()
-        if getattr(value, "__module__", "") == blocks.__name__ and value is not blocks.time_to_channel
-    }
+    {name: value for name, value in SHIPPED.items() if value is not blocks.time_to_channel}
 )
 MAX_REPEATED = 1000
 """Of equal blocks in a row; no space has as many."""
@@ -227,9 +226,9 @@ def _model_class(source: str, name: str) -> ast.ClassDef:
             case ast.Assign(targets=[target], value=value) if ast.unparse(target) in CONSTANTS:
                 ast.literal_eval(value)
                 continue
-            case ast.ClassDef(name=own) | ast.FunctionDef(name=own) if hasattr(blocks, own):
+            case ast.ClassDef(name=own) | ast.FunctionDef(name=own) if own in SHIPPED:
                 defined.add(own)
-                known.add(ast.dump(ast.parse(inspect.getsource(getattr(blocks, own))).body[0]))
+                known.add(ast.dump(ast.parse(inspect.getsource(SHIPPED[own])).body[0]))
         if ast.dump(statement) not in known:
             _refuse(statement)
     if (
