@@ -1,4 +1,4 @@
-"""One flipped bit anywhere in a run's folder is reported, or has no influence on what the run ends with.
+"""One flipped bit anywhere in a run's folder is reported, or the command never reads it.
 
 `tests/benchmarks/bit_flips.py` does this for 60 bits of each of four runs.
 """

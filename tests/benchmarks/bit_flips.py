@@ -4,8 +4,8 @@
 
 Each file of a run's folder is as likely, each bit of it too; not the lock and what is drawn of a run. A bit that is not
 reported must be one that the command does not read: of TensorBoard's events, which it writes again from metrics.jsonl,
-or behind the part of a log that the newest checkpoint knows. FOLDER is for the data and the runs. `--write` keeps what
-is printed in `results/`.
+of a checkpoint that a kill left half removed, or behind the part of a log that the newest checkpoint knows. FOLDER is
+for the data and the runs. `--write` keeps what is printed in `results/`.
 """
 
 from __future__ import annotations

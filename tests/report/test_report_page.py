@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -225,6 +226,20 @@ def test_a_training_run_of_a_space_without_decisions_tells_of_a_network(tmp_path
     assert "found" not in text
     assert "Its decisions" not in text
     assert ">x3d: 1.963 GFLOPs at 160 px</text>" in text
+
+
+def test_an_architecture_that_is_not_of_the_space_is_refused(
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(searched, copy)
+    found = json.loads((copy / "step1" / "architecture.json").read_text())
+    removed, _ = found["decisions"].popitem()
+    (copy / "step1" / "architecture.json").write_text(json.dumps(found))
+    assert run(["report", str(copy)]) == 3
+    assert (
+        f"architecture.json: is not an architecture of tiny: decision {removed} is missing" in capsys.readouterr().err
+    )
 
 
 def test_a_folder_without_a_run_and_another_ending_are_refused(

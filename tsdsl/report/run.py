@@ -67,7 +67,7 @@ def run_page(folder: Path, space: Space | None = None) -> str:
     if searched is None:
         record = training_record(trained[0])
         scale = record.scale if record is not None else UNSCALED
-    found = _found(searched or trained[0])
+    found = _found(searched or trained[0], space)
     sections = quickstart_section(folder) if is_quickstart else []
     model = found_model(Blueprint(space, scale=scale), found) if found is not None else None
     if model is not None and found is not None:
@@ -84,14 +84,14 @@ def run_page(folder: Path, space: Space | None = None) -> str:
     return report_html(f"{space.name}: {kind} {folder.resolve().name}", _introduction(space, model), sections)
 
 
-def _found(folder: Path) -> Architecture | None:
+def _found(folder: Path, space: Space) -> Architecture | None:
     """The newest architecture of a run; None if no step has finished."""
     joint = folder / "joint" / "architecture.json"
     try:
         path = newest_architecture(folder)
     except FileError:
         path = joint
-    return read_architecture(path) if path.is_file() else None
+    return read_architecture(path, space) if path.is_file() else None
 
 
 def _introduction(space: Space, model: FoundModel | None) -> str:

@@ -89,7 +89,7 @@ def step_front(run: Path, space: Space, step: int | None) -> StepFront:
     if read_result(folder) is None:
         raise FileError(f"{folder.path}: is not a finished step", help="finish it with the same `tsdsl search` command")
     before = None if step is None else step_before(space, step)
-    found = {} if before is None else read_architecture(step_directory(run, before).architecture).decisions
+    found = {} if before is None else read_architecture(step_directory(run, before).architecture, space).decisions
     variables = step_variables(space, step, found)
     flops = step_flops(Blueprint(space), step, variables)
     free = flops.free

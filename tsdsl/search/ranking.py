@@ -103,7 +103,7 @@ def rank_architectures(
     settings = folder.read_settings(STEP_KIND, StepSettings)
     root = Path(RunDirectory(run).read_settings(RUN_KIND, RunRecord).data)
     before = None if step is None else step_before(space, step)
-    found = {} if before is None else read_architecture(step_directory(run, before).architecture).decisions
+    found = {} if before is None else read_architecture(step_directory(run, before).architecture, space).decisions
     variables = step_variables(space, step, found)
     candidates = WithinTarget(step_flops(Blueprint(space), step, variables), settings.target_macs)
     blueprint = Blueprint(space, classes=settings.num_classes)

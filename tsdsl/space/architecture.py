@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tsdsl.errors import FileError
 from tsdsl.space.decided import decided_paths
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
@@ -67,11 +68,14 @@ def problems(space: Space, architecture: Architecture) -> list[str]:
     return found
 
 
-def read_architecture(path: Path) -> Architecture:
-    """The architecture in a JSON file.
+def read_architecture(path: Path, space: Space | None = None) -> Architecture:
+    """The architecture in a JSON file, which must be one of `space` if that is given.
 
     Raises:
-        FileError: the file cannot be read, is not JSON, or is not an architecture.
+        FileError: the file cannot be read, is not JSON, or is not an architecture, or not one of `space`.
     """
     help = "architecture files are written by `tsdsl search` and `tsdsl sample --json`"
-    return read_record(path, Architecture, "an architecture", help)
+    architecture = read_record(path, Architecture, "an architecture", help)
+    if space is not None and (found := problems(space, architecture)):
+        raise FileError(f"{path}: is not an architecture of {space.name}: {found[0]}", help="restore it from a copy")
+    return architecture
