@@ -152,6 +152,13 @@ def test_hover_at_a_product_lists_its_results(editor: Editor) -> None:
     assert "used 1 time" in hover(editor, PRODUCT.replace("2 * w", "2.5 * |w"))
 
 
+def test_hover_at_an_attribute_of_the_head_shows_its_decision(editor: Editor) -> None:
+    text = SPACE.replace("  step 1", "  head { fea|tures = {16, 32} }\n  step 1").replace(
+        "search = d", "search = head, d"
+    )
+    assert "**head.features**: {16, 32}" in hover(editor, text)
+
+
 def test_hover_explains_the_words_of_a_rule(editor: Editor) -> None:
     assert "the largest of the sums" in hover(editor, RULE.replace("max(", "m|ax("))
     assert "the right one must hold too" in hover(editor, RULE.replace("implies", "imp|lies"))
@@ -200,7 +207,7 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (at("op    = {none, ", "glore"), {"glore", "nonlocal", "se"}, {"time_strided_conv"}),
         (at("glore(", "nodes"), {"normalize"}, {"nodes", "channels"}),
         (at("after = ", "stage[0].group[1]"), {"stage", "group", "sparse"}, {"fusion"}),
-        (at("search = ", "sparse"), {"sparse", "dense", "fusion", "attention"}, {"widths"}),
+        (at("search = ", "sparse"), {"sparse", "dense", "fusion", "attention", "head"}, {"widths"}),
         (at("  model L from ", "S"), {"S"}, {"sparse"}),
         (SPACE.replace("search = sparse }", "search = sparse.|"), {"stage", "group", "channels"}, {"sparse", "frames"}),
         (SPACE.replace("search = sparse }", "search = sparse.stage[0].group[2].|"), {"t", "channels"}, {"stage"}),

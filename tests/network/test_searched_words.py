@@ -1,4 +1,4 @@
-"""Attributes whose values are words, and pools, as decisions: every fact is that of the value written out."""
+"""Attributes whose values are words, pools and the head as decisions: every fact is that of the value written out."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ space s {{
     stage 1 {{ group {second} }}
   }}
   attention one {{ after = stage[1]  op = {op} }}
-  head {{ features = 8 }}
+  head {{ {head} }}
 }}
 """
 PLAIN = {
     "first": "conv3d(kernel = 3x3x3, channels = {8, 12})",
     "second": "conv3d(kernel = 1x1x1, channels = 8)",
     "op": "none",
+    "head": "features = 8",
 }
 MB = "mbconv3d(t = 3, k = 3, channels = {8, 12}, "
 SEARCHED = [
@@ -55,6 +56,8 @@ SEARCHED = [
     ("second", "max_pool3d(stride = 2, kernel = ", ["1x1x1", "1x3x3", "3x3x3"], ")"),
     ("op", "{none, nonlocal(ratio = {0.25, 0.5}, pool = ", ["1", "2", "3"], ")}"),
     ("op", "glore(nodes = {4, 8}, normalize = ", ["no", "yes"], ")"),
+    ("head", "expansion = {1, 2.25}  features = ", ["4", "8", "16"], ""),
+    ("head", "features = {8, 16}  expansion = ", ["1.5", "2.25"], ""),
 ]
 
 
@@ -91,7 +94,7 @@ def test_every_architecture_is_that_of_the_space_with_its_word_written_out(
     )
 
 
-@pytest.mark.parametrize(("part", "before", "words", "after"), SEARCHED[2:9:3])
+@pytest.mark.parametrize(("part", "before", "words", "after"), SEARCHED[2:11:4])
 def test_every_exact_fact_equals_enumeration(part: str, before: str, words: list[str], after: str) -> None:
     space = space_of(**{part: f"{before}{{{', '.join(words)}}}{after}"})
     of = Enumerated(space, None, 0)

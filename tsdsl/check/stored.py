@@ -14,7 +14,7 @@ from tsdsl.diagnostics import Diagnostic
 from tsdsl.files import first_fault
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
-from tsdsl.space.parts import SHARED, FusionSlot, Step
+from tsdsl.space.parts import HEAD, SHARED, FusionSlot, Step
 from tsdsl.space.resolve import resolve
 from tsdsl.space.resolve.parts.steps import MOST_EPOCHS, MOST_STEP
 from tsdsl.space.stored import strictly
@@ -125,9 +125,11 @@ def _step_faults(space: Space, step: Step, last: int, taken: set[str], present: 
         yield "decisions", f"an earlier step already searches {min(own & taken)}"
     if step.names != tuple(part for part in space.parts if part in {*step.names}):
         yield "names", "expected streams and slots of the space, each once and in its order"
-    lacking = {space.part_of(path) for path in own if not path.startswith(SHARED)} - {*step.names}
+    lacking = {space.part_of(path) for path in own if not path.startswith(SHARED)} - {*step.names, HEAD}
     if lacking:
         yield "names", f"expected {min(lacking)}, since the step searches a decision of it"
+    if any(path.startswith(f"{HEAD}.") for path in own) and present.isdisjoint(stream.name for stream in space.streams):
+        yield "decisions", "the head comes before any stream"
     for slot in space.slots:
         streams = {slot.source, slot.target} if isinstance(slot, FusionSlot) else {slot.stream}
         if slot.path in step.names and not streams <= present:

@@ -44,7 +44,7 @@ DROPOUT = Attribute(
 )
 HEAD_ATTRIBUTES = (
     KIND,
-    Attribute("features", "integer", "features before the classifier", 2048, searchable=False),
+    Attribute("features", "integer", "features before the classifier", 2048),
     DROPOUT,
     Attribute(
         "expansion",
@@ -53,7 +53,6 @@ HEAD_ATTRIBUTES = (
         2.25,
         minimum=0.01,
         maximum=64,
-        searchable=False,
     ),
 )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tsdsl.space.architecture import Architecture
 
 from tsdsl.space.parts import (
+    HEAD,
     SHARED,
     AttentionSlot,
     Decision,
@@ -130,7 +131,7 @@ class Space(Strict):
         return frozenset(kept)
 
     def part_of(self, path: str) -> str:
-        """The stream or slot that a decision which is not shared belongs to."""
+        """The stream, slot or `head` that a decision which is not shared belongs to."""
         end = len(path)
         while end > 0:
             if path[:end] in self._slot_paths:
@@ -139,16 +140,19 @@ class Space(Strict):
         return path.split(".", 1)[0]
 
     def is_of(self, path: str, parts: Collection[str]) -> bool:
-        """Whether a decision belongs to one of the parts; a shared one belongs to all where it stands."""
-        if path.startswith(SHARED):
-            return not self._parts_sharing[path].isdisjoint(parts)
-        return self.part_of(path) in parts
+        """Whether a decision belongs to one of the parts; a shared one belongs to all where it stands.
+
+        The head is there with any part.
+        """
+        owners = self._parts_sharing[path] if path.startswith(SHARED) else {self.part_of(path)}
+        return bool(parts) if HEAD in owners else not owners.isdisjoint(parts)
 
     @cached_property
     def _parts_sharing(self) -> Mapping[str, set[str]]:
         sharing: dict[str, set[str]] = {d.path: set() for d in self.decisions if d.path.startswith(SHARED)}
         standing = [(g.attributes, s.name) for s in self.streams for g in s.groups]
         standing += [(a.attributes, slot.path) for slot in self.slots for a in slot.alternatives]
+        standing.append((self.head.attributes, HEAD))
         for attributes, part in standing:
             for value in attributes.values():
                 if isinstance(value, Reference) and value.decision in sharing:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Value: TypeAlias = bool | int | float | str
 SHARED = "shared."
+HEAD = "head"
 
 
 class Strict:

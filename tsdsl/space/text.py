@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from tsdsl.space.model import Space
 from tsdsl.space.parts import (
+    HEAD,
     SHARED,
     Alike,
     Alternative,
@@ -151,6 +152,7 @@ def _settings(space: Space) -> Iterator[tuple[str, Setting]]:
     """The attributes of groups and slots, by path."""
     for group in (group for stream in space.streams for group in stream.groups):
         yield from ((f"{group.path}.{name}", setting) for name, setting in group.attributes.items())
+    yield from ((f"{HEAD}.{name}", setting) for name, setting in space.head.attributes.items())
     for slot in space.slots:
         for one in slot.alternatives:
             yield from ((f"{slot.path}.op.{one.operator}.{name}", setting) for name, setting in one.attributes.items())

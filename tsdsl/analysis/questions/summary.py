@@ -21,7 +21,7 @@ from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Group, Reference
+from tsdsl.space.parts import Reference, Setting
 
 MOST_WORK = 20_000_000_000
 
@@ -186,9 +186,11 @@ def part_rows(space: Space) -> list[PartRow]:
         name = node.part if node.kind in ("fusion", "attention") else node.name
         operator, choices = "", _NO_CHOICES
         if name in groups:
-            operator, choices = groups[name].operator, _choices(space, groups[name])
+            operator, choices = groups[name].operator, _choices(space, groups[name].attributes)
             if groups[name].repeat > 1:
                 operator += f" * {groups[name].repeat}"
+        elif node.kind == "classifier":
+            choices = _choices(space, space.head.attributes)
         elif name in slots:
             alternatives = " | ".join(alternative.operator for alternative in slots[name].alternatives)
             choices = (("", alternatives),)
@@ -197,9 +199,9 @@ def part_rows(space: Space) -> list[PartRow]:
     return list(rows.values())
 
 
-def _choices(space: Space, group: Group) -> tuple[tuple[str, str], ...]:
+def _choices(space: Space, attributes: Mapping[str, Setting]) -> tuple[tuple[str, str], ...]:
     found = []
-    for name, setting in group.attributes.items():
+    for name, setting in attributes.items():
         if isinstance(setting, Reference):
             values = [setting.of(value) for value in space.decision_by_path[setting.decision].values]
             found.append((name, ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)))

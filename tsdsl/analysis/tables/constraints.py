@@ -23,7 +23,7 @@ from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.operators.varying import Array, Axis, Varying, combine
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Alike, Amount, AnyOf, DecisionRef, LinearRule, Reference, Requirement, Value
+from tsdsl.space.parts import HEAD, Alike, Amount, AnyOf, DecisionRef, LinearRule, Reference, Requirement, Value
 
 LARGEST_ALLOWED_TABLE = 1 << 16
 
@@ -160,7 +160,8 @@ def named_in(requirement: Requirement) -> list[str]:
 def _parts_of_decision(space: Space, path: str) -> set[str]:
     if path.startswith("shared."):
         return {part for part in space.parts if space.is_of(path, {part})}
-    return {space.part_of(path)}
+    part = space.part_of(path)
+    return {stream.name for stream in space.streams} if part == HEAD else {part}
 
 
 def _parts_of_amount(space: Space, amount: Amount) -> set[str]:

@@ -314,6 +314,8 @@ class _Completer:
         if attribute != "after":
             yield self.make("fusion", "part", KEYWORDS["fusion"])
             yield self.make("attention", "part", KEYWORDS["attention"])
+        if attribute not in ("after", "without"):
+            yield self.make("head", "part", KEYWORDS["head"])
         if attribute != "without":
             yield self.make("stage", "part", "stages by number: `stage[2..4]`")
             yield self.make("group", "part", "groups by number: `group[1, 2]`")

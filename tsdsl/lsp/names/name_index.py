@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from tsdsl.lsp.names.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.names.sites import stage_number, stream_sites
 from tsdsl.lsp.wording import COSTS
+from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
@@ -178,7 +179,11 @@ class _SpaceIndex:
             yield from self.attributes(item.attributes, ATTENTIONS)
         elif isinstance(item, ast.Head):
             yield self.keyword("head", item.span, "head")
-            yield from self.attributes(item.attributes, {})
+            for attribute in item.attributes:
+                key = self.key("attribute", f"head.{attribute.name.text}")
+                yield Occurrence(attribute.name.span, "attribute", (key,), True)
+                schema = next((a for a in HEAD_ATTRIBUTES if a.name == attribute.name.text), None)
+                yield from self.value(attribute.value, schema.keywords if schema is not None else ())
         elif isinstance(item, ast.Step):
             yield Occurrence(
                 Span(item.span.start, item.index.span.end, item.span.source),

@@ -62,7 +62,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     head = _head(context, flat)
     models = resolve_models(context, _placed(flat, ast.Model), streams, slots)
     steps = resolve_steps(context, _placed(flat, ast.Step), context.decisions, streams, slots)
-    requires = resolve_requires(context, _items(flat, ast.Require), streams, slots)
+    requires = resolve_requires(context, _items(flat, ast.Require), streams, slots, head)
     report_idle(context, flat.level)
     _report_unused(context, flat)
     if context.has_errors or classes is None or size is None or head is None:

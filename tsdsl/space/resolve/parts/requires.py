@@ -11,10 +11,13 @@ from dataclasses import replace
 
 from tsdsl.diagnostics.suggest import did_you_mean, renames
 from tsdsl.space.parts import (
+    HEAD,
     SHARED,
     Alike,
     AnyOf,
     DecisionRef,
+    Head,
+    LinearRule,
     Reference,
     Requirement,
     Scaled,
@@ -30,12 +33,16 @@ from tsdsl.syntax.recovery.words import either
 
 
 def resolve_requires(
-    context: Context, requires: Sequence[ast.Require], streams: Mapping[str, Stream], slots: Sequence[Slot]
+    context: Context,
+    requires: Sequence[ast.Require],
+    streams: Mapping[str, Stream],
+    slots: Sequence[Slot],
+    head: Head | None,
 ) -> tuple[Requirement, ...]:
     """The constraints that are well formed; the others with a diagnostic each."""
     if not requires:
         return ()
-    places = Places(context, _settings(streams, slots), list(streams))
+    places = Places(context, _settings(streams, slots, head), list(streams))
     resolved: list[Requirement] = []
     for require in requires:
         if not _all_found(places, tuple(sums_of(require.rule))):
@@ -44,16 +51,30 @@ def resolve_requires(
             made = [_clause(places, comparisons) for comparisons in clauses(context, require.rule)]
         except Wrong:
             continue
+        text = context.text(require.span)
         for clause in made:
-            context.origins[f"require{len(resolved)}"] = require.span
-            resolved.append(replace(clause, text=context.text(require.span)))
+            if isinstance(clause, bool) and not clause:
+                context.report("TS408", require.span, f"no architecture satisfies `{text}`", help="fix other values")
+                break
+            if not isinstance(clause, bool):
+                context.origins[f"require{len(resolved)}"] = require.span
+                resolved.append(replace(clause, text=text))
     return tuple(resolved)
 
 
-def _clause(places: Places, comparisons: Sequence[ast.Comparison]) -> Requirement:
-    """What one comparison says, or one of several must."""
-    rules = tuple(_alike(places, comparison) or linear(places, comparison) for comparison in comparisons)
-    return rules[0] if len(rules) == 1 else AnyOf(text="", rules=rules)
+def _clause(places: Places, comparisons: Sequence[ast.Comparison]) -> Requirement | bool:
+    """What one comparison says, or one of several must; whether it holds where fixed decisions settle it."""
+    rules: list[LinearRule | Alike] = []
+    for comparison in comparisons:
+        names = _alike(places, comparison)
+        rule = linear(places, comparison) if names is None else names
+        if isinstance(rule, bool) and rule:
+            return True
+        if not isinstance(rule, bool):
+            rules.append(rule)
+    if not rules:
+        return False
+    return rules[0] if len(rules) == 1 else AnyOf(text="", rules=tuple(rules))
 
 
 def _all_found(places: Places, sums: Sequence[ast.Sum]) -> bool:
@@ -70,7 +91,7 @@ def _all_found(places: Places, sums: Sequence[ast.Sum]) -> bool:
     return found
 
 
-def _settings(streams: Mapping[str, Stream], slots: Sequence[Slot]) -> dict[str, Setting]:
+def _settings(streams: Mapping[str, Stream], slots: Sequence[Slot], head: Head | None) -> dict[str, Setting]:
     """Every value written in the space, by path; a shared decision also by its own."""
     found: dict[str, Setting] = {}
     for stream in streams.values():
@@ -82,11 +103,13 @@ def _settings(streams: Mapping[str, Stream], slots: Sequence[Slot]) -> dict[str,
         for alternative in slot.alternatives:
             path = f"{slot.path}.op.{alternative.operator}"
             found |= {f"{path}.{name}": setting for name, setting in alternative.attributes.items()}
+    if head is not None:
+        found |= {f"{HEAD}.{name}": setting for name, setting in head.attributes.items()}
     used = {s.decision for s in found.values() if isinstance(s, Reference) and s.decision.startswith(SHARED)}
     return {**{path: DecisionRef(decision=path) for path in used}, **found}
 
 
-def _alike(places: Places, comparison: ast.Comparison) -> Alike | None:
+def _alike(places: Places, comparison: ast.Comparison) -> Alike | bool | None:
     """`a.op == none`, `a.op != b.op`, `a.kernel == 1x3x3`; None where numbers are compared."""
     left, right = _single(comparison.left), _single(comparison.right)
     if left is None or right is None:
@@ -123,6 +146,8 @@ def _alike(places: Places, comparison: ast.Comparison) -> Alike | None:
         wrong(places.context, comparison, "a name cannot be compared with a number", "compare it with a number")
     if not isinstance(first, DecisionRef):
         first, second = second, first
+    if not isinstance(first, DecisionRef) and places.context.own_level > 0:  # what varies in the base may be fixed
+        return (first == second) == is_equal
     if not isinstance(first, DecisionRef):
         wrong(places.context, comparison, "both sides are constants", "name a decision")
     if not isinstance(second, DecisionRef):

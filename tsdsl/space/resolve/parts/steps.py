@@ -10,7 +10,7 @@ from typing import Any
 from tsdsl.diagnostics import Fix, Label, replacement
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.parts import Decision, FusionSlot, Scale, Slot, Step, Stream
+from tsdsl.space.parts import HEAD, Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import all_selected, may_lack, selectors, selects
@@ -124,7 +124,7 @@ def resolve_steps(
         )
     ordered = tuple(sorted((_with_shared(step, used, made, decisions) for step in resolved), key=lambda s: s.index))
     if is_whole:
-        _check_order(context, ordered, slots)
+        _check_order(context, ordered, streams, slots)
     if steps and not context.is_lossy and not context.has_errors and not any(step.broken for step, _ in steps):
         _warn_undecided(context, decisions, {*made, *used})
     return ordered
@@ -160,12 +160,20 @@ def _claim(context: Context, path: str, claim: Claim, made: dict[str, Claim], pa
     return False
 
 
-def _check_order(context: Context, steps: Sequence[Step], slots: Sequence[Slot]) -> None:
-    """A slot is named no earlier than its streams (TS403)."""
+def _check_order(context: Context, steps: Sequence[Step], streams: Collection[str], slots: Sequence[Slot]) -> None:
+    """A slot is named no earlier than its streams, and the head no earlier than a stream (TS403)."""
     by_path = {slot.path: slot for slot in slots}
     present: set[str] = set()
     for step in steps:
         present |= set(step.names)
+        if any(path.startswith(f"{HEAD}.") for path in step.decisions) and present.isdisjoint(streams):
+            context.report(
+                "TS403",
+                context.origins[f"step{step.index}"],
+                f"step {step.index} searches `{HEAD}`, but no step so far includes a stream",
+                label="too early",
+                help="add a stream to `search` of this step or an earlier one",
+            )
         reported: set[str] = set()
         for name in step.names:
             slot = by_path.get(name)

@@ -11,6 +11,7 @@ from dataclasses import field
 from fractions import Fraction
 from functools import partial
 from math import lcm
+from operator import eq, le, lt, ne
 from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.diagnostics import replacement
@@ -26,6 +27,7 @@ from tsdsl.syntax import ast
 Unit: TypeAlias = Literal["FLOPs", "parameters", "plain numbers"]
 QUANTITIES: Mapping[str, Literal["flops", "params"]] = {"flops": "flops", "params": "params"}
 _PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+HOLDS: Mapping[str, Callable[[Fraction | int, Fraction], bool]] = {"<=": le, "<": lt, "==": eq, "!=": ne}
 _TURNED: Mapping[str, Literal["<=", "<"]] = {">=": "<=", ">": "<"}
 
 
@@ -96,7 +98,8 @@ class Places:
         return None
 
 
-def linear(places: Places, comparison: ast.Comparison) -> LinearRule:
+def linear(places: Places, comparison: ast.Comparison) -> LinearRule | bool:
+    """A comparison of sums; in a derived space, whether it holds where both sides are constants."""
     left, right = _each([partial(_side, places, side) for side in (comparison.left, comparison.right)])
     _same_unit(places.context, comparison, [left, right])
     relation = comparison.relation
@@ -107,6 +110,8 @@ def linear(places: Places, comparison: ast.Comparison) -> LinearRule:
         terms[of] = terms.get(of, Fraction(0)) - factor
     terms = {of: factor for of, factor in terms.items() if factor}
     bound = right.constant - left.constant
+    if not terms and places.context.own_level > 0:  # what varies in the base may be fixed
+        return HOLDS[relation](0, bound)
     if not terms:
         wrong(places.context, comparison, "both sides are constants", "name a decision or a cost")
     whole = lcm(bound.denominator, *(factor.denominator for factor in terms.values()))
