@@ -9,29 +9,39 @@ from typing import Any
 
 import pytest
 
-from support.binary_formats import binary_formats
+from support.binary_formats import BINARY_NAMES, binary_formats
 from support.micro_runs import SPACE
-from support.mutations import formats, write
+from support.mutations import Format, formats, write
 from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.stored import strictly
 
-FORMATS = {**formats(), **binary_formats()}
+NAMES = (*formats(), *BINARY_NAMES)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_file_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
-    one = FORMATS[name]
+@pytest.fixture(scope="module")
+def every_format() -> dict[str, Format]:
+    """By name; the binary ones take seconds to write."""
+    found = {**formats(), **binary_formats()}
+    assert tuple(found) == NAMES
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_is_read_as_it_was_written(every_format: dict[str, Format], tmp_path: Path, name: str) -> None:
+    one = every_format[name]
     write(tmp_path, one, one.content)
     verified = 1 if one.name == "net.py" else 0  # it has nothing but its provenance
     assert [probe(tmp_path) for probe in one.probes] == [0, *[verified] * (len(one.probes) - 1)]
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_mutated_files_end_in_no_defect(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    one = FORMATS[name]
+@pytest.mark.parametrize("name", NAMES)
+def test_mutated_files_end_in_no_defect(
+    every_format: dict[str, Format], tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = every_format[name]
     for seed in range(20):
         content = one.mutated(Random(f"{name}/{seed}"))
         write(tmp_path, one, content)

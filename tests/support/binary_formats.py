@@ -23,6 +23,14 @@ from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 
+BINARY_NAMES = (
+    "weights.safetensors",
+    "net.pt2",
+    "checkpoint's state",
+    "checkpoint's state, with a hash that fits",
+    "checkpoint's tensors",
+)
+
 
 def binary_formats() -> dict[str, Format]:
     """All of them by name, like `support.mutations.formats`."""
