@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tsdsl
-from support.small_spaces import everything, random_space
+from support.small_spaces import everything, random_space, seeds
 from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.paths import constrained, feasible
 from tsdsl.analysis.questions.bounds import extreme, extremes
@@ -26,7 +26,7 @@ from tsdsl.errors import UsageError
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 
-CONSTRAINED = [2, 5, 8, 11, 14, 17]
+CONSTRAINED = seeds((2, 5), (8, 11, 14, 17))
 
 
 @pytest.fixture

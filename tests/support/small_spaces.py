@@ -8,8 +8,12 @@ from __future__ import annotations
 import itertools
 import random
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from typing import Any
+
+import pytest
 
 import tsdsl
 from tsdsl.analysis.tables.constraints import spoken_of
@@ -22,6 +26,14 @@ from tsdsl.space.parts import Alike, AnyOf, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 
 MOST_ARCHITECTURES = 1500
+
+
+def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
+    """Seeds of random spaces for `parametrize`: the gate takes the first, a night the others too.
+
+    Files share seeds, as the architectures of a space are listed once a process.
+    """
+    return [*gate, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in night)]
 
 
 @cache

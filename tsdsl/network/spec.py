@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from tsdsl.network.cost import shape_after
 from tsdsl.network.layout import Network, Node, Shape
 from tsdsl.network.parameters import layer_name, named_layers
@@ -28,7 +26,7 @@ from tsdsl.operators.layers import (
     Width,
     walk,
 )
-from tsdsl.operators.varying import Array, Count, Varying, differs, is_never, maximum, minimum
+from tsdsl.operators.varying import Count, Varying, differs, is_never, maximum, minimum
 from tsdsl.space.model import Space
 
 
@@ -183,7 +181,7 @@ class _Chain:
         elif isinstance(layer, TimeToChannel) and self.shape.frames % layer.factor:
             self.found.append(Problem(self.node, f"{self.shape.frames} frames are not a multiple of {layer.factor}"))
         if isinstance(layer, Convolution):
-            if any(np.any(_numbers(size) % 2 == 0) for size in layer.kernel):
+            if any(_may_be_even(size) for size in layer.kernel):
                 self.found.append(Problem(self.node, f"{name} has an even kernel size"))
             if layer.depthwise and _differ(layer.width_in.channels, layer.width_out.channels, self.present):
                 self.found.append(Problem(self.node, f"{name} is depthwise but changes the channels"))
@@ -229,8 +227,8 @@ def _positions(shape: Shape) -> tuple[int, int, int]:
     return shape.frames, shape.height, shape.width
 
 
-def _numbers(count: Count) -> Array:
-    return count.table if isinstance(count, Varying) else np.asarray(count)
+def _may_be_even(count: Count) -> bool:
+    return bool((count.table % 2 == 0).any()) if isinstance(count, Varying) else count % 2 == 0
 
 
 def _differ(left: Count, right: Count, where: Count = 1) -> bool:
