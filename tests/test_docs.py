@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
 import tsdsl.network.group
+import tsdsl.space.resolve.parts.block_choices
 import tsdsl.space.resolve.parts.groups
 from generate.documentation_tables import DOCS, TABLES, renewed, table_names
 from tsdsl.analysis.questions.sampling import sample_architectures
@@ -111,7 +112,7 @@ def test_the_example_operator_is_checked_counted_and_run(monkeypatch: pytest.Mon
     exec(compile(code[1], "CONTRIBUTING.md", "exec"), module)
     operator = module["SEPARABLE3D"]
     assert isinstance(operator, BlockOperator)
-    for reader in (tsdsl.network.group, tsdsl.space.resolve.parts.groups):
+    for reader in (tsdsl.network.group, tsdsl.space.resolve.parts.groups, tsdsl.space.resolve.parts.block_choices):
         monkeypatch.setattr(reader, "BLOCKS", {**BLOCKS, operator.name: operator})
     (example,) = (e for e in EXAMPLES if e.mark == f"fragment with {operator.name}")
     resolved = check(SourceFile(example.place, whole_file(example.text)))

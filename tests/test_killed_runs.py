@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 from pathlib import Path
 
 import pytest
 
-from support.micro_runs import differences, outcome, search_command, start, write_inputs
+from support.micro_runs import DEEP_SPACE, differences, outcome, search_command, start, write_inputs
+from tsdsl.cli.main import run
 
 
 def ended(folder: Path, name: str, kill_at: int | None = None) -> int | None:
@@ -39,3 +41,20 @@ def test_a_search_killed_before_a_random_file_operation_ends_as_if_it_had_not(le
     assert differences(outcome(folder / name), outcome(left_alone)) != []
     assert ended(folder, name) == 0, (folder / f"{name}.log").read_text()
     assert differences(outcome(folder / name), outcome(left_alone)) == []
+
+
+def test_a_search_over_depths_and_operators_is_compiled_killed_gone_on_with_and_exported(tmp_path: Path) -> None:
+    write_inputs(tmp_path, space=DEEP_SPACE)
+    assert run(["compile", str(tmp_path / "micro.tsspace"), "-o", str(tmp_path / "build")]) == 0
+    assert ended(tmp_path, "whole") == 0, (tmp_path / "whole.log").read_text()
+    operations = int((tmp_path / "whole.log.events").read_text())
+    assert ended(tmp_path, "killed", operations // 2) == -signal.SIGKILL
+    assert ended(tmp_path, "killed") == 0, (tmp_path / "killed.log").read_text()
+    assert differences(outcome(tmp_path / "killed"), outcome(tmp_path / "whole")) == []
+    found = tmp_path / "killed" / "step1" / "architecture.json"
+    decisions = json.loads(found.read_text())["decisions"]
+    assert {"rgb.stage1.group1.op", "rgb.stage1.group1.repeat", "rgb.stage1.group3.block2.op"} <= set(decisions)
+    for name in ("model.py", "model.pt2"):
+        assert run(["export", str(found), "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).exists()
+    assert run(["render", str(found), "-o", str(tmp_path / "found.svg")]) == 0

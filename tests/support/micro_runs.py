@@ -50,16 +50,37 @@ space micro {
   step 3 "attention" { search = attention  target = 900 KFLOPs  epochs = 1 }
 }
 """
+DEEP_SPACE = """tsspace 1
+
+space micro {
+  classes = 8
+  size    = 16
+  block mb = mbconv3d(t = 1, k = {3, 5}, expansion = {1, 2})
+
+  stream rgb {
+    frames = 2
+    stage 0 { group conv3d(kernel = 1x3x3, channels = 8, stride = 4) }
+    stage 1 {
+      group {mb, conv3d(kernel = 1x3x3)}(channels = {8, 16}, stride = 2) * 1 .. 2
+      group mb(channels = 16) * 0 .. 1
+      group {mb, bottleneck3d(t = {1, 3}), none}(channels = 16) * 2 .. 3 each
+    }
+  }
+  head { features = 16  dropout = 0.2 }
+
+  step 1 "all" { search = rgb  target = 60 KFLOPs  epochs = 2 }
+}
+"""
 VOLATILE = {"seconds", "environment", "files", "logs", "sha256"}
 UNCOMPARED = ("report.html", ".lock")
 FILE_EVENTS = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.chmod"}
 
 
-def write_inputs(folder: Path, clips_per_class: int = 4) -> None:
+def write_inputs(folder: Path, clips_per_class: int = 4, space: str = SPACE) -> None:
     """The space and clips of 8 classes to train on, one of each to validate on."""
     from tsdsl.data import DemoSettings, write_demo
 
-    (folder / "micro.tsspace").write_text(SPACE, encoding="utf-8")
+    (folder / "micro.tsspace").write_text(space, encoding="utf-8")
     if not (folder / "clips" / "dataset.json").exists():
         settings = DemoSettings(
             num_textures=2, train_clips_per_class=clips_per_class, val_clips_per_class=1, num_frames=8

@@ -80,9 +80,13 @@ def _block(indent: str, head: str, attributes: tuple[ast.Attribute, ...]) -> str
 
 
 def group(item: ast.Group) -> str:
-    """A group with its repeat."""
-    repeat = f" * {_number(item.repeat)}" if item.repeat is not None else ""
-    return f"group {expression(item.call)}{repeat}"
+    """A group with its depth."""
+    repeat = f" * {expression(item.repeat)}" if item.repeat is not None else ""
+    each = " each" if item.is_each else ""
+    if isinstance(item.call, ast.Call):
+        return f"group {expression(item.call)}{repeat}{each}"
+    common = f"({', '.join(map(attribute, item.call.arguments))})" if item.call.arguments else ""
+    return f"group {expression(item.call.choice)}{common}{repeat}{each}"
 
 
 def attribute(item: ast.Attribute) -> str:

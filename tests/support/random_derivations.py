@@ -33,6 +33,8 @@ def choices(space: ast.Space) -> Iterator[Place]:
     for stream in space.items:
         for stage in stream.stages if isinstance(stream, ast.Stream) else ():
             for index, group in enumerate(stage.groups, 1):
+                if group.is_each:
+                    continue  # a constraint would name the decisions of several blocks at once
                 for attribute in group.call.arguments:
                     value = attribute.value
                     items = value.items if isinstance(value, ast.Choice) else ()

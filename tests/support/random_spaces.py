@@ -106,7 +106,9 @@ class Written:
 
     def group(self, stride: int, frame_stride: int) -> ast.Group:
         """One group of a random operator."""
-        repeat = number(self.draw.randint(1, 2)) if self.draw.random() < 0.4 else None
+        repeat, each = self.depth(), False
+        if isinstance(repeat, ast.Number) and repeat.value > 1 and not self.loose and self.draw.random() < 0.3:
+            each = True
         strides = [given("stride", number(stride))] if stride > 1 or self.draw.random() < 0.2 else []
         if frame_stride > 1:
             strides.append(given("frame_stride", number(frame_stride)))
@@ -116,7 +118,7 @@ class Written:
             self.left -= isinstance(kernel, ast.Choice)
             arguments = [given("kernel", kernel), given("channels", self.channels()), *strides]
             self.draw.shuffle(arguments)
-            return ast.Group(call("conv3d", *arguments), repeat, NOWHERE)
+            return ast.Group(call("conv3d", *arguments), repeat, each, NOWHERE)
         arguments = [
             given("t", self.few(["1", "3"])),
             given("k", self.few(["3", "5"])),
@@ -131,7 +133,29 @@ class Written:
             arguments.append(given("expand_from", word("output")))
         if self.draw.random() < 0.2:
             arguments.append(given("shortcut", word("projection")))
-        return ast.Group(call("mbconv3d", *arguments), repeat, NOWHERE)
+        if self.left > 0 and not self.loose and self.draw.random() < 0.3:
+            common = [argument for argument in arguments if argument.name.text in ("channels", "stride")]
+            own = [argument for argument in arguments if argument not in common]
+            other = call("conv3d", given("kernel", ast.KernelSize("1x3x3", NOWHERE)))
+            items: list[ast.Expression] = [call("mbconv3d", *own), other]
+            self.left -= 1
+            if stride == 1 and self.draw.random() < 0.5:
+                items[1] = word("none")
+            self.draw.shuffle(items)
+            blocks = ast.Blocks(ast.Choice(tuple(items), NOWHERE), tuple(common), False, NOWHERE)
+            return ast.Group(blocks, repeat, each, NOWHERE)
+        return ast.Group(call("mbconv3d", *arguments), repeat, each, NOWHERE)
+
+    def depth(self) -> ast.Expression | None:
+        """The number of blocks: not written, a number, a range, or a choice."""
+        if self.draw.random() < 0.6:
+            return None
+        if self.loose or self.left <= 0 or self.draw.random() < 0.5:
+            return number(self.draw.randint(1, 2))
+        self.left -= 1
+        if self.draw.random() < 0.5:
+            return ast.Range(number(1), number(self.draw.randint(2, 3)), None, NOWHERE)
+        return choice([number(1), number(3)])
 
     def fusion_alternatives(self, merge: str) -> ast.Expression:
         """`none`, and others that fit the merge unless shapes may be wrong."""

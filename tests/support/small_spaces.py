@@ -107,7 +107,7 @@ def _joined(draw: random.Random, written: list[str]) -> str:
 
 
 def _selector(path: str) -> str:
-    return re.sub(r"(stage|group)([0-9]+)", r"\1[\2]", path)
+    return re.sub(r"(stage|group|block)([0-9]+)", r"\1[\2]", path)
 
 
 def satisfies(blueprint: Blueprint, one: dict[str, Value], step: int | None) -> bool:
@@ -178,13 +178,20 @@ def _text(draw: random.Random) -> str:
     def channels() -> str:
         return "width" if shared and draw.random() < 0.5 else _choice(draw, ["8", "12", "16"])
 
-    def block() -> str:
+    def settings() -> str:
         convention = draw.choice(["", ", expand_from = output", ", shortcut = projection", ", se = alternate"])
         return (
-            f"group mbconv3d(t = {_choice(draw, ['1', '3'])}, k = {_choice(draw, ['3', '5'])}, "
-            f"expansion = {_choice(draw, ['1.5', '2', '2.5'])}, channels = {channels()}"
-            f"{convention}) * {draw.randint(1, 2)}"
+            f"t = {_choice(draw, ['1', '3'])}, k = {_choice(draw, ['3', '5'])}, "
+            f"expansion = {_choice(draw, ['1.5', '2', '2.5'])}{convention}"
         )
+
+    def block() -> str:
+        depth = draw.choice(["1", "2", "1 .. 2", "{1, 3}", "1 .. 2 each", "2 each"])
+        if draw.random() < 0.5:
+            return f"group mbconv3d({settings()}, channels = {channels()}) * {draw.choice([depth, '0 .. 1'])}"
+        kinds = [f"mbconv3d({settings()})", f"conv3d(kernel = {_choice(draw, ['1x3x3', '3x3x3'])})", "none"]
+        picked = draw.sample(kinds, 2)
+        return f"group {{{', '.join(picked)}}}(channels = {channels()}) * {depth}"
 
     def ops(alternatives: list[str]) -> str:
         picked = draw.sample(alternatives, draw.randint(1, len(alternatives)))

@@ -91,7 +91,8 @@ def _dead_choices(subject: Subject, free: FreeSpace, step: Step) -> Iterator[Dia
         dead = [value for value, macs in least.get(path, {}).items() if target < macs < UNREACHABLE]
         parent = subject.space.decision_by_path[path].parent
         # A decision nested under a dead alternative is dead with it; only the alternative is reported.
-        if not dead or (parent is not None and least.get(parent.path, {}).get(parent.value, 0) > target):
+        above = least.get(parent.path, {}) if parent is not None else {}
+        if not dead or (parent is not None and min(above.get(value, 0) for value in parent.values) > target):
             continue
         needed = min(least[path][value] for value in dead)
         place = subject.origins[path]

@@ -21,12 +21,12 @@ class Named(nn.Module):
 
 
 class Blocks(nn.Module):
-    """Blocks applied one after the other, named block0, block1, ..."""
+    """Blocks applied one after the other, named block0, block1, ... unless they have other `names`."""
 
-    def __init__(self, *blocks: nn.Module) -> None:
+    def __init__(self, *blocks: nn.Module, names: tuple[str, ...] = ()) -> None:
         super().__init__()
         for index, block in enumerate(blocks):
-            self.add_module(f"block{index}", block)
+            self.add_module(names[index] if names else f"block{index}", block)
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.children():

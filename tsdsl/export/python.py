@@ -127,7 +127,10 @@ def _write_node(source: Source, network: Network, node: Node, index: int) -> Non
     if node.kind == "group":
         source.uses.add("Blocks")
         expressions = [expression(block) for block in node.blocks]
-        source.build(node.name, f"Blocks({_repeated(expressions)})")
+        names = tuple(block.name for block in node.blocks)
+        is_plain = all(block.variant == "" for block in node.blocks)
+        words = ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "")
+        source.build(node.name, f"Blocks({_repeated(expressions)}{'' if is_plain else f', names=({words})'})")
         source.uses.update(name for item in expressions for name in item.uses)
         value = f"{attribute(node.name)}({value})"
     else:

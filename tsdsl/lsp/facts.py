@@ -82,7 +82,7 @@ class Facts:
         above = decision
         while above.parent is not None:
             parent = self.space.decision_by_path[above.parent.path]
-            restricted[parent.path] = replace(parent, values=(above.parent.value,))
+            restricted[parent.path] = replace(parent, values=above.parent.values)
             above = parent
         if not restricted:
             return Fraction(1)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     walk,
 )
-from tsdsl.operators.varying import Count, combine, differs, fixed, negated, quotient
+from tsdsl.operators.varying import Count, combine, differs, fixed, is_same, maximum, negated, quotient
 
 BYTES_OF_AN_ELEMENT = 4
 
@@ -108,7 +109,8 @@ class _Liveness:
 
     def _passes_on(self, reader: Node, name: str) -> bool:
         """Whether the reader's value may be, or keep alive, what it reads."""
-        return _is_view(reader) or (reader.kind in ("merge", "attention") and reader.inputs[0] == name)
+        may_be_absent = reader.kind in ("merge", "attention") or (reader.kind == "group" and reader.condition != 1)
+        return _is_view(reader) or (may_be_absent and reader.inputs[0] == name)
 
     def size(self, node: Node) -> Count:
         """The elements of a value, without those of a value that it is a view of."""
@@ -154,9 +156,28 @@ class _Liveness:
                 yield (held + own + _elements(node.shape_in)) * self._presence(node)
                 own = _elements(node.shape_in)
             if node.kind != "input":
-                layers = tuple(layer for block in node.blocks for layer in block.layers)
-                yield from _Chain(node.shape_in, own).run(layers, held, 1)
+                yield from _run(node, own, held)
             alive = [other for other in (*alive, node) if self.last[other.name] > position]
+
+
+def _run(node: Node, own: Count, held: Count) -> Iterator[Count]:
+    """The elements alive at each moment of a node's blocks, of whose input `own` are kept alive by nothing else."""
+    for _, alternatives in groupby(node.placed_blocks, key=lambda placed: placed[0].index):
+        absent: Count = 1
+        left: list[tuple[Count, Count]] = []
+        for block, shape in alternatives:
+            chain = _Chain(shape, own)
+            yield from chain.run(block.layers, held, block.condition)
+            left.append((chain.own, block.condition))
+            absent = absent + block.condition * -1
+        if maximum(absent) > 0:
+            left.append((own, absent))
+        if all(is_same(left[0][0], other) for other, _ in left[1:]):
+            own = left[0][0]  # and no table of what decides between them
+        else:
+            own = 0
+            for elements, condition in left:
+                own = own + elements * condition
 
 
 def _is_view(node: Node) -> bool:

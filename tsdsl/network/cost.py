@@ -114,7 +114,8 @@ def placed_layers(
 
 def node_layers(node: Node) -> Iterator[tuple[Layer, Shape, Shape, Count]]:
     """The placed layers of a node."""
-    return placed_layers(tuple(layer for block in node.blocks for layer in block.layers), node.shape_in)
+    for block, shape in node.placed_blocks:
+        yield from placed_layers(block.layers, shape, block.condition)
 
 
 def layer_params(layer: Layer) -> Count:

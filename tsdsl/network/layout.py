@@ -6,7 +6,7 @@ network whose sizes are `Varying` over every decision; exact costs and the share
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -16,10 +16,10 @@ from typing import Literal
 from tsdsl.network.group import GroupLayout, GroupPlace, lay_out
 from tsdsl.network.reading import Reading, concrete_reading, symbolic_reading
 from tsdsl.operators.head import HEADS, head_kind
-from tsdsl.operators.layers import Block, ChannelSegment, Conditional, Width
+from tsdsl.operators.layers import Block, ChannelSegment, Width
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import FusionPlace
-from tsdsl.operators.varying import Count, fixed, is_never
+from tsdsl.operators.varying import Count, count_of, fixed, is_never
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Scale, Slot, Stream, Value
@@ -70,8 +70,16 @@ class Node:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks, in order."""
+        """The blocks, in order; those with the same index exclude each other."""
         return self.own if self.layout is None else self.layout.blocks
+
+    @property
+    def placed_blocks(self) -> Iterator[tuple[Block, Shape]]:
+        """Each block with the shape of what it reads; only the first of a group changes frames, rows and columns."""
+        for block in self.blocks:
+            sizes = self.shape_in if block.index == 0 else self.shape
+            width = block.width_in
+            yield block, sizes if width is None else replace(sizes, channels=width.channels)
 
 
 @dataclass(frozen=True)
@@ -142,11 +150,11 @@ class Blueprint:
             return stream.frames
         return self.scale.frames * stream.frames // max(other.frames for other in self.space.streams)
 
-    def repeat(self, group: Group) -> int:
-        """The number of blocks of a group."""
-        if self.scale.depth == 1 or not (group.repeat > 1 or group.is_repeated):
-            return group.repeat
-        return ceil(group.repeat * self.depth)
+    def repeat(self, group: Group, count: Count) -> Count:
+        """The number of blocks of a group of which so many are written or chosen."""
+        if self.scale.depth == 1 or group.is_each or not (group.is_repeated or group.repeat != 1):
+            return count
+        return count_of(count, lambda repeat: ceil(repeat * self.depth))
 
     def present(self, step: int | None = None) -> frozenset[str]:
         """The parts present after a step, without those that the scale leaves out."""
@@ -208,7 +216,7 @@ class _Layout:
             self.nodes.append(Node(name, "input", stream.name, (), shape, shape, frame_stride=stride))
             self.current[stream.name] = Flow(name, Width.of(3), shape)
         groups = {(g.stage, g.index, g.stream): g for s in self.streams for g in s.groups}
-        blocks_before: dict[tuple[str, int], int] = {}
+        blocks_before: dict[tuple[str, int], tuple[Count, ...]] = {}
         slots: dict[tuple[int, int], list[Slot]] = {}
         for slot in self.space.slots:
             if slot.path in self.present:
@@ -217,7 +225,7 @@ class _Layout:
             for stream in self.streams:
                 group = groups.get((stage, index, stream.name))
                 if group is not None:
-                    before = blocks_before.get((stream.name, stage), 0)
+                    before = blocks_before.get((stream.name, stage), ())
                     blocks_before[stream.name, stage] = before + self.add_group(group, before)
             self.raw = dict(self.current)
             for slot in slots.get((stage, index), ()):
@@ -236,13 +244,16 @@ class _Layout:
             self.head_offsets,
         )
 
-    def add_group(self, group: Group, blocks_before: int) -> int:
-        """Lay out a group after so many blocks of its stage, and return its number of blocks."""
+    def add_group(self, group: Group, blocks_before: tuple[Count, ...]) -> tuple[Count, ...]:
+        """Lay out a group after these blocks of its stage, and return those that it has."""
         before = self.current[group.stream]
         seen = before.shape
         sizes = (seen.frames, seen.height, seen.width)
-        place = GroupPlace(before.width, sizes, self.blueprint.repeat(group), blocks_before)
+        repeat = self.blueprint.repeat(group, self.reading.repeat(group))
+        place = GroupPlace(before.width, sizes, repeat, blocks_before)
         layout = lay_out(group, self.reading, self.blueprint.scale.width, place)
+        if is_never(layout.is_there):
+            return ()
         width = layout.width_out
         shape = Shape(
             width.channels,
@@ -250,9 +261,20 @@ class _Layout:
             -(-seen.height // group.stride),
             -(-seen.width // group.stride),
         )
-        self.nodes.append(Node(group.path, "group", group.stream, (before.name,), seen, shape, layout=layout))
+        self.nodes.append(
+            Node(
+                group.path,
+                "group",
+                group.stream,
+                (before.name,),
+                seen,
+                shape,
+                condition=layout.is_there,
+                layout=layout,
+            )
+        )
         self.current[group.stream] = Flow(group.path, width, shape)
-        return place.repeat
+        return layout.present
 
     def add_fusion(self, slot: FusionSlot) -> None:
         source, target = self.raw[slot.source], self.current[slot.target]
@@ -266,9 +288,7 @@ class _Layout:
                 continue
             operator = FUSIONS[alternative.operator]
             settings = self.reading.settings(operator.attributes, alternative.attributes)
-            block = replace(operator.layers(settings, source.width, place), name=operator.name)
-            if not isinstance(condition, int):
-                block = replace(block, layers=(Conditional(condition, block.layers),))
+            block = replace(operator.layers(settings, source.width, place), name=operator.name, condition=condition)
             offset = self.whole.fusion_offsets[slot.path][operator.name] if self.whole else next_offset
             offsets[operator.name] = offset
             next_offset += block.width.extent
@@ -307,9 +327,7 @@ class _Layout:
                 continue
             operator = ATTENTIONS[alternative.operator]
             settings = self.reading.settings(operator.attributes, alternative.attributes)
-            block = replace(operator.layers(settings, value.width), name=operator.name)
-            if not isinstance(condition, int):
-                block = replace(block, layers=(Conditional(condition, block.layers),))
+            block = replace(operator.layers(settings, value.width), name=operator.name, condition=condition)
             blocks.append(block)
             total = total + condition
         if blocks:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TypeAlias
+from typing import TypeVar
 
 import numpy as np
 
+from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Attribute, Kernel, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, Varying
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Alternative, Reference, Slot, Value
+from tsdsl.space.parts import Alternative, Group, Reference, Slot, Value
 from tsdsl.space.parts import Setting as SpaceSetting
 
-Chosen: TypeAlias = tuple[Alternative, Count]
+T = TypeVar("T")
 
 
 def kernel_sizes(text: str) -> tuple[int, int, int]:
@@ -60,17 +61,33 @@ class Reading:
             return kernel
         return Varying((axis,), np.array(values))
 
-    def alternatives(self, slot: Slot) -> tuple[Chosen, ...]:
-        """The alternatives of a slot that may be present, each with the condition under which it is."""
-        if slot.decision is None:
-            return tuple((alternative, 1) for alternative in slot.alternatives)
+    def repeat(self, group: Group) -> Count:
+        """The number of blocks of a group, as it is written or chosen; 0 where `none` is chosen for all of them."""
+        choice = group.block_choices[0]
+        if not self.axes and choice.decision is not None and self.decisions[choice.decision] == NONE:
+            return 0
+        if isinstance(group.repeat, int):
+            return group.repeat
         if not self.axes:
-            chosen = self.decisions[slot.decision]
-            return tuple((a, 1) for a in slot.alternatives if a.operator == chosen)
-        axis, values = self.axes[slot.decision]
+            return int(group.repeat.of(self.decisions[group.repeat.decision]))
+        axis, values = self.axes[group.repeat.decision]
+        return Varying((axis,), np.array([int(group.repeat.of(value)) for value in values]))
+
+    def chosen(self, decision: str | None, alternatives: Mapping[Value, T]) -> tuple[tuple[T, Count], ...]:
+        """The alternatives, by the decision's value, that may be present, each with the condition under which it is."""
+        if decision is None:
+            return tuple((alternative, 1) for alternative in alternatives.values())
+        if not self.axes:
+            return ((alternatives[self.decisions[decision]], 1),)
+        axis, values = self.axes[decision]
         return tuple(
-            (a, Varying((axis,), np.array([int(value == a.operator) for value in values]))) for a in slot.alternatives
+            (alternative, Varying((axis,), np.array([int(value == own) for value in values])))
+            for own, alternative in alternatives.items()
         )
+
+    def alternatives(self, slot: Slot) -> tuple[tuple[Alternative, Count], ...]:
+        """The alternatives of a slot that may be present, each with the condition under which it is."""
+        return self.chosen(slot.decision, {one.operator: one for one in slot.alternatives})
 
 
 def concrete_reading(decisions: Mapping[str, Value]) -> Reading:

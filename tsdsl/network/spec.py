@@ -26,7 +26,7 @@ from tsdsl.operators.layers import (
     Width,
     walk,
 )
-from tsdsl.operators.varying import Count, Varying, differs, is_never, maximum, minimum
+from tsdsl.operators.varying import Count, Varying, differs, exceeds, is_never, maximum, minimum, negated
 from tsdsl.space.model import Space
 
 
@@ -85,7 +85,8 @@ def names_are_of_the_space(network: Network, space: Space) -> Iterator[Problem]:
         if node.part != "head" and node.part not in space.parts:
             yield Problem(node.name, f"{node.part} is not a part of {space.name}")
         layers = [layer for block in node.blocks for layer in walk(block.layers)]
-        conditions = [node.condition, *(x.condition for x in layers if isinstance(x, Residual | Conditional))]
+        conditions = [node.condition, *(block.condition for block in node.blocks)]
+        conditions += [x.condition for x in layers if isinstance(x, Residual | Conditional)]
         axes = {axis for count in (*conditions, *_sizes(node, layers)) for axis in getattr(count, "scope", ())}
         for axis in sorted(axes):
             if decisions.get(axis.path) != (axis.rank, axis.size):
@@ -127,14 +128,21 @@ def layers_agree(network: Network, space: Space) -> Iterator[Problem]:
     Kernel sizes are odd, or padding by half of them would not keep the size.
     """
     for node in network.nodes:
-        chain = _Chain(node.name, node.shape_in, node.condition, [])
+        there: dict[int, Count] = {}
         for block in node.blocks:
+            there[block.index] = there.get(block.index, 0) + block.condition
+        if any(maximum(count) > 1 for count in there.values()):
+            yield Problem(node.name, "two alternatives are there at once")
+        for block, shape in node.placed_blocks:
+            chain = _Chain(node.name, shape, node.condition * block.condition, [])
             chain.run(block.layers)
             chain.expect(block.width.channels, f"the width of {block.name}")
-        chain.expect(node.shape.channels, "the shape of the node")
-        yield from chain.found
-        if _positions(chain.shape) != _positions(node.shape):
-            yield Problem(node.name, f"the layers give sizes {_positions(chain.shape)}, not {_positions(node.shape)}")
+            chain.present = chain.present * negated(there.get(block.index + 1, 0))
+            chain.expect(node.shape.channels, "the shape of the node")
+            yield from chain.found
+            if _positions(chain.shape) != _positions(node.shape):
+                sizes = _positions(chain.shape)
+                yield Problem(node.name, f"the layers give sizes {sizes}, not {_positions(node.shape)}")
 
 
 @dataclass
@@ -166,7 +174,7 @@ class _Chain:
                     self.found.append(Problem(self.node, "the branches of a sum have different shapes"))
             elif isinstance(layer, Conditional):
                 inner = self.branch(layer.layers, layer.condition)
-                absent = layer.condition * -1 + 1
+                absent = negated(layer.condition)
                 self.shape = Shape(inner.channels * layer.condition + before.channels * absent, *_positions(inner))
             else:
                 self.check(layer)
@@ -196,12 +204,17 @@ def segments_tile(network: Network, space: Space) -> Iterator[Problem]:
         for block in node.blocks:
             for layer in walk(block.layers):
                 for width in {axis for p in layer.parameters() for axis in p.axes if isinstance(axis, Width)}:
-                    end = 0
+                    end: Count = 0
+                    reached = 0
                     for segment in width.segments:
-                        if segment.offset < end or (is_whole and segment.offset > end):
-                            problem = "overlap" if segment.offset < end else "leave a gap"
-                            yield Problem(node.name, f"segments of {layer_name(node.name, layer)} {problem} at {end}")
-                        end = segment.offset + maximum(segment.length)
+                        # Channels of alternatives that exclude each other may lie in one place.
+                        overlap = exceeds(end, segment.offset) * exceeds(segment.length, 0)
+                        if not is_never(overlap) or (is_whole and segment.offset > reached):
+                            problem = "leave a gap" if is_never(overlap) else "overlap"
+                            where = f"{layer_name(node.name, layer)} {problem} at {segment.offset}"
+                            yield Problem(node.name, f"segments of {where}")
+                        end = segment.length + segment.offset
+                        reached = max(reached, maximum(end))
 
 
 def parameters_have_names(network: Network, space: Space) -> Iterator[Problem]:

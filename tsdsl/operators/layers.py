@@ -10,7 +10,6 @@ weight of a supernet: segments of channels, or the centre of a kernel.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
 from typing import Literal, TypeAlias
 
 from tsdsl.operators.varying import Count, is_never, maximum
@@ -316,11 +315,19 @@ Layer: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Layers under one name, such as an MBConv3D block, and the width of their output."""
+    """Layers under one name, such as an MBConv3D block, and the width of their output.
+
+    Blocks of a node with the same `index` exclude each other, and each is there where its `condition` is 1; `variant`
+    is the alternative that a group's block is. A block without a `width_in` reads what the one before it makes.
+    """
 
     layers: tuple[Layer, ...]
     width: Width
-    name: str = field(default="")
+    name: str = ""
+    variant: str = ""
+    index: int = 0
+    condition: Count = 1
+    width_in: Width | None = None
 
 
 def when(condition: Count, *layers: Layer) -> tuple[Layer, ...]:

@@ -23,7 +23,7 @@ from tsdsl.operators.layers import (
     when,
 )
 from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings, activations
-from tsdsl.operators.varying import Count, differs, is_never, minimum, negated, rounded, scaled
+from tsdsl.operators.varying import Count, differs, is_never, minimum, negated, remainder, rounded, scaled
 
 
 def inner_channels(settings: Settings, width_in: Width) -> Count:
@@ -37,7 +37,9 @@ def inner_channels(settings: Settings, width_in: Width) -> Count:
 
 def squeeze(settings: Settings, inner: Width, place: BlockPlace) -> tuple[Layer, ...]:
     """The squeeze-excitation of this block, where `se` gives it one."""
-    present = settings.is_any("se", "all", *(() if place.index_in_stage % 2 == 1 else ("alternate",)))
+    present, alternate = settings.is_any("se", "all"), settings.is_any("se", "alternate")
+    if not is_never(alternate):
+        present = present + alternate * negated(remainder(place.index_in_stage, 2))
     if is_never(present):
         return ()
     return when(present, SqueezeExcite("se", inner, rounded(inner.channels, settings.ratio("se_ratio"), 8)))

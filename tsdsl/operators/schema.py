@@ -115,10 +115,21 @@ def activations(settings: Settings, condition: Count = 1) -> tuple[Layer, ...]:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlace:
-    """The place of a block: its index in the group and in the stage, both from 0."""
+    """The place of a block: its index in the group from 0, and the blocks of its stage before the group.
+
+    Each of `before` is a number of blocks that are there, or not, on their own.
+    """
 
     index_in_group: int
-    index_in_stage: int
+    before: tuple[Count, ...] = ()
+
+    @property
+    def index_in_stage(self) -> Count:
+        """The blocks of the stage before this one: a table over all that decides whether they are there."""
+        total: Count = self.index_in_group
+        for count in self.before:
+            total = total + count
+        return total
 
 
 @dataclass(frozen=True, slots=True)

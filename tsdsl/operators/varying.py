@@ -150,6 +150,30 @@ def quotient(count: Count, divisor: Count) -> Count:
     return count // divisor
 
 
+def remainder(count: Count, divisor: int) -> Count:
+    """`count % divisor`."""
+    return combine(np.mod, count, divisor) if isinstance(count, Varying) else count % divisor
+
+
+def exceeds(count: Count, limit: int) -> Count:
+    """1 where the count is larger than the limit, else 0."""
+    if isinstance(count, Varying):
+        return Varying(count.scope, (count.table > limit).astype(np.int64))
+    return int(count > limit)
+
+
+def count_of(count: Count, function: Callable[[int], int]) -> Count:
+    """The function of a count, applied to each of its numbers."""
+    if not isinstance(count, Varying):
+        return function(count)
+    return Varying(count.scope, np.vectorize(function, otypes=[np.int64])(count.table))
+
+
+def is_same(left: Count, right: Count) -> bool:
+    """Whether two counts are equal whatever is decided."""
+    return left is right or is_never(differs(left, right))
+
+
 def differs(left: Count, right: Count) -> Count:
     """1 where the two counts are not equal, else 0."""
     if isinstance(left, Varying) or isinstance(right, Varying):

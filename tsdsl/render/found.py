@@ -21,9 +21,10 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A group: operator, kernel as (t, h, w), expansion if any, output shape (C, T, H, W) and cost.
+    """A group: operators, kernel as (t, h, w), expansion if any, output shape (C, T, H, W) and cost.
 
-    `attention` are the operators at its end; `macs` exclude their cost.
+    Kernel and expansion are those of the first block. `attention` are the operators at its end; `macs` exclude their
+    cost.
     """
 
     path: str
@@ -97,7 +98,9 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
     for node in network.nodes:
         if node.kind == "group":
             group = groups[node.name]
-            settings = reading.settings(BLOCKS[group.operator].attributes, group.attributes).values
+            blocks = [group.alternative(block.index, block.variant) for block in node.blocks]
+            given = {**group.attributes, **blocks[0].attributes}
+            settings = reading.settings(BLOCKS[blocks[0].operator].attributes, given).values
             shape = (fixed(node.shape.channels), node.shape.frames, node.shape.height, node.shape.width)
             expansion = settings.get("expansion")
             boxes.append(
@@ -105,7 +108,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
                     path=node.name,
                     stream=node.part,
                     place=(group.stage, group.index),
-                    operator=group.operator,
+                    operator=", ".join(dict.fromkeys(one.operator for one in blocks)),
                     num_blocks=len(node.blocks),
                     kernel=kernel_of(node),
                     expansion=float(expansion) if isinstance(expansion, int | float) else None,

@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
 
 from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.tables.cost_table import CostTable
-from tsdsl.network.cost import node_cost, node_macs, plain, shape_after
+from tsdsl.network.cost import node_cost, node_macs, plain
+from tsdsl.network.group import merged_width
 from tsdsl.network.layout import Blueprint, Node, Shape
+from tsdsl.operators.layers import Width
+from tsdsl.operators.registry import NONE
 from tsdsl.operators.varying import Count, Varying, maximum, minimum
 from tsdsl.render.font import shortened
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
-from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Reference, Setting
+from tsdsl.space.parts import AttentionSlot, BlockAlternative, FusionSlot, Group, Reference, Setting
 
 Column = tuple[int, ...]
 """The position of a node along its stream: stage; stage and group; or stage, group and block."""
@@ -169,14 +173,13 @@ def _graph(
         if node.kind != "group" or detail is Detail.stage:
             continue
         group = groups[node.name]
-        lines = _setting_lines(group, setting)
+        lines = _setting_lines(group, node, setting)
         own = attention.get(node.name, ())
         if detail is Detail.block:
             parts += _block_parts(group, node, lines, own, cost, total)
             continue
         own_cost = cost([node])
-        repeat = f" x {len(node.blocks)}" if len(node.blocks) > 1 else ""
-        text = (group.operator + repeat, *lines, _shape(node.shape), _cost_line(own_cost, total))
+        text = (_operators(group, node), *lines, _shape(node.shape), _cost_line(own_cost, total))
         text += own
         share = own_cost.mean / total if total else 0.0
         parts.append(Part(node.name, node.part, (group.stage, group.index), text, share, bool(own)))
@@ -194,14 +197,15 @@ def _block_parts(
     group: Group, node: Node, lines: tuple[str, ...], attention: tuple[str, ...], cost: _Costs, total: float
 ) -> Iterable[Part]:
     shape = node.shape_in
-    for number, block in enumerate(node.blocks):
-        after = shape
-        for layer in block.layers:
-            after = shape_after(layer, after)
-        alone = replace(node, own=(block,), layout=None, shape_in=shape, shape=after)
-        own_cost = cost([alone])
-        is_last = number == len(node.blocks) - 1
-        first = (group.operator, *lines) if number == 0 else ()
+    by_index = [tuple(blocks) for _, blocks in groupby(node.blocks, key=lambda block: block.index)]
+    width = by_index[0][0].width_in or Width.of(shape.channels)
+    for number, blocks in enumerate(by_index):
+        width = merged_width(width, blocks)
+        after = replace(node.shape, channels=width.channels)
+        own = tuple(replace(block, index=0) for block in blocks)
+        own_cost = cost([replace(node, own=own, layout=None, shape_in=shape, shape=after)])
+        is_last = number == len(by_index) - 1
+        first = (_operators(group, node), *lines) if number == 0 else ()
         text = (f"group {group.index}, block {number + 1}", *first, _shape(after))
         text += (_cost_line(own_cost, total),)
         text += attention if is_last else ()
@@ -226,14 +230,15 @@ def _stages(
             found.setdefault((node.part, groups[node.name].stage), []).append(node)
     parts = []
     for (stream, stage), own in found.items():
-        num_blocks = sum(len(node.blocks) for node in own)
-        operators = " | ".join(dict.fromkeys(groups[node.name].operator for node in own))
+        num_blocks = _num_blocks(own)
+        operators = " | ".join(dict.fromkeys(name for node in own for name in _names(groups[node.name], node)))
         attending = [slot.path for slot in space.attentions if (slot.stream, slot.stage) == (stream, stage)]
         of_stage = cost([*own, *(node for node in nodes if node.kind == "attention" and node.part in attending)])
         prefix = f"{stream}.stage{stage}."
         num_decisions = sum(decision.path.startswith(prefix) for decision in space.decisions)
         num_attention = sum(node.name in attention for node in own)
-        lines = [f"stage {stage}", operators, f"{_counted(len(own), 'group')}, {_counted(num_blocks, 'block')}"]
+        blocks = f"{num_blocks} block{'s' * (num_blocks != '1')}"
+        lines = [f"stage {stage}", operators, f"{_counted(len(own), 'group')}, {blocks}"]
         lines += [_counted(num_decisions, "decision")] if num_decisions and of_stage.least != of_stage.most else []
         lines += [_shape(own[-1].shape), _cost_line(of_stage, total)]
         lines += [f"attention at {_counted(num_attention, 'place')}"] if num_attention else []
@@ -307,9 +312,41 @@ def _alternatives(slot: FusionSlot | AttentionSlot) -> str:
     return " | ".join(SHORT.get(a.operator, a.operator) for a in slot.alternatives)
 
 
-def _setting_lines(group: Group, setting: Callable[[Setting], str]) -> tuple[str, ...]:
-    """The displayed attributes, two per line."""
-    small = [f"{SHORT.get(name, name)} {setting(group.attributes[name])}" for name in SHOWN if name in group.attributes]
+def _num_blocks(nodes: Iterable[Node]) -> str:
+    """`2`, `2..4`: how many blocks nodes have together."""
+    counts = [count for node in nodes for count in (node.layout.present if node.layout else (len(node.blocks),))]
+    low, high = sum(map(minimum, counts)), sum(map(maximum, counts))
+    return str(low) if low == high else f"{low}..{high}"
+
+
+def _present(group: Group, node: Node) -> list[BlockAlternative]:
+    """What the blocks of a node are, or may be."""
+    found: list[BlockAlternative] = []
+    for block in node.blocks:
+        one = group.alternative(block.index, block.variant)
+        found += [one] if one not in found else []
+    return found
+
+
+def _names(group: Group, node: Node) -> list[str]:
+    return list(dict.fromkeys(one.operator for one in _present(group, node)))
+
+
+def _operators(group: Group, node: Node) -> str:
+    """`mbconv3d`, `mbconv3d x 2..4`, `mbconv3d | none`: the operators of the blocks, and how many there are."""
+    may_be_none = isinstance(node.condition, Varying) and NONE in group.operators
+    names = " | ".join([*_names(group, node), *([NONE] if may_be_none else [])])
+    count = _num_blocks([node])
+    return names + (f" x {count}" if count != "1" else "")
+
+
+def _setting_lines(group: Group, node: Node, setting: Callable[[Setting], str]) -> tuple[str, ...]:
+    """The displayed attributes, two per line; where blocks differ, the values of each."""
+    given = [{**group.attributes, **one.attributes} for one in _present(group, node)]
+    small = []
+    for name in SHOWN:
+        texts = dict.fromkeys(setting(attributes[name]) for attributes in given if name in attributes)
+        small += [f"{SHORT.get(name, name)} {' / '.join(texts)}"] if texts else []
     lines = [" · ".join(small[:2]), " · ".join(small[2:])]
     return tuple(shortened(line, MOST_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
 

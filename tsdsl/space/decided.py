@@ -17,7 +17,7 @@ def decided_paths(space: Space, decisions: Mapping[str, Value], step: int | None
         if not space.is_of(decision.path, present):
             continue
         parent = decision.parent
-        if parent is not None and (parent.path not in seen or decisions.get(parent.path) != parent.value):
+        if parent is not None and (parent.path not in seen or decisions.get(parent.path) not in parent.values):
             continue
         seen.add(decision.path)
         exist.append(decision.path)

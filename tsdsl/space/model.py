@@ -150,13 +150,14 @@ class Space(Strict):
     @cached_property
     def _parts_sharing(self) -> Mapping[str, set[str]]:
         sharing: dict[str, set[str]] = {d.path: set() for d in self.decisions if d.path.startswith(SHARED)}
-        standing = [(g.attributes, s.name) for s in self.streams for g in s.groups]
-        standing += [(a.attributes, slot.path) for slot in self.slots for a in slot.alternatives]
-        standing.append((self.head.attributes, HEAD))
-        for attributes, part in standing:
-            for value in attributes.values():
-                if isinstance(value, Reference) and value.decision in sharing:
-                    sharing[value.decision].add(part)
+        standing = [(value, s.name) for s in self.streams for g in s.groups for value in g.settings.values()]
+        standing += [
+            (value, slot.path) for slot in self.slots for a in slot.alternatives for value in a.attributes.values()
+        ]
+        standing += [(value, HEAD) for value in self.head.attributes.values()]
+        for value, part in standing:
+            if isinstance(value, Reference) and value.decision in sharing:
+                sharing[value.decision].add(part)
         for slot in self.slots:
             if slot.decision in sharing:
                 sharing[slot.decision].add(slot.path)
@@ -180,7 +181,8 @@ class Space(Strict):
             if decision.path not in wanted:
                 continue
             if decision.parent is not None and decision.parent.path in wanted:
-                children.setdefault((decision.parent.path, decision.parent.value), []).append(decision)
+                for value in decision.parent.values:
+                    children.setdefault((decision.parent.path, value), []).append(decision)
             else:
                 roots.append(decision)
 
@@ -243,7 +245,14 @@ class Space(Strict):
         del data["name"], data["models"]
         for group in (g for stream in data["streams"] for stage in stream["stages"] for g in stage["groups"]):
             del group["is_repeated"]  # only models read it
+            for name in ("choices", "is_each"):  # as before there were any
+                if not group[name]:
+                    del group[name]
+            for choice in group.get("choices", ()):
+                choice["alternatives"] = sorted(choice["alternatives"], key=lambda a: json.dumps(a, sort_keys=True))
         for decision in data["decisions"]:
+            if (parent := decision["parent"]) is not None and (others := parent.pop("others")):
+                parent["value"] = sorted(map(str, (parent["value"], *others)))
             decision["values"] = sorted(decision["values"], key=lambda v: (str(type(v)), v))
         for slot in (*data["fusions"], *data["attentions"]):
             slot["alternatives"] = sorted(slot["alternatives"], key=lambda a: json.dumps(a, sort_keys=True))

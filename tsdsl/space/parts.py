@@ -60,10 +60,16 @@ Setting: TypeAlias = Value | Reference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent(Strict):
-    """The alternative under which a nested decision exists: the parent decision and its value."""
+    """Where a nested decision exists: the parent decision, and its value or values there."""
 
     path: str
     value: Value
+    others: tuple[Value, ...] = ()
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """All values of the parent at which the decision exists."""
+        return (self.value, *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +82,28 @@ class Decision(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group(Strict):
-    """`repeat` blocks of one operator; only the first may have a stride and another input width.
+class BlockAlternative(Strict):
+    """One thing that a block may be: an operator under a name, with attributes of its own, or `none`."""
 
+    name: str
+    operator: str
+    attributes: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockChoice(Strict):
+    """What a block may be, and the decision between the alternatives where there are several."""
+
+    alternatives: tuple[BlockAlternative, ...]
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group(Strict):
+    """`repeat` blocks; only the first may have a stride and another input width.
+
+    All are of one `operator`, unless `choices` say what they may be: all together by one choice, or with `each` by one
+    for each block. The attributes of an alternative are added to those of the group.
     `is_repeated`: `* N` was written, even if N is 1, so that the depth of a model multiplies it.
     """
 
@@ -88,8 +113,10 @@ class Group(Strict):
     index: int
     operator: str
     attributes: Mapping[str, Setting]
-    repeat: int = 1
+    repeat: int | Reference = 1
     is_repeated: bool = False
+    choices: tuple[BlockChoice, ...] = ()
+    is_each: bool = False
 
     @property
     def stride(self) -> int:
@@ -102,8 +129,39 @@ class Group(Strict):
         return self._integer("frame_stride")
 
     def _integer(self, name: str) -> int:
-        value = self.attributes.get(name, 1)
-        return value if isinstance(value, int) else 1
+        found = [self.attributes, *(one.attributes for choice in self.choices[:1] for one in choice.alternatives)]
+        return next((value for given in found if isinstance(value := given.get(name), int)), 1)
+
+    @property
+    def block_choices(self) -> tuple[BlockChoice, ...]:
+        """What the blocks may be, of a group of one operator as well."""
+        return self.choices or (BlockChoice(alternatives=(BlockAlternative(name="", operator=self.operator),)),)
+
+    def alternative(self, index: int, name: str) -> BlockAlternative:
+        """What the block of this index, from 0, is where it is the alternative of this name."""
+        choice = self.block_choices[index if self.is_each else 0]
+        return next(one for one in choice.alternatives if one.name == name)
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Every value that is written in the group by its path: attributes, the depth, and choices of operators."""
+        found: dict[str, Setting] = {f"{self.path}.repeat": self.repeat}
+        found |= {f"{self.path}.{name}": setting for name, setting in self.attributes.items()}
+        for number, choice in enumerate(self.choices, 1):
+            path = f"{self.path}.block{number}" if self.is_each else self.path
+            for one in choice.alternatives:
+                if one.name:
+                    found[f"{path}.op"] = DecisionRef(decision=choice.decision) if choice.decision else one.name
+                for name, setting in one.attributes.items():
+                    own = f"{path}.op.{one.name}.{name}"
+                    is_of_all = not one.name or setting == DecisionRef(decision=f"{path}.{name}")
+                    found[f"{path}.{name}" if is_of_all else own] = setting
+        return found
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators that its blocks may be of, in the order written, and `none`."""
+        return tuple(dict.fromkeys(one.operator for choice in self.block_choices for one in choice.alternatives))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

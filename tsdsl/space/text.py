@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
+from tsdsl.operators.registry import NONE
 from tsdsl.space.model import Space
 from tsdsl.space.parts import (
     HEAD,
@@ -17,8 +18,10 @@ from tsdsl.space.parts import (
     Alternative,
     Amount,
     AnyOf,
+    BlockAlternative,
     DecisionRef,
     FusionSlot,
+    Group,
     Reference,
     Requirement,
     Scale,
@@ -42,6 +45,7 @@ def space_lines(space: Space) -> Lines:
     yield "classes", f"classes = {space.classes}"
     yield "size", f"size = {space.size}"
     yield from _shared(space)
+    yield from _blocks(space)
     for n, stream in enumerate(space.streams):
         place = f"streams.{n}"
         yield f"{place}.name", f"stream {stream.name} {{"
@@ -49,9 +53,7 @@ def space_lines(space: Space) -> Lines:
         for m, stage in enumerate(stream.stages):
             yield f"{place}.stages.{m}.index", f"stage {stage.index} {{"
             for k, group in enumerate(stage.groups):
-                repeat = f" * {group.repeat}" if group.is_repeated else ""
-                called = f"{group.operator}({_attributes(space, group.attributes)})"
-                yield f"{place}.stages.{m}.groups.{k}", f"group {called}{repeat}"
+                yield f"{place}.stages.{m}.groups.{k}", f"group {_group(space, group)}"
             yield f"{place}.stages.{m}", "}"
         yield place, "}"
     for n, slot in enumerate(space.slots):
@@ -59,11 +61,69 @@ def space_lines(space: Space) -> Lines:
         yield f"fusions.{n}" if is_fusion else f"attentions.{n - len(space.fusions)}", _slot(space, slot)
     if space.head.attributes:
         yield "head", f"head {{ {_attributes(space, space.head.attributes, '  ')} }}"
+    yield from _freed(space)
     for n, model in enumerate(space.models):
         yield f"models.{n}", _model(model)
     for n, requirement in enumerate(space.requires):
         yield f"requires.{n}", f"require {_requirement(space, requirement)}"
     yield "", "}"
+
+
+def _group(space: Space, group: Group) -> str:
+    repeat = f" * {_setting(space, group.repeat)}" if group.is_repeated else ""
+    each = " each" if group.is_each else ""
+    if not group.choices:
+        return f"{group.operator}({_attributes(space, group.attributes)}){repeat}"
+    choice = group.choices[min(1, len(group.choices) - 1)]  # the first block is never `none`
+    path = _block_path(group, len(group.choices[:2]))
+    common = dict(group.attributes)
+    written = []
+    for one in choice.alternatives:
+        own = {name: setting for name, setting in one.attributes.items() if not _is_of_block(one, setting, path, name)}
+        common |= {name: setting for name, setting in one.attributes.items() if name not in own}
+        written.append(f"{one.name}({_attributes(space, own)})" if own else one.name)
+    called = group.operator if group.operator else f"{{{', '.join(written)}}}"
+    return f"{called}({_attributes(space, common)}){repeat}{each}"
+
+
+def _block_path(group: Group, number: int) -> str:
+    return f"{group.path}.block{number}" if group.is_each else group.path
+
+
+def _is_of_block(one: BlockAlternative, setting: Setting, path: str, name: str) -> bool:
+    """Whether a setting of an alternative is written behind the braces, for all of them."""
+    return not one.name or setting == DecisionRef(decision=f"{path}.{name}")
+
+
+def _freed(space: Space) -> Lines:
+    """The blocks that are not as their group says, because a space that derives has changed them alone."""
+    for group in (group for stream in space.streams for group in stream.groups if group.is_each):
+        common = _of_block(space, group, min(2, len(group.choices)))
+        for number in range(1, len(group.choices) + 1):
+            own = _of_block(space, group, number)
+            if own.get("op") != _op(common.get("op", ""), number):
+                yield "", f"free {written_path(_block_path(group, number))}.op = {own['op']}"
+            for name, text in own.items():
+                if name != "op" and text != common.get(name):
+                    yield "", f"free {written_path(_block_path(group, number))}.{name} = {text}"
+
+
+def _op(text: str, number: int) -> str | None:
+    names = [name for name in text.strip("{}").split(", ") if name and not (number == 1 and name == NONE)]
+    return f"{{{', '.join(names)}}}" if names else None
+
+
+def _of_block(space: Space, group: Group, number: int) -> dict[str, str]:
+    """The texts of a block's settings by their paths within it."""
+    choice, path = group.choices[number - 1], _block_path(group, number)
+    found = {}
+    if choice.alternatives[0].name:
+        found["op"] = f"{{{', '.join(one.name for one in choice.alternatives)}}}"
+    for one in choice.alternatives:
+        for name, setting in one.attributes.items():
+            is_common = _is_of_block(one, setting, path, name)
+            found[name if is_common else f"op.{one.name}.{name}"] = _setting(space, setting)
+    return found
 
 
 def _shared(space: Space) -> Lines:
@@ -73,6 +133,15 @@ def _shared(space: Space) -> Lines:
             options = alternatives.get(decision.path)
             values = _choice(decision.values) if options is None else _alternatives(space, options)
             yield f"decisions.{n}", f"shared {decision.path.removeprefix(SHARED)} = {values}"
+
+
+def _blocks(space: Space) -> Lines:
+    """The names of alternatives that are not operators."""
+    groups = [group for stream in space.streams for group in stream.groups]
+    named = {one.name: one.operator for g in groups for choice in g.choices for one in choice.alternatives if one.name}
+    for name, operator in named.items():
+        if name != operator:
+            yield "", f"block {name} = {operator}()"
 
 
 def _slot(space: Space, slot: Slot) -> str:

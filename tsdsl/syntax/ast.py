@@ -170,11 +170,22 @@ class BlockAlias:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """`group OPERATOR(...) * REPEAT`."""
+class Blocks:
+    """`{OPERATOR(...), OPERATOR(...), none}(...)`: what blocks may be, and the attributes of all."""
 
-    call: Call
-    repeat: Number | None
+    choice: Choice
+    arguments: tuple[Attribute, ...]
+    broken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`group OPERATOR(...) * REPEAT` or `group {OPERATOR(...), ...}(...) * REPEAT`, perhaps with `each`."""
+
+    call: Call | Blocks
+    repeat: Expression | None
+    is_each: bool
     span: Span
 
 

@@ -123,8 +123,18 @@ def _stage(tree: Node) -> ast.Stage:
 
 
 def _group(tree: Node) -> ast.Group:
-    call, repeat = tree.children
-    return ast.Group(_call(cast(Node, call)), _number(repeat) if isinstance(repeat, Token) else None, _span(tree))
+    call, repeat, each = (*tree.children, None)[:3]  # no place is kept for a depth that is not written
+    return ast.Group(
+        _call(call) if cast(Node, call).data == "call" else _blocks(cast(Node, call)),
+        _expression(repeat) if isinstance(repeat, Node) else None,
+        isinstance(each, Token),
+        _span(tree),
+    )
+
+
+def _blocks(tree: Node) -> ast.Blocks:
+    choice = cast(ast.Choice, _expression(tree.children[0]))
+    return ast.Blocks(choice, tuple(_attribute(t) for t in _trees(tree, "argument")), _is_broken(tree), _span(tree))
 
 
 def _fusion(tree: Node) -> ast.Fusion:

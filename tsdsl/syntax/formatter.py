@@ -108,7 +108,7 @@ def _lines(text: str) -> list[Line]:
 
 
 def _begins_choice(previous: Token | None) -> bool:
-    return previous is not None and previous.type in ("EQUAL", "COMMA")
+    return previous is not None and previous.type in ("EQUAL", "COMMA", "GROUP", "STAR")
 
 
 def _key(line: Line) -> str | None:
@@ -168,7 +168,7 @@ def _gap(previous: Token | None, token: Token, inside: str) -> str:
     if token.type == "COMMENT":
         return "  "
     before, after = previous.type, token.type
-    if after == "LPAR" and before != "NAME":
+    if after == "LPAR" and before not in ("NAME", "RBRACE"):
         return "" if before == "LPAR" else " "
     if after in ("COMMA", "DOT", "LPAR", "LSQB", "RPAR", "RSQB") or before in ("DOT", "LPAR", "LSQB"):
         return ""

@@ -25,7 +25,17 @@ from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute
 from tsdsl.space.model import Space
-from tsdsl.space.parts import AttentionSlot, Decision, FusionSlot, Parent, Reference, Scaled, Setting, Value
+from tsdsl.space.parts import (
+    AttentionSlot,
+    Decision,
+    FusionSlot,
+    Group,
+    Parent,
+    Reference,
+    Scaled,
+    Setting,
+    Value,
+)
 
 Breaks: TypeAlias = Literal["SOURCE", "ARCHITECTURES", "WEIGHTS"]
 ALL_BREAKS: tuple[Breaks, ...] = ("SOURCE", "ARCHITECTURES", "WEIGHTS")
@@ -144,8 +154,7 @@ def setting_places(space: Space) -> dict[str, SettingPlace]:
     found: dict[str, SettingPlace] = {}
     for stream in space.streams:
         for group in stream.groups:
-            attributes = BLOCKS[group.operator].attributes
-            found |= _attribute_places(space, group.path, attributes, group.attributes, None)
+            found |= _group_places(space, group)
     for slot in space.slots:
         path = f"{slot.path}.op"
         found[path] = SettingPlace(path, tuple(a.operator for a in slot.alternatives), slot.decision)
@@ -157,6 +166,41 @@ def setting_places(space: Space) -> dict[str, SettingPlace]:
                 prefix = f"{path}.{alternative.operator}"
                 found |= _attribute_places(space, prefix, schema, alternative.attributes, parent)
     return found | _attribute_places(space, "head", HEAD_ATTRIBUTES, space.head.attributes, None)
+
+
+def _group_places(space: Space, group: Group) -> dict[str, SettingPlace]:
+    found: dict[str, SettingPlace] = {}
+    depths: Values = ()
+    if isinstance(group.repeat, Reference):
+        depth = space.decision_by_path[group.repeat.decision]
+        depths = tuple(group.repeat.of(value) for value in depth.values)
+        found[f"{group.path}.repeat"] = SettingPlace(f"{group.path}.repeat", depths, depth.path, depth.parent)
+    if not group.choices:
+        return found | _attribute_places(
+            space, group.path, BLOCKS[group.operator].attributes, group.attributes, _deep(group, depths, 1)
+        )
+    for number, choice in enumerate(group.choices, 1):
+        path = f"{group.path}.block{number}" if group.is_each else group.path
+        parent = _deep(group, depths, number) if group.is_each else None
+        names = tuple(one.name for one in choice.alternatives)
+        if names[0]:
+            found[f"{path}.op"] = SettingPlace(f"{path}.op", names, choice.decision, parent)
+        for one in choice.alternatives:
+            if one.operator == NONE:
+                continue
+            above = Parent(path=f"{path}.op", value=one.name) if one.name else parent
+            prefix = f"{path}.op.{one.name}" if one.name else path
+            given = {**group.attributes, **one.attributes}
+            found |= _attribute_places(space, prefix, BLOCKS[one.operator].attributes, given, above)
+    return found
+
+
+def _deep(group: Group, depths: Values, number: int) -> Parent | None:
+    """Where a group has a block of this number, if not at every depth."""
+    deep = tuple(value for value in depths if int(value) >= number)
+    if not deep or len(deep) == len(depths):
+        return None
+    return Parent(path=f"{group.path}.repeat", value=deep[0], others=deep[1:])
 
 
 def _attribute_places(
@@ -180,8 +224,9 @@ def fixed_properties(space: Space) -> dict[str, Values]:
     for stream in space.streams:
         found[f"{stream.name}.frames"] = (stream.frames,)
         for group in stream.groups:
-            found[f"{group.path}.operator"] = (group.operator,)
-            found[f"{group.path}.repeat"] = (group.repeat,)
+            found[f"{group.path}.operator"] = group.operators
+            if isinstance(group.repeat, int):
+                found[f"{group.path}.repeat"] = (group.repeat,)
     for fusion in space.fusions:
         found[f"{fusion.path}.streams"] = (f"{fusion.source} -> {fusion.target}",)
         found[f"{fusion.path}.merge"] = (fusion.merge,)
@@ -241,8 +286,10 @@ def _count_in_both(old: Mapping[str, SettingPlace], new: Mapping[str, SettingPla
         places = [place for place in (old.get(path), new.get(path)) if place is not None]
         for place in places:
             if place.parent is not None and place is places[0]:
-                children.setdefault((place.parent.path, place.parent.value), []).append(path)
-            if place.decision is not None and place.decision != path and (place.parent or path.endswith(".op")):
+                for value in place.parent.values:
+                    children.setdefault((place.parent.path, value), []).append(path)
+            nests = place.parent is not None or path.endswith((".op", ".repeat"))
+            if place.decision is not None and place.decision != path and nests:
                 return None
             if place.decision is not None and place.decision != path:
                 _join(shared, path, f"{'old' if place is old.get(path) else 'new'} {place.decision}")
@@ -307,8 +354,11 @@ def _count_satisfying_both(
     gone: set[tuple[str, Value]] = set()
     for decision in new.decisions:
         parent, before = decision.parent, old.decision_by_path[decision.path]
-        if parent is not None and (parent.path, parent.value) in gone:
-            continue
+        if parent is not None:
+            left = tuple(value for value in parent.values if (parent.path, value) not in gone)
+            if not left:
+                continue
+            decision = replace(decision, parent=Parent(path=parent.path, value=left[0], others=left[1:]))
         kept = tuple(value for value in decision.values if value in before.values)
         gone |= {(decision.path, value) for value in decision.values if value not in kept}
         if not kept and parent is not None:

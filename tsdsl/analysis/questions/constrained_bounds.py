@@ -95,7 +95,7 @@ def least_allowed_by_value(free: FreeSpace, quantity: Quantity) -> dict[str, dic
                 continue
             exists = np.ones(stage.flat.size, dtype=bool)
             for axis, index in above:
-                exists &= stage.values(axis) == index
+                exists &= np.isin(stage.values(axis), index)
             least = np.full(len(decision.values), UNREACHABLE, dtype=np.int64)
             np.minimum.at(least, stage.values(free.axes[decision.path])[exists], through[exists])
             found[decision.path] = dict(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.cost_table import Quantity
 from tsdsl.analysis.tables.elimination import least_tables
@@ -29,6 +31,7 @@ def least_by_value(free: FreeSpace, quantity: Quantity = "macs") -> dict[str, di
     )
     found: dict[str, dict[Value, int]] = {}
     for decision, others, table in zip(free.decisions, above, tables, strict=True):
-        index = tuple(others.get(axis, slice(None)) for axis in table.scope)
-        found[decision.path] = dict(zip(decision.values, table.table[index].tolist(), strict=True))
+        existing = table.table[np.ix_(*(others.get(axis, range(axis.size)) for axis in table.scope))]
+        away = tuple(position for position, axis in enumerate(table.scope) if axis in others)
+        found[decision.path] = dict(zip(decision.values, existing.min(away).tolist(), strict=True))
     return found

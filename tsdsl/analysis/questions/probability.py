@@ -181,7 +181,7 @@ def _value_sums(
         for decision in decided:
             exists = np.ones(stage.flat.size, dtype=bool)
             for axis, index in free.ancestors(decision):
-                exists &= stage.values(axis) == index
+                exists &= np.isin(stage.values(axis), index)
             values = stage.values(free.axes[decision.path])[exists]
             by_value = [np.bincount(values, total[exists], len(decision.values)) for total in sums]
             totals = float(sums[0].sum()), float(sums[1].sum())

@@ -44,8 +44,9 @@ class Ranking:
         for decision in self.free.decisions:
             above = self.free.ancestors(decision)
             if above:
-                axis, index = above[0]
-                found.setdefault(axis.path, {}).setdefault(index, []).append(decision)
+                axis, indices = above[0]
+                for index in indices:
+                    found.setdefault(axis.path, {}).setdefault(index, []).append(decision)
         return {path: {i: tuple(below) for i, below in by_value.items()} for path, by_value in found.items()}
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,7 +21,7 @@ from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Space
-from tsdsl.space.parts import Reference, Setting
+from tsdsl.space.parts import Group, Reference, Setting
 
 MOST_WORK = 20_000_000_000
 
@@ -186,11 +186,11 @@ def part_rows(space: Space) -> list[PartRow]:
         name = node.part if node.kind in ("fusion", "attention") else node.name
         operator, choices = "", _NO_CHOICES
         if name in groups:
-            operator, choices = groups[name].operator, _choices(space, groups[name].attributes)
-            if groups[name].repeat > 1:
-                operator += f" * {groups[name].repeat}"
+            given = [one.attributes for choice in groups[name].choices[:1] for one in choice.alternatives]
+            operator = operators_text(space, groups[name])
+            choices = _choices(space, [groups[name].attributes, *given])
         elif node.kind == "classifier":
-            choices = _choices(space, space.head.attributes)
+            choices = _choices(space, [space.head.attributes])
         elif name in slots:
             alternatives = " | ".join(alternative.operator for alternative in slots[name].alternatives)
             choices = (("", alternatives),)
@@ -199,15 +199,31 @@ def part_rows(space: Space) -> list[PartRow]:
     return list(rows.values())
 
 
-def _choices(space: Space, attributes: Mapping[str, Setting]) -> tuple[tuple[str, str], ...]:
-    found = []
-    for name, setting in attributes.items():
-        if isinstance(setting, Reference):
-            values = [setting.of(value) for value in space.decision_by_path[setting.decision].values]
-            found.append((name, ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)))
-        elif name in ("channels", "t", "k", "expansion", "kernel", "stride"):
-            found.append((name, str(setting)))
-    return tuple(found)
+def operators_text(space: Space, group: Group) -> str:
+    """`mbconv3d`, `mbconv3d * 2`, `{mbconv3d, none} * {2, 3} each`: what the blocks of a group may be, and how many."""
+    names = " | ".join(group.operators)
+    repeat = group.repeat
+    if isinstance(repeat, int):
+        return names + (f" * {repeat}" if repeat > 1 else "")
+    values = ", ".join(str(repeat.of(value)) for value in space.decision_by_path[repeat.decision].values)
+    return f"{names} * {{{values}}}" + (" each" if group.is_each else "")
+
+
+def _choices(space: Space, given: Iterable[Mapping[str, Setting]]) -> tuple[tuple[str, str], ...]:
+    """Those of the attributes given that have a choice or say most, by name; several texts where they differ."""
+    found: dict[str, list[str]] = {}
+    for attributes in given:
+        for name, setting in attributes.items():
+            if isinstance(setting, Reference):
+                values = [setting.of(value) for value in space.decision_by_path[setting.decision].values]
+                text = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+            elif name in ("channels", "t", "k", "expansion", "kernel", "stride"):
+                text = str(setting)
+            else:
+                continue
+            if text not in found.setdefault(name, []):
+                found[name].append(text)
+    return tuple((name, " | ".join(texts)) for name, texts in found.items())
 
 
 def _shape(node: Node) -> tuple[str, int, int, int]:

@@ -249,7 +249,7 @@ def _value_table(free: FreeSpace, of: Reference) -> Varying:
     table = np.zeros([axis.size for axis in scope], dtype=np.array([value]).dtype)
     if _may_exist(free, path):
         required = dict(above)
-        table[tuple(required[axis] for axis in scope)] = value
+        table[np.ix_(*(required[axis] for axis in scope))] = value
     return Varying(scope, table)
 
 
@@ -260,7 +260,7 @@ def _may_exist(free: FreeSpace, path: str) -> bool:
     if parent is None:
         return True
     above = by_path[parent.path]
-    is_picked = parent.path in free.axes or above.values[free.pinned[parent.path]] == parent.value
+    is_picked = parent.path in free.axes or above.values[free.pinned[parent.path]] in parent.values
     return is_picked and _may_exist(free, parent.path)
 
 
@@ -294,7 +294,7 @@ def _index_table(free: FreeSpace, path: str) -> Varying:
     scope = tuple(sorted(above))
     table = np.full([axis.size for axis in scope], -1)
     if _may_exist(free, path):
-        table[tuple(above[axis] for axis in scope)] = free.pinned[path]
+        table[np.ix_(*(above[axis] for axis in scope))] = free.pinned[path]
     return Varying(scope, table)
 
 

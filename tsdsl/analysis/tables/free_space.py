@@ -57,7 +57,7 @@ class FreeSpace:
             if parent is None or parent.path not in pinned:
                 continue
             above = space.decision_by_path[parent.path]
-            if not self._may_exist(above, pinned) or above.values[pinned[parent.path]] != parent.value:
+            if not self._may_exist(above, pinned) or above.values[pinned[parent.path]] not in parent.values:
                 pinned[decision.path] = 0
         return pinned
 
@@ -66,7 +66,7 @@ class FreeSpace:
         if parent is None:
             return True
         above = self.table.blueprint.space.decision_by_path[parent.path]
-        is_picked = parent.path not in pinned or above.values[pinned[parent.path]] == parent.value
+        is_picked = parent.path not in pinned or above.values[pinned[parent.path]] in parent.values
         return is_picked and self._may_exist(above, pinned)
 
     @cached_property
@@ -95,14 +95,14 @@ class FreeSpace:
         """The tables the largest entry of which is the peak of the bytes of activations."""
         return [at(factor, self.pinned) for factor in self.table.activation_factors]
 
-    def ancestors(self, decision: Decision) -> tuple[tuple[Axis, int], ...]:
-        """The free decisions above a nested one, nearest first, each with the index that it must have."""
-        found: list[tuple[Axis, int]] = []
+    def ancestors(self, decision: Decision) -> tuple[tuple[Axis, list[int]], ...]:
+        """The free decisions above a nested one, nearest first, each with the indices one of which it must have."""
+        found: list[tuple[Axis, list[int]]] = []
         by_path = self.table.blueprint.space.decision_by_path
         while decision.parent is not None:
             above = by_path[decision.parent.path]
             if above.path in self.axes:
-                found.append((self.axes[above.path], above.values.index(decision.parent.value)))
+                found.append((self.axes[above.path], [above.values.index(value) for value in decision.parent.values]))
             decision = above
         return tuple(found)
 
@@ -116,7 +116,7 @@ class FreeSpace:
         exists = np.ones([a.size for a in scope], dtype=bool)
         for position, other in enumerate(scope):
             if other in required:
-                exists &= index[position] == required[other]
+                exists &= np.isin(index[position], required[other])
         own = index[scope.index(axis)]
         return Varying(scope, np.where(exists, present[own], absent[own]))
 
@@ -166,7 +166,7 @@ class FreeSpace:
         chosen: dict[str, Value] = {}
         for decision, column, index in self._template:
             parent = decision.parent
-            if parent is None or chosen.get(parent.path) == parent.value:
+            if parent is None or chosen.get(parent.path) in parent.values:
                 # `chosen` lacks a parent that does not exist, and None is no value.
                 chosen[decision.path] = decision.values[row[column] if column >= 0 else index]
         return chosen
@@ -182,7 +182,7 @@ class FreeSpace:
         exist: set[str] = set()
         for decision, column, _ in self._template:
             parent = decision.parent
-            is_there = parent is None or (parent.path in exist and architecture[parent.path] == parent.value)
+            is_there = parent is None or (parent.path in exist and architecture[parent.path] in parent.values)
             if is_there:
                 exist.add(decision.path)
             if column >= 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
+from tsdsl.analysis.questions.summary import operators_text
 from tsdsl.lsp.facts import Facts, approximate
 from tsdsl.lsp.features.hover_words import MAX_LISTED, Hover, hover_word, keyword_value, listed, nothing
 from tsdsl.lsp.names.enclosing import enclosing, innermost
@@ -205,8 +206,9 @@ class _Describe:
         else:
             facts = self.facts()
             streams = facts.space.streams if facts is not None else ()
-            paths = {f"{group.path}.{name}": group.operator for stream in streams for group in stream.groups}
-            operators = [BLOCKS[operator] for path, operator in paths.items() if selects(selector, path)]
+            groups = [group for stream in streams for group in stream.groups]
+            selected = [group for group in groups if selects(selector, f"{group.path}.{name}")]
+            operators = [BLOCKS[one] for group in selected for one in group.operators if one != NONE]
             operators = operators or BLOCKS.values()
         return next((found for operator in operators if (found := _named(operator, name))), None)
 
@@ -239,10 +241,9 @@ class _Describe:
         group = _group(facts, key.name) if facts is not None else None
         if facts is None or group is None:
             return []
-        repeat = f" * {group.repeat}" if group.repeat > 1 else ""
         return [
-            f"group `{group.path}`: {group.operator}{repeat}, output {facts.shape(group.path)} (C x T x H x W), "
-            f"{facts.macs(group.path)}"
+            f"group `{group.path}`: {operators_text(facts.space, group)}, "
+            f"output {facts.shape(group.path)} (C x T x H x W), {facts.macs(group.path)}"
         ]
 
     def stream(self, key: Key) -> list[str]:

@@ -95,8 +95,8 @@ def _stages(stream: ast.Stream) -> tuple[Symbol, ...]:
                     paths[group.span].rpartition(".")[2],
                     "group",
                     group.span,
-                    group.call.name.span,
-                    group.call.name.text + (f" * {group.repeat.value}" if group.repeat is not None else ""),
+                    group.call.span if isinstance(group.call, ast.Blocks) else group.call.name.span,
+                    _group_text(group),
                 )
                 for group in stage.groups
                 if group.span in paths
@@ -104,6 +104,24 @@ def _stages(stream: ast.Stream) -> tuple[Symbol, ...]:
         )
         for stage in stream.stages
     )
+
+
+def _group_text(group: ast.Group) -> str:
+    """`mb * 2`, `mb | none * 2 .. 4`: the operators of a group, and its depth."""
+    items: tuple[ast.Expression | ast.Call, ...] = (
+        group.call.choice.items if isinstance(group.call, ast.Blocks) else (group.call,)
+    )
+    names = [item.name.text if isinstance(item, ast.Call) else getattr(item, "bare_name", None) for item in items]
+    match group.repeat:
+        case ast.Number(value):
+            depth = f" * {value}"
+        case ast.Range(low, high):
+            depth = f" * {low.value} .. {high.value}"
+        case None:
+            depth = ""
+        case _:
+            depth = " * {...}"
+    return " | ".join(name for name in names if name) + depth
 
 
 def folds(tokens: Iterable[Token]) -> list[Fold]:

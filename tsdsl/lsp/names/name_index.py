@@ -12,7 +12,7 @@ from tsdsl.lsp.names.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.names.sites import stage_number, stream_sites
 from tsdsl.lsp.wording import COSTS
 from tsdsl.operators.head import HEAD_ATTRIBUTES
-from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
+from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
 from tsdsl.space.resolve.parts.conditions import sums_of
@@ -232,7 +232,23 @@ class _SpaceIndex:
             )
         for site in stream_sites(self.space.name.text, stream):
             yield self.keyword("group", site.group.span, site.path)
-            yield from self.call(site.group.call, site.path)
+            if isinstance(site.group.call, ast.Call):
+                yield from self.call(site.group.call, site.path)
+            else:
+                yield from self.blocks(site.group.call, site.path)
+            if site.group.repeat is not None:
+                yield from self.value(site.group.repeat)
+
+    def blocks(self, blocks: ast.Blocks, path: str) -> Iterator[Occurrence]:
+        """The alternatives of a group with their attributes, and the attributes of all."""
+        for item in blocks.choice.items:
+            if isinstance(item, ast.Selector) and item.bare_name is not None:
+                item = ast.Call(item.segments[0].word, (), False, item.span)
+            if isinstance(item, ast.Call) and item.name.text != NONE:
+                yield from self.call(item, f"{path}.op.{item.name.text}")
+        for argument in blocks.arguments:
+            yield Occurrence(argument.name.span, "attribute", (self.given(path, argument.name.text),), True)
+            yield from self.value(argument.value)
 
     def call(self, call: ast.Call, path: str) -> Iterator[Occurrence]:
         """The operator or block of a group, and its attributes as parts of the path of the group."""

@@ -93,7 +93,7 @@ class WithinTarget:
             exists = Varying((), np.asarray(1.0))
             for decision in self.variables.decisions:
                 for axis, index in self.flops.free.ancestors(decision) if decision.path in paths else ():
-                    exists = exists * Varying((axis,), (np.arange(axis.size) == index).astype(float))
+                    exists = exists * Varying((axis,), np.isin(np.arange(axis.size), index).astype(float))
             found.append((tuple(self.flops.axes[path] for path in paths), exists))
         return found
 

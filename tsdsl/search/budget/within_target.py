@@ -108,7 +108,7 @@ def log_probability_factors(distribution: Distribution, axes: Mapping[str, Axis]
             continue
         absent = np.full(own.shape, BARRED)
         absent[0] = 0.0
-        rows = [own if value == parent.value else absent for value in searched[parent.path].values]
+        rows = [own if value in parent.values else absent for value in searched[parent.path].values]
         factors.append(Varying((axes[parent.path], axes[path]), np.stack(rows)))
     return factors
 

@@ -51,7 +51,7 @@ class Variables:
     def exists(self, decision: Decision, chosen: Decisions) -> bool:
         """Whether a decision exists, given what is decided so far (parents before children)."""
         parent = decision.parent
-        return parent is None or (parent.path in chosen and chosen[parent.path] == parent.value)
+        return parent is None or (parent.path in chosen and chosen[parent.path] in parent.values)
 
 
 def step_variables(space: Space, step: int | None, found: Decisions) -> Variables:
@@ -71,7 +71,7 @@ def step_variables(space: Space, step: int | None, found: Decisions) -> Variable
         if not space.is_of(decision.path, present):
             continue
         parent = decision.parent
-        if parent is not None and parent.path not in paths and fixed.get(parent.path) != parent.value:
+        if parent is not None and parent.path not in paths and fixed.get(parent.path) not in parent.values:
             continue
         if decision.path in paths:
             searched.append(decision)
@@ -145,8 +145,9 @@ class Distribution:
             if parent is None or parent.path not in decision_by_path:
                 result[decision.path] = 1.0
             else:
-                index = decision_by_path[parent.path].values.index(parent.value)
-                result[decision.path] = result[parent.path] * float(probabilities[parent.path][index])
+                values = decision_by_path[parent.path].values
+                indices = [values.index(value) for value in parent.values]
+                result[decision.path] = result[parent.path] * float(probabilities[parent.path][indices].sum())
         return result
 
     def entropy(self) -> float:
@@ -168,7 +169,8 @@ class Distribution:
         searched = set(self.variables.slices)
         for decision in self.variables.decisions:
             if decision.parent is not None and decision.parent.path in searched:
-                children.setdefault((decision.parent.path, decision.parent.value), []).append(decision)
+                for value in decision.parent.values:
+                    children.setdefault((decision.parent.path, value), []).append(decision)
             else:
                 roots.append(decision)
 

@@ -14,6 +14,11 @@ from tsdsl.space.resolve.literal_types import Placed
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief, either
 
+_NUMBERS_OF_BLOCKS = dict.fromkeys(
+    ("depth", "repeat", "repeats", "num_blocks", "num_layers", "layers"),
+    "the number of blocks follows the operator: `group mb(...) * 2` or `* 1 .. 3`",
+)
+
 
 @dataclass
 class Context:
@@ -164,9 +169,9 @@ class Context:
                     attribute.name.span,
                     f"{where} has no attribute `{name}`",
                     label="unknown attribute",
-                    help=did_you_mean(name, known) or _lists(where, known),
+                    help=did_you_mean(name, known) or _NUMBERS_OF_BLOCKS.get(name) or _lists(where, known),
                     fixes=renames(name, attribute.name.span, known)
-                    or [self.removal(f"remove `{name}`", attribute.span)],
+                    or ([] if name in _NUMBERS_OF_BLOCKS else [self.removal(f"remove `{name}`", attribute.span)]),
                 )
                 if meant(name, known) != name:
                     found.setdefault(meant(name, known), attribute)

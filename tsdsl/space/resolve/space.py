@@ -15,10 +15,11 @@ from tsdsl.space.parts import AttentionSlot, FusionSlot, Head, Slot, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.mentions import has_gaps, mentions
-from tsdsl.space.resolve.parts.groups import check_block_alias, report_lacking, resolve_settings
+from tsdsl.space.resolve.parts.groups import check_block_alias
 from tsdsl.space.resolve.parts.literals import domain_values
 from tsdsl.space.resolve.parts.overrides import report_idle
 from tsdsl.space.resolve.parts.requires import resolve_requires
+from tsdsl.space.resolve.parts.settings import report_lacking, resolve_settings
 from tsdsl.space.resolve.parts.slots import check_sizes, resolve_attention, resolve_fusion
 from tsdsl.space.resolve.parts.steps import MOST_PIXELS, resolve_models, resolve_steps
 from tsdsl.space.resolve.parts.streams import check_frames, check_strides, resolve_stream
@@ -240,7 +241,7 @@ def _head(context: Context, flat: Flat) -> Head | None:
     words = (value.bare_name for value in named if isinstance(value, ast.Selector))
     kind = next((word for word in words if word in HEADS), None) or PROJECTED
     where = "head" if kind == PROJECTED else f"head of kind {kind}"
-    settings = resolve_settings(context, where, HEADS[kind].attributes, call, "head", broken=head.broken)
+    settings = resolve_settings(context, where, HEADS[kind].attributes, call, "head")
     return None if settings is None else Head(attributes=settings)
 
 

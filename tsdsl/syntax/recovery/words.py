@@ -39,7 +39,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
 )
 _VALUES = frozenset({"NUMBER", "SIGNED", "KERNEL", "FACTOR", "STRING"})
 _SELECTOR_WORDS = frozenset(
-    {"NAME", "STAGE", "GROUP", "STREAM", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL", "SHARED"}
+    {"NAME", "STAGE", "GROUP", "BLOCK", "STREAM", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL", "SHARED"}
 )
 _MAX_NAMED = 4
 _MAX_CHARACTERS = 200

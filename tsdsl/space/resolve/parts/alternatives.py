@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from tsdsl.diagnostics import Label, replacement
 from tsdsl.diagnostics.suggest import did_you_mean, renames
 from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Operator
+from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import Alternative, Parent
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.groups import resolve_settings
 from tsdsl.space.resolve.parts.literals import shared_path
 from tsdsl.space.resolve.parts.overrides import overridden
+from tsdsl.space.resolve.parts.settings import resolve_settings
 from tsdsl.space.resolve.parts.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief, either
 
 Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
+T = TypeVar("T")
+_NOTHING = frozenset({"identity", "skip", "skip_connect", "null", "nothing", "zero"})
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An alternative as it is written: the name of an operator or block, or `none`, and its attributes if any."""
+
+    name: ast.Name
+    call: ast.Call | None
 
 
 def _alternatives(
     context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
 ) -> list[tuple[str, Made]] | None:
     """The alternatives by name, each with what makes it at a place; None with diagnostics."""
+    named = named_alternatives(context, op, operators, f"{where.split(' ')[0]} operator")
+    if named is None:
+        return None
+    found: list[tuple[str, Made]] = []
+    for one in named:
+        if one.name.text == NONE:
+            found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
+        else:
+            found.append((one.name.text, _maker(context, operators[one.name.text], one.call, one.name.span)))
+    return found
+
+
+def named_alternatives(context: Context, op: ast.Expression, known: Collection[str], what: str) -> list[Named] | None:
+    """The alternatives that are written, each once, by names among the known; None with diagnostics."""
     shared = shared_named(context, op)
     if shared is not None:
         op = shared.value
@@ -44,7 +69,7 @@ def _alternatives(
     if not items:
         context.empty_choice(op.span)
         return None
-    found: list[tuple[str, Made]] = []
+    found: list[Named] = []
     failed = False
     for item in items:
         call = item if isinstance(item, ast.Call) else None
@@ -78,15 +103,22 @@ def _alternatives(
             )
             failed = True
             continue
-        if name.text != NONE and name.text not in operators:
-            context.unknown_name(
-                name,
-                f"{where.split(' ')[0]} operator",
-                [NONE, *operators, *([] if isinstance(op, ast.Choice) else context.shared)],
+        if name.text.casefold() in _NOTHING and name.text not in known:
+            context.report(
+                "TS101",
+                name.span,
+                f"unknown {what} `{name.text}`",
+                label="not defined",
+                help="`none` passes the input on",
+                fixes=[replacement("write `none`", item.span, NONE)],
             )
             failed = True
             continue
-        if any(name.text == other for other, _ in found):
+        if name.text != NONE and name.text not in known:
+            context.unknown_name(name, what, [NONE, *known, *([] if isinstance(op, ast.Choice) else context.shared)])
+            failed = True
+            continue
+        if any(name.text == other.name.text for other in found):
             first = next(other for other in items if _named(other) == name.text)
             same = context.text(first.span).split() == context.text(item.span).split()
             context.report(
@@ -100,19 +132,16 @@ def _alternatives(
             )
             failed = True
             continue
-        if name.text == NONE:
-            if call is not None and call.arguments:
-                context.report(
-                    "TS105",
-                    call.arguments[0].name.span,
-                    "`none` takes no attributes",
-                    label="unknown attribute",
-                    fixes=[replacement("write `none`", call.span, NONE)],
-                )
-                failed = True
-            found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
-        else:
-            found.append((name.text, _maker(context, operators[name.text], call, name.span)))
+        if name.text == NONE and call is not None and call.arguments:
+            context.report(
+                "TS105",
+                call.arguments[0].name.span,
+                "`none` takes no attributes",
+                label="unknown attribute",
+                fixes=[replacement("write `none`", call.span, NONE)],
+            )
+            failed = True
+        found.append(Named(name, call))
     return None if failed else found
 
 
@@ -145,7 +174,6 @@ def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Sp
             call,
             f"{path}.op.{operator.name}",
             span=span,
-            broken=call.broken if call else False,
             parent=parent,
         )
         return None if settings is None else Alternative(operator=operator.name, attributes=settings)
@@ -182,7 +210,7 @@ def decided(
     if alternatives is None:
         return None, None
     for pin in pins:
-        alternatives = _pinned(context, pin, alternatives, own)
+        alternatives = pinned_alternatives(context, pin, alternatives, own)
     context.origins[path] = (pins[-1] if pins else expression).span
     decision = own if len(alternatives) > 1 else None
     names = tuple(name for name, _ in alternatives)
@@ -198,9 +226,9 @@ def decided(
     return tuple(alternative for alternative in made if alternative is not None), decision
 
 
-def _pinned(
-    context: Context, pin: ast.Expression, alternatives: list[tuple[str, Made]], path: str
-) -> list[tuple[str, Made]]:
+def pinned_alternatives(
+    context: Context, pin: ast.Expression, alternatives: list[tuple[str, T]], path: str
+) -> list[tuple[str, T]]:
     """The alternative that `fix` names alone; all of them, with a diagnostic, where it is not among them."""
     name = _bare(pin)
     kept = [alternative for alternative in alternatives if name is not None and alternative[0] == name.text]

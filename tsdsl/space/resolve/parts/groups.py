@@ -2,146 +2,201 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from tsdsl.diagnostics import Label
-from tsdsl.diagnostics.suggest import meant, renames, similar
-from tsdsl.operators.registry import BLOCKS
+from tsdsl.diagnostics.suggest import meant
+from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import Attribute
-from tsdsl.source import Span
-from tsdsl.space.parts import Group, Parent, Setting, group_path
+from tsdsl.space.parts import (
+    BlockAlternative,
+    BlockChoice,
+    DecisionRef,
+    Group,
+    Parent,
+    Reference,
+    Value,
+    group_path,
+)
 from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.parts.block_choices import called_operator, resolve_choice
 from tsdsl.space.resolve.parts.overrides import overridden
-from tsdsl.space.resolve.parts.values import setting, whole
+from tsdsl.space.resolve.parts.settings import given_attributes, settings_at
+from tsdsl.space.resolve.parts.values import setting
 from tsdsl.syntax import ast
 
 MOST_REPEATS = 1024
+DEPTH = Attribute("repeat", "integer", "the number of blocks", 1, minimum=0, maximum=MOST_REPEATS)
+OF_ALL_BLOCKS = ("channels", "stride", "frame_stride")
+"""Attributes that `each` leaves to the group: they belong to its first block, which the others follow."""
 
 
 def resolve_group(context: Context, stream: str, stage: int, index: int, group: ast.Group) -> Group:
     """A group with its settings; one without any where they could not be resolved, with diagnostics."""
     path = group_path(stream, stage, index)
-    resolved = _resolved(context, path, (stream, stage, index), group)
+    context.origins[path] = group.span
+    nothing = Group(path=path, stream=stream, stage=stage, index=index, operator="", attributes={})
+    call = group.call
+    resolved = (
+        _one(context, group, call, nothing) if isinstance(call, ast.Call) else _several(context, group, call, nothing)
+    )
     if resolved is None:
         context.uncertain.add(path)
-        return Group(path=path, stream=stream, stage=stage, index=index, operator="", attributes={})
-    return resolved
+        return nothing
+    is_repeated = group.repeat is not None or isinstance(resolved.repeat, DecisionRef)
+    return replace(resolved, is_repeated=is_repeated, is_each=group.is_each)
 
 
-def _resolved(context: Context, path: str, place: tuple[str, int, int], group: ast.Group) -> Group | None:
-    """A group: its operator's attributes, those of a block alias first and overridden by its own."""
-    context.origins[path] = group.span
-    repeat = whole(context, group.repeat, "a repeat count", 1, MOST_REPEATS) if group.repeat is not None else 1
-    call, operator_name, broken = group.call, group.call.name, group.call.broken
-    inherited: tuple[ast.Attribute, ...] = ()
-    alias = context.blocks.get(call.name.text)
-    if alias is not None:
-        inherited, broken = alias.call.arguments, broken or alias.call.broken
-        operator_name = alias.call.name
-        if operator_name.text not in BLOCKS:
-            return None
-    operator = BLOCKS.get(operator_name.text)
-    if operator is None:
-        known = [*BLOCKS, *context.blocks]
-        if not context.lacks_declarations or similar(call.name.text, known):
-            help_text = f"the operators are {', '.join(f'`{name}`' for name in BLOCKS)}"
-            context.unknown_name(call.name, "operator or block", known, help=help_text)
-        operator = BLOCKS.get(meant(call.name.text, BLOCKS))
-        if operator is None:
-            return None
-    before = len(context.diagnostics)
-    attributes = resolve_settings(
-        context, operator.name, operator.attributes, call, path, broken=broken, inherited=inherited
-    )
-    found = context.diagnostics[before:]
-    if operator_name.text != operator.name and any(d.code == "TS106" for d in found):  # another may be meant
-        guess = context.diagnostics[before - 1]
-        fixes = tuple(replace(fix, applicability="suggested") for fix in guess.fixes)
-        context.diagnostics[before - 1 :] = [replace(guess, fixes=fixes), *(d for d in found if d.code != "TS106")]
-    if alias is not None:
-        context.block_uses[alias.name.text] += 1
-    if attributes is None or repeat is None:
+def _one(context: Context, group: ast.Group, call: ast.Call, nothing: Group) -> Group | None:
+    """A group of one operator: its attributes, those of a block alias first and overridden by its own."""
+    called = called_operator(context, call.name)
+    if called is None:
         return None
-    return Group(
-        path=path,
-        stream=place[0],
-        stage=place[1],
-        index=place[2],
-        operator=operator.name,
-        attributes=attributes,
-        repeat=repeat,
-        is_repeated=group.repeat is not None,
-    )
-
-
-def resolve_settings(
-    context: Context,
-    name: str,
-    schema: tuple[Attribute, ...],
-    call: ast.Call | None,
-    path: str,
-    *,
-    span: Span | None = None,
-    broken: bool = False,
-    inherited: tuple[ast.Attribute, ...] = (),
-    parent: Parent | None = None,
-) -> dict[str, Setting] | None:
-    """The settings of an operator in the order of its attributes, or None with diagnostics."""
-    arguments = call.arguments if call is not None else ()
-    known = [attribute.name for attribute in schema]
-    where = name if " " in name else f"`{name}`"
     before = len(context.diagnostics)
-    own = context.attributes(arguments, known, where)
-    given = {meant(a.name.text, known): a for a in inherited} | own
-    given = {name: attribute for name, attribute in given.items() if name in known}
-    lacks = [name for name in required(schema) if name not in given] if not broken else []
-    if lacks and call is not None and call.name.text in context.blocks:
-        for name in lacks:
-            context.lacking.setdefault((call.name.text, name), []).append((call.name.span, where))
-    elif lacks:
-        context.missing(lacks, given, call.name.span if call is not None else span or Span(0, 0), where)
-    result: dict[str, Setting] = {}
-    for attribute in schema:
-        own_path = f"{path}.{attribute.name}"
-        expression = given[attribute.name].value if attribute.name in given else None
-        if expression is None and not context.overrides:
-            continue
-        written = overridden(context, own_path, expression)
-        if written.expression is None and not written.pins:
-            continue
-        told = len(context.diagnostics)
-        value = setting(context, attribute, written, own_path, parent)
-        if value is None and attribute.name in given and not _is_clear(given[attribute.name].name, known):
-            del context.diagnostics[told:]  # it may have been another attribute that was misspelt so
-        if value is not None:
-            result[attribute.name] = value
-    failed = lacks or len(context.diagnostics) > before or len(result) < len(given)
-    return None if failed or broken else result
+    operator = called.operator
+    given = given_attributes(context, operator.name, operator.attributes, call, inherited=called.inherited)
+    repeat = _depth(context, nothing.path, group)
+    parent = _where_deep(context, repeat)
+    of_all = [a for a in operator.attributes if not group.is_each or a.name in OF_ALL_BLOCKS]
+    attributes = settings_at(context, of_all, given or {}, nothing.path, parent)
+    own = [attribute for attribute in operator.attributes if attribute not in of_all]
+
+    def block(path: str, parent: Parent | None) -> BlockChoice:
+        settings = settings_at(context, own, given or {}, path, parent)
+        return BlockChoice(alternatives=(BlockAlternative(name="", operator=operator.name, attributes=settings),))
+
+    choices = _each(context, nothing.path, repeat, block) if group.is_each else ()
+    if called.is_guess and any(d.code == "TS106" for d in context.diagnostics[before:]):  # another may be meant
+        _suggest_only(context, before)
+    if given is None or repeat is None or len(context.diagnostics) > before:
+        return None
+    return replace(nothing, operator=operator.name, attributes=attributes, repeat=repeat, choices=choices)
 
 
-def report_lacking(context: Context) -> None:
-    """Report required attributes that neither a block nor groups of it give: once at the block where no group does."""
-    for (block, name), lacking in context.lacking.items():
-        alias = context.blocks[block]
-        if len(lacking) > 1 and len(lacking) == context.block_uses[block]:
-            first, where = lacking[0]
+def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Group) -> Group | None:
+    """A group whose blocks may be of several operators."""
+    path, before = nothing.path, len(context.diagnostics)
+    choice = resolve_choice(context, blocks)
+    if choice is None:
+        return None
+    schema = list(choice.schema.values())
+    if not group.is_each:
+        made = choice.decided(context, path, None)
+        repeat = _depth(context, path, group, made.where_present if made is not None else None)
+        if made is None or repeat is None:
+            return None
+        if made.may_be_absent and min(_depths(context, repeat)) == 0:
             context.report(
-                "TS106",
-                alias.call.name.span,
-                f"{where} needs `{name}`, set neither in block `{block}` nor in any of its {len(lacking)} groups",
-                label=f"`{name}` is missing",
-                labels=[Label(first, "its first group")],
-                help=f"add `{name} = ...` to the block, or to each group",
+                "TS203",
+                group.repeat.span if group.repeat is not None else group.span,
+                "the group can be absent in two ways, by a depth of 0 and by `none`",
+                label="begins at 0",
+                help="begin at 1, or remove `none`",
             )
-        else:
-            for span, where in lacking:
-                context.missing([name], {}, span, where)
+            return None
+        parent = made.where_present or _where_deep(context, repeat)
+        attributes = settings_at(context, schema, choice.common, path, parent)
+        choices: tuple[BlockChoice, ...] = (choice.with_settings(context, path, made, parent),)
+    else:
+        repeat = _depth(context, path, group)
+        parent = _where_deep(context, repeat)
+        of_all = [attribute for attribute in schema if attribute.name in OF_ALL_BLOCKS]
+        attributes = settings_at(context, of_all, choice.common, path, parent)
+        own = [attribute for attribute in schema if attribute not in of_all]
+
+        def block(path: str, parent: Parent | None) -> BlockChoice:
+            made = choice.decided(context, path, parent, is_first=path.endswith(".block1"))
+            if made is None:
+                return BlockChoice(alternatives=())
+            of_block = settings_at(context, own, choice.common, path, made.where_present or parent)
+            return choice.with_settings(context, path, made, parent, of_block)
+
+        choices = _each(context, path, repeat, block)
+    if repeat is None or len(context.diagnostics) > before:
+        return None
+    resolved = replace(nothing, attributes=attributes, repeat=repeat, choices=choices)
+    return resolved if _strides_agree(context, blocks, resolved) else None
 
 
-def required(attributes: tuple[Attribute, ...]) -> list[str]:
-    """The attributes that must be written."""
-    return [a.name for a in attributes if a.default is None and not a.optional]
+def _strides_agree(context: Context, blocks: ast.Blocks, group: Group) -> bool:
+    """Whether all that a group's first block may be has the same strides, those of `none` being 1 (TS310)."""
+    found: dict[str, tuple[int, int]] = {}
+    for one in group.choices[0].alternatives:
+        given = {**group.attributes, **one.attributes} if one.operator != NONE else {}
+        known = [attribute.name for attribute in BLOCKS[one.operator].attributes] if one.operator != NONE else []
+        strides = [given.get(name, 1) if name in known else 1 for name in ("stride", "frame_stride")]
+        found[one.name] = (int(str(strides[0])), int(str(strides[1])))
+    names = list(found)
+    other = next((name for name in names if found[name] != found[names[0]]), None)
+    if other is None:
+        return True
+    shown = "`{}` has stride {} and frame stride {}"
+    first, second = (shown.format(name, *found[name]) for name in (names[0], other))
+    has_none = NONE in (names[0], other)
+    context.report(
+        "TS310",
+        blocks.choice.span,
+        f"alternatives must have the same strides, but {first} and {second}",
+        label="sizes differ",
+        notes=["`none` passes on what it reads, so its strides are 1"] if has_none else (),
+        help="give the stride to a group of its own before this one"
+        if has_none
+        else "write the same `stride` and `frame_stride` for all of them",
+    )
+    return False
+
+
+def _each(
+    context: Context, path: str, repeat: int | Reference | None, block: Callable[[str, Parent | None], BlockChoice]
+) -> tuple[BlockChoice, ...]:
+    """The choice of each block, under the depths at which there is one; the first that is wrong ends them."""
+    found: list[BlockChoice] = []
+    for number in range(1, max(_depths(context, repeat), default=0) + 1):
+        before = len(context.diagnostics)
+        found.append(block(f"{path}.block{number}", _where_deep(context, repeat, number)))
+        if len(context.diagnostics) > before:
+            break
+    return tuple(found)
+
+
+def _depth(context: Context, path: str, group: ast.Group, parent: Parent | None = None) -> int | Reference | None:
+    """The number of blocks, or what it follows from; None with diagnostics."""
+    written = overridden(context, f"{path}.repeat", group.repeat)
+    if written.expression is None and not written.pins:
+        return 1
+    found = setting(context, DEPTH, written, f"{path}.repeat", parent)
+    if found == 0:
+        span = written.expression.span if written.expression is not None else group.span
+        context.report(
+            "TS202", span, "a group needs at least 1 block, got 0", label="out of range", help="remove the group"
+        )
+        return None
+    return found if isinstance(found, Reference) or found is None else int(found)
+
+
+def _depths(context: Context, repeat: int | Reference | None) -> dict[int, Value]:
+    """The numbers of blocks that there may be, each with the value that decides it."""
+    if isinstance(repeat, Reference):
+        decision = next(d for d in reversed(context.decisions) if d.path == repeat.decision)
+        return {int(repeat.of(value)): value for value in decision.values}
+    return {repeat: repeat} if repeat is not None else {}
+
+
+def _where_deep(context: Context, repeat: int | Reference | None, number: int = 1) -> Parent | None:
+    """Where a group has a block of this number, if not at every depth."""
+    depths = _depths(context, repeat)
+    deep = tuple(value for depth, value in depths.items() if depth >= number)
+    if not isinstance(repeat, Reference) or len(deep) == len(depths):
+        return None
+    return Parent(path=repeat.decision, value=deep[0], others=deep[1:])
+
+
+def _suggest_only(context: Context, before: int) -> None:
+    """Leave an operator that was guessed, and that lacks attributes, as a suggestion."""
+    found = context.diagnostics[before:]
+    guess = context.diagnostics[before - 1]
+    fixes = tuple(replace(fix, applicability="suggested") for fix in guess.fixes)
+    context.diagnostics[before - 1 :] = [replace(guess, fixes=fixes), *(d for d in found if d.code != "TS106")]
 
 
 def check_block_alias(context: Context, alias: ast.BlockAlias) -> None:
@@ -153,8 +208,3 @@ def check_block_alias(context: Context, alias: ast.BlockAlias) -> None:
         if operator is None:
             return
     context.attributes(alias.call.arguments, [a.name for a in operator.attributes], f"`{operator.name}`")
-
-
-def _is_clear(name: ast.Name, known: Sequence[str]) -> bool:
-    """Whether it is known which attribute is meant."""
-    return name.text in known or any(fix.applicability == "safe" for fix in renames(name.text, name.span, known))

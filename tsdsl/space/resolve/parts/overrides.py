@@ -12,7 +12,7 @@ from tsdsl.space.resolve.parts.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
 
 _OPERATORS: tuple[Operator, ...] = (*BLOCKS.values(), *FUSIONS.values(), *ATTENTIONS.values())
-_NAMES = frozenset(("op", *(attribute.name for operator in _OPERATORS for attribute in operator.attributes)))
+_NAMES = frozenset(("op", "repeat", *(attribute.name for operator in _OPERATORS for attribute in operator.attributes)))
 
 
 @dataclass(frozen=True, slots=True)

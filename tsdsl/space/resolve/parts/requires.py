@@ -96,7 +96,7 @@ def _settings(streams: Mapping[str, Stream], slots: Sequence[Slot], head: Head |
     found: dict[str, Setting] = {}
     for stream in streams.values():
         for group in stream.groups:
-            found |= {f"{group.path}.{name}": setting for name, setting in group.attributes.items()}
+            found |= group.settings
     for slot in slots:
         op = slot.decision
         found[f"{slot.path}.op"] = DecisionRef(decision=op) if op is not None else slot.alternatives[0].operator

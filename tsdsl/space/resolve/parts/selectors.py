@@ -15,7 +15,7 @@ from tsdsl.syntax.recovery.words import brief
 
 MOST_INDEX = 99_999
 PathPart: TypeAlias = tuple[str, int | None]
-_INDEXED = re.compile(r"(stage|group)([0-9]+)")
+_INDEXED = re.compile(r"(stage|group|block)([0-9]+)")
 
 
 @lru_cache(maxsize=65536)
@@ -28,8 +28,10 @@ def path_parts(path: str) -> tuple[PathPart, ...]:
     return tuple(parts)
 
 
-_OF_GROUPS = frozenset(attribute.name for operator in BLOCKS.values() for attribute in operator.attributes)
-_STRUCTURE = ("stage", "group", "fusion", "attention")
+_OF_GROUPS = frozenset(
+    ("op", "repeat", *(attribute.name for operator in BLOCKS.values() for attribute in operator.attributes))
+)
+_STRUCTURE = ("stage", "group", "block", "fusion", "attention")
 
 
 def selects(selector: ast.Selector, path: str) -> bool:
@@ -44,7 +46,7 @@ def selects(selector: ast.Selector, path: str) -> bool:
 def matched_parts(segments: Sequence[ast.Segment], parts: Sequence[PathPart]) -> int | None:
     """How many parts of a path these segments of a selector match or pass over; None where they do not match."""
     position = 0
-    if segments and segments[0].word.text in ("stage", "group"):
+    if segments and segments[0].word.text in ("stage", "group", "block"):
         while position < len(parts) and parts[position][1] is None:
             position += 1
     for segment in segments:

@@ -13,8 +13,8 @@ from tsdsl.space.resolve.parts.selectors import PathPart, matched_parts, path_pa
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
 
-_INDEXED = re.compile(r"(stage|group)_?([0-9]+)")
-_PLAIN_INDEX = re.compile(r"\b(stage|group)([0-9]+)")
+_INDEXED = re.compile(r"(stage|group|block)_?([0-9]+)")
+_PLAIN_INDEX = re.compile(r"\b(stage|group|block)([0-9]+)")
 _MOST_LISTED = 8
 _MOST_FIXES = 3
 
@@ -53,7 +53,7 @@ def _explained(
     if _INDEXED.fullmatch(name) is not None:
         return _in_brackets(selector, span)
     numbers = sorted({n for parts, at in matching.items() for word, n in parts[at:] if word == name and n is not None})
-    if not numbers and name in ("stage", "group") and not begun:
+    if not numbers and name in ("stage", "group", "block") and not begun:
         numbers = sorted({n for parts in matching for word, n in parts if word == name and n is not None})
     if numbers and segment.indices:
         return Unmatched(segment.span, f"expected {_counted(name, numbers)}")

@@ -110,7 +110,7 @@ def setting(
         own = replace(FACTOR, name=shared.name.text)
         if not are_numbers(context, product, shared, literals(context, expression) or ()):
             return None
-    values = _values(context, own, expression)
+    values = listed_values(context, own, expression)
     if values is None:
         if shared is not None:
             context.uncertain.add(path)
@@ -175,7 +175,7 @@ def decide_shared(context: Context, path: str, values: tuple[Value, ...], span: 
         )
 
 
-def _values(context: Context, attribute: Attribute, expression: ast.Expression) -> list[Value] | None:
+def listed_values(context: Context, attribute: Attribute, expression: ast.Expression) -> list[Value] | None:
     """The checked values that an expression lists; None with diagnostics."""
     placed = literals(context, expression, attribute.keywords)
     if placed is None:
@@ -213,7 +213,7 @@ def _pinned(context: Context, attribute: Attribute, pin: ast.Expression, values:
         )
         context.postpone(before)
         return values
-    fixed = _values(context, attribute, pin)
+    fixed = listed_values(context, attribute, pin)
     if fixed is not None and len(fixed) != 1:
         context.report("TS206", pin.span, "`fix` needs one value, got a choice", help="use `free` to give a choice")
     elif fixed is not None and fixed[0] in values:

@@ -1,0 +1,117 @@
+"""The attributes of an operator: which are given, and the value or decision of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tsdsl.diagnostics import Label
+from tsdsl.diagnostics.suggest import meant, renames
+from tsdsl.operators.schema import Attribute
+from tsdsl.source import Span
+from tsdsl.space.parts import Parent, Setting
+from tsdsl.space.resolve.context import Context
+from tsdsl.space.resolve.parts.overrides import overridden
+from tsdsl.space.resolve.parts.values import setting
+from tsdsl.syntax import ast
+
+Given = Mapping[str, ast.Attribute]
+
+
+def resolve_settings(
+    context: Context,
+    name: str,
+    schema: tuple[Attribute, ...],
+    call: ast.Call | None,
+    path: str,
+    *,
+    span: Span | None = None,
+    parent: Parent | None = None,
+) -> dict[str, Setting] | None:
+    """The settings of an operator in the order of its attributes, or None with diagnostics."""
+    before = len(context.diagnostics)
+    given = given_attributes(context, name, schema, call, span=span)
+    settings = settings_at(context, schema, given or {}, path, parent)
+    return None if given is None or len(context.diagnostics) > before else settings
+
+
+def given_attributes(
+    context: Context,
+    name: str,
+    schema: tuple[Attribute, ...],
+    call: ast.Call | None,
+    *,
+    span: Span | None = None,
+    inherited: tuple[ast.Attribute, ...] = (),
+    elsewhere: Collection[str] = (),
+) -> Given | None:
+    """The attributes that are written for an operator, those of its block first and overridden by its own.
+
+    Attributes that are given `elsewhere` need not be among them, and replace those of its block. None where one is
+    missing or what is written is broken, with diagnostics; what is strange is reported as well.
+    """
+    arguments = call.arguments if call is not None else ()
+    known = [attribute.name for attribute in schema]
+    where = name if " " in name else f"`{name}`"
+    own = context.attributes(arguments, known, where)
+    given = {meant(a.name.text, known): a for a in inherited if a.name.text not in elsewhere} | own
+    given = {name: attribute for name, attribute in given.items() if name in known}
+    broken = call is not None and call.broken
+    lacks = [name for name in required(schema) if name not in {*given, *elsewhere}] if not broken else []
+    if lacks and call is not None and call.name.text in context.blocks:
+        for name in lacks:
+            context.lacking.setdefault((call.name.text, name), []).append((call.name.span, where))
+    elif lacks:
+        context.missing(lacks, given, call.name.span if call is not None else span or Span(0, 0), where)
+    return None if lacks or broken else given
+
+
+def settings_at(
+    context: Context, schema: Sequence[Attribute], given: Given, path: str, parent: Parent | None = None
+) -> dict[str, Setting]:
+    """The settings below a path, in the order of the schema; what is wrong is left out, with diagnostics."""
+    known = [attribute.name for attribute in schema]
+    result: dict[str, Setting] = {}
+    for attribute in schema:
+        own_path = f"{path}.{attribute.name}"
+        expression = given[attribute.name].value if attribute.name in given else None
+        if expression is None and not context.overrides:
+            continue
+        written = overridden(context, own_path, expression)
+        if written.expression is None and not written.pins:
+            continue
+        told = len(context.diagnostics)
+        value = setting(context, attribute, written, own_path, parent)
+        if value is None and attribute.name in given and not _is_clear(given[attribute.name].name, known):
+            del context.diagnostics[told:]  # it may have been another attribute that was misspelt so
+        if value is not None:
+            result[attribute.name] = value
+    return result
+
+
+def report_lacking(context: Context) -> None:
+    """Report required attributes that neither a block nor groups of it give: once at the block where no group does."""
+    for (block, name), lacking in context.lacking.items():
+        alias = context.blocks[block]
+        if len(lacking) > 1 and len(lacking) == context.block_uses[block]:
+            first, where = lacking[0]
+            context.report(
+                "TS106",
+                alias.call.name.span,
+                f"{where} needs `{name}`, set neither in block `{block}` nor in any of its {len(lacking)} groups",
+                label=f"`{name}` is missing",
+                labels=[Label(first, "its first group")],
+                help=f"add `{name} = ...` to the block, or to each group",
+            )
+        else:
+            for span, where in lacking:
+                context.missing([name], {}, span, where)
+
+
+def required(attributes: tuple[Attribute, ...]) -> list[str]:
+    """The attributes that must be written."""
+    return [a.name for a in attributes if a.default is None and not a.optional]
+
+
+def _is_clear(name: ast.Name, known: Sequence[str]) -> bool:
+    """Whether it is known which attribute is meant."""
+    return name.text in known or any(fix.applicability == "safe" for fix in renames(name.text, name.span, known))
