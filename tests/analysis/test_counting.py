@@ -145,7 +145,7 @@ def test_a_space_of_one_architecture_has_one() -> None:
 
 def test_an_unknown_fixed_value_is_named() -> None:
     space = random_space(0)
-    with pytest.raises(UsageError, match="is no decision of random with that value"):
+    with pytest.raises(UsageError, match="is not a decision of random with that value"):
         FreeSpace(CostTable(Blueprint(space)), {"nowhere": 3}).decisions  # noqa: B018
 
 

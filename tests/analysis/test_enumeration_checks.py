@@ -9,13 +9,13 @@ from support.small_spaces import random_space
 from tsdsl.analysis.paths import feasible
 from tsdsl.analysis.tables import constraints
 
-MOST_ARCHITECTURES = 120
+MAX_ARCHITECTURES = 120
 
 
 @pytest.mark.parametrize("step", [1, None])
 @pytest.mark.parametrize("seed", [20, 21, 22, 23, 26, 29])
 def test_every_exact_fact_equals_enumeration(seed: int, step: int | None) -> None:
-    _compare(Enumerated(random_space(seed, MOST_ARCHITECTURES), step, seed))
+    _compare(Enumerated(random_space(seed, MAX_ARCHITECTURES), step, seed))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_every_exact_fact_under_conditions_equals_enumeration(
 ) -> None:
     monkeypatch.setattr(constraints, "LARGEST_ALLOWED_TABLE", largest_table)
     feasible.uniform.cache_clear()
-    _compare(Enumerated(random_space(seed, MOST_ARCHITECTURES, has_conditions=True), None, seed))
+    _compare(Enumerated(random_space(seed, MAX_ARCHITECTURES, has_conditions=True), None, seed))
 
 
 def _compare(of: Enumerated) -> None:

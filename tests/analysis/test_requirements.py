@@ -9,7 +9,6 @@ import pytest
 
 import tsdsl
 from support.small_spaces import everything, random_space, seeds
-from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.paths import constrained, feasible
 from tsdsl.analysis.questions.bounds import extreme, extremes
 from tsdsl.analysis.questions.budget_sampling import uniform_within
@@ -25,6 +24,7 @@ from tsdsl.check.check import check
 from tsdsl.errors import UsageError
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
+from tsdsl.units import giga
 
 CONSTRAINED = seeds((2, 5), (8, 11, 14, 17))
 

@@ -21,7 +21,7 @@ from recording import recorded
 from support.enumeration_checks import Enumerated, checks, deviations
 from support.small_spaces import random_space
 
-MOST_ARCHITECTURES = 300
+MAX_ARCHITECTURES = 300
 
 
 def compare(first: int, number: int, draws: int) -> bool:
@@ -30,7 +30,7 @@ def compare(first: int, number: int, draws: int) -> bool:
     normal: dict[str, list[float]] = {}
     begin = time.perf_counter()
     for seed in range(first, first + number):
-        space = random_space(seed, MOST_ARCHITECTURES)
+        space = random_space(seed, MAX_ARCHITECTURES)
         for step in (1, None):
             of = Enumerated(space, step, seed)
             architectures += len(of.listed)

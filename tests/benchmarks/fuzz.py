@@ -23,7 +23,7 @@ from recording import recorded
 from support.binary_formats import binary_formats
 from support.mutations import formats, write
 
-MOST_SECONDS = 5
+MAX_SECONDS = 5
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
                         seconds = time.process_time() - began
                         slowest = max(slowest, seconds)
                         codes[code] += 1
-                        if code not in "01234" or seconds > MOST_SECONDS:
+                        if code not in "01234" or seconds > MAX_SECONDS:
                             print(f"  {seed}: {code} after {seconds:.1f} s: {said.getvalue()[-300:]}")
             counts = ", ".join(f"{count} x {code}" for code, count in sorted(codes.items()))
             print(f"{name:42} exit codes {counts}; slowest {slowest:.2f} s")

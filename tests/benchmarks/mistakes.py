@@ -42,7 +42,7 @@ from tsdsl.syntax.grammar.lexer import lex
 from tsdsl.syntax.parser import parse
 
 SHIPPED = sorted((Path(tsdsl.__file__).parent.parent / "spaces").glob("*.tsspace"))
-MOST_ARCHITECTURES = 200
+MAX_ARCHITECTURES = 200
 
 
 def mutations(number: int, first_seed: int) -> str:
@@ -122,7 +122,7 @@ def shapes(number: int, first_seed: int) -> str:
         file = loose_space(Random(seed))
         seed += 1
         checked = check(SourceFile("drawn.tsspace", printed(file)))
-        if checked.spaces and checked.spaces[0].space.cardinality > MOST_ARCHITECTURES:
+        if checked.spaces and checked.spaces[0].space.cardinality > MAX_ARCHITECTURES:
             continue
         spaces += 1
         is_accepted = bool(checked.spaces)

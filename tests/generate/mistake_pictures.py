@@ -110,7 +110,7 @@ MISTAKES: Sequence[Mistake] = (
         "Streams of different sizes where they are joined",
         "stage 1 { group mb(channels = {4, 8}, stride = 2) }",
         "stage 1 { group mb(channels = {4, 8}) }",
-        "The size of each stream stands where it comes from.",
+        "The size of each stream is written at its source.",
     ),
     Mistake(
         "widths",

@@ -25,7 +25,7 @@ from tsdsl.space.decided import canonical
 from tsdsl.space.parts import Alike, AnyOf, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 
-MOST_ARCHITECTURES = 1500
+MAX_ARCHITECTURES = 1500
 
 
 def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
@@ -38,7 +38,7 @@ def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
 
 @cache
 def random_space(
-    seed: int, most_architectures: int = MOST_ARCHITECTURES, *, has_conditions: bool = False
+    seed: int, most_architectures: int = MAX_ARCHITECTURES, *, has_conditions: bool = False
 ) -> tsdsl.Space:
     """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 

@@ -58,7 +58,7 @@ def apply_fixes(source: SourceFile, *, suggested: bool = False) -> FixedText:
 def _chosen(source: SourceFile, diagnostics: Sequence[Diagnostic], refused: set[Fix], suggested: bool) -> list[Made]:
     """For each diagnostic of this file the first fix that may be applied and was not refused, without collisions.
 
-    Warnings wait until there is no error: what seems unused may be used where an error stands.
+    Warnings wait until there is no error: what seems unused may be used at the place of an error.
     """
     chosen: list[Made] = []
     wrong = any(diagnostic.severity == "error" for diagnostic in diagnostics)

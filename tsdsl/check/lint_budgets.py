@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tsdsl.analysis.amounts import at_least, giga
 from tsdsl.analysis.questions.bounds import bound, extremes, is_exact
 from tsdsl.analysis.questions.least_by_value import least_by_value
 from tsdsl.analysis.tables.cost_table import CostTable
@@ -17,6 +16,7 @@ from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Step
+from tsdsl.units import at_least, giga
 
 MAX_CHOICES_SHOWN = 4
 

@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tsdsl.analysis.amounts import at_least
 from tsdsl.analysis.tables.constraints import Form, form_of, rules_of, spoken_of
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.elimination import at, optimum
@@ -18,6 +17,7 @@ from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Amount, LinearRule, Step, Value
+from tsdsl.units import at_least
 
 Sense: TypeAlias = Literal["min", "max"]
 MAX_SHOWN = 4

@@ -16,16 +16,16 @@ from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 from tsdsl.space.parts import HEAD, SHARED, FusionSlot, Step
 from tsdsl.space.resolve import resolve
-from tsdsl.space.resolve.parts.steps import MOST_EPOCHS, MOST_STEP
+from tsdsl.space.resolve.parts.steps import MAX_EPOCHS, MAX_STEP
 from tsdsl.space.stored import strictly
 from tsdsl.space.text import LARGEST, space_lines
 
 WORDS = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 TITLE = re.compile(r'[^"\n]*')
 FREE_TEXT = ("title", "text", "relation")
-MOST_CHARACTERS = 200
+MAX_CHARACTERS = 200
 """Of a message, which may repeat a name of any length."""
-MOST_TARGET_MACS = LARGEST * 10**12
+MAX_TARGET_MACS = LARGEST * 10**12
 
 
 def space_from_dict(data: Mapping[str, Any]) -> Space:
@@ -56,7 +56,7 @@ def _refuse(diagnostics: Sequence[Diagnostic], source: SourceFile, lines: list[t
     for diagnostic in diagnostics:
         if diagnostic.severity == "error":
             place, _ = lines[source.position(diagnostic.span.start).line - 1]
-            raise ValueError(f"{place + ': ' if place else ''}{diagnostic.message[:MOST_CHARACTERS]}")
+            raise ValueError(f"{place + ': ' if place else ''}{diagnostic.message[:MAX_CHARACTERS]}")
 
 
 def _compared(space: Space) -> dict[str, Any]:
@@ -110,14 +110,14 @@ def _refuse_steps(space: Space) -> None:
 
 def _step_faults(space: Space, step: Step, last: int, taken: set[str], present: set[str]) -> Iterator[tuple[str, str]]:
     """What is wrong with a step after the steps that make the decisions `taken`; `present` are parts up to this one."""
-    if not last < step.index <= MOST_STEP:
-        yield "index", f"expected a number from {last + 1} to {MOST_STEP}, got {step.index}"
+    if not last < step.index <= MAX_STEP:
+        yield "index", f"expected a number from {last + 1} to {MAX_STEP}, got {step.index}"
     if not TITLE.fullmatch(step.title):
         yield "title", "a title must not contain quotes or line breaks"
-    if not 1 <= step.epochs <= MOST_EPOCHS:
-        yield "epochs", f"expected a number from 1 to {MOST_EPOCHS}, got {step.epochs}"
-    if step.target_macs is not None and not 1 <= step.target_macs <= MOST_TARGET_MACS:
-        yield "target_macs", f"expected a number from 1 to {MOST_TARGET_MACS}, got {step.target_macs}"
+    if not 1 <= step.epochs <= MAX_EPOCHS:
+        yield "epochs", f"expected a number from 1 to {MAX_EPOCHS}, got {step.epochs}"
+    if step.target_macs is not None and not 1 <= step.target_macs <= MAX_TARGET_MACS:
+        yield "target_macs", f"expected a number from 1 to {MAX_TARGET_MACS}, got {step.target_macs}"
     own = {*step.decisions}
     if step.decisions != tuple(d.path for d in space.decisions if d.path in own):
         yield "decisions", "expected decisions of the space, each once and in its order"

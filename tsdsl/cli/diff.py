@@ -11,6 +11,7 @@ import typer
 from tsdsl.cli.options import Json, SpaceName
 from tsdsl.cli.work.console import print_json
 from tsdsl.cli.work.quantities import scientific
+from tsdsl.units import scaled
 
 if TYPE_CHECKING:
     from tsdsl.analysis.questions.compare import Bounds, Changed, Comparison, Values
@@ -169,7 +170,4 @@ def _ratio(ratio: Fraction) -> str:
 
 
 def _si(number: int) -> str:
-    for unit, factor in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if number >= factor:
-            return f"{number / factor:.4g} {unit}"
-    return str(number)
+    return scaled(number) or str(number)

@@ -30,10 +30,10 @@ def front(
     The score is the accuracy predicted from what the search measured, or how much more than the average architecture
     the posterior of Thompson sampling expects, with a 95 % interval; or log P(A | alpha).
     """
-    from tsdsl.analysis.amounts import giga
     from tsdsl.artifacts.locate import SPACE_FILE, read_space
     from tsdsl.report.landscape import run_of
     from tsdsl.search.front import finished_step, step_front
+    from tsdsl.units import giga
 
     folder = run_of(run)
     if not (folder / SPACE_FILE).is_file():

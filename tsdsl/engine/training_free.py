@@ -32,7 +32,7 @@ def training_free_scores(network: Network, clips_BCTHW: Tensor, seed: int) -> di
 
 
 def _prepared(model: Model, by_batch: bool) -> list[nn.BatchNorm3d]:
-    """The BN layers, every scale of which is set to 1, by the statistics of the batch or none; dropout is off."""
+    """The BN layers, with every scale set to 1, by the statistics of the batch or none; dropout is off."""
     model.eval()
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm3d)]
     for norm in norms:

@@ -14,9 +14,9 @@ LAYOUT = ("clips", "RGB", "frames", "rows", "columns")
 class Sampling(Frozen):
     """The frames of a video that the model was trained on.
 
-    `span`: frames `interval_s` seconds apart. `segments`: one frame from each of as many equal parts of the whole video
-    as a clip has frames, without an interval. In evaluation the video is resized to `short_side_px` on its shorter side
-    before the square is cut out.
+    `span`: frames `interval_s` seconds apart. `segments`: the video is cut into as many equal parts as a clip has
+    frames, and each part gives one frame; there is no interval. In evaluation the video is resized to `short_side_px`
+    on its shorter side before the square is cut out.
     """
 
     method: Literal["span", "segments"]
@@ -66,6 +66,6 @@ def sampling_text(sampling: Sampling) -> str:
     when = (
         f"frames {sampling.interval_s:.4g} s apart"
         if sampling.interval_s is not None
-        else "one frame from each of as many equal parts of the video"
+        else "one frame from each part of the video, cut into as many equal parts as the clip has frames"
     )
     return f"{when}; shorter side {sampling.short_side_px} px, then the square cut out"

@@ -17,8 +17,8 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
-from tsdsl.space.resolve.parts.steps import MOST_PIXELS
-from tsdsl.space.resolve.parts.streams import MOST_FRAMES
+from tsdsl.space.resolve.parts.steps import MAX_PIXELS
+from tsdsl.space.resolve.parts.streams import MAX_FRAMES
 from tsdsl.space.stored import Frozen, record_of
 
 LEAD = "# Made by tsdsl from: "
@@ -39,7 +39,7 @@ class Provenance(Frozen):
     @classmethod
     def _scale_is_possible(cls, scale: Scale) -> Scale:
         """Checks the limits of the language for a model."""
-        sizes = ((scale.size, MOST_PIXELS), (scale.frames, MOST_FRAMES), (scale.depth, 64), (scale.width, 64))
+        sizes = ((scale.size, MAX_PIXELS), (scale.frames, MAX_FRAMES), (scale.depth, 64), (scale.width, 64))
         if any(size is not None and not 0 < size <= most for size, most in sizes):
             raise ValueError("the scale is outside the limits of a model")
         return scale

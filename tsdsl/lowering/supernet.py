@@ -1,4 +1,4 @@
-"""`Supernet`: shared weights, parts of which are the weights of every architecture of a space.
+"""`Supernet`: shared weights whose parts are the weights of every architecture of a space.
 
 The architecture is an argument of every call, never state of the module. A call computes and allocates only as much as
 training that architecture by itself.

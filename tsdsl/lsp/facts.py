@@ -8,7 +8,6 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from tsdsl.analysis.amounts import giga, parameters
 from tsdsl.analysis.questions.bounds import extremes
 from tsdsl.analysis.tables.cost_table import CostTable, Quantity
 from tsdsl.errors import RunError
@@ -16,6 +15,7 @@ from tsdsl.network.layout import Blueprint, Node
 from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Decision
+from tsdsl.units import giga, parameters
 
 
 @dataclass(frozen=True)

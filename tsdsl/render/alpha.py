@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from math import log
 from typing import Any
 
-from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.theme import LIGHT, Theme, contrast, mixed
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
+from tsdsl.units import giga
 
-MARGIN, ROW_LABEL, ROW, LEAST_CELL, MOST_CELL = 18.0, 126.0, 22.0, 28.0, 110.0
+MARGIN, ROW_LABEL, ROW, LEAST_CELL, MAX_CELL = 18.0, 126.0, 22.0, 28.0, 110.0
 ENTROPY_WIDTH, BLOCK_GAP, SECTION_GAP, LEAST_WIDTH = 34.0, 14.0, 18.0, 680.0
 CURVE_TOP, CURVE_HEIGHT, FIRST_SECTION = 62.0, 64.0, 184.0
 SHORT_VALUES = {"time_strided_conv": "conv", "time_strided_sample": "sample", "time_to_channel": "time to channel"}
@@ -141,7 +141,7 @@ def _section(space: Space, heading: str, rows: Mapping[str, Mapping[str, str]]) 
             values = space.decision_by_path[path].values
             wide = max(text_width_px(value_text(value), 10) + 10 for value in values)
             count, width = cells.get(attribute, (0, LEAST_CELL))
-            cells[attribute] = (max(count, len(values)), min(MOST_CELL, max(width, wide)))
+            cells[attribute] = (max(count, len(values)), min(MAX_CELL, max(width, wide)))
     return _Section(heading, tuple(_Row(label, decisions) for label, decisions in rows.items()), cells)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.font import text_width_px
 from tsdsl.render.found import Arrow, Box, FoundModel, Place
 from tsdsl.render.theme import KERNEL_FILLS, LIGHT, ON_FILL, OTHER_KERNEL_FILL, STAR_FILL, Theme
+from tsdsl.units import giga
 
 MARGIN, LABEL_WIDTH, PITCH, BOX_WIDTH = 18.0, 100.0, 70.0, 44.0
 HEAD_WIDTH, LEAST_WIDTH = 74.0, 700.0

@@ -6,7 +6,6 @@ only one of them has its letter, attention of only one is on its box. Own design
 
 from __future__ import annotations
 
-from tsdsl.analysis.amounts import giga
 from tsdsl.render import svg
 from tsdsl.render.figure import (
     BOX_WIDTH,
@@ -23,6 +22,7 @@ from tsdsl.render.figure import (
 from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.found import Box, FoundModel, Place
 from tsdsl.render.theme import LIGHT, Theme
+from tsdsl.units import giga
 
 PITCH, UNDER_ROW, PAIR_GAP, TITLE_HEIGHT = 98.0, 62.0, 6.0, 70.0
 PALE = 0.3

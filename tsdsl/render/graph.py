@@ -31,7 +31,7 @@ from tsdsl.space.model import Space
 COLUMNS_A_LINE = 10
 MARGIN, TITLE_HEIGHT, LINE_GAP, LEAST_WIDTH = 16.0, 54.0, 14.0, 420.0
 DARKEST = 0.34
-MOST_SPOKEN = 50
+MAX_SPOKEN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ def _label(lines: Sequence[str]) -> str:
 
 def _spoken(graph: Graph) -> str:
     """A text of every node; for large graphs, the number of nodes in each stage."""
-    if len(graph.parts) > MOST_SPOKEN:
+    if len(graph.parts) > MAX_SPOKEN:
         counts = Counter(f"{part.stream} stage {part.column[0]}" for part in graph.parts)
         return "; ".join(f"{place}: {count} nodes" for place, count in counts.items())
     return "; ".join(f"{part.name}: {', '.join(part.lines)}" for part in graph.parts)

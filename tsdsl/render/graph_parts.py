@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.network.cost import node_cost, node_macs, plain
 from tsdsl.network.group import merged_width
@@ -26,6 +25,7 @@ from tsdsl.render.font import shortened
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, BlockAlternative, FusionSlot, Group, Reference, Setting
+from tsdsl.units import giga
 
 Column = tuple[int, ...]
 """The position of a node along its stream: stage; stage and group; or stage, group and block."""
@@ -82,7 +82,7 @@ SHORT = {
     "channels": "c",
 }
 SHOWN = ("kernel", "t", "k", "expansion", "channels")
-MOST_WIDTH_PX = 190.0
+MAX_WIDTH_PX = 190.0
 DOUBLE_OUTLINE = "; double outline: attention"
 
 
@@ -348,7 +348,7 @@ def _setting_lines(group: Group, node: Node, setting: Callable[[Setting], str]) 
         texts = dict.fromkeys(setting(attributes[name]) for attributes in given if name in attributes)
         small += [f"{SHORT.get(name, name)} {' / '.join(texts)}"] if texts else []
     lines = [" · ".join(small[:2]), " · ".join(small[2:])]
-    return tuple(shortened(line, MOST_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
+    return tuple(shortened(line, MAX_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
 
 
 def _choices(space: Space, value: Setting) -> str:

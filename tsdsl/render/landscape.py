@@ -12,12 +12,12 @@ from itertools import pairwise
 from math import log10
 from typing import Literal
 
-from tsdsl.analysis.amounts import giga
 from tsdsl.analysis.questions.cost_histogram import CostDistribution
 from tsdsl.render import svg
 from tsdsl.render.font import shortened, text_width_px
 from tsdsl.render.svg import ticks
 from tsdsl.render.theme import LIGHT, Theme
+from tsdsl.units import giga
 
 WIDTH, HEIGHT = 900.0, 560.0
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 74.0, 68.0, 110.0

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tsdsl.analysis.amounts import giga
 from tsdsl.artifacts.locate import SPACE_FILE, newest_architecture, read_space, space_of
 from tsdsl.artifacts.trained import training_record
 from tsdsl.engine.device import environment
@@ -26,6 +25,7 @@ from tsdsl.report.training_parts import finished, training_folders, training_sec
 from tsdsl.space.architecture import Architecture, read_architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
+from tsdsl.units import giga
 
 WAYS = {
     "searched": "found, with the shared weights of the search",

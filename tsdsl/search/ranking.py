@@ -52,7 +52,7 @@ from tsdsl.space.parts import Value
 from tsdsl.space.stored import Frozen, read_record
 
 FREE_CLIPS = 16
-MOST_DRAWS = 1000
+MAX_DRAWS = 1000
 RESAMPLES = 2000
 PREDICTORS = ("shared weights", "multiply-adds", "parameters", "zen", "naswot", "synflow")
 
@@ -145,7 +145,7 @@ def rank_architectures(
 def _drawn(candidates: WithinTarget, seed: int, count: int) -> Iterator[tuple[str, dict[str, Value]]]:
     """(name, architecture) of distinct ones, uniformly within the target."""
     seen: set[frozenset[tuple[str, Value]]] = set()
-    for decisions in islice(candidates.draws(seed), MOST_DRAWS + 100 * count):
+    for decisions in islice(candidates.draws(seed), MAX_DRAWS + 100 * count):
         key = frozenset(decisions.items())
         if key not in seen:
             seen.add(key)

@@ -216,7 +216,7 @@ def _logs(folder: Path, keep_bytes: Mapping[str, int], ranks: Ranks) -> Iterator
 
 @contextmanager
 def _naming_clips(batch: Batch, dataset: VideoDataset) -> Iterator[None]:
-    """Within it, a loss that is no number names the batch's clips."""
+    """Within it, a loss that is not a number names the batch's clips."""
     try:
         yield
     except NotFiniteError as error:

@@ -140,7 +140,7 @@ class Space(Strict):
         return path.split(".", 1)[0]
 
     def is_of(self, path: str, parts: Collection[str]) -> bool:
-        """Whether a decision belongs to one of the parts; a shared one belongs to all where it stands.
+        """Whether a decision belongs to one of the parts; a shared one belongs to all that use it.
 
         The head is there with any part.
         """

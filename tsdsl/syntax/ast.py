@@ -153,7 +153,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """`shared NAME = CHOICE`: one decision, used wherever the name stands."""
+    """`shared NAME = CHOICE`: one decision, used wherever the name is written."""
 
     name: Name
     value: Expression

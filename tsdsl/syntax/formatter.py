@@ -1,4 +1,4 @@
-"""The canonical layout of a file: token lines, of which only white space changes.
+"""The canonical layout of a file: lines of tokens; only the white space between them changes.
 
 Lines stay where their author broke them. Within a line the space between tokens is fixed; a line is
 indented by what is open before it; the `=` of consecutive attribute lines are aligned; runs of empty

@@ -20,7 +20,7 @@ from tsdsl.records import dataclass
 WORD = 1 << 64
 MODULUS_BITS = 52
 MANTISSA_BITS = 63
-MOST_EXPONENT = 256
+MAX_EXPONENT = 256
 
 
 class Arithmetic(Protocol):
@@ -48,7 +48,7 @@ class Real:
 
     def prepared(self, rows: Array, fan_in: int) -> tuple[Array, int]:
         exponent = int(np.frexp(rows.max())[1]) if rows.size else 0
-        return (rows, 0) if abs(exponent) < MOST_EXPONENT else (np.ldexp(rows, -exponent), exponent)
+        return (rows, 0) if abs(exponent) < MAX_EXPONENT else (np.ldexp(rows, -exponent), exponent)
 
     def add(self, total: Array, row: Array, weight: int | float) -> None:
         np.add(total, row if weight == 1 else row * weight, out=total)

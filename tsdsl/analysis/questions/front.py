@@ -27,12 +27,12 @@ RESOLUTION_BITS = 40
 ROUNDING = 2.0**-46
 """More than the share by which 64-bit floats round a bound, after some hundred additions."""
 
-MOST_PRICES = 512
+MAX_PRICES = 512
 FLOOR_POINTS = 1024
 LABELS_A_STATE = (256, 4096)
 """Labels kept for each state in the first sweeps; each sweep makes the bounds of the next one tighter."""
 
-MOST_LABELS = 2_000_000
+MAX_LABELS = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Front:
         return self.free.architecture(self.rows[point].tolist())
 
 
-def front(free: FreeSpace, scores: Sequence[Varying], most_labels: int = MOST_LABELS) -> Front:
+def front(free: FreeSpace, scores: Sequence[Varying], most_labels: int = MAX_LABELS) -> Front:
     """The best architecture within every budget of multiply-adds, for a score that is the sum of tables.
 
     A table asks for decisions that are free. Where a stage would have more than `most_labels`, the front is that of
@@ -184,7 +184,7 @@ def _hull(trellis: Trellis, stages: Sequence[_Edges]) -> tuple[_Bounds, tuple[Ar
     prices = np.array([0.0, ldexp(1.0, RESOLUTION_BITS + 1)])
     tried, bounds = prices, _to_go(trellis, stages, prices)
     corners = _best_paths(stages, prices, bounds)
-    while len(prices) and len(tried) < MOST_PRICES:
+    while len(prices) and len(tried) < MAX_PRICES:
         corners = corners[_unbeaten(corners[:, 0], corners[:, 1])]
         run, rise = np.diff(corners, axis=0).T
         prices = np.setdiff1d(rise / run, tried)

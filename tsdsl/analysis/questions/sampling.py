@@ -25,7 +25,7 @@ from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
 
 ROWS_A_BATCH = 256
-MOST_WORK = 5_000_000_000
+MAX_WORK = 5_000_000_000
 
 
 def sample_architectures(
@@ -97,7 +97,7 @@ def _is_empty(free: FreeSpace, sampler: WindowSampler) -> bool:
     if len(next(sampler.rows(np.random.default_rng(0)))):
         return False
     counted = counts(free)
-    return counted.work(sampler.most) <= MOST_WORK and counted.within(sampler.least, sampler.most) == 0
+    return counted.work(sampler.most) <= MAX_WORK and counted.within(sampler.least, sampler.most) == 0
 
 
 def _ranked(ranking: Ranking, seed: int) -> Iterator[Array]:

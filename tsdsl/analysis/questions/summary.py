@@ -23,7 +23,7 @@ from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Group, Reference, Setting
 
-MOST_WORK = 20_000_000_000
+MAX_WORK = 20_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def step_report(blueprint: Blueprint, index: int) -> dict[str, Any]:
 def budget_report(blueprint: Blueprint, step: int | None, budget_macs: int, *, fast: bool) -> dict[str, Any]:
     """What a budget leaves: how many architectures, with which values, and which values never.
 
-    Counted exactly, or as a bracket where asked to be `fast` or where exactness takes more than MOST_WORK
+    Counted exactly, or as a bracket where asked to be `fast` or where exactness takes more than MAX_WORK
     additions. `marginals` has for each decision the share of the architectures within that have each value;
     none where it is not known that any is.
     """
@@ -89,7 +89,7 @@ def budget_report(blueprint: Blueprint, step: int | None, budget_macs: int, *, f
     counted = counts(free)
     low, high = counted.trellis.least, counted.trellis.most
     found = counted.bracket(most=budget_macs)
-    if not (fast or found.is_exact) and counted.work(budget_macs) * found.at_most.bit_length() <= MOST_WORK * 64:
+    if not (fast or found.is_exact) and counted.work(budget_macs) * found.at_most.bit_length() <= MAX_WORK * 64:
         exact = counted.within(most=budget_macs)
         found = Bracket(exact, exact)
     marginals = marginals_within(free, most=budget_macs) if found.at_least else {}

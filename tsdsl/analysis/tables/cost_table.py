@@ -58,7 +58,7 @@ class CostTable:
 
     @cached_property
     def activation_factors(self) -> Sequence[Varying]:
-        """The tables the largest entry of which is the peak of the bytes of activations, standing decisions put in."""
+        """The tables whose largest entry is the peak of the bytes of activations, with standing decisions put in."""
         from tsdsl.network.activations import activation_bytes  # a check asks for no activations
 
         found = [at(f, self.standing) for f in merged(without_idle_axes(activation_bytes(self.network)), np.maximum)]
@@ -93,7 +93,7 @@ class CostTable:
         return total
 
     def leaves_every_choice(self, target_macs: int) -> bool:
-        """Whether it is plain that each value of each decision stands in some architecture of at most so many.
+        """Whether it is plain that some architecture of at most so many has each value of each decision.
 
         What is not plain may still be so. Constraints are not looked at.
         """

@@ -28,7 +28,7 @@ class FreeSpace:
     an index row has for each of them, in the order of `decisions`, the index of its value.
 
     Raises:
-        UsageError: `fixed` names something that is no decision, or gives it a value it does not have.
+        UsageError: `fixed` names something that is not a decision, or gives it a value it does not have.
     """
 
     table: CostTable
@@ -47,7 +47,7 @@ class FreeSpace:
             named = space.decision_by_path.get(path)
             if named is None or value not in named.values:
                 raise UsageError(
-                    f"{path} = {value!r} is no decision of {space.name} with that value",
+                    f"{path} = {value!r} is not a decision of {space.name} with that value",
                     help="give the path of a decision and one of its values",
                 )
             pinned[path] = named.values.index(value)
@@ -92,7 +92,7 @@ class FreeSpace:
 
     @cached_property
     def activations(self) -> Sequence[Varying]:
-        """The tables the largest entry of which is the peak of the bytes of activations."""
+        """The tables whose largest entry is the peak of the bytes of activations."""
         return [at(factor, self.pinned) for factor in self.table.activation_factors]
 
     def ancestors(self, decision: Decision) -> tuple[tuple[Axis, list[int]], ...]:
@@ -167,7 +167,7 @@ class FreeSpace:
         for decision, column, index in self._template:
             parent = decision.parent
             if parent is None or chosen.get(parent.path) in parent.values:
-                # `chosen` lacks a parent that does not exist, and None is no value.
+                # `chosen` lacks a parent that does not exist, and None is not a value.
                 chosen[decision.path] = decision.values[row[column] if column >= 0 else index]
         return chosen
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tsdsl.errors import UsageError
+from tsdsl.units import PREFIXES
 
 if TYPE_CHECKING:
     from tsdsl.space.model import Space
@@ -28,8 +29,7 @@ def flops_amount(text: str, option: str) -> Decimal:
     match = _FLOPS.fullmatch(text)
     if match is None:
         raise UsageError(f"{option} must be a number of FLOPs, got `{text}`", help="for instance 1.4GFLOPs or 350M")
-    factor = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}[match[2]]
-    return Decimal(match[1]) * factor
+    return Decimal(match[1]) * PREFIXES[match[2]]
 
 
 def demand_step(space: Space, step: int | None) -> None:

@@ -19,8 +19,8 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tsdsl.analysis.amounts import giga
     from tsdsl.analysis.questions.summary import part_rows
+    from tsdsl.units import giga
 
     console = facts()
     title = f"{space.name}, {space.classes} classes, {space.size} px; multiply-adds in millions"

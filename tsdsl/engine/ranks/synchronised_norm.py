@@ -92,7 +92,7 @@ class _Normalise(torch.autograd.Function):
         ranks: Ranks,
     ) -> Tensor:
         ctx.save_for_backward(x_BCTHW, weight_C, mean_C, torch.rsqrt(variance_C + eps), count)
-        ctx.ranks = ranks  # type: ignore[attr-defined]  # torch's way to keep what is no tensor
+        ctx.ranks = ranks  # type: ignore[attr-defined]  # how torch keeps what is not a tensor
         return F.batch_norm(x_BCTHW, mean_C, variance_C, weight_C, bias_C, training=False, eps=eps)
 
     @staticmethod

@@ -95,11 +95,11 @@ def read_run(path: Path) -> Run:
     """The run in a folder.
 
     Raises:
-        UsageError: it is no run, or a part of one.
+        UsageError: it is neither a run nor a part of one.
     """
     recorded = _recorded(path)
     if recorded is None:
-        raise UsageError(f"{path}: is no run of tsdsl", help="`tsdsl runs list DIR` names those in a folder")
+        raise UsageError(f"{path}: is not a run of tsdsl", help="`tsdsl runs list DIR` names those in a folder")
     if _is_part(path, recorded):
         raise UsageError(f"{path}: is a step of the search in {path.parent}", help=f"give {path.parent}")
     is_running = _is_locked(path)

@@ -69,7 +69,7 @@ class Task:
 class Progress:
     """A display of tasks: `with Progress() as progress, progress.task("train", 900) as task: ...`.
 
-    `quiet` shows warnings only. Where `stream` is no terminal, a task prints a line when it begins, every
+    `quiet` shows warnings only. Where `stream` is not a terminal, a task prints a line when it begins, every
     `line_interval_s` seconds, and when it ends.
     """
 
@@ -107,7 +107,7 @@ class Progress:
 
     @contextmanager
     def task(self, title: str, total: int, done: int = 0) -> Iterator[Task]:
-        """Show a task of `total` iterations, `done` of which an interrupted run has done before."""
+        """Show a task of `total` iterations, after `done` by an earlier, interrupted run."""
         if self._quiet:
             yield Task(title, total, done, self._clock, lambda task: None)
         elif self._live is not None:

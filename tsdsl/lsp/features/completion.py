@@ -23,10 +23,9 @@ from tsdsl.space.resolve.parts.selectors import path_parts
 from tsdsl.space.resolve.parts.values import checked_value
 from tsdsl.syntax import ast
 from tsdsl.syntax.grammar.machine import Token
+from tsdsl.units import FLOPS_UNITS, PARAMS_UNITS
 
 SuggestionKind: TypeAlias = Literal["keyword", "operator", "attribute", "value", "unit", "domain", "block", "part"]
-FLOPS_UNITS = ("GFLOPs", "MFLOPs", "KFLOPs", "TFLOPs", "FLOPs")
-PARAMS_UNITS = ("Mparams", "Kparams", "Gparams")
 ITEMS: Mapping[str, tuple[str, ...]] = {
     "file": ("tsspace", "import", "domain", "block", "space"),
     "space": ("domain", "shared", "block", "stream", "fusion", "attention", "head", "step", "model", "require"),

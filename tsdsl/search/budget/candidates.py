@@ -122,7 +122,7 @@ def mutated(candidates: Candidates, parent: Decisions, seed: int) -> dict[str, V
     """A candidate that differs from `parent` in one decision, and in what exists only because of it.
 
     A decision is picked at random, then another value of it; nested decisions that come to exist by it are
-    drawn uniformly, those that cease to exist are left out. What is no candidate is passed over. Where
+    drawn uniformly, those that cease to exist are left out. What is not a candidate is passed over. Where
     nothing is left, as where the target leaves a single architecture, a new uniform draw is returned.
     """
     generator = np.random.default_rng(seed)

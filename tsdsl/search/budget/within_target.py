@@ -28,7 +28,7 @@ from tsdsl.space.parts import Value
 Road = Literal["argmax", "exact", "node limit", "best seen"]
 
 NODE_LIMIT = 100_000
-MOST_PRICES = 40
+MAX_PRICES = 40
 TOLERANCE = 1e-9
 LEAST_LOG = -1e6
 BARRED = -1e12
@@ -240,7 +240,7 @@ def _tightest_bound(
         return problem.score(architecture), 1.0 - problem.flops.macs(architecture) / problem.target_macs
 
     above, within = line(problem.architecture(free.decide())), line(cheapest)
-    for _ in range(MOST_PRICES):
+    for _ in range(MAX_PRICES):
         rise = within[1] - above[1]
         price = (above[0] - within[0]) / rise if rise > 0 else 0.0
         if price <= 0:

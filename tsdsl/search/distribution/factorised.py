@@ -58,7 +58,7 @@ def step_variables(space: Space, step: int | None, found: Decisions) -> Variable
     """The variables of a step of the progressive search, or of the whole space for None.
 
     `found` holds what earlier steps decided. A decision of a present part that no step so far makes
-    stands at its first value; one nested under an alternative that was not picked is left out.
+    has its first value; one nested under an alternative that was not picked is left out.
 
     Raises:
         UsageError: there is nothing to decide.

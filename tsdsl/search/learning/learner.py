@@ -243,7 +243,7 @@ class StepLearner:
     def _add(
         self, gradients: WeightedGradients, leaves: Leaves, outcome: OutcomeOnItsWay, *, is_weighted: bool
     ) -> Outcome:
-        """One sample's outcome, its gradients added; without them where its loss is no number."""
+        """One sample's outcome, its gradients added; without them where its loss is not a number."""
         read = outcome.read(self.settings.reduction)
         if math.isfinite(read.loss):
             gradients.add(leaves, read.score / self.settings.likelihood_temperature if is_weighted else 0.0)

@@ -27,7 +27,7 @@ FIRST = 40
 """Scores of uniform samples before the first draw from the posterior."""
 AVERAGED = 256
 """Uniform architectures that the average one is made of."""
-WIDENING, MOST_SPREAD = 1.2, 8.0
+WIDENING, MAX_SPREAD = 1.2, 8.0
 """What deviations of draws are multiplied with after each that gives nothing new, and the most in all."""
 GROWTH = 1.15
 """The prior is chosen anew whenever there are so many times the batches."""
@@ -78,7 +78,7 @@ class StepPosterior:
         return [self.candidates.best(weights_W).decisions for weights_W in self._current().draws(count, generator)]
 
     def proposals(self, count: int, generator: torch.Generator) -> list[dict[str, Value]]:
-        """The architectures to score in one batch: the best of draws, different as far as `MOST_SPREAD` gives them.
+        """The architectures to score in one batch: the best of draws, different as far as `MAX_SPREAD` gives them.
 
         Equal ones would say nothing in a batch that is centred. So each that was drawn before makes the following draws
         wider, and a posterior that is sure of a wrong architecture still compares it with others.
@@ -88,7 +88,7 @@ class StepPosterior:
         while len(found) < count:
             (weights_W,) = self._current().draws(1, generator, spread)
             decisions = self.candidates.best(weights_W).decisions
-            if decisions in found and spread < MOST_SPREAD:
+            if decisions in found and spread < MAX_SPREAD:
                 spread *= WIDENING
             else:
                 found.append(decisions)

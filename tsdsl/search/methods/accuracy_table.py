@@ -36,7 +36,7 @@ FORMAT_HELP = (
     'the format is {"name": TEXT, "decisions": {PATH: [VALUES]}, "architectures": [{"decisions": {PATH: VALUE}, '
     '"accuracy": 0.93, "test_accuracy": 0.92, "flops": 65012224}]}; test_accuracy and flops may be left out everywhere'
 )
-MOST_PAIRS = 100
+MAX_PAIRS = 100
 """With more pairs of decisions than that, pairs of neighbours in the table's order alone."""
 
 
@@ -139,7 +139,7 @@ class TableCandidates:
         """All pairs of decisions, as a table does not say which are neighbours; unless they are too many."""
         count = len(self.variables.decisions)
         pairs = tuple(combinations(range(count), 2))
-        if len(pairs) > MOST_PAIRS:
+        if len(pairs) > MAX_PAIRS:
             pairs = tuple((number, number + 1) for number in range(count - 1))
         return Terms(self.variables.decisions, pairs)
 

@@ -1,6 +1,6 @@
 """Searches of a table of accuracies: all methods on the same number of look-ups.
 
-A look-up stands for the scoring of one architecture. PARSEC's estimator is the one that searches with shared
+Looking up a value replaces the scoring of one architecture. PARSEC's estimator is the one that searches with shared
 weights use, with the accuracy of the table in place of one batch's.
 
 Shapes: K samples, R rows of the table, L logits of alpha.

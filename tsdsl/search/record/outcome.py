@@ -43,7 +43,7 @@ from tsdsl.space.stored import Frozen
 UNDECIDED_LOSS, UNDECIDED_ENTROPY = 0.5, 0.9
 """From which part of the loss of a random choice, or of the entropy of a uniform one, a search is undecided."""
 CERTAINTY_DRAWS = 64
-MOST_TOP = 20
+MAX_TOP = 20
 
 
 class Contender(Frozen):
@@ -173,7 +173,7 @@ def _certainty(learner: StepLearner, found: Found, settings: StepSettings) -> di
                 f"the best architecture is expected to score {sure.expected_loss:.4f} more than the one found, and "
                 f"{sure.prior_loss:.4f} more than a random one; about four times the epochs halve the former"
             )
-        top = [{"decisions": d, "score": mean, "deviation": deviation} for d, mean, deviation in sure.top[:MOST_TOP]]
+        top = [{"decisions": d, "score": mean, "deviation": deviation} for d, mean, deviation in sure.top[:MAX_TOP]]
         numbers = {"expected_loss": sure.expected_loss, "best_share": sure.best_share}
         return {"undecided": undecided, **numbers, "top": top}
     if learner.learns_alpha and entropy >= UNDECIDED_ENTROPY * most:

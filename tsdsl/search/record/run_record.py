@@ -1,4 +1,4 @@
-"""What a search's folder records, so that a later command needs to be told nothing twice.
+"""What a search's folder records, so that a later command needs no option twice.
 
 RUN/settings.json   the space's fingerprint and the data; marks the folder as a search
 RUN/space.json      the space

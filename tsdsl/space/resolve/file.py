@@ -22,7 +22,7 @@ from tsdsl.syntax.ast import in_source
 from tsdsl.syntax.parser import parse
 
 LANGUAGE_VERSION = 1
-MOST_DERIVATIONS = 50
+MAX_DERIVATIONS = 50
 SUFFIX = ".tsspace"
 _SURE_WITHOUT_BASE = ("TS102", "TS105", "TS201", "TS202", "TS203", "TS204", "TS205", "TS206")
 
@@ -231,14 +231,14 @@ def _base(
         if base.text in chain:
             context.report("TS108", base.span, f"space `{space.name.text}` derives from itself", label="circular")
             return None
-        own = _resolution(scope, base.text, chain) if len(chain) <= MOST_DERIVATIONS else None
+        own = _resolution(scope, base.text, chain) if len(chain) <= MAX_DERIVATIONS else None
         flat = own.flat if own is not None else None
         context.has_wrong_base |= own is not None and own.resolved is None
-        if len(chain) > MOST_DERIVATIONS or (flat is not None and flat.level >= MOST_DERIVATIONS):
+        if len(chain) > MAX_DERIVATIONS or (flat is not None and flat.level >= MAX_DERIVATIONS):
             context.report(
                 "TS202",
                 base.span,
-                f"more than {MOST_DERIVATIONS} spaces derive from one another",
+                f"more than {MAX_DERIVATIONS} spaces derive from one another",
                 help="write one of them in full",
             )
             return None

@@ -8,11 +8,11 @@ from pathlib import Path
 from tsdsl.source import SourceFile
 from tsdsl.source_files import STANDARD, shipped_names
 
-MOST_ENTRIES = 2000
+MAX_ENTRIES = 2000
 
 
 def importable(source: SourceFile) -> list[tuple[str, str]]:
-    """The paths that a file can import, each with what it is; of a folder's entries no more than `MOST_ENTRIES`."""
+    """The paths that a file can import, each with what it is; of a folder's entries no more than `MAX_ENTRIES`."""
     found = [(f"{STANDARD}{name}", "shipped") for name in shipped_names()]
     if source.name.startswith(STANDARD):
         return found
@@ -27,7 +27,7 @@ def importable(source: SourceFile) -> list[tuple[str, str]]:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return list(islice(folder.iterdir(), MOST_ENTRIES))
+        return list(islice(folder.iterdir(), MAX_ENTRIES))
     except OSError:
         return []
 

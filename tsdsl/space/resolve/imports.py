@@ -13,7 +13,7 @@ from tsdsl.source_files import STANDARD
 from tsdsl.syntax import ast
 
 Read: TypeAlias = Callable[[str], SourceFile]
-MOST_FILES = 200
+MAX_FILES = 200
 _PROJECT_MARKS = (".git", "pyproject.toml")
 
 
@@ -45,8 +45,8 @@ class Library:
                 "TS108", f"`{written.value}` imports this file", "move what both files need into a third file"
             )
         if key not in self.sources:
-            if len(self.sources) >= MOST_FILES:
-                raise ImportProblem("TS107", f"more than {MOST_FILES} files are imported", "import fewer files")
+            if len(self.sources) >= MAX_FILES:
+                raise ImportProblem("TS107", f"more than {MAX_FILES} files are imported", "import fewer files")
             try:
                 self.sources[key] = self.read(name)
             except FileError as error:

@@ -21,12 +21,12 @@ from tsdsl.space.resolve.parts.overrides import report_idle
 from tsdsl.space.resolve.parts.requires import resolve_requires
 from tsdsl.space.resolve.parts.settings import report_lacking, resolve_settings
 from tsdsl.space.resolve.parts.slots import check_sizes, resolve_attention, resolve_fusion
-from tsdsl.space.resolve.parts.steps import MOST_PIXELS, resolve_models, resolve_steps
+from tsdsl.space.resolve.parts.steps import MAX_PIXELS, resolve_models, resolve_steps
 from tsdsl.space.resolve.parts.streams import check_frames, check_strides, resolve_stream
 from tsdsl.space.resolve.parts.values import whole
 from tsdsl.syntax import ast
 
-MOST_CLASSES = 1_000_000
+MAX_CLASSES = 1_000_000
 
 T = TypeVar("T", bound=ast.Item)
 
@@ -46,8 +46,8 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     given = context.attributes(written, ["classes", "size"], f"space `{space.name.text}`")
     if not space.loses_names and not context.has_wrong_base:
         context.missing(["classes", "size"], given, space.name.span, f"space `{space.name.text}`")
-    classes = whole(context, given["classes"].value, "`classes`", 2, MOST_CLASSES) if "classes" in given else None
-    size = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS) if "size" in given else None
+    classes = whole(context, given["classes"].value, "`classes`", 2, MAX_CLASSES) if "classes" in given else None
+    size = whole(context, given["size"].value, "`size`", 1, MAX_PIXELS) if "size" in given else None
     _declare(context, flat)
     streams = _streams(context, flat)
     report_lacking(context)
@@ -56,7 +56,7 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     sizes: dict[str, tuple[int, int]] = {}
     check_frames(context, streams)
     for stream in streams.values():
-        sizes |= check_strides(context, stream, size or MOST_PIXELS)
+        sizes |= check_strides(context, stream, size or MAX_PIXELS)
     slots = _slots(context, flat, streams)
     context.decisions.sort(key=lambda decision: not decision.path.startswith("shared."))
     check_sizes(context, slots, sizes)

@@ -41,7 +41,7 @@ Mark: TypeAlias = "tuple[list[int], list[tuple[Part, int]]]"
 
 
 class Unexpected(Exception):
-    """A token that the machine does not accept where it stands."""
+    """A token that the machine does not accept at its place."""
 
 
 class Rule(NamedTuple):

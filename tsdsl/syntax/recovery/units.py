@@ -8,11 +8,10 @@ from decimal import Decimal
 from difflib import get_close_matches
 
 from tsdsl.syntax.grammar.machine import Token
+from tsdsl.units import FLOPS_UNITS, PARAMS_UNITS
 
 _MADE_OF = re.compile(r"([KMGT]?)(FLOPS?|FLOP/S|MACS?|MADDS?|PARAMS?|PARAMETERS?)")
 _ATTACHED = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)([A-Za-z][A-Za-z/]*)")
-_FLOPS = tuple(f"{prefix}FLOPs" for prefix in ("", "K", "M", "G", "T"))
-_PARAMS = tuple(f"{prefix}params" for prefix in ("K", "M", "G"))
 _REVEALING = ("FLO", "FOP", "PARA", "PARM", "MAC")
 _MIN_SIMILARITY = 0.7
 _MAX_LENGTH = 20
@@ -26,7 +25,7 @@ def meant_units(text: str, before: Sequence[Token]) -> list[str]:
     if len(text) > _MAX_LENGTH:
         return []
     upper = text.upper()
-    known = (*_FLOPS, *_PARAMS)
+    known = (*FLOPS_UNITS, *PARAMS_UNITS)
     made_of = _MADE_OF.fullmatch(upper)
     if made_of is not None:
         unit = f"{made_of[1]}{'params' if made_of[2].startswith('PARAM') else 'FLOPs'}"
@@ -43,10 +42,10 @@ def _counted(before: Sequence[Token]) -> tuple[str, ...]:
     """The units of the cost that a statement names last; all of them where it names none."""
     for token in reversed(before):
         if token.type == "NAME" and token.value in ("flops", "params", "target"):
-            return _PARAMS if token.value == "params" else _FLOPS
+            return tuple(PARAMS_UNITS if token.value == "params" else FLOPS_UNITS)
         if token.type in ("REQUIRE", "LBRACE", "RBRACE"):
             break
-    return (*_FLOPS, *_PARAMS)
+    return (*FLOPS_UNITS, *PARAMS_UNITS)
 
 
 def attached_unit(text: str, before: Sequence[Token]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One pass of SGD with momentum over shared weights, boxes of which have gradients, as a kernel that numba compiles."""
+"""One pass of SGD with momentum over shared weights with gradients in boxes, as a kernel that numba compiles."""
 
 from __future__ import annotations
 

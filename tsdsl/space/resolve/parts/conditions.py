@@ -18,7 +18,7 @@ from tsdsl.space.resolve.parts.sums import Wrong, wrong
 from tsdsl.syntax import ast
 
 Clauses: TypeAlias = list[tuple[ast.Comparison, ...]]
-MOST_COMPARISONS = 256
+MAX_COMPARISONS = 256
 NEGATED: Mapping[ast.Relation, ast.Relation] = {"<=": ">", ">": "<=", "<": ">=", ">=": "<", "==": "!=", "!=": "=="}
 _TWO_SIDES: Mapping[ast.Relation, tuple[Literal["and", "or"], ast.Relation, ast.Relation]] = {
     "==": ("and", "<=", ">="),
@@ -50,7 +50,7 @@ class _Expansion:
 
     context: Context
     whole: ast.Rule
-    left: int = MOST_COMPARISONS
+    left: int = MAX_COMPARISONS
 
     def clauses(self, rule: ast.Rule, *, is_negated: bool) -> Clauses:
         if isinstance(rule, ast.Comparison):
@@ -70,7 +70,7 @@ class _Expansion:
         parts = [self.clauses(part, is_negated=n) for part, n in zip(rule.parts, turned, strict=True)]
         if word == "and":
             return [clause for part in parts for clause in part]
-        if prod(map(len, parts)) * sum(len(part[0]) for part in parts) > MOST_COMPARISONS:
+        if prod(map(len, parts)) * sum(len(part[0]) for part in parts) > MAX_COMPARISONS:
             self.too_many()
         return [tuple(dict.fromkeys(chain(*one))) for one in product(*parts)]
 
@@ -78,7 +78,7 @@ class _Expansion:
         wrong(
             self.context,
             self.whole,
-            f"this rule needs more than {MOST_COMPARISONS} comparisons",
+            f"this rule needs more than {MAX_COMPARISONS} comparisons",
             "write several `require`, with fewer `or`, `min` and `max` in each",
         )
 

@@ -25,8 +25,8 @@ from tsdsl.space.resolve.parts.settings import given_attributes, settings_at
 from tsdsl.space.resolve.parts.values import setting
 from tsdsl.syntax import ast
 
-MOST_REPEATS = 1024
-DEPTH = Attribute("repeat", "integer", "the number of blocks", 1, minimum=0, maximum=MOST_REPEATS)
+MAX_REPEATS = 1024
+DEPTH = Attribute("repeat", "integer", "the number of blocks", 1, minimum=0, maximum=MAX_REPEATS)
 OF_ALL_BLOCKS = ("channels", "stride", "frame_stride")
 """Attributes that `each` leaves to the group: they belong to its first block, which the others follow."""
 

@@ -14,8 +14,8 @@ from tsdsl.syntax.recovery.words import brief
 
 LARGEST_NUMBER = Decimal(10) ** 15
 SMALLEST_NUMBER = Decimal(10) ** -9
-MOST_VALUES = 4096
-MOST_DOMAINS_DEEP = 150
+MAX_VALUES = 4096
+MAX_DOMAINS_DEEP = 150
 _LONGEST_SHOWN = 40
 
 
@@ -64,11 +64,11 @@ def literals(context: Context, expression: ast.Expression, words: Collection[str
         lists = [literals(context, item, words) for item in expression.items]
         known = [part for part in lists if part is not None]
         count = sum(map(len, known))
-        if count > MOST_VALUES:
+        if count > MAX_VALUES:
             context.report(
                 "TS202",
                 expression.span,
-                f"expected at most {MOST_VALUES} values, got {count}",
+                f"expected at most {MAX_VALUES} values, got {count}",
                 help="list fewer values",
             )
             return None
@@ -137,8 +137,8 @@ def domain_values(context: Context, domain: ast.Domain) -> list[Placed] | None:
     name, span = domain.name.text, domain.name.span
     if name in context.domain_values:
         return context.domain_values[name]
-    if len(context.open_domains) >= MOST_DOMAINS_DEEP:
-        message = f"more than {MOST_DOMAINS_DEEP} domains are nested"
+    if len(context.open_domains) >= MAX_DOMAINS_DEEP:
+        message = f"more than {MAX_DOMAINS_DEEP} domains are nested"
         context.report("TS202", span, message, help="write the values here")
         return None
     if name in context.open_domains:
@@ -199,11 +199,11 @@ def range_values(context: Context, expression: ast.Range) -> list[Placed] | None
             ],
         )
         return None
-    if count >= MOST_VALUES:
+    if count >= MAX_VALUES:
         context.report(
             "TS202",
             expression.span,
-            f"expected at most {MOST_VALUES} values, got {int(count) + 1}",
+            f"expected at most {MAX_VALUES} values, got {int(count) + 1}",
             help="use a larger step",
         )
         return None

@@ -14,7 +14,7 @@ from tsdsl.space.resolve.parts.unmatched import unmatched
 from tsdsl.syntax import ast
 
 Place: TypeAlias = tuple[int, int]
-_MOST_PLACES = 6
+_MAX_PLACES = 6
 
 
 def selected_places(
@@ -80,7 +80,7 @@ def _existing(known: Sequence[Place]) -> str:
     for groups, stages in groupby(sorted(counts), key=counts.__getitem__):
         among = list(stages)
         parts.append(f"`stage[{_span(among[0], among[-1])}].group[{_span(1, groups)}]`")
-    shown = parts if len(parts) <= _MOST_PLACES else [*parts[:_MOST_PLACES], "..."]
+    shown = parts if len(parts) <= _MAX_PLACES else [*parts[:_MAX_PLACES], "..."]
     return ", ".join(shown)
 
 

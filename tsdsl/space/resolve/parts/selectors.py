@@ -13,7 +13,7 @@ from tsdsl.space.resolve.context import Context
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief
 
-MOST_INDEX = 99_999
+MAX_INDEX = 99_999
 PathPart: TypeAlias = tuple[str, int | None]
 _INDEXED = re.compile(r"(stage|group|block)([0-9]+)")
 
@@ -128,11 +128,11 @@ def selectors(context: Context, expression: ast.Expression, what: str) -> list[a
 def _indices_are_right(context: Context, segment: ast.Segment) -> bool:
     for low, high in segment.indices or ():
         for number in (low, high):
-            if number.value != number.value.to_integral_value() or not 0 <= number.value <= MOST_INDEX:
+            if number.value != number.value.to_integral_value() or not 0 <= number.value <= MAX_INDEX:
                 context.report(
                     "TS202",
                     number.span,
-                    f"a {segment.word.text} number must be an integer between 0 and {MOST_INDEX}, "
+                    f"a {segment.word.text} number must be an integer between 0 and {MAX_INDEX}, "
                     f"got {context.text(number.span)}",
                     label="out of range",
                 )

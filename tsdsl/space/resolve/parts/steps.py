@@ -14,14 +14,14 @@ from tsdsl.space.parts import HEAD, Decision, FusionSlot, Scale, Slot, Step, Str
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import all_selected, may_lack, selectors, selects
-from tsdsl.space.resolve.parts.streams import MOST_FRAMES
+from tsdsl.space.resolve.parts.streams import MAX_FRAMES
 from tsdsl.space.resolve.parts.unmatched import Unmatched, unmatched
 from tsdsl.space.resolve.parts.values import flops, whole
 from tsdsl.syntax import ast
 
-MOST_EPOCHS = 1_000_000
-MOST_STEP = 999
-MOST_PIXELS = 8192
+MAX_EPOCHS = 1_000_000
+MAX_STEP = 999
+MAX_PIXELS = 8192
 _EVERYTHING = ("all", "any", "everything")
 
 
@@ -53,7 +53,7 @@ def resolve_steps(
     is_whole = True
     all_paths = [decision.path for decision in decisions]
     for step, level in sorted(steps, key=lambda entry: -entry[1]):
-        index = whole(context, step.index, "a step number", 1, MOST_STEP)
+        index = whole(context, step.index, "a step number", 1, MAX_STEP)
         where = f"step {index}"
         given = context.attributes(step.attributes, ["search", "target", "epochs"], where)
         if index is None or index in seen:
@@ -68,7 +68,7 @@ def resolve_steps(
         target = flops(context, given["target"].value, "`target`") if "target" in given else None
         if "target" in given:
             context.origins[f"step{index}.target"] = given["target"].value.span
-        epochs = whole(context, given["epochs"].value, "`epochs`", 1, MOST_EPOCHS) if "epochs" in given else 1
+        epochs = whole(context, given["epochs"].value, "`epochs`", 1, MAX_EPOCHS) if "epochs" in given else 1
         if step.broken or context.missing(["search"], given, step.index.span, where):
             is_whole = False
             continue
@@ -229,7 +229,7 @@ def resolve_models(
         given = context.attributes(model.attributes, ["size", "frames", "depth", "width", "without"], f"model `{name}`")
         changes: dict[str, Any] = {"name": name}
         if "size" in given:
-            changes["size"] = whole(context, given["size"].value, "`size`", 1, MOST_PIXELS)
+            changes["size"] = whole(context, given["size"].value, "`size`", 1, MAX_PIXELS)
         if "frames" in given:
             changes["frames"] = _frames(context, given["frames"], streams, slots)
         for factor in ("depth", "width"):
@@ -250,7 +250,7 @@ def _frames(
 
     Frame strides round up, so that what divided before may no longer divide where streams are fused.
     """
-    frames = whole(context, attribute.value, "`frames`", 1, MOST_FRAMES)
+    frames = whole(context, attribute.value, "`frames`", 1, MAX_FRAMES)
     if frames is None or not streams or not context.frames_known(*streams):
         return None
     most = max(stream.frames for stream in streams.values())

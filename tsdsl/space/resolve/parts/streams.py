@@ -14,7 +14,7 @@ from tsdsl.space.resolve.parts.groups import resolve_group
 from tsdsl.space.resolve.parts.values import whole
 from tsdsl.syntax import ast
 
-MOST_FRAMES = 4096
+MAX_FRAMES = 4096
 
 
 def resolve_stream(context: Context, stream: ast.Stream) -> Stream:
@@ -26,7 +26,7 @@ def resolve_stream(context: Context, stream: ast.Stream) -> Stream:
     if stream.broken and "frames" not in given:
         pass
     elif not context.missing(["frames"], given, stream.name.span, f"stream `{name}`"):
-        frames = whole(context, given["frames"].value, "`frames`", 1, MOST_FRAMES)
+        frames = whole(context, given["frames"].value, "`frames`", 1, MAX_FRAMES)
         context.origins[f"{name}.frames"] = given["frames"].value.span
     if frames is None:
         context.uncertain.add(f"{name}.frames")
@@ -114,7 +114,7 @@ def _nearest_agreeing(near: int, others: Sequence[int]) -> list[int]:
         return all(max(number, other) % min(number, other) == 0 for other in others)
 
     below = next((n for n in range(near - 1, 0, -1) if agrees(n)), None)
-    above = next((n for n in range(near + 1, MOST_FRAMES + 1) if agrees(n)), None)
+    above = next((n for n in range(near + 1, MAX_FRAMES + 1) if agrees(n)), None)
     return [n for n in (below, above) if n is not None]
 
 

@@ -23,10 +23,10 @@ from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import may_lack, selects
 from tsdsl.space.resolve.parts.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
+from tsdsl.units import PREFIXES
 
 Unit: TypeAlias = Literal["FLOPs", "parameters", "plain numbers"]
 QUANTITIES: Mapping[str, Literal["flops", "params"]] = {"flops": "flops", "params": "params"}
-_PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 HOLDS: Mapping[str, Callable[[Fraction | int, Fraction], bool]] = {"<=": le, "<": lt, "==": eq, "!=": ne}
 _TURNED: Mapping[str, Literal["<=", "<"]] = {">=": "<=", ">": "<"}
 
@@ -181,7 +181,7 @@ def _operand(places: Places, operand: ast.Operand) -> Side:
                     f"`{operand.unit}` is not a unit of cost",
                     "use FLOPs or params, such as `1.4 GFLOPs`",
                 )
-            return Side(_number(context, operand) * _PREFIXES[prefix], {}, unit)
+            return Side(_number(context, operand) * PREFIXES[prefix], {}, unit)
         case ast.KernelSize():
             wrong(
                 context, operand, "kernel sizes cannot be added or multiplied", "compare kernel sizes with `==` or `!=`"

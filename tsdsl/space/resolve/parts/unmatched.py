@@ -15,8 +15,8 @@ from tsdsl.syntax.recovery.words import either
 
 _INDEXED = re.compile(r"(stage|group|block)_?([0-9]+)")
 _PLAIN_INDEX = re.compile(r"\b(stage|group|block)([0-9]+)")
-_MOST_LISTED = 8
-_MOST_FIXES = 3
+_MAX_LISTED = 8
+_MAX_FIXES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _explained(
         shown = [f"`{word}`" for word in following]
         if not shown:
             return Unmatched(span, f"nothing can follow `{begun[-1].word.text}`" if begun else None)
-        listed = either(shown) if len(shown) <= _MOST_LISTED else f"{', '.join(shown[:_MOST_LISTED])}, ..."
+        listed = either(shown) if len(shown) <= _MAX_LISTED else f"{', '.join(shown[:_MAX_LISTED])}, ..."
         return Unmatched(span, f"expected {listed}")
     return Unmatched(span, did_you_mean(name, following), tuple(renames(name, span, following)))
 
@@ -80,7 +80,7 @@ def _passed_over(name: str, matching: dict[Sequence[PathPart], int]) -> list[str
         inner = [word for word, number in parts[at:] if number is None]
         if at and name in inner[1:]:
             found[".".join(inner[: inner.index(name)])] = None
-    return list(found)[:_MOST_FIXES]
+    return list(found)[:_MAX_FIXES]
 
 
 def _in_brackets(selector: ast.Selector, span: Span) -> Unmatched:

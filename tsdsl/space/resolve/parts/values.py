@@ -25,11 +25,12 @@ from tsdsl.space.resolve.parts.products import (
 )
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
+from tsdsl.units import FLOPS_UNITS
 
-_MOST_FIXES = 4
+_MAX_FIXES = 4
 _TRUTHS = {"true": "yes", "on": "yes", "false": "no", "off": "no"}
 _LIKELY_SIDES = frozenset(map(Decimal, (1, 3, 5, 7, 9, 11)))
-_MOST_PLAUSIBLE_GIGA = 20
+_MAX_PLAUSIBLE_GIGA = 20
 
 
 def whole(context: Context, expression: ast.Expression, what: str, low: int, high: int) -> int | None:
@@ -373,7 +374,7 @@ def one_of(context: Context, expression: ast.Expression) -> list[Fix]:
         items = [item for item in expression.items if not isinstance(item, ast.Range)]
     elif isinstance(expression, ast.Range):
         items = [expression.low, expression.high]
-    texts = list(dict.fromkeys(context.text(item.span) for item in items))[:_MOST_FIXES]
+    texts = list(dict.fromkeys(context.text(item.span) for item in items))[:_MAX_FIXES]
     return [replacement(f"keep {text}", expression.span, text) for text in texts]
 
 
@@ -400,9 +401,6 @@ def _unquoted_help(expression: ast.Expression) -> str | None:
     return "write a number without quotes" if isinstance(expression, ast.Text) else None
 
 
-_FLOPS_UNITS = {"FLOPs": 1, "KFLOPs": 10**3, "MFLOPs": 10**6, "GFLOPs": 10**9, "TFLOPs": 10**12}
-
-
 def flops(context: Context, expression: ast.Expression, what: str) -> int | None:
     """A quantity of multiply-adds, as an integer."""
     if isinstance(expression, ast.Number):
@@ -417,7 +415,7 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
             ],
         )
         return None
-    if not isinstance(expression, ast.Quantity) or expression.unit not in _FLOPS_UNITS:
+    if not isinstance(expression, ast.Quantity) or expression.unit not in FLOPS_UNITS:
         context.report(
             "TS201",
             expression.span,
@@ -434,11 +432,11 @@ def flops(context: Context, expression: ast.Expression, what: str) -> int | None
     if value <= 0:
         context.report("TS202", expression.span, f"{what} must be positive, got {value}", label="out of range")
         return None
-    return int(Fraction(value) * _FLOPS_UNITS[expression.unit])
+    return int(Fraction(value) * FLOPS_UNITS[expression.unit])
 
 
 def _likely_units(value: Decimal) -> list[str]:
     """Units for a number without one, likeliest first: budgets lie between a MFLOP and a few hundred GFLOPs."""
     if value >= 10**6:
         return ["FLOPs"]
-    return ["GFLOPs", "MFLOPs"] if value < _MOST_PLAUSIBLE_GIGA else ["MFLOPs", "GFLOPs"]
+    return ["GFLOPs", "MFLOPs"] if value < _MAX_PLAUSIBLE_GIGA else ["MFLOPs", "GFLOPs"]

@@ -1,0 +1,39 @@
+"""The units of costs, and costs as text with them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+FLOPS_UNITS = {f"{prefix}FLOPs": PREFIXES[prefix] for prefix in ("G", "M", "K", "T", "")}
+"""The units of multiply-adds, likeliest first, and how many each is."""
+PARAMS_UNITS = {f"{prefix}params": PREFIXES[prefix] for prefix in ("M", "K", "G")}
+"""The units of parameters, likeliest first, and how many each is."""
+
+
+def at_least(macs: int) -> str:
+    """The least quantity of four digits that is not below `macs`."""
+    fine = 10 ** max(0, len(str(macs)) - 4)
+    prefix = _prefix(macs)
+    return f"{Decimal(-(-macs // fine) * fine) / PREFIXES[prefix]:f} {prefix}FLOPs" if prefix else f"{macs} FLOPs"
+
+
+def giga(macs: int) -> str:
+    """Multiply-adds for a reader: `1.4 GFLOPs`, `350.2 MFLOPs`."""
+    return scaled(macs, "FLOPs") or f"{macs} FLOPs"
+
+
+def parameters(count: int) -> str:
+    """Parameters for a reader: `3.78 Mparams`, `950 parameters`."""
+    return scaled(count, "params") or f"{count} parameters"
+
+
+def scaled(number: int, unit: str = "") -> str:
+    """A number from 1000 in thousands, millions or billions of a unit: `1.4 GFLOPs`; empty for a smaller one."""
+    prefix = _prefix(number)
+    return f"{number / PREFIXES[prefix]:.4g} {prefix}{unit}" if prefix else ""
+
+
+def _prefix(number: int) -> str:
+    """The largest of G, M and K that a number is at least one of, or none."""
+    return next((prefix for prefix in "GMK" if number >= PREFIXES[prefix]), "")
