@@ -65,6 +65,11 @@ class Cursor:
         return self.before
 
     @property
+    def group(self) -> tuple[Token, ...]:
+        """The tokens from the last `group` on."""
+        return _from_group(self.before)
+
+    @property
     def space(self) -> str | None:
         """The name of the enclosing space."""
         for frame in self.frames:
@@ -103,13 +108,15 @@ def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
     """Open or close a frame at a token, or record an attribute."""
     previous = before[-1] if before else None
     if token.type == "LBRACE":
-        if previous is not None and previous.type in ("EQUAL", "COMMA"):
-            frames.append(Frame("choice"))
+        if previous is not None and previous.type in ("EQUAL", "COMMA", "GROUP", "STAR"):
+            frames.append(Frame("choice", (previous,)))
         else:
             head = _head(before)
             frames.append(Frame(head[0].type.lower() if head else "unknown", head))
     elif token.type == "LPAR":
-        frames.append(Frame("call", (previous,) if previous is not None else ()))
+        follows_braces = previous is not None and previous.type == "RBRACE"
+        head = _from_group(before) if follows_braces else (previous,) if previous is not None else ()
+        frames.append(Frame("call", head))
     elif token.type == "LSQB":
         frames.append(Frame("indices"))
     elif token.type in _CLOSERS:
@@ -122,6 +129,12 @@ def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
         frames[-1].attribute = name
     elif token.type in _DECLARES | {"GROUP", "FIX", "FREE", "REQUIRE"} and (previous is None or previous.type != "DOT"):
         frames[-1].attribute = None
+
+
+def _from_group(before: Sequence[Token]) -> tuple[Token, ...]:
+    """The tokens from the last `group` on."""
+    position = next((n for n in range(len(before) - 1, -1, -1) if before[n].type == "GROUP"), len(before))
+    return tuple(before[position:])
 
 
 def _head(before: Sequence[Token]) -> tuple[Token, ...]:

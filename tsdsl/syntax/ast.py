@@ -178,6 +178,16 @@ class Blocks:
     broken: bool
     span: Span
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the operators and blocks in the braces, and `none`."""
+        named = [item.name.text if isinstance(item, Call) else item for item in self.choice.items]
+        return tuple(
+            name.bare_name or "" if isinstance(name, Selector) else name
+            for name in named
+            if isinstance(name, str | Selector)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

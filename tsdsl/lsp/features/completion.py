@@ -17,6 +17,7 @@ from tsdsl.source import Span
 from tsdsl.space.parts import Value
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.importable import importable
+from tsdsl.space.resolve.parts.groups import DEPTH
 from tsdsl.space.resolve.parts.literals import literals, shown
 from tsdsl.space.resolve.parts.products import FACTOR
 from tsdsl.space.resolve.parts.selectors import path_parts
@@ -78,10 +79,22 @@ class _Completer:
             yield from self.in_call()
         elif (statement := cursor.statement()) and statement[0].type in ("FIX", "FREE") and previous == "EQUAL":
             yield from self.overriding(statement)
+        elif cursor.frame.kind == "choice" and cursor.frame.head[0].type == "GROUP":
+            yield self.make(NONE, "operator", "passes on what the group reads")
+            yield from self.operators(BLOCKS)
+            yield from self.named("block")
+        elif cursor.frame.kind == "stage" and previous == "STAR":
+            yield from self.depths()
         elif cursor.frame.kind == "choice" or (previous in _STARTS_VALUE and cursor.frame.attribute is not None):
             yield from self.value(cursor.block, cursor.block.attribute or "")
         else:
             yield from self.in_block()
+
+    def depths(self) -> Iterator[Suggestion]:
+        """The domains and shared decisions that a number of blocks may be."""
+        for domain in self.domains():
+            if self.fits(domain, DEPTH):
+                yield self.make(domain.name.text, "domain", "numbers of blocks")
 
     def make(
         self, label: str, kind: SuggestionKind, detail: str = "", text: str | None = None, documentation: str = ""
@@ -153,6 +166,12 @@ class _Completer:
         if first == "BLOCK" and last == "EQUAL":
             yield from self.operators(BLOCKS)
             return
+        if self.cursor.frame.kind == "stage":
+            group = [token.type for token in self.cursor.group]
+            if group and "STAR" not in group:
+                yield self.make("*", "keyword", "the number of blocks", "* ")
+            elif group and group[-1] != "EACH":
+                yield self.make("each", "keyword", KEYWORDS["each"])
         if last == "NUMBER" and self.cursor.frame.kind == "step" and self.cursor.frame.attribute == "target":
             yield from (self.make(unit, "unit", "multiply-adds") for unit in FLOPS_UNITS)
         if last in ("NUMBER", "KERNEL") and self.cursor.previous(2) == "RANGE":
@@ -235,7 +254,11 @@ class _Completer:
                     )
 
     def schema(self, frame: Frame) -> tuple[Attribute, ...]:
-        """The attributes of the operator of a call, also through a block."""
+        """The attributes of the operator of a call, also through a block; those of all in the braces before it."""
+        if frame.head and frame.head[0].type == "GROUP":
+            names = [self.snapshot.operator_of(self.cursor.space, str(token.value)) for token in frame.head]
+            found = {a.name: a for name in names if name in BLOCKS for a in BLOCKS[name].attributes}
+            return tuple(found.values())
         name = self.snapshot.operator_of(self.cursor.space, str(frame.head[0].value) if frame.head else "")
         operators: Mapping[str, Operator] = {**BLOCKS, **FUSIONS, **ATTENTIONS}
         if any(f.kind == "attention" for f in self.cursor.frames):

@@ -184,11 +184,14 @@ class _Describe:
         selector = innermost(self.nodes, ast.Selector)
         if selector is not None and len(selector.segments) > 1:
             return self.selected_schema(selector, name.text)
-        call = innermost(self.nodes, ast.Call)
+        call, blocks = innermost(self.nodes, ast.Call), innermost(self.nodes, ast.Blocks)
         if call is not None:
             operator = self.snapshot.operator_of(self.here, call.name.text)
             known = BLOCKS.get(operator) or FUSIONS.get(operator) or ATTENTIONS.get(operator)
             return _named(known, name.text)
+        if blocks is not None:
+            named = [BLOCKS.get(self.snapshot.operator_of(self.here, one)) for one in blocks.names]
+            return next((found for one in named if (found := _named(one, name.text)) is not None), None)
         item = next((node for node in self.nodes if isinstance(node, ast.Item)), None)
         if isinstance(item, ast.Head):
             return next((a for a in HEAD_ATTRIBUTES if a.name == name.text), None)

@@ -108,10 +108,7 @@ def _stages(stream: ast.Stream) -> tuple[Symbol, ...]:
 
 def _group_text(group: ast.Group) -> str:
     """`mb * 2`, `mb | none * 2 .. 4`: the operators of a group, and its depth."""
-    items: tuple[ast.Expression | ast.Call, ...] = (
-        group.call.choice.items if isinstance(group.call, ast.Blocks) else (group.call,)
-    )
-    names = [item.name.text if isinstance(item, ast.Call) else getattr(item, "bare_name", None) for item in items]
+    names = group.call.names if isinstance(group.call, ast.Blocks) else (group.call.name.text,)
     match group.repeat:
         case ast.Number(value):
             depth = f" * {value}"

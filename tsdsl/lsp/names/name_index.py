@@ -246,6 +246,8 @@ class _SpaceIndex:
                 item = ast.Call(item.segments[0].word, (), False, item.span)
             if isinstance(item, ast.Call) and item.name.text != NONE:
                 yield from self.call(item, f"{path}.op.{item.name.text}")
+            elif isinstance(item, ast.Call):
+                yield self.use("operator", item.name)
         for argument in blocks.arguments:
             yield Occurrence(argument.name.span, "attribute", (self.given(path, argument.name.text),), True)
             yield from self.value(argument.value)
