@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tsdsl.engine.ranks.interruption import Interruption, StopRequestedError, interruption
 from tsdsl.errors import RunError
+from tsdsl.processes import WorkerContext
 
 
 def test_the_first_signal_is_noted_and_the_second_ends_at_once() -> None:
@@ -36,6 +38,28 @@ def test_items_stop_once_a_stop_is_requested() -> None:
     request.signal_number = signal.SIGINT
     with pytest.raises(StopRequestedError):
         next(items)
+
+
+def _sleep() -> None:
+    time.sleep(60)
+
+
+def test_a_signal_ends_the_wait_for_a_worker_and_the_worker() -> None:
+    worker = WorkerContext().Process(target=_sleep)
+    worker.start()
+
+    def items() -> Iterator[int]:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            worker.join()
+        except Exception:
+            pytest.fail("took the signal for an error of its own")
+        yield 0
+
+    with interruption() as request, pytest.raises(StopRequestedError):
+        list(request.stoppable(items()))
+    worker.join(30)
+    assert worker.exitcode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("is_requested", [True, False])

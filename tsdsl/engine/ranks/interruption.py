@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -29,16 +30,20 @@ class InterruptedRunError(RunError):
         self.exit_code = 128 + signal_number
 
 
-class StopRequestedError(Exception):
-    """Unwinds from within an evaluation to where a run saves its state; never leaves the engine."""
+class StopRequestedError(BaseException):
+    """Unwinds from within an evaluation to where a run saves its state; never leaves the engine.
+
+    It is no Exception, as it can come out of the wait for a clip, which must not take it for a fault of that clip.
+    """
 
 
 class Interruption:
-    """Whether a signal asked the run to stop, and which."""
+    """Whether a signal asked the run to stop, and which; `is_waiting` for an item of worker processes."""
 
     def __init__(self, ranks: Ranks = ALONE) -> None:
         self.ranks = ranks
         self.signal_number: int | None = None
+        self.is_waiting = False
 
     def agreed(self) -> bool:
         """Whether a signal came, on any rank; together."""
@@ -74,9 +79,15 @@ class Interruption:
         iterator = iter(items)
         while True:
             try:
+                self.is_waiting = True
                 item: Item | None = next(iterator)
             except StopIteration:
                 return
+            except StopRequestedError:
+                # Workers that still import what they need would be waited for.
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                item = None
             except RuntimeError as error:
                 # Worker processes get the terminal's Ctrl-C too; their end is then no error of its own.
                 if self.signal_number is None:
@@ -84,6 +95,8 @@ class Interruption:
                         raise _worker_ended(error) from error
                     raise
                 item = None
+            finally:
+                self.is_waiting = False
             yield item
 
 
@@ -100,6 +113,8 @@ def _worker_ended(error: RuntimeError) -> RunError:
 def interruption(ranks: Ranks = ALONE) -> Iterator[Interruption]:
     """Within it, the first SIGINT or SIGTERM is noted; a second one raises KeyboardInterrupt at once.
 
+    The first ends the wait for an item of worker processes, which can be long where they have just been started.
+
     Of several ranks each only notes, however many come: torchrun passes on a signal that the terminal has
     sent to all already, and ends what does not stop by itself. Outside the main thread signals cannot be
     handled, and are left as they are.
@@ -113,6 +128,8 @@ def interruption(ranks: Ranks = ALONE) -> Iterator[Interruption]:
         if request.signal_number is not None and ranks.size == 1:
             raise KeyboardInterrupt
         request.signal_number = number
+        if request.is_waiting and ranks.size == 1 and multiprocessing.active_children():
+            raise StopRequestedError
 
     before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
