@@ -176,7 +176,7 @@ def _graph(
         lines = _setting_lines(group, node, setting)
         own = attention.get(node.name, ())
         if detail is Detail.block:
-            parts += _block_parts(group, node, lines, own, cost, total)
+            parts += _block_parts(group, node, setting, own, cost, total)
             continue
         own_cost = cost([node])
         text = (_operators(group, node), *lines, _shape(node.shape), _cost_line(own_cost, total))
@@ -194,7 +194,12 @@ def _graph(
 
 
 def _block_parts(
-    group: Group, node: Node, lines: tuple[str, ...], attention: tuple[str, ...], cost: _Costs, total: float
+    group: Group,
+    node: Node,
+    setting: Callable[[Setting], str],
+    attention: tuple[str, ...],
+    cost: _Costs,
+    total: float,
 ) -> Iterable[Part]:
     shape = node.shape_in
     by_index = [tuple(blocks) for _, blocks in groupby(node.blocks, key=lambda block: block.index)]
@@ -205,7 +210,9 @@ def _block_parts(
         own = tuple(replace(block, index=0) for block in blocks)
         own_cost = cost([replace(node, own=own, layout=None, shape_in=shape, shape=after)])
         is_last = number == len(by_index) - 1
-        first = (_operators(group, node), *lines) if number == 0 else ()
+        shown = replace(node, own=blocks, layout=None) if group.is_each else node
+        is_new = number == 0 or group.is_each
+        first = (" | ".join(_names(group, shown)), *_setting_lines(group, shown, setting)) if is_new else ()
         text = (f"group {group.index}, block {number + 1}", *first, _shape(after))
         text += (_cost_line(own_cost, total),)
         text += attention if is_last else ()

@@ -18,7 +18,6 @@ from tsdsl.space.parts import (
     Alternative,
     Amount,
     AnyOf,
-    BlockAlternative,
     DecisionRef,
     FusionSlot,
     Group,
@@ -71,59 +70,54 @@ def space_lines(space: Space) -> Lines:
 
 def _group(space: Space, group: Group) -> str:
     repeat = f" * {_setting(space, group.repeat)}" if group.is_repeated else ""
-    each = " each" if group.is_each else ""
     if not group.choices:
         return f"{group.operator}({_attributes(space, group.attributes)}){repeat}"
-    choice = group.choices[min(1, len(group.choices) - 1)]  # the first block is never `none`
-    path = _block_path(group, len(group.choices[:2]))
-    common = dict(group.attributes)
-    written = []
+    number = _typical(group)
+    own, of_block = _block(space, group, number)
+    common = {name: _setting(space, setting) for name, setting in group.attributes.items()} | of_block
+    given = ", ".join(f"{name} = {text}" for name, text in common.items())
+    called = group.operator or f"{{{', '.join(own.values())}}}"
+    return f"{called}({given}){repeat}{' each' if group.is_each else ''}"
+
+
+def _typical(group: Group) -> int:
+    """The number of the block that may be most, as which the blocks of a group are written."""
+    return 1 + max(range(len(group.choices)), key=lambda number: len(group.choices[number].alternatives))
+
+
+def _block(space: Space, group: Group, number: int) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts of a block's alternatives by name, and of the attributes that all of them have."""
+    choice, path = group.choices[number - 1], _block_path(group, number)
+    own, of_all = dict[str, str](), dict[str, str]()
     for one in choice.alternatives:
-        own = {name: setting for name, setting in one.attributes.items() if not _is_of_block(one, setting, path, name)}
-        common |= {name: setting for name, setting in one.attributes.items() if name not in own}
-        written.append(f"{one.name}({_attributes(space, own)})" if own else one.name)
-    called = group.operator if group.operator else f"{{{', '.join(written)}}}"
-    return f"{called}({_attributes(space, common)}){repeat}{each}"
+        inner: dict[str, Setting] = {}
+        for name, setting in one.attributes.items():
+            if not one.name or setting == DecisionRef(decision=f"{path}.{name}"):
+                of_all[name] = _setting(space, setting)
+            else:
+                inner[name] = setting
+        if one.name:
+            own[one.name] = f"{one.name}({_attributes(space, inner)})" if inner else one.name
+    return own, of_all
 
 
 def _block_path(group: Group, number: int) -> str:
     return f"{group.path}.block{number}" if group.is_each else group.path
 
 
-def _is_of_block(one: BlockAlternative, setting: Setting, path: str, name: str) -> bool:
-    """Whether a setting of an alternative is written behind the braces, for all of them."""
-    return not one.name or setting == DecisionRef(decision=f"{path}.{name}")
-
-
 def _freed(space: Space) -> Lines:
     """The blocks that are not as their group says, because a space that derives has changed them alone."""
     for group in (group for stream in space.streams for group in stream.groups if group.is_each):
-        common = _of_block(space, group, min(2, len(group.choices)))
+        own, of_all = _block(space, group, _typical(group))
         for number in range(1, len(group.choices) + 1):
-            own = _of_block(space, group, number)
-            if own.get("op") != _op(common.get("op", ""), number):
-                yield "", f"free {written_path(_block_path(group, number))}.op = {own['op']}"
-            for name, text in own.items():
-                if name != "op" and text != common.get(name):
-                    yield "", f"free {written_path(_block_path(group, number))}.{name} = {text}"
-
-
-def _op(text: str, number: int) -> str | None:
-    names = [name for name in text.strip("{}").split(", ") if name and not (number == 1 and name == NONE)]
-    return f"{{{', '.join(names)}}}" if names else None
-
-
-def _of_block(space: Space, group: Group, number: int) -> dict[str, str]:
-    """The texts of a block's settings by their paths within it."""
-    choice, path = group.choices[number - 1], _block_path(group, number)
-    found = {}
-    if choice.alternatives[0].name:
-        found["op"] = f"{{{', '.join(one.name for one in choice.alternatives)}}}"
-    for one in choice.alternatives:
-        for name, setting in one.attributes.items():
-            is_common = _is_of_block(one, setting, path, name)
-            found[name if is_common else f"op.{one.name}.{name}"] = _setting(space, setting)
-    return found
+            expected = {name: text for name, text in own.items() if number > 1 or name != NONE}
+            found, found_of_all = _block(space, group, number)
+            path = written_path(_block_path(group, number))
+            if found != expected:
+                yield "", f"free {path}.op = {{{', '.join(found.values())}}}"
+            for name, text in found_of_all.items():
+                if text != of_all.get(name):
+                    yield "", f"free {path}.{name} = {text}"
 
 
 def _shared(space: Space) -> Lines:

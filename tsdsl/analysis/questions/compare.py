@@ -179,6 +179,13 @@ def _group_places(space: Space, group: Group) -> dict[str, SettingPlace]:
         return found | _attribute_places(
             space, group.path, BLOCKS[group.operator].attributes, group.attributes, _deep(group, depths, 1)
         )
+    names = [one.name for one in group.choices[0].alternatives if one.operator != NONE]
+    there = _deep(group, depths, 1)
+    if not group.is_each and len(names) < len(group.choices[0].alternatives):
+        there = Parent(path=f"{group.path}.op", value=names[0], others=tuple(names[1:])) if names else None
+    schema = {a.name: a for name in group.operators if name != NONE for a in BLOCKS[name].attributes}
+    common = tuple(schema[name] for name in group.attributes)
+    found |= _attribute_places(space, group.path, common, group.attributes, there)
     for number, choice in enumerate(group.choices, 1):
         path = f"{group.path}.block{number}" if group.is_each else group.path
         parent = _deep(group, depths, number) if group.is_each else None
@@ -190,8 +197,8 @@ def _group_places(space: Space, group: Group) -> dict[str, SettingPlace]:
                 continue
             above = Parent(path=f"{path}.op", value=one.name) if one.name else parent
             prefix = f"{path}.op.{one.name}" if one.name else path
-            given = {**group.attributes, **one.attributes}
-            found |= _attribute_places(space, prefix, BLOCKS[one.operator].attributes, given, above)
+            own = tuple(a for a in BLOCKS[one.operator].attributes if a.name not in group.attributes)
+            found |= _attribute_places(space, prefix, own, one.attributes, above)
     return found
 
 
