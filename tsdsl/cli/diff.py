@@ -14,8 +14,9 @@ from tsdsl.cli.work.quantities import scientific
 from tsdsl.units import scaled
 
 if TYPE_CHECKING:
-    from tsdsl.analysis.questions.compare import Bounds, Changed, Comparison, Values
+    from tsdsl.analysis.questions.compare import Bounds, Changed, Comparison
     from tsdsl.analysis.questions.counting import Bracket
+    from tsdsl.analysis.questions.setting_places import Values
     from tsdsl.space.model import Space
 
 MAX_LINES = 20
