@@ -34,6 +34,13 @@ trap 'kill -TERM $first $second' TERM
 while kill -0 $first $second 2> /dev/null; do wait $first; wait $second; done
 wait $first && wait $second
 """
+# Stands in for torchrun where only the script is tested: says what it was given, and waits for SIGTERM.
+WAITING = """#!/bin/sh
+echo "$@" >> "$REQUESTS.given"
+trap 'echo saved >> "$REQUESTS.saved"; exit 0' TERM
+[ -z "$FAILS" ] || exit 5
+while :; do sleep 0.05; done
+"""
 SCONTROL = """#!/bin/sh
 if [ "$1" = show ]; then echo localhost; else echo "$@" >> "$REQUESTS"; fi
 """
@@ -118,7 +125,40 @@ def test_when_a_rank_dies_the_others_say_so_and_torchrun_goes_on_from_the_checkp
     assert_agree(folder / "restarted", alone)
 
 
-@pytest.mark.slow
+@pytest.fixture
+def slurm(tmp_path: Path) -> dict[str, str]:
+    """The environment of a job whose processes wait."""
+    for name, text in (("torchrun", WAITING), ("srun", SRUN), ("scontrol", SCONTROL)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    job = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "n[1-2]"}
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    return {**os.environ, **job, "PATH": path, "REQUESTS": str(tmp_path / "requests"), "PROCESSES": "1"}
+
+
+def test_a_slurm_job_whose_time_is_up_ends_its_processes_and_goes_back_into_the_queue(slurm: dict[str, str]) -> None:
+    process = subprocess.Popen(["bash", str(EXAMPLES / "slurm.sbatch"), "search", "--set", "a b"], env=slurm)
+    given, saved = (Path(f"{slurm['REQUESTS']}.{name}") for name in ("given", "saved"))
+    deadline_s = time.monotonic() + 60
+    while not given.exists() or given.read_text().count("\n") < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert "--nnodes=2 --nproc-per-node=1" in given.read_text()
+    assert "--rdzv-endpoint=localhost:20007 --rdzv-id=7 -m -- tsdsl search --set a b" in given.read_text()
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(60) == 0
+    assert saved.read_text() == "saved\nsaved\n"
+    assert Path(slurm["REQUESTS"]).read_text() == "requeue 7\n"
+
+
+def test_a_slurm_job_with_an_error_ends_with_it(slurm: dict[str, str]) -> None:
+    ended = subprocess.run(["bash", str(EXAMPLES / "slurm.sbatch"), "search"], env={**slurm, "FAILS": "1"}, timeout=60)
+    assert ended.returncode == 5
+    assert not Path(slurm["REQUESTS"]).exists()
+
+
+@pytest.mark.nightly
 def test_a_slurm_job_whose_time_is_up_saves_goes_back_into_the_queue_and_ends_as_one_process(
     folder: Path, alone: Path
 ) -> None:

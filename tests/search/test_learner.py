@@ -24,9 +24,9 @@ def order(tmp_path_factory: pytest.TempPathFactory) -> Space:
     "changes",
     [
         {"accuracy_weights": "standardized"},
-        {"accuracy_weights": "softmax", "accuracy_temperature": 0.1},
+        pytest.param({"accuracy_weights": "softmax", "accuracy_temperature": 0.1}, marks=pytest.mark.nightly),
         {"score": "likelihood", "reduction": "sum"},
-        {"weight_updates": "sliced"},
+        pytest.param({"weight_updates": "sliced"}, marks=pytest.mark.nightly),
     ],
 )
 def test_alpha_learns_which_kernel_the_data_need(order: Space, changes: dict[str, object]) -> None:
