@@ -36,7 +36,7 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
 
 
 def selector(path: str) -> str:
-    return re.sub(r"(stage|group)([0-9]+)", r"\1[\2]", path)
+    return re.sub(r"(stage|group|block)([0-9]+)", r"\1[\2]", path)
 
 
 def costs_of(space: tsdsl.Space, one: Decisions) -> Costs:
