@@ -47,7 +47,7 @@ def random_space(
     """
     draw = random.Random(seed)
     while True:
-        text = _text(draw)
+        text = _text(draw, most_architectures < MAX_ARCHITECTURES)
         space = _resolved(text)
         if not 1 < space.cardinality <= most_architectures:
             continue
@@ -172,24 +172,30 @@ def _choice(draw: random.Random, values: list[str], most: int = 2) -> str:
     return picked[0] if len(picked) == 1 else "{" + ", ".join(picked) + "}"
 
 
-def _text(draw: random.Random) -> str:
+def _text(draw: random.Random, has_few: bool) -> str:
+    """The text of a space; with `has_few` most of what may be a choice is none, else few texts are small enough."""
+
+    def choice(values: list[str]) -> str:
+        return draw.choice(values) if has_few and draw.random() < 0.7 else _choice(draw, values)
+
     shared = draw.choice([None, "{8, 16}", "{8, 12, 16}"])
 
     def channels() -> str:
-        return "width" if shared and draw.random() < 0.5 else _choice(draw, ["8", "12", "16"])
+        return "width" if shared and draw.random() < 0.5 else choice(["8", "12", "16"])
 
     def settings() -> str:
         convention = draw.choice(["", ", expand_from = output", ", shortcut = projection", ", se = alternate"])
         return (
-            f"t = {_choice(draw, ['1', '3'])}, k = {_choice(draw, ['3', '5'])}, "
-            f"expansion = {_choice(draw, ['1.5', '2', '2.5'])}{convention}"
+            f"t = {choice(['1', '3'])}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
         )
 
     def block() -> str:
         depth = draw.choice(["1", "2", "1 .. 2", "{1, 3}", "1 .. 2 each", "2 each"])
+        if has_few and draw.random() < 0.7:
+            depth = "1"
         if draw.random() < 0.5:
             return f"group mbconv3d({settings()}, channels = {channels()}) * {draw.choice([depth, '0 .. 1'])}"
-        kinds = [f"mbconv3d({settings()})", f"conv3d(kernel = {_choice(draw, ['1x3x3', '3x3x3'])})", "none"]
+        kinds = [f"mbconv3d({settings()})", f"conv3d(kernel = {choice(['1x3x3', '3x3x3'])})", "none"]
         picked = draw.sample(kinds, 2)
         return f"group {{{', '.join(picked)}}}(channels = {channels()}) * {depth}"
 
@@ -197,8 +203,8 @@ def _text(draw: random.Random) -> str:
         picked = draw.sample(alternatives, draw.randint(1, len(alternatives)))
         return "{none, " + ", ".join(picked) + "}"
 
-    fusion = ops([f"time_strided_conv(ratio = {_choice(draw, ['1', '1.5', '2'])})", "time_to_channel"])
-    attention = ops([f"glore(nodes = {_choice(draw, ['4', '8'])})", "se"])
+    fusion = ops([f"time_strided_conv(ratio = {choice(['1', '1.5', '2'])})", "time_to_channel"])
+    attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se"])
     return f"""tsspace 1
 space random {{
   classes = 5
@@ -207,7 +213,7 @@ space random {{
   stream sparse {{
     frames = 2
     stage 0 {{
-      group conv3d(kernel = 1x3x3, channels = {_choice(draw, ["8", "12"])}, stride = 2)
+      group conv3d(kernel = 1x3x3, channels = {choice(["8", "12"])}, stride = 2)
       {block()}
       {block()}
     }}
@@ -215,7 +221,7 @@ space random {{
   stream dense {{
     frames = 8
     stage 0 {{
-      group conv3d(kernel = {_choice(draw, ["1x3x3", "3x3x3"])}, channels = {_choice(draw, ["4", "6"])}, stride = 2)
+      group conv3d(kernel = {choice(["1x3x3", "3x3x3"])}, channels = {choice(["4", "6"])}, stride = 2)
       {block()}
     }}
   }}
