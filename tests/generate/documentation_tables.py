@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 import tsdsl
 from support.published_networks import MANUAL, NETWORKS, rows
+from tsdsl.analysis.questions.compare import bounds
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.diagnostics import CODES
 from tsdsl.engine.recipe import EvaluateSettings, TrainSettings
@@ -21,6 +22,7 @@ from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
+from tsdsl.units import giga
 
 DOCS = Path(tsdsl.__file__).parent / "docs"
 PLACE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -67,6 +69,27 @@ def settings(model: type[BaseModel]) -> str:
     return table(("setting", "default", "what it is, and where the default comes from"), rows)
 
 
+SEARCHED = ("once_for_all", "attentive_nas", "movinet", "auto_x3d", "slowfast_search")
+
+
+def searched() -> str:
+    """Exact facts about the shipped search spaces of other work, as `tsdsl inspect` prints them."""
+    rows = []
+    for name in SEARCHED:
+        space = tsdsl.load(f"std:{name}")
+        found = bounds(space)
+        rows.append(
+            (
+                f"`std:{name}`",
+                f"{len(space.decisions)}",
+                f"{space.cardinality:,}",
+                f"{giga(found.least_macs)} to {giga(found.most_macs)}",
+                f"{found.least_params:,} to {found.most_params:,}",
+            )
+        )
+    return table(("space", "decisions", "architectures", "multiply-adds of a clip", "parameters"), rows)
+
+
 NETWORK_HEADER = ("network", "clip", "multiply-adds", "parameters", "without BN", "printed")
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -85,6 +108,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reading": lambda: settings(ReadingSettings),
     "clip": lambda: settings(ClipSettings),
     "networks": lambda: table((*NETWORK_HEADER, "where"), rows(NETWORKS, with_source=True)),
+    "searched": searched,
     "manual": lambda: table(NETWORK_HEADER, rows(MANUAL, with_source=False)),
 }
 
