@@ -28,7 +28,16 @@ def commands(folder: Path) -> dict[str, tuple[Sequence[str], int]]:
     workers = ("--workers", "2")
     found = folder / "found" / "step3"
     training = train_command(folder, found / "architecture.json", folder / "run", "--epochs", "1000")
-    evaluation = ["eval", str(folder / "trained"), "--data", str(folder / "clips"), "--test-clips", "10"]
+    evaluation = [
+        "eval",
+        str(folder / "trained"),
+        "--data",
+        str(folder / "clips"),
+        "--split",
+        "train",
+        "--views",
+        "50x3",
+    ]
     return {
         "data prepare": (tsdsl("data", "prepare", folder / "clips", folder / "run", *workers), 5),
         "search": (tsdsl(*search_command(folder, folder / "run", *workers)), 7),
