@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import tsdsl
+from support.handmade_spaces import draw_decisions, make_space
 from tsdsl.check.check import check
 from tsdsl.errors import UsageError
 from tsdsl.export import export_python, verify_export
@@ -55,9 +56,18 @@ def trained_like(network, seed=0):
     return model
 
 
+@pytest.fixture(scope="module")
+def exported():
+    """A model and its source."""
+    space = make_space()
+    model = Model(Blueprint(space).network(draw_decisions(space, 0)), seed=0)
+    return model, export_python(model.network)
+
+
+@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 10), marks=pytest.mark.nightly)], ids=str)
 @pytest.mark.parametrize("step", [1, 2, None])
-def test_the_exported_model_gives_the_same_scores(small_blueprint, draw, step):
-    for seed in range(10):
+def test_the_exported_model_gives_the_same_scores(small_blueprint, draw, step, seeds):
+    for seed in seeds:
         model = trained_like(small_blueprint.network(draw(small_blueprint.space, seed), step))
         assert verify_export(export_python(model.network), model).holds
 
@@ -250,9 +260,8 @@ def test_labels_are_strings_whatever_they_hold(small_space, draw):
         ("num_classes: int = 5", "num_classes: int = print()"),
     ],
 )
-def test_what_export_does_not_print_is_refused_and_never_run(small_blueprint, draw, capsys, old, new):
-    model = Model(small_blueprint.network(draw(small_blueprint.space, 0)), seed=0)
-    source = export_python(model.network)
+def test_what_export_does_not_print_is_refused_and_never_run(exported, capsys, old, new):
+    model, source = exported
     assert old in source
     with pytest.raises(ValueError, match=r"is not a form|has no class|malformed|literal"):
         verify_export(source.replace(old, new, 1), model)
