@@ -6,10 +6,9 @@ import pytest
 
 from support.enumeration_checks import Enumerated, checks, deviations
 from support.small_spaces import random_space
-from tsdsl.analysis.paths import feasible
-from tsdsl.analysis.tables import constraints
 
 MAX_ARCHITECTURES = 120
+MAX_OF_RICH = 600
 
 
 @pytest.mark.parametrize("step", [1, None])
@@ -18,15 +17,9 @@ def test_every_exact_fact_equals_enumeration(seed: int, step: int | None) -> Non
     _compare(Enumerated(random_space(seed, MAX_ARCHITECTURES), step, seed))
 
 
-@pytest.mark.parametrize(
-    ("seed", "largest_table"), [(30, 0), (31, constraints.LARGEST_ALLOWED_TABLE), (32, 0), (33, 0)]
-)
-def test_every_exact_fact_under_conditions_equals_enumeration(
-    seed: int, largest_table: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(constraints, "LARGEST_ALLOWED_TABLE", largest_table)
-    feasible.uniform.cache_clear()
-    _compare(Enumerated(random_space(seed, MAX_ARCHITECTURES, has_conditions=True), None, seed))
+@pytest.mark.parametrize("seed", [33, 34, 38])
+def test_every_exact_fact_of_a_rich_space_equals_enumeration(seed: int) -> None:
+    _compare(Enumerated(random_space(seed, MAX_OF_RICH, is_rich=True), None, seed))
 
 
 def _compare(of: Enumerated) -> None:

@@ -1,6 +1,6 @@
 """Every exact fact about random small spaces against enumeration of all their architectures.
 
-    python tests/benchmarks/exact_enumeration.py [NUMBER] [--first N] [--draws N] [--write]
+    python tests/benchmarks/exact_enumeration.py [NUMBER] [--first N] [--draws N] [--rich] [--write]
 
 NUMBER spaces (default 300) of two streams with fusion, attention, nested and shared decisions; every third has one
 to three `require`. Each is asked everything after step 1 and as a whole. Integers have to be equal, probabilities to
@@ -22,15 +22,16 @@ from support.enumeration_checks import Enumerated, checks, deviations
 from support.small_spaces import random_space
 
 MAX_ARCHITECTURES = 300
+MAX_OF_RICH = 600
 
 
-def compare(first: int, number: int, draws: int) -> bool:
+def compare(first: int, number: int, draws: int, is_rich: bool) -> bool:
     """Print how many answers equal enumeration, by fact; whether all do."""
     right, wrong, architectures = Counter[str](), Counter[str](), 0
     normal: dict[str, list[float]] = {}
     begin = time.perf_counter()
     for seed in range(first, first + number):
-        space = random_space(seed, MAX_ARCHITECTURES)
+        space = random_space(seed, MAX_OF_RICH if is_rich else MAX_ARCHITECTURES, is_rich=is_rich)
         for step in (1, None):
             of = Enumerated(space, step, seed)
             architectures += len(of.listed)
@@ -60,10 +61,11 @@ def main() -> int:
     parser.add_argument("number", nargs="?", type=int, default=300)
     parser.add_argument("--first", type=int, default=0, help="number of the first space, to compare in parts")
     parser.add_argument("--draws", type=int, default=4000, help="draws a window")
+    parser.add_argument("--rich", action="store_true", help="also products, searched words, and joined rules")
     parser.add_argument("--write", action="store_true", help="keep what is printed in results/")
     arguments = parser.parse_args()
-    with recorded("exact_enumeration", arguments.write):
-        return 0 if compare(arguments.first, arguments.number, arguments.draws) else 1
+    with recorded("exact_enumeration_rich" if arguments.rich else "exact_enumeration", arguments.write):
+        return 0 if compare(arguments.first, arguments.number, arguments.draws, arguments.rich) else 1
 
 
 if __name__ == "__main__":

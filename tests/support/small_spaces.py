@@ -26,6 +26,14 @@ from tsdsl.space.parts import Alike, AnyOf, DecisionRef, Requirement, Value
 from tsdsl.space.resolve import resolve
 
 MAX_ARCHITECTURES = 1500
+WORDS = (
+    ", act = {relu, hswish}",
+    ", se = {none, all}, se_ratio = 0.2",
+    ", se = {all, alternate}, shortcut = projection",
+    ", expand_from = {input, output}",
+    ", shortcut = {identity, bare_projection}",
+    ", shortcut = {projection, identity}, act = {none, swish}",
+)
 
 
 def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
@@ -37,23 +45,21 @@ def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
 
 
 @cache
-def random_space(
-    seed: int, most_architectures: int = MAX_ARCHITECTURES, *, has_conditions: bool = False
-) -> tsdsl.Space:
+def random_space(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_rich: bool = False) -> tsdsl.Space:
     """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 
-    Every third seed has constraints, which leave something at every step; with `has_conditions` every seed has, and
-    their comparisons are joined by `and`, `or` and `implies`.
+    Every third seed has constraints, which leave something at every step. With `is_rich` every seed has, and their
+    comparisons are joined by `and`, `or` and `implies`; there are products, searched words and a searched head too.
     """
     draw = random.Random(seed)
     while True:
-        text = _text(draw, most_architectures < MAX_ARCHITECTURES)
+        text = _text(draw, most_architectures < MAX_ARCHITECTURES, is_rich)
         space = _resolved(text)
         if not 1 < space.cardinality <= most_architectures:
             continue
-        if seed % 3 != 2 and not has_conditions:
+        if seed % 3 != 2 and not is_rich:
             return space
-        requires = _requires(draw, space, has_conditions)
+        requires = _requires(draw, space, is_rich)
         constrained = _resolved(text.removesuffix("}\n") + requires + "}\n")
         if all(everything(constrained, step) for step in (1, 2, None)):
             return constrained
@@ -65,7 +71,7 @@ def _resolved(text: str) -> tsdsl.Space:
     return resolved.spaces[0].space
 
 
-def _requires(draw: random.Random, space: tsdsl.Space, has_conditions: bool) -> str:
+def _requires(draw: random.Random, space: tsdsl.Space, is_rich: bool) -> str:
     """One to three constraints: on costs, on widths, on what slots hold."""
     blueprint = Blueprint(space)
     costs = [architecture_cost(blueprint, one)[:2] for one in everything(space)]
@@ -87,8 +93,9 @@ def _requires(draw: random.Random, space: tsdsl.Space, has_conditions: bool) -> 
         written.append(f"{_selector(nodes[0])} * 2 < 15")
     if len(ops) > 1:
         one, other = draw.sample(ops, 2)
-        written += [f"{_selector(one)} {draw.choice(['==', '!='])} {_selector(other)}", f"{_selector(one)} != none"]
-    if has_conditions:
+        own = space.decision_by_path[one].values[0]
+        written += [f"{_selector(one)} {draw.choice(['==', '!='])} {_selector(other)}", f"{_selector(one)} != {own}"]
+    if is_rich:
         written += [f"max({', '.join(map(_selector, widths))}) <= 12"] if len(widths) > 1 else []
         written.append(f"min(sparse.params, 2 * dense.params) >= {params / 6000} Kparams")
         written = [_joined(draw, written) for _ in range(3)]
@@ -172,7 +179,7 @@ def _choice(draw: random.Random, values: list[str], most: int = 2) -> str:
     return picked[0] if len(picked) == 1 else "{" + ", ".join(picked) + "}"
 
 
-def _text(draw: random.Random, has_few: bool) -> str:
+def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
     """The text of a space; with `has_few` most of what may be a choice is none, else few texts are small enough."""
 
     def choice(values: list[str]) -> str:
@@ -181,10 +188,14 @@ def _text(draw: random.Random, has_few: bool) -> str:
     shared = draw.choice([None, "{8, 16}", "{8, 12, 16}"])
 
     def channels() -> str:
+        if is_rich and shared and draw.random() < 0.4:
+            return draw.choice(["0.75 * width", "width * 2", "1.3 * width"])
         return "width" if shared and draw.random() < 0.5 else choice(["8", "12", "16"])
 
     def settings() -> str:
         convention = draw.choice(["", ", expand_from = output", ", shortcut = projection", ", se = alternate"])
+        if is_rich and draw.random() < 0.4:
+            convention = draw.choice(WORDS)
         return (
             f"t = {choice(['1', '3'])}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
         )
@@ -233,11 +244,12 @@ space random {{
     after = stage[0].group[2]
     op    = {attention}
   }}
+  {"head { features = {8, 16} }" if is_rich else ""}
   step 1 "sparse" {{
     search = sparse
   }}
   step 2 "rest" {{
-    search = dense, fusion, attention
+    search = dense, fusion, attention{", head" if is_rich else ""}
   }}
 }}
 """
