@@ -34,7 +34,14 @@ from tsdsl.search.step import read_alpha
 from tsdsl.space.model import Space
 
 SHARE = Fraction(1, 50)
-SETTINGS = {"samples": 4, "batch_size": 12, "weight_lr": 1.2, "alpha_lr": 0.1, "recalibration_batches": 4}
+SETTINGS = {
+    "method": "parsec",
+    "samples": 4,
+    "batch_size": 12,
+    "weight_lr": 1.2,
+    "alpha_lr": 0.1,
+    "recalibration_batches": 4,
+}
 
 
 def tightened(space: Space) -> Space:

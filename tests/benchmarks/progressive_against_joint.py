@@ -52,7 +52,14 @@ from tsdsl.search import (
 from tsdsl.space.architecture import Architecture, read_architecture
 from tsdsl.space.model import Space
 
-SEARCH = {"batch_size": 16, "weight_lr": 2.4, "alpha_lr": 0.05, "warmup_epochs": 2, "recalibration_batches": 8}
+SEARCH = {
+    "method": "parsec",
+    "batch_size": 16,
+    "weight_lr": 2.4,
+    "alpha_lr": 0.05,
+    "warmup_epochs": 2,
+    "recalibration_batches": 8,
+}
 TRAIN = {"epochs": 10, "batch_size": 16, "learning_rate": 2.4, "evaluate_every_epochs": 10, "precise_norm_batches": 8}
 
 

@@ -100,7 +100,7 @@ def profile(space: Space, clips: Path, run: Path, arguments: argparse.Namespace)
                 step=1,
                 data=clips,
                 run=run,
-                settings=SearchSettings(batch_size=arguments.batch, samples=arguments.samples),
+                settings=SearchSettings(method="parsec", batch_size=arguments.batch, samples=arguments.samples),
                 data_settings=DataSettings(num_workers=arguments.workers),
                 device=arguments.device,
             )

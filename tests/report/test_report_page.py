@@ -19,7 +19,7 @@ from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.files import write_json
-from tsdsl.search.record.outcome import SearchResult
+from tsdsl.search.record.outcome import Contender, SearchResult
 from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
 from tsdsl.search.settings import SearchSettings, StepSettings
 
@@ -88,6 +88,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = folder / "step1"
     found = next(space.sample(seed=0, step=1))
     write_json(first / "architecture.json", found.model_dump(mode="json"))
+    changed, value = next(iter(found.decisions.items()))
+    other = next(v for v in space.decision_by_path[changed].values if v != value)
     result = SearchResult(
         step=1,
         architecture=first / "architecture.json",
@@ -103,6 +105,12 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         gap_nats=0.0,
         skipped_clips=0,
         skipped={},
+        expected_loss=0.0123,
+        best_share=0.75,
+        top=(
+            Contender(decisions=found.decisions, score=0.25, deviation=0.01),
+            Contender(decisions=found.decisions | {changed: other}, score=0.125, deviation=0.02),
+        ),
     )
     shares = {
         path: [1 / len(space.decision_by_path[path].values)] * len(space.decision_by_path[path].values)
@@ -136,6 +144,14 @@ def pictures(text: str) -> list[str]:
         if depth == 0:
             found.append(text[start : tag.end()])
     return found
+
+
+def test_a_report_says_how_sure_a_step_is_and_what_comes_next(text: str) -> None:
+    assert "is the best in 75% of the draws from the posterior; the best is expected to score 0.0123 more" in text
+    rows = re.findall(r"<td>([+]0[^<]*)</td><td>([^<]*)</td>", text.replace("<wbr>", ""))
+    assert [score for score, _ in rows] == ["+0.2500 ± 0.0196", "+0.1250 ± 0.0392"]
+    assert rows[0][1] == "the architecture found"
+    assert re.fullmatch(r"sparse\S* = \S+", rows[1][1])
 
 
 def test_a_report_is_one_well_formed_file_that_fetches_nothing(text: str) -> None:

@@ -18,14 +18,7 @@ if TYPE_CHECKING:
     from tsdsl.space.architecture import Architecture
     from tsdsl.space.model import Space
 
-SEARCH = {
-    "samples": 3,
-    "batch_size": 32,
-    "weight_lr": 2.4,
-    "alpha_lr": 0.05,
-    "warmup_epochs": 2,
-    "recalibration_batches": 8,
-}
+SEARCH = {"samples": 3, "batch_size": 32, "weight_lr": 2.4, "recalibration_batches": 8}
 TRAIN = {"epochs": 10, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 10, "precise_norm_batches": 8}
 
 

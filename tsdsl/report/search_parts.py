@@ -17,17 +17,18 @@ from tsdsl.report.alpha_film import alpha_film
 from tsdsl.report.chart import Line, line_figure
 from tsdsl.report.commands import search_command
 from tsdsl.report.page import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
-from tsdsl.search import read_alpha, read_result, step_directory
+from tsdsl.search import SearchResult, read_alpha, read_result, step_directory
 from tsdsl.search.ranking import agreements, read_ranking
 from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord
 from tsdsl.search.settings import StepSettings
-from tsdsl.space.architecture import Architecture
+from tsdsl.space.architecture import Architecture, read_architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 
 Points = list[tuple[float, float]]
 RESULTS = ("step", "multiply-adds", "target", "accuracy", "entropy, nats", "sampled architectures", "seconds")
 FACTS = ("step", "decisions", "architectures", "least", "most", "target", "share within")
+SHOWN_CONTENDERS, NORMAL_95 = 5, 1.96
 COLUMNS_PER_LINE = 7
 """Columns of the graph of the space in a line: ten are too small to read in print."""
 
@@ -47,7 +48,7 @@ def search_sections(run: Path, space: Space) -> list[Section]:
     """Results and curves of the search so far."""
     steps = searched_steps(run, space)
     rows: list[tuple[str | int | float, ...]] = []
-    undecided = ""
+    undecided = contenders = ""
     for step in steps:
         result = read_result(step_directory(run, step))
         name = step_name(space, step)
@@ -59,15 +60,32 @@ def search_sections(run: Path, space: Space) -> list[Section]:
         rows.append((name, *numbers, f"{result.seconds:.1f}"))
         if result.undecided is not None:
             undecided += paragraph(f"Undecided, {name}: {result.undecided}.")
+        if result.top:
+            contenders += _contenders(name, result, read_architecture(result.architecture))
     note = undecided + paragraph(
         "Accuracy is that of the found architecture with the shared weights, on the clips used to choose it. "
         "Multiply-adds are per clip."
     )
     curves = "\n".join(_curves(run, space, step) for step in steps)
     return [
-        Section("Results of the search", table("Results by step", RESULTS, rows) + note),
+        Section("Results of the search", table("Results by step", RESULTS, rows) + note + contenders),
         Section("Curves of the search", curves),
     ]
+
+
+def _contenders(name: str, result: SearchResult, found: Architecture) -> str:
+    """How sure a step is of what it found, and what comes next."""
+    rows = []
+    for place, contender in enumerate(result.top[:SHOWN_CONTENDERS], start=1):
+        changed = [f"{path} = {value}" for path, value in contender.decisions.items() if found.decisions[path] != value]
+        score = f"{contender.score:+.4f} ± {NORMAL_95 * contender.deviation:.4f}"
+        rows.append((str(place), score, ", ".join(changed) or "the architecture found"))
+    columns = ("place", "score above the average, 95 % interval", "differs from the one found in")
+    sure = paragraph(
+        f"The architecture found in {name} is the best in {result.best_share:.0%} of the draws from the posterior; the "
+        f"best is expected to score {result.expected_loss:.4f} more."
+    )
+    return table(f"The best architectures, {name}", columns, rows) + sure
 
 
 def step_command(run: Path, step: int | None) -> str:
