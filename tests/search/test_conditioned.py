@@ -242,7 +242,7 @@ def test_entangled_decisions_end_a_conditioned_search_but_not_one_by_the_hinge(
         distribution = Distribution.uniform(flops.variables)
         step = StepLearner(Blueprint(tiny), 1, distribution, flops, 20_000, settings, torch.device("cpu"))
         if budget == "hinge":
-            assert step.probability_within() is None
+            assert step.samples.probability_within() is None
         else:
             with pytest.raises(RunError, match="too large a table"):
-                step.probability_within()
+                step.samples.probability_within()

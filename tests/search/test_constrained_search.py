@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ import pytest
 from support.search_spaces import TINY, load_text
 from tsdsl.analysis.tables.cost_table import architecture_cost
 from tsdsl.network.layout import Blueprint
-from tsdsl.search.learning.learner import StepLearner
+from tsdsl.search.learning.step_samples import StepSamples
 from tsdsl.search.progressive import search
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.space.architecture import read_architecture
@@ -57,18 +57,21 @@ def test_all_that_is_drawn_and_found_satisfies_the_constraints(
     space = load_text(tmp_path, TINY.removesuffix("}\n") + REQUIRES)
     assert len(space.requires) == 4
     drawn: list[dict[str, Value]] = []
-    samples, sandwich = StepLearner._samples, StepLearner._sandwich
+    training, validation, sandwich = StepSamples.training, StepSamples.validation, StepSamples.sandwich
 
-    def watched(self: StepLearner, purpose: str, iteration: int, uniform_share: float = 0.0) -> list[dict[str, Value]]:
-        drawn.extend(samples(self, purpose, iteration, uniform_share))
-        return drawn[-self.num_samples() :]
+    def watching(
+        draws: Callable[[StepSamples, int], list[dict[str, Value]]],
+    ) -> Callable[[StepSamples, int], list[dict[str, Value]]]:
+        def watched(self: StepSamples, iteration: int) -> list[dict[str, Value]]:
+            found = draws(self, iteration)
+            drawn.extend(found)
+            return found
 
-    def watched_sandwich(self: StepLearner, iteration: int) -> list[dict[str, Value]]:
-        drawn.extend(sandwich(self, iteration))
-        return drawn[-self.num_samples() :]
+        return watched
 
-    monkeypatch.setattr(StepLearner, "_samples", watched)
-    monkeypatch.setattr(StepLearner, "_sandwich", watched_sandwich)
+    monkeypatch.setattr(StepSamples, "training", watching(training))
+    monkeypatch.setattr(StepSamples, "validation", watching(validation))
+    monkeypatch.setattr(StepSamples, "sandwich", watching(sandwich))
     settings = SearchSettings(
         method=method,
         budget=budget,

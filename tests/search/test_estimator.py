@@ -79,7 +79,7 @@ def test_a_supernets_estimate_is_that_of_its_enumerated_evidence(order: Space, m
     chosen: list[dict[str, Value]] = [
         {KERNEL: kernel, CHANNELS: width} for (kernel, width), count in counts.items() for _ in range(count)
     ]
-    monkeypatch.setattr(step, "_samples", lambda *_: chosen)
+    monkeypatch.setattr(step.samples, "_drawn", lambda *_: chosen)
     batch = ramps(3)
     logs = []
     for kernel, width in counts:

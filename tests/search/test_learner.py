@@ -50,7 +50,7 @@ def test_the_weights_follow_the_importance_weighted_gradient_of_single_samples(o
     step = learner(order, momentum=0.0, weight_decay=0.0, reduction="sum", likelihood_temperature=3.0)
     twin = learner(order)
     batch = ramps(0)
-    samples = step._samples("training", 0, step.num_samples())
+    samples = step.samples.training(0)
     losses = []
     for sample in samples:
         scores_BN = twin.supernet(normalise(batch.clips_BCTHW), sample, 1)
@@ -107,7 +107,7 @@ def test_sliced_updates_leave_what_no_sample_used(order: Space, monkeypatch: pyt
             for kernel, channels in (("3x1x1", 8), ("1x1x1", 4))
         )
         for iteration, sample in enumerate((wide, narrow)):
-            monkeypatch.setattr(step, "_samples", lambda *_, sample=sample: [sample, sample])
+            monkeypatch.setattr(step.samples, "_drawn", lambda *_, sample=sample: [sample, sample])
             before = {name: tensor.detach().clone() for name, tensor in step.supernet.placed.items()}
             step.update_weights(ramps(iteration), iteration, 0.0)
         name = next(name for name, tensor in before.items() if tensor.dim() == 5 and tensor.shape[2] == 3)
@@ -128,7 +128,7 @@ def test_a_step_reads_from_the_device_once_a_sample(order: Space, updates: str) 
     with DeviceReads(batch.clips_BCTHW, batch.labels_B) as scoring:
         step.update_alpha(batch, 0)
     assert training.reads == scoring.reads == []
-    assert len(training.transfers) == len(scoring.transfers) == step.num_samples()
+    assert len(training.transfers) == len(scoring.transfers) == step.samples.num_trained()
 
 
 def test_waiting_for_no_outcome_before_the_next_sample_changes_no_number(order: Space) -> None:
@@ -146,8 +146,8 @@ def test_sixteen_samples_need_the_memory_of_one(order: Space, updates: str, monk
     saved, alive = {}, {}
     for count in (1, 2, 16):
         step = learner(order, weight_updates=updates)
-        sample = step._samples("training", 0, step.num_samples())[0]
-        monkeypatch.setattr(step, "_samples", lambda *_, count=count, sample=sample: [sample] * count)
+        sample = step.samples.training(0)[0]
+        monkeypatch.setattr(step.samples, "_drawn", lambda *_, count=count, sample=sample: [sample] * count)
         step.update_weights(ramps(0), 0, 0.0)
         with SavedBytes() as of_activations:
             step.update_weights(ramps(1), 1, 0.0)

@@ -55,7 +55,7 @@ def test_label_smoothing_is_of_the_loss_that_is_learned_and_not_of_the_score(ord
     step, twin = learner(order, **PLAIN, label_smoothing=0.3), learner(order)
     batch = ramps(0)
     smooth, plain = [], []
-    for sample in step._samples("training", 0, step.num_samples()):
+    for sample in step.samples.training(0):
         scores_BN = twin.supernet(normalise(batch.clips_BCTHW), sample, 1)
         smooth.append(F.cross_entropy(scores_BN, batch.labels_B, label_smoothing=0.3))
         plain.append(F.cross_entropy(scores_BN, batch.labels_B).detach())
@@ -67,7 +67,7 @@ def test_a_batch_in_parts_sums_their_gradients_each_with_its_own_batch_statistic
     step, twin = learner(order, **PLAIN, clips_per_forward=6), learner(order)
     batch = ramps(0)
     losses = []
-    for sample in step._samples("training", 0, step.num_samples()):
+    for sample in step.samples.training(0):
         parts = [batch.clips_BCTHW[part] for part in (slice(0, 5), slice(5, 10), slice(10, 16))]
         scores_BN = torch.cat([twin.supernet(normalise(part), sample, 1) for part in parts])
         losses.append(F.cross_entropy(scores_BN, batch.labels_B))
@@ -94,7 +94,7 @@ def test_a_long_gradient_is_scaled_to_the_largest_norm_and_a_short_one_left(orde
 
 def test_a_sandwich_is_the_largest_the_smallest_and_drawn_ones_of_the_same_weight(order: Space) -> None:
     step, twin = learner(order, **PLAIN, **SANDWICH), learner(order)
-    drawn = step._samples("training", 0, step.num_samples())
+    drawn = step.samples.training(0)
     kernel, channels = "sparse.stage1.group1.kernel", "sparse.stage1.group1.channels"
     samples = [{kernel: "3x1x1", channels: 8}, {kernel: "1x1x1", channels: 4}, *drawn[2:]]
     batch = ramps(0)
@@ -111,7 +111,7 @@ def test_a_sandwich_is_the_largest_the_smallest_and_drawn_ones_of_the_same_weigh
 def test_distilled_ones_learn_the_scores_of_the_largest(order: Space) -> None:
     step, twin = learner(order, **PLAIN, **SANDWICH | {"warmup_samples": "distilled"}), learner(order)
     batch = ramps(0)
-    samples = step._sandwich(0)
+    samples = step.samples.sandwich(0)
     scores = [twin.supernet(normalise(batch.clips_BCTHW), sample, 1) for sample in samples]
     taught = scores[0].detach().softmax(1)
     losses = [F.cross_entropy(scores[0], batch.labels_B), *(F.cross_entropy(s, taught) for s in scores[1:])]
@@ -137,7 +137,7 @@ def test_the_forms_of_the_hinge_differ(order: Space) -> None:
     alphas = []
     for form in ("normalized", "additive"):
         step = learner(order, target, hinge_form=form)
-        samples = step._samples("validation", 0, step.num_samples())
+        samples = step.samples.validation(0)
         alphas.append(step._alpha_gradient(samples, torch.full((4,), 0.25, dtype=torch.float64)))
     assert not torch.allclose(alphas[0], alphas[1])
 
@@ -147,10 +147,7 @@ def test_alpha_is_weighed_by_accuracy_as_the_settings_read_it(order: Space) -> N
     for reading, temperature in (("literal", 1.0), ("softmax", 0.2), ("standardized", 0.5)):
         step = learner(order, samples=8, accuracy_weights=reading, accuracy_temperature=temperature)
         with torch.no_grad():
-            scores = [
-                step.supernet(normalise(batch.clips_BCTHW), s, 1)
-                for s in step._samples("validation", 0, step.num_samples())
-            ]
+            scores = [step.supernet(normalise(batch.clips_BCTHW), s, 1) for s in step.samples.validation(0)]
         accuracy_K = torch.tensor([(s.argmax(1) == batch.labels_B).double().mean() for s in scores])
         assert float(accuracy_K.std()) > 0.01
         expected_K = {

@@ -158,11 +158,11 @@ def test_scoring_begins_in_the_last_part_and_scores_as_many_as_are_trained(
     tmp_path: Path, fraction: float, total: int, warmup: int, first: int, count: int
 ) -> None:
     step = learner(load_text(tmp_path, ORDER), method="thompson", samples=4, scoring_fraction=fraction)
-    assert step.scored_from(total, warmup) == first
-    assert step.num_scored() == count
+    assert step.samples.scored_from(total, warmup) == first
+    assert step.samples.num_scored() == count
     step = learner(load_text(tmp_path, ORDER), method="parsec", samples=4, scoring_fraction=fraction)
-    assert step.scored_from(total, warmup) == warmup
-    assert step.num_scored() == 4
+    assert step.samples.scored_from(total, warmup) == warmup
+    assert step.samples.num_scored() == 4
 
 
 CHANGES = {"method": "thompson", "samples": 5, "score": "likelihood", "seed": 3}

@@ -50,7 +50,7 @@ def read_alpha(folder: Path, space: Space | None = None) -> list[dict[str, Any]]
     """The lines of a step's `alpha.jsonl`: after each epoch every decision's probabilities, entropy and FLOPs.
 
     `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probability_within": 0.3,
-    "probabilities": {PATH: [...]}}`. `probability_within` may be null, see `StepLearner.probability_within`.
+    "probabilities": {PATH: [...]}}`. `probability_within` may be null, see `StepSamples.probability_within`.
     Iteration 0 is the beginning.
 
     Raises:
@@ -126,7 +126,7 @@ def run_step(
     per_epoch = clips.training.iterations_per_epoch
     total = settings.step_epochs * per_epoch
     warmup = settings.warmup_epochs * per_epoch
-    scored_from = learner.scored_from(total, warmup)
+    scored_from = learner.samples.scored_from(total, warmup)
     devices = [learner.device] if learner.device.type == "cuda" else []
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
@@ -135,7 +135,7 @@ def run_step(
         progress.task(title, total, begin) as task,
     ):
         if logs is not None and checkpoint is None:
-            logs.alpha.write(_alpha_line(learner, 0, 0, learner.probability_within()))
+            logs.alpha.write(_alpha_line(learner, 0, 0, learner.samples.probability_within()))
         training = request.stoppable(endless(clips.training, begin))
         validation = request.stoppable(endless(clips.validation, max(0, begin - scored_from)))
         last_saved = begin
@@ -167,7 +167,7 @@ def run_step(
             if logs is not None and (done % cadence.log_iterations == 0 or ends_epoch):
                 values = metrics(trained, scored, learner, fraction)
                 if ends_epoch:
-                    within = learner.probability_within()
+                    within = learner.samples.probability_within()
                     logs.alpha.write(_alpha_line(learner, done // per_epoch, done, within))
                     values |= {} if within is None else {"probability_within": within}
                 logs.metrics.write(done, values)

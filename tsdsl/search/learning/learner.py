@@ -12,16 +12,13 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Literal, TypeAlias
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from tsdsl.analysis.questions.bounds import extreme
-from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.data import Batch, normalise
-from tsdsl.data.randomness import derive_generator, derive_seed, seed_torch
+from tsdsl.data.randomness import derive_generator, seed_torch
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.training.schedule import learning_rate
 from tsdsl.errors import FileError, RunError
@@ -30,13 +27,10 @@ from tsdsl.lowering.sliced_sgd import dense_step, sliced_step
 from tsdsl.lowering.supernet import Leaves, Supernet
 from tsdsl.network.layout import Blueprint
 from tsdsl.network.parameters import network_parameters
-from tsdsl.search.budget.candidates import WithinTarget, drawn
-from tsdsl.search.budget.conditioned import Conditioned, require_target
 from tsdsl.search.budget.flops import StepFlops
 from tsdsl.search.distribution.factorised import Distribution
 from tsdsl.search.distribution.importance import (
     accuracy_weights,
-    adaptive_samples,
     alpha_gradient,
     alpha_optimiser,
     alpha_weights,
@@ -47,14 +41,13 @@ from tsdsl.search.distribution.importance import (
     require_samples,
     softmax_weights,
 )
-from tsdsl.search.learning.posterior import StepPosterior
 from tsdsl.search.learning.sample_outcome import Outcome, OutcomeOnItsWay
 from tsdsl.search.learning.sample_training import learn, limit_norm, log_losses, scored
 from tsdsl.search.learning.shared_samples import combiner, own_share, put_together
+from tsdsl.search.learning.step_samples import StepSamples
 from tsdsl.search.settings import LR_BATCH_SIZE, SearchSettings
 from tsdsl.space.parts import Value
 
-Purpose: TypeAlias = Literal["training", "validation"]
 SHARE_DRAWS = 32
 """Draws of a posterior from which alpha's record is made."""
 
@@ -119,12 +112,8 @@ class StepLearner:
         self.step, self.settings, self.device, self.ranks = step, settings, device, ranks
         self.flops, self.target_macs = flops, target_macs
         self.distribution = distribution
-        self.candidates = WithinTarget(flops, target_macs)
-        self.within = None if target_macs is None else Conditioned(distribution, flops, target_macs)
-        # Under constraints nothing is drawn that they do not allow, whatever the budget does.
-        self.allowed = Conditioned(distribution, flops, flops.most()) if rules_of(flops.free) else None
-        if settings.budget == "condition" and settings.method == "parsec":
-            require_target(step, target_macs)
+        self.samples = StepSamples(step, distribution, flops, target_macs, settings)
+        self.posterior = self.samples.posterior
         # Samples whose outcome is not waited for: a device computes the next one meanwhile.
         self.num_ahead = 0 if device.type == "cpu" else 1
         self.supernet = Supernet(blueprint, seed=settings.seed).to(device)
@@ -148,49 +137,11 @@ class StepLearner:
             for parameter in (*decayed, *others):
                 self.sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.adam = alpha_optimiser(distribution, settings.alpha_lr, settings.alpha_momentum)
-        self.posterior = StepPosterior(self.candidates) if settings.method == "thompson" else None
 
     @property
     def learns_alpha(self) -> bool:
         """Whether alpha moves; in the baselines it stays uniform."""
         return self.settings.method in ("thompson", "parsec")
-
-    def num_samples(self) -> int:
-        """K for the distribution as it is."""
-        if self.settings.method == "single_path":
-            return 1
-        if self.settings.samples == "adaptive":
-            return adaptive_samples(self.distribution.entropy())
-        return self.settings.samples
-
-    def scored_from(self, total: int, warmup: int) -> int:
-        """The iteration of `total` with which scoring begins, after `warmup` iterations at the earliest."""
-        if self.posterior is None:
-            return warmup
-        return min(max(warmup, total - math.ceil(total * self.settings.scoring_fraction)), total - 1)
-
-    def num_scored(self) -> int:
-        """The architectures scored on a validation batch."""
-        if self.posterior is None:
-            return self.num_samples()
-        return max(2, round(self.num_samples() / self.settings.scoring_fraction))
-
-    def probability_within(self) -> float | None:
-        """The probability that an architecture drawn from alpha is within the target.
-
-        None without a target, and where a search by the hinge has decisions too entangled for an answer.
-        """
-        if self.within is None:
-            return None
-        if self.posterior is not None:
-            return 1.0
-        try:
-            return self.within.probability_within()
-        except RunError:
-            # The hinge does without this number, so its record must not end the search.
-            if self._conditioned is not None:
-                raise
-            return None
 
     def update_weights(self, batch: Batch, iteration: int, progress: float, *, warms_up: bool = False) -> Scored:
         """One SGD step on a training batch; `progress` is the fraction of all iterations done.
@@ -203,9 +154,9 @@ class StepLearner:
         clips_BCTHW, labels_B = self._on_device(batch)
         rule = self.settings.warmup_samples if warms_up else "drawn"
         if rule == "drawn":
-            samples = self._samples("training", iteration, self.num_samples())
+            samples = self.ranks.first(lambda: self.samples.training(iteration))
         else:
-            samples = self._sandwich(iteration)
+            samples = self.ranks.first(lambda: self.samples.sandwich(iteration))
         self.supernet.train()
         gradients = WeightedGradients(self.supernet)
         own: list[Outcome] = []
@@ -267,7 +218,7 @@ class StepLearner:
             NotFiniteError: the loss is not a finite number; alpha was not changed by this batch.
         """
         clips_BCTHW, labels_B = self._on_device(batch)
-        samples = self._samples("validation", iteration, self.num_scored())
+        samples = self.ranks.first(lambda: self.samples.validation(iteration))
         self.supernet.eval()
         unread: list[OutcomeOnItsWay] = []
         for _, sample in own_share(samples, self.ranks):
@@ -361,47 +312,20 @@ class StepLearner:
                 raise _foreign(place, name)
             tensor.copy_(weights[name])
 
-    def _samples(self, purpose: Purpose, iteration: int, count: int) -> list[dict[str, Value]]:
-        """The architectures of one batch, as rank 0 draws them."""
-        drawn: list[dict[str, Value]] = self.ranks.first(lambda: self._drawn(purpose, iteration, count))
-        return drawn
-
-    @cached_property
-    def _extremes(self) -> list[dict[str, Value]]:
-        """The largest and the smallest architecture of the step that its constraints allow."""
-        return [dict(extreme(self.flops.free, sense).witness) for sense in ("max", "min")]
-
-    def _sandwich(self, iteration: int) -> list[dict[str, Value]]:
-        """The largest, the smallest and K - 2 that are drawn."""
-        return [*self._extremes, *self._samples("training", iteration, self.num_samples())[2:]]
-
-    def _drawn(self, purpose: Purpose, iteration: int, count: int) -> list[dict[str, Value]]:
-        names = ("architectures", purpose, str(self.step), iteration)
-        if self.posterior is not None and self.posterior.has_begun and purpose == "validation":
-            return self.posterior.proposals(count, derive_generator(self.settings.seed, *names))
-        if self.posterior is not None or not self.learns_alpha:
-            return drawn(self.candidates, count, derive_seed(self.settings.seed, *names))
-        if self._conditioned is not None:
-            return self._conditioned.sample(count, derive_seed(self.settings.seed, *names))
-        return self.distribution.sample(count, derive_generator(self.settings.seed, *names))
-
-    @property
-    def _conditioned(self) -> Conditioned | None:
-        """What architectures are drawn from instead of the distribution itself."""
-        return self.within if self.settings.budget == "condition" else self.allowed
-
     def _alpha_gradient(self, samples: list[dict[str, Value]], weights_K: Tensor) -> Tensor:
         """The gradient of the loss that alpha descends."""
         weights_K = alpha_weights(weights_K, self.settings.centred)
-        if self.settings.budget == "condition" and self.within is not None:
-            return self.within.score_gradient(samples, -weights_K)
+        if self.settings.budget == "condition" and self.samples.within is not None:
+            return self.samples.within.score_gradient(samples, -weights_K)
         excess_K = torch.tensor(
             [excess(self.flops.macs(sample), self.target_macs) for sample in samples], dtype=torch.float64
         )
         hinge_K = hinge_coefficients(excess_K, self.settings.hinge_form, self.settings.centred)
-        if self.allowed is not None:
+        if self.samples.allowed is not None:
             require_samples(len(samples))
-            return self.allowed.score_gradient(samples, loss_coefficients(weights_K, hinge_K, self.settings.hinge))
+            return self.samples.allowed.score_gradient(
+                samples, loss_coefficients(weights_K, hinge_K, self.settings.hinge)
+            )
         return alpha_gradient(self.distribution, samples, weights_K, hinge_K, self.settings.hinge)
 
     def _alpha_weights(self, outcomes: list[Outcome]) -> Tensor:

@@ -59,7 +59,7 @@ def select(
         return Found(
             **ranks.first(lambda: vars(most_probable_within(learner.distribution, learner.flops, settings.target_macs)))
         )
-    candidates = learner.candidates
+    candidates = learner.samples.candidates
     log = EvaluationLog(folder.path) if ranks.is_first else None
     entries = _told(log, ranks)
     history = [entry.evaluation for entry in entries]
