@@ -153,9 +153,10 @@ def compare(folder: Path, seeds: int) -> None:
     table = load_table(RESULTS / "own_table.json")
     trainings = Trainings(folder / "trainings.json", blueprint, clips, table)
     within = TableCandidates(table, space.steps[0].target_macs)
+    average = interval(np.array([row.reported for row in within.rows]))
     print(
-        f"{seeds} seeds, {EPOCHS} epochs, K = {SAMPLES}; the {len(within.rows)} architectures of the table within the "
-        f"target have a test accuracy of {interval(np.array([row.reported for row in within.rows]))} percent\n"
+        f"Seeds 0 to {seeds - 1}, {EPOCHS} epochs, K = {SAMPLES}; the {len(within.rows)} architectures of the table "
+        f"within the target have a test accuracy of {average} percent\n"
     )
     found: dict[str, list[tuple[SearchResult, float]]] = {name: [] for name in METHODS}
     for seed, name in product(range(seeds), METHODS):
@@ -163,15 +164,14 @@ def compare(folder: Path, seeds: int) -> None:
         result = found_by(space, search_clips, run, METHODS[name], seed)
         found[name].append((result, trainings.accuracy(read_architecture(result.architecture).decisions)))
         print(f"{name}, seed {seed}: {found[name][-1][1]:.1%}", file=sys.stderr, flush=True)
-    print("| method | found, trained from scratch | each seed | MFLOPs | undecided | seconds |")
-    print("| --- | ---: | --- | ---: | ---: | ---: |")
+    print("| method | found, trained from scratch | each seed | MFLOPs | undecided |")
+    print("| --- | ---: | --- | ---: | ---: |")
     for name, ends in found.items():
         accuracies = np.array([accuracy for _, accuracy in ends])
         each = " ".join(f"{100 * accuracy:.1f}" for accuracy in accuracies)
         macs = f"{np.mean([result.flops for result, _ in ends]) / 1e6:.2f}"
         undecided = sum(result.undecided is not None for result, _ in ends)
-        seconds = f"{np.mean([result.seconds for result, _ in ends]):.0f}"
-        print(f"| {name} | {interval(accuracies)} | {each} | {macs} | {undecided} | {seconds} |")
+        print(f"| {name} | {interval(accuracies)} | {each} | {macs} | {undecided} |")
     rows = list(table.rows.values())
     tests, costs = np.array([r.reported for r in rows]), np.array([r.macs or 0.0 for r in rows])
     print(f"\nKendall's tau with the test accuracies of all {len(rows)} architectures of the table\n")

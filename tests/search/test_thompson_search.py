@@ -19,10 +19,12 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.search import Cadence, DataSettings, SearchSettings, read_alpha, search
 from tsdsl.search.budget.candidates import WithinTarget, drawn
 from tsdsl.search.budget.flops import step_flops
+from tsdsl.search.budget.within_target import Found
 from tsdsl.search.distribution.factorised import step_variables
 from tsdsl.search.distribution.linear_model import totals
 from tsdsl.search.learning.learner import StepLearner
 from tsdsl.search.learning.posterior import StepPosterior
+from tsdsl.search.record.outcome import certainty
 from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
 
@@ -163,6 +165,23 @@ def test_scoring_begins_in_the_last_part_and_scores_as_many_as_are_trained(
     step = learner(load_text(tmp_path, ORDER), method="parsec", samples=4, scoring_fraction=fraction)
     assert step.samples.scored_from(total, warmup) == warmup
     assert step.samples.num_scored() == 4
+
+
+@pytest.mark.parametrize("batches", [1, 5])
+def test_a_search_with_too_few_scores_is_undecided(tmp_path: Path, batches: int) -> None:
+    step = learner(load_text(tmp_path, ORDER), method="thompson", samples=4)
+    posterior = step.posterior
+    assert posterior is not None
+    for batch in range(batches):
+        samples = drawn(posterior.candidates, 8, batch)
+        posterior.observe(samples, [posterior.candidates.macs(s) / 1e4 for s in samples])
+    step.refresh(0)
+    best = posterior.found()
+    told = certainty(step, Found(best.decisions, best.macs, 0.0, best.road, best.gap), 0)
+    if batches == 1:
+        assert "nats, of 1.39 when all are equally probable" in told["undecided"]
+    else:
+        assert told["undecided"] is None
 
 
 CHANGES = {"method": "thompson", "samples": 5, "score": "likelihood", "seed": 3}

@@ -77,7 +77,9 @@ def _contenders(name: str, result: SearchResult, found: Architecture) -> str:
     """How sure a step is of what it found, and what comes next."""
     rows = []
     for place, contender in enumerate(result.top[:SHOWN_CONTENDERS], start=1):
-        changed = [f"{path} = {value}" for path, value in contender.decisions.items() if found.decisions.get(path) != value]
+        changed = [
+            f"{path} = {value}" for path, value in contender.decisions.items() if found.decisions.get(path) != value
+        ]
         score = f"{contender.score:+.4f} ± {NORMAL_95 * contender.deviation:.4f}"
         rows.append((str(place), score, ", ".join(changed) or "the architecture found"))
     columns = ("place", "score above the average, 95 % interval", "differs from the one found in")

@@ -129,7 +129,7 @@ def finish(
     )
     accuracy, views = _measured(learner, found, step, clips, settings, folder, progress, request)
     skipped = {path: reason for met in ranks.gather(clips.training.skipped.to_json()) for path, reason in met.items()}
-    certainty = ranks.first(lambda: _certainty(learner, found, settings))
+    sure = ranks.first(lambda: certainty(learner, found, settings.seed))
     result = SearchResult(
         step=name,
         method=settings.method,
@@ -146,7 +146,7 @@ def finish(
         gap_nats=found.gap_nats,
         skipped_clips=len(skipped),
         skipped=dict(sorted(skipped.items())),
-        **certainty,
+        **sure,
     )
 
     def write() -> dict[str, Any]:
@@ -161,22 +161,23 @@ def finish(
     return SearchResult.model_validate(ranks.first(write))
 
 
-def _certainty(learner: StepLearner, found: Found, settings: StepSettings) -> dict[str, Any]:
+def certainty(learner: StepLearner, found: Found, seed: int) -> dict[str, Any]:
     """What the result says of how sure it is."""
     entropy, most = learner.distribution.entropy(), Distribution.uniform(learner.flops.variables).entropy()
     if learner.posterior is not None:
-        draw = derive_generator(settings.seed, "certainty", str(learner.step))
+        draw = derive_generator(seed, "certainty", str(learner.step))
         sure = learner.posterior.certainty(found.decisions, CERTAINTY_DRAWS, draw)
         undecided = None
-        if sure.expected_loss >= UNDECIDED_LOSS * sure.prior_loss:
+        if sure.expected_loss > UNDECIDED_LOSS * sure.prior_loss or entropy > UNDECIDED_ENTROPY * most:
             undecided = (
                 f"the best architecture is expected to score {sure.expected_loss:.4f} more than the one found, and "
-                f"{sure.prior_loss:.4f} more than a random one; about four times the epochs halve the former"
+                f"{sure.prior_loss:.4f} more than a random one; the draws' choices have an entropy of {entropy:.2f} "
+                f"nats, of {most:.2f} when all are equally probable; about four times the epochs halve the loss"
             )
         top = [{"decisions": d, "score": mean, "deviation": deviation} for d, mean, deviation in sure.top[:MAX_TOP]]
         numbers = {"expected_loss": sure.expected_loss, "best_share": sure.best_share}
         return {"undecided": undecided, **numbers, "top": top}
-    if learner.learns_alpha and entropy >= UNDECIDED_ENTROPY * most:
+    if learner.learns_alpha and entropy > UNDECIDED_ENTROPY * most:
         return {
             "undecided": f"the entropy of alpha is {entropy:.2f} nats, of {most:.2f} when all is equally probable; "
             "search for more epochs, with a larger alpha_lr, or with method = thompson"
