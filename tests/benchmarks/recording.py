@@ -47,7 +47,7 @@ def recorded(name: str, write: bool) -> Iterator[None]:
     both = _Both(sys.stdout)
     with contextlib.redirect_stdout(both):
         words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-        print(f"# {' '.join(['python', f'tests/benchmarks/{name}.py', *words])}")
+        print(f"# {' '.join(['python', f'tests/benchmarks/{Path(sys.argv[0]).name}', *words])}")
         print(f"# {machine()}")
         yield
     if write:

@@ -11,6 +11,7 @@ import pytest
 
 import tsdsl
 from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.check.check import check
 from tsdsl.network.layout import Blueprint
 from tsdsl.render.graph import DARKEST, draw_architecture, draw_graph, draw_space, graph_lines, line_dot
 from tsdsl.render.graph_parts import Detail, architecture_graph, mega, space_graph
@@ -18,6 +19,7 @@ from tsdsl.render.rasterise import svg_to_png
 from tsdsl.render.theme import DARK, LIGHT, Theme, contrast, mixed
 from tsdsl.report.chart import Line, line_chart, line_figure, ticks
 from tsdsl.report.page import Section, bars, drawing, paragraph, report_html, table
+from tsdsl.source import SourceFile
 from tsdsl.space.stored import strictly
 
 HOSTILE = "<b>\"quoted\" & 'single' \\ é 漢字 " + "x" * 200
@@ -35,6 +37,26 @@ def test_the_picture_of_a_space_shows_every_group_slot_and_size(tiny: tsdsl.Spac
     assert shown.count("time-to-channel") == len(tiny.fusions)
     assert shown.count("attention: none | glore") == len(tiny.attentions)
     assert any(f"{tiny.cardinality:,}" in text for text in shown)
+
+
+def test_the_picture_shows_searched_words_and_the_results_of_products() -> None:
+    text = """tsspace 1
+space s {
+  classes = 5
+  size    = 12
+  shared w = {1, 1.5, 2}
+  stream one { frames = 2  stage 0 {
+    group conv3d(kernel = 1x3x3, channels = 8 * w, act = {relu, hswish})
+    group mbconv3d(t = 1, k = 3, expansion = w, channels = 8, act = swish, se = {none, all}, se_ratio = {0.1, 0.2})
+  } }
+}
+"""
+    space = check(SourceFile("s", text)).spaces[0].space
+    shown = texts(draw_space(space))
+    assert {"kernel 1x3x3 · c 8..16", "act relu, hswish", "e 1..2 · c 8"} <= {*shown}
+    assert "se none, all · se_ratio 0.1, 0.2" in shown
+    one = next(a for a in space.sample(50, seed=1) if a.decisions["one.stage0.group1.act"] == "hswish")
+    assert "act hswish" in texts(draw_architecture(space, one))
 
 
 def test_the_picture_of_an_architecture_leaves_out_what_is_absent(tiny: tsdsl.Space) -> None:

@@ -348,13 +348,14 @@ def _operators(group: Group, node: Node) -> str:
 
 
 def _setting_lines(group: Group, node: Node, setting: Callable[[Setting], str]) -> tuple[str, ...]:
-    """The displayed attributes, two per line; where blocks differ, the values of each."""
+    """The displayed attributes and all that are searched, two per line; where blocks differ, the values of each."""
     given = [{**group.attributes, **one.attributes} for one in _present(group, node)]
     small = []
-    for name in SHOWN:
+    searched = [name for own in given for name, value in own.items() if isinstance(value, Reference)]
+    for name in dict.fromkeys((*SHOWN, *searched)):
         texts = dict.fromkeys(setting(attributes[name]) for attributes in given if name in attributes)
         small += [f"{SHORT.get(name, name)} {' / '.join(texts)}"] if texts else []
-    lines = [" · ".join(small[:2]), " · ".join(small[2:])]
+    lines = [" · ".join(small[n : n + 2]) for n in range(0, len(small), 2)]
     return tuple(shortened(line, MAX_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
 
 
