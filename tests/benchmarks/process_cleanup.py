@@ -20,7 +20,7 @@ from recording import recorded
 from support.micro_runs import search_command, train_command, write_inputs
 from support.process_cleanup import SIGNALS, left_behind, tsdsl
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "0", "-m"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "0", "-m", "--"]
 
 
 def commands(folder: Path) -> dict[str, tuple[Sequence[str], int]]:
