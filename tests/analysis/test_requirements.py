@@ -26,7 +26,7 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.units import giga
 
-CONSTRAINED = seeds((2, 5), (8, 11, 14, 17))
+CONSTRAINED = seeds((2, 5, 8), (11, 14, 17))
 
 
 @pytest.fixture

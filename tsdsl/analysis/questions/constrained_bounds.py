@@ -67,7 +67,10 @@ def _drawn_extreme(free: FreeSpace, sense: Literal["min", "max"], quantity: Quan
     costs = BatchCosts(free, quantity, part)
     best: tuple[int, Array] | None = None
     for least, most in (end, (low, high)) if is_window else ((low, high),):
-        for rows in islice(uniform_within(free, least, most).rows(np.random.default_rng(0)), BATCHES):
+        sampler = uniform_within(free, least, most)
+        if sampler.is_surely_empty:  # the end of the window; not all of it
+            continue
+        for rows in islice(sampler.rows(np.random.default_rng(0)), BATCHES):
             values = costs(rows)
             index = int(values.argmin() if sense == "min" else values.argmax()) if len(rows) else -1
             if index >= 0 and (best is None or (values[index] < best[0]) == (sense == "min")):
