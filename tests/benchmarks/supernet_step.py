@@ -2,7 +2,8 @@
 
 Run by hand: `OMP_NUM_THREADS=1 python tests/benchmarks/supernet_step.py [--size 96] [--batch 4] [--rounds 15]`.
 A step is forward, backward and SGD with Nesterov momentum and weight decay, of one random architecture of
-auto_tsnet: its sparse stream, its dense stream, and both with fusion and attention. The twin is the same
+auto_tsnet: its sparse stream, its dense stream, and both with fusion and attention; or of another shipped space, such
+as `--space auto_x3d` with operators of its own for each block. The twin is the same
 architecture as a model of its own, with fused SGD. The supernet's ways: `sliced`, the search's with
 `weight_updates = sliced`; `dense`, the same with SGD over all shared weights; `autograd`, slices that
 autograd differentiates, as usual elsewhere, with fused SGD. On CUDA in bfloat16, as the search does it.
@@ -21,7 +22,6 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import torch
 from recording import recorded
@@ -35,7 +35,7 @@ from tsdsl.space.decided import canonical
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale, Value
 
-SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"
+SPACE = "auto_tsnet"
 MIB = 2**20
 SGD = {"lr": 1e-4, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-5, "fused": True}
 STREAMS = {"sparse": ("dense",), "dense": ("sparse",), "both": ()}
@@ -173,13 +173,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0, help="of the architecture")
     parser.add_argument("--samples", type=int, default=1)
+    parser.add_argument("--space", default=SPACE, help="a shipped space")
     parser.add_argument("--only", default="", choices=["", *STREAMS])
-    parser.add_argument("--write", action="store_true", help="write results/supernet_step.txt")
+    parser.add_argument("--write", action="store_true", help="write results/supernet_step[_SPACE].txt")
     arguments = parser.parse_args()
-    with recorded("supernet_step", arguments.write):
-        space = tsdsl.load(SPACE)
+    is_other = arguments.space != SPACE
+    with recorded(f"supernet_step_{arguments.space}" if is_other else "supernet_step", arguments.write):
+        space = tsdsl.load(f"std:{arguments.space}")
         decisions = random_decisions(space, arguments.seed)
-        for stream, without in STREAMS.items():
+        streams: dict[str, tuple[str, ...]] = {arguments.space: ()} if is_other else STREAMS
+        for stream, without in streams.items():
             if arguments.only and arguments.only != stream:
                 continue
             blueprint = Blueprint(space, scale=Scale(name="", size=arguments.size, without=without))
