@@ -17,11 +17,11 @@ from tsdsl.source import Span
 from tsdsl.space.parts import Value
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.importable import importable
+from tsdsl.space.resolve.parts.checked_values import checked_value
 from tsdsl.space.resolve.parts.groups import DEPTH
 from tsdsl.space.resolve.parts.literals import literals, shown
 from tsdsl.space.resolve.parts.products import FACTOR
 from tsdsl.space.resolve.parts.selectors import path_parts
-from tsdsl.space.resolve.parts.values import checked_value
 from tsdsl.syntax import ast
 from tsdsl.syntax.grammar.machine import Token
 from tsdsl.units import FLOPS_UNITS, PARAMS_UNITS
