@@ -38,11 +38,12 @@ space {name} {{
     }}
     stage 1 {{
       group mb(channels = 24 .. 40 by 8, stride = 2)
-      group mb(channels = 24 .. 40 by 8) * 2
+      group mb(channels = 24 .. 40 by 8) * 1 .. 3  # the number of blocks is searched too
     }}
     stage 2 {{
       group mb(channels = 64 .. 96 by 16, stride = 2)
-      group mb(channels = 64 .. 96 by 16) * 2
+      # The operator is searched; `none` passes on what it reads, and `each` lets every block differ.
+      group {{mb, conv3d(kernel = 1x3x3), none}}(channels = 64 .. 96 by 16) * 2 each
     }}
   }}
 
