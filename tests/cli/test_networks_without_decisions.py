@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from support.video_files import write_video
 from tsdsl.cli.main import run
 from tsdsl.data import DemoSettings, write_demo
 
@@ -111,3 +112,19 @@ def test_published_weights_are_taken_over_by_command(
     assert "x3d_s.pyth: blocks" in capsys.readouterr().err
     assert run(["weights", "import", "x3d_s.pyth", "std:tiny", "--force"]) == 2
     assert "decisions" in capsys.readouterr().err
+
+
+def test_train_and_search_warn_of_what_is_unusual_about_the_data(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "clips/train/run").mkdir(parents=True)
+    for number in range(4):
+        write_video(folder / f"clips/train/run/{number}.mp4", 20)
+    run(["search", "net.tsspace", "--data", "clips", "-q"])
+    searched = capsys.readouterr().err
+    assert "warning: clips: has one class only, 'run'" in searched
+    assert "no validation split" not in searched
+    assert run(["train", "net.tsspace", "--data", "clips", *BRIEF]) == 0
+    trained = capsys.readouterr().err
+    assert "warning: clips: has one class only, 'run'" in trained
+    assert "warning: clips: has no validation split" in trained

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsdsl.cli.options import Json
-from tsdsl.cli.work.console import facts
+from tsdsl.cli.work.console import facts, note
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def index(
     from tsdsl.data import index_dataset
 
     found = index_dataset(folder, kind=kind)
+    for concern in found.concerns:
+        note(f"warning: {concern}")
     if as_json:
         typer.echo(json.dumps(_index_facts(found)))
     else:
@@ -210,6 +212,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
         "kind": found.kind,
         "classes": list(found.class_names),
         "flip_allowed": found.splits[0].flip_allowed,
+        "warnings": found.concerns,
         "splits": {
             dataset.split: {
                 "clips": len(dataset.records),

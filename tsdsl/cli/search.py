@@ -66,6 +66,7 @@ def search(
     `torchrun --nproc-per-node W -m -- tsdsl search ...` starts W processes that share the samples.
     """
     from tsdsl.artifacts.locate import RUNS, find_space
+    from tsdsl.data import concerns, open_dataset
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.runs.progress import Progress
@@ -102,6 +103,10 @@ def search(
                 f"settings: {given.described()}; others are those recorded or the defaults; "
                 f"all are in {folder}/*/settings.json"
             )
+        if data is not None and ranks.is_first:
+            # A search divides the training clips itself.
+            for concern in concerns(open_dataset(data, "train"), ("train", "val")):
+                note(f"warning: {concern}")
         result = search_space(
             found,
             step=which,  # type: ignore[arg-type]  # _parsed_step has checked it

@@ -53,7 +53,7 @@ def train(
         recommended_clip,
         searched_data,
     )
-    from tsdsl.data import open_dataset
+    from tsdsl.data import available_splits, concerns, open_dataset
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.recipe import TrainOptions
@@ -80,7 +80,8 @@ def train(
     has_clip = any(name.startswith("clip.") for name in given.values)
     chosen = fitted(TrainOptions, given, {"clip": recommended_clip(root, architecture)} if has_clip else {})
     recipe = chosen.train_settings()
-    blueprint = Blueprint(located.space, classes=open_dataset(root, "train").num_classes, scale=scale)
+    clips = open_dataset(root, "train")
+    blueprint = Blueprint(located.space, classes=clips.num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
     folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
     later = [step for step in located.space.steps if found.step is not None and step.index > found.step]
@@ -89,6 +90,9 @@ def train(
             note(f"{architecture}: step {later[0].index} was not searched; the parts it adds are left out")
         if given.values and not quiet and ranks.is_first:
             note(f"settings: {given.described()}; others have their defaults; all are in {folder}/settings.json")
+        if ranks.is_first:
+            for concern in concerns(clips, available_splits(root)):
+                note(f"warning: {concern}")
         opened = open_training_data(
             root,
             network,

@@ -10,10 +10,21 @@ from tsdsl.errors import FileError
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The existing split folders in a folder: {"train": ..., "val": ..., "test": ...}."""
-    return {
-        split: root / name for split, names in SPLIT_NAMES.items() for name in reversed(names) if (root / name).is_dir()
-    }
+    """The existing split folders in a folder, in any case: {"train": ..., "val": ..., "test": ...}.
+
+    FileError if a split has two folders whose names differ in case only.
+    """
+    found: dict[str, Path] = {}
+    folders = folders_in(root)
+    for split, names in SPLIT_NAMES.items():
+        for name in names:
+            spelled = [path for path in folders if path.name.lower() == name]
+            if len(spelled) > 1:
+                raise FileError(f"{root}: has {spelled[0].name}/ and {spelled[1].name}/", help="merge the two folders")
+            if spelled:
+                found[split] = spelled[0]
+                break
+    return found
 
 
 def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:

@@ -22,6 +22,7 @@ from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
 from tsdsl.data.datasets.kinetics import find_lists, is_official, read_list, read_official
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.datasets.something import find_labels, find_list, read_something
+from tsdsl.data.datasets.unlike_classes import refuse_other_folders
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8
@@ -85,6 +86,8 @@ def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDat
         records, class_names, missing = read_official(root, split)
     else:
         records, class_names, passed_over = read_class_folders(root, split)
+        if kind is None and description is None and not split_folders(root):
+            refuse_other_folders(root, class_names)
     if not records:
         raise FileError(
             f"{root}: the split {split!r} has no clips"

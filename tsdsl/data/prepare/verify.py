@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdsl.data.datasets.concerns import concerns
 from tsdsl.data.datasets.description import DatasetKind
 from tsdsl.data.datasets.open import available_splits, open_dataset
 from tsdsl.data.datasets.records import VideoDataset
@@ -32,6 +33,11 @@ class DatasetIndex:
     def class_names(self) -> tuple[str, ...]:
         """The classes, equal in every split."""
         return self.splits[0].class_names
+
+    @property
+    def concerns(self) -> list[str]:
+        """Warnings about the first split, usually the training clips."""
+        return concerns(self.splits[0], [dataset.split for dataset in self.splits])
 
 
 @dataclass(frozen=True)

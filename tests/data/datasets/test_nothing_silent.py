@@ -1,0 +1,88 @@
+"""Folders that only look like class folders are refused, and what is unusual about a data set is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tsdsl.cli.main import run
+from tsdsl.data import available_splits, index_dataset, open_dataset
+from tsdsl.errors import FileError
+
+
+def touch(root: Path, *names: str) -> None:
+    """Files with the names of videos; opening a data set decodes nothing."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Videos/run/a.mp4", "annotations/readme.md"],
+        ["videos_train/run/a.mp4", "videos_val/run/b.mp4"],
+        ["train_set/run/a.mp4", "test_set/run/b.mp4"],
+        ["some-release/run/a.mp4", "ucfTrainTestlist/notes.md"],
+        ["run/a.mp4", "hmdb51_org/jump/b.avi"],
+        ["run/a.mp4", "lists2/notes.txt"],
+        ["run/a.mp4", "jump/b.mp4", "extra/about.json", "extra/more.csv"],
+    ],
+)
+def test_folders_of_splits_videos_or_annotations_are_not_classes(tmp_path: Path, names: list[str]) -> None:
+    touch(tmp_path, *names)
+    with pytest.raises(FileError, match="expected class folders, got '") as caught:
+        open_dataset(tmp_path, "train")
+    assert caught.value.help is not None
+    assert "dataset.json" in caught.value.help
+
+
+def test_class_folders_beside_a_list_of_videos_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "run/a.mp4", "jump/b.mp4")
+    (tmp_path / "README.txt").write_text("Clips of two people.\nSee a.mp4 first.\nRecorded in spring.\n")
+    (tmp_path / "config.json").write_text("{}")
+    assert open_dataset(tmp_path, "train").num_classes == 2
+    (tmp_path / "held_out.txt").write_text("run/a.mp4\n")
+    with pytest.raises(FileError, match=r"lists that would not be read: 'held_out\.txt'"):
+        open_dataset(tmp_path, "train")
+
+
+def test_a_description_or_a_given_kind_makes_any_folders_classes(tmp_path: Path) -> None:
+    touch(tmp_path, "videos/a.mp4", "lists/b.mp4")
+    assert open_dataset(tmp_path, "train", kind="folder").class_names == ("lists", "videos")
+    (tmp_path / "dataset.json").write_text('{"kind": "folder"}')
+    assert open_dataset(tmp_path, "train").class_names == ("lists", "videos")
+
+
+def test_split_folders_are_found_in_any_case(tmp_path: Path) -> None:
+    touch(tmp_path, "Train/run/a.mp4", "Train/jump/b.mp4", "TEST/run/c.mp4")
+    assert available_splits(tmp_path) == ("train", "test")
+    assert open_dataset(tmp_path, "train").class_names == ("jump", "run")
+    touch(tmp_path, "train/run/d.mp4")
+    with pytest.raises(FileError, match="has Train/ and train/"):
+        open_dataset(tmp_path, "train")
+
+
+def test_index_warns_of_one_class_and_of_no_validation_split(tmp_path: Path) -> None:
+    touch(tmp_path, "train/run/a.mp4")
+    one_class, no_validation = index_dataset(tmp_path).concerns
+    assert "has one class only, 'run'" in one_class
+    assert "has no validation split" in no_validation
+
+
+def test_index_warns_of_classes_without_clips_and_of_lists_beside_split_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch(tmp_path, "train/run/a.mp4", "train/jump/b.mp4", "val/run/c.mp4", "train/swim/d.gif")
+    (tmp_path / "all.csv").write_text("train/run/a.mp4\ntrain/jump/b.mp4\n")
+    assert run(["data", "index", str(tmp_path), "--json"]) == 0
+    printed = capsys.readouterr()
+    warnings = json.loads(printed.out)["warnings"]
+    assert ["1 of 3 classes have no training clips: 'swim'" in warnings[0], "all.csv" in warnings[1]] == [True, True]
+    assert [f"warning: {warning}" for warning in warnings] == printed.err.splitlines()
+
+
+def test_a_usual_data_set_is_opened_without_a_warning(class_folders: Path) -> None:
+    assert index_dataset(class_folders).concerns == []

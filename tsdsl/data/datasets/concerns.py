@@ -1,0 +1,36 @@
+"""What is unusual about a readable data set, in sentences for the user: a run on it may be worth little."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.datasets.unlike_classes import lists_in
+
+MAX_NAMED = 3
+
+
+def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
+    """Warnings about the training clips of a data set that has these splits; none if nothing is unusual."""
+    found = []
+    if training.num_classes == 1:
+        found.append(
+            f"{training.root}: has one class only, {training.class_names[0]!r}, so every accuracy is 100 %; "
+            "give the folder that contains all class folders"
+        )
+    empty = [name for name, count in zip(training.class_names, training.clips_per_class, strict=True) if count == 0]
+    if empty:
+        more = f" and {len(empty) - MAX_NAMED} more" if len(empty) > MAX_NAMED else ""
+        found.append(
+            f"{training.root}: {len(empty)} of {training.num_classes} classes have no training clips: "
+            f"{', '.join(map(repr, empty[:MAX_NAMED]))}{more}; remove them, or add videos of a known suffix"
+        )
+    if "val" not in splits:
+        found.append(
+            f"{training.root}: has no validation split, so training is not validated; "
+            "make val/ or val.csv from a part of the training clips"
+        )
+    lists = lists_in(training.root) if training.kind == "folder" else []
+    if lists:
+        found.append(f"{training.root}: clips are those in the class folders; lists are not read: {', '.join(lists)}")
+    return found

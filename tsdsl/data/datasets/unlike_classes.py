@@ -1,0 +1,81 @@
+"""Recognises what lies beside class folders but is none: folders of splits, videos or annotations, and lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tsdsl.data.datasets.description import DESCRIPTION_NAME
+from tsdsl.data.datasets.files import SPLIT_NAMES, VIDEO_SUFFIXES
+from tsdsl.errors import FileError
+from tsdsl.files import open_regular
+
+ANNOTATION_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".list", ".json"})
+MAX_BYTES_JUDGED = 65536
+MAX_NAMED = 3
+
+_ANNOTATION_WORDS = frozenset(
+    ["annotation", "annotations", "annots", "label", "labels", "list", "lists", "split", "splits", "meta", "metadata"]
+)
+_VIDEO_WORDS = frozenset(["video", "videos", "clip", "clips", "frames", "rawframes", "data", "dataset", "set"])
+_SPLIT_WORDS = frozenset(name for names in SPLIT_NAMES.values() for name in names)
+_RELEASES = ("ucf101", "hmdb51", "ucftraintestlist", "testtrainmulti", "20bnsomethingsomething", "kinetics")
+_VIDEO_NAME = re.compile(rb"\.(?:" + "|".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES)).encode() + rb")\b", re.I)
+
+
+def refuse_other_folders(root: Path, class_names: Sequence[str]) -> None:
+    """FileError if class folders look like splits, videos or annotations, or if lists beside them would not be read.
+
+    `class_names` are the folders directly in `root`, without split folders.
+    """
+    help = (
+        "give the folder that contains the class folders, or list the clips as `path label` in "
+        f'{root / "train.csv"} and val.csv; if these are the classes, write {{"kind": "folder"}} into '
+        f"{root / DESCRIPTION_NAME}"
+    )
+    suspects = [name for name in class_names if _is_no_class(root / name)]
+    if suspects:
+        raise FileError(
+            f"{root}: expected class folders, got {_named(suspects)}: the names or contents of "
+            "splits, videos or annotations",
+            help=help,
+        )
+    lists = lists_in(root)
+    if class_names and lists:
+        raise FileError(f"{root}: has class folders and lists that would not be read: {_named(lists)}", help=help)
+
+
+def lists_in(folder: Path) -> list[str]:
+    """The names of the files directly in a folder that list videos, sorted."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in ANNOTATION_SUFFIXES and path.is_file())
+    return sorted(path.name for path in found if not path.name.startswith(".") and _lists_videos(path))
+
+
+def _lists_videos(path: Path) -> bool:
+    """Whether at least half of the first lines name a video, or a csv or JSON list has the columns of a release."""
+    with open_regular(path) as file:
+        head = file.read(MAX_BYTES_JUDGED)
+    lines = [line for line in head.splitlines() if line.strip()]
+    if not lines:
+        return False
+    if b"youtube_id" in lines[0] or (path.suffix.lower() == ".json" and b'"template"' in head):
+        return True
+    return 2 * sum(1 for line in lines if _VIDEO_NAME.search(line)) >= len(lines)
+
+
+def _is_no_class(folder: Path) -> bool:
+    words = re.findall(r"[a-z]+|[0-9]+", folder.name.lower())
+    joined = "".join(words)
+    names = [word for word in words if word.isalpha()]
+    if names and all(word in _SPLIT_WORDS | _VIDEO_WORDS | _ANNOTATION_WORDS for word in names):
+        return True
+    if joined.startswith(_RELEASES):
+        return True
+    entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return bool(entries) and all(path.suffix.lower() in ANNOTATION_SUFFIXES for path in entries)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(map(repr, names[:MAX_NAMED])) + more
