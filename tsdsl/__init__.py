@@ -4,7 +4,7 @@
     architecture = next(space.sample(most_macs=4_000_000_000))
     scores = tsdsl.supernet(space)(clips, architecture)     # weights shared by all architectures
     network = tsdsl.model(space, architecture)              # a plain PyTorch module
-    result = tsdsl.search(space, data=Path("clips"), run=Path("runs/mine"))
+    result = tsdsl.search(space, data="clips", run="runs/mine")
 
 Importing it imports neither torch nor pydantic; what needs them imports them when it is called.
 """

@@ -68,7 +68,7 @@ def last_compiled() -> Path | None:
     return max(compiled, key=lambda file: file.stat().st_mtime_ns).parent if compiled else None
 
 
-def read_space(path: Path) -> Space:
+def read_space(path: str | Path) -> Space:
     """A compiled space.
 
     Raises:
@@ -105,7 +105,7 @@ def find_scale(space: Space, name: str | None) -> Scale:
 
 
 def find_architecture(
-    path: Path, space_argument: str | None, space_name: str | None = None
+    path: str | Path, space_argument: str | None, space_name: str | None = None
 ) -> tuple[Architecture, LocatedSpace]:
     """The architecture of a file or run and its space, or the only architecture of a space without decisions.
 
@@ -115,6 +115,7 @@ def find_architecture(
         FileError: the file is not an architecture, its space is not found, or it is not in its space.
         UsageError: `path` is a space with decisions.
     """
+    path = Path(path)
     if is_space(path):
         return only_architecture(find_space(str(path), space_name))
     if space_name is not None:

@@ -32,8 +32,8 @@ class Trained:
 
 
 def open_trained(
-    architecture: Path,
-    weights: Path | None,
+    architecture: str | Path,
+    weights: str | Path | None,
     model_name: str | None,
     in_space: str | None,
     space_name: str | None = None,
@@ -44,6 +44,7 @@ def open_trained(
         UsageError: no weights are given for an architecture or space.
         FileError: a file is missing, or the weights do not fit.
     """
+    architecture = Path(architecture)
     found, located = find_architecture(architecture, in_space, space_name)
     record = training_record(architecture)
     if weights is None:
@@ -55,6 +56,7 @@ def open_trained(
         weights = RunDirectory(architecture).weights
         if not weights.exists():
             raise FileError(f"{weights}: is missing", help="run the same `tsdsl train` command to finish it")
+    weights = Path(weights)
     require_unchanged(weights)
     scale = record.scale if model_name is None and record is not None else find_scale(located.space, model_name)
     blueprint = Blueprint(located.space, classes=num_classes(weights, read_tensors(weights)), scale=scale)

@@ -27,7 +27,7 @@ CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 MAX_CLASSES = 1_000_000
 
 
-def save_model(path: Path, model: nn.Module, architecture: Architecture | None = None) -> None:
+def save_model(path: str | Path, model: nn.Module, architecture: Architecture | None = None) -> None:
     """Write the model's parameters and buffers as a whole file; the same model gives the same bytes.
 
     Raises:
@@ -39,14 +39,14 @@ def save_model(path: Path, model: nn.Module, architecture: Architecture | None =
     save_tensors(path, model.state_dict(), metadata)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors by name as a whole file; the same ones give the same bytes.
 
     Raises:
         FileError: the file cannot be written.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, _ordered(safetensors.torch.save(stored, dict(metadata or {"format": "pt"}))))
+    write_bytes(Path(path), _ordered(safetensors.torch.save(stored, dict(metadata or {"format": "pt"}))))
 
 
 def _ordered(content: bytes) -> bytes:
@@ -60,7 +60,7 @@ def _ordered(content: bytes) -> bytes:
     return len(encoded).to_bytes(8, "little") + encoded + content[8 + size_bytes :]
 
 
-def load_weights(path: Path, model: nn.Module, besides: str | None = None) -> None:
+def load_weights(path: str | Path, model: nn.Module, besides: str | None = None) -> None:
     """Copy the weights of a file into a model, if all names and shapes agree.
 
     Tensors whose name begins with `besides` keep their values if the shapes differ.
@@ -85,7 +85,7 @@ def load_weights(path: Path, model: nn.Module, besides: str | None = None) -> No
             tensor.copy_(tensors[name])
 
 
-def file_hash(path: Path) -> str:
+def file_hash(path: str | Path) -> str:
     """The SHA-256 of a file.
 
     Raises:
@@ -93,7 +93,7 @@ def file_hash(path: Path) -> str:
     """
     try:
         require_regular(path, GIVE_WEIGHTS)
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -115,7 +115,7 @@ def num_classes(path: Path, tensors: Mapping[str, Tensor]) -> int:
     return len(bias)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """All tensors of a weight file, on the CPU. The file is mapped: a tensor takes memory once it is used.
 
     Raises:
@@ -130,7 +130,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise _foreign(path, error) from error
 
 
-def read_weights_architecture(path: Path) -> Architecture | None:
+def read_weights_architecture(path: str | Path) -> Architecture | None:
     """The architecture that a weight file was saved with, if any.
 
     Raises:
@@ -151,7 +151,7 @@ def read_weights_architecture(path: Path) -> Architecture | None:
     return record_of(value, Architecture, f"{path}: the architecture in its metadata is not valid", help)
 
 
-def _check_header(path: Path) -> None:
+def _check_header(path: str | Path) -> None:
     """FileError unless a regular file begins with the size of a header that is not too long to parse."""
     with open_regular(path, GIVE_WEIGHTS) as file:
         size_bytes = int.from_bytes(file.read(8), "little")
@@ -183,11 +183,11 @@ def _sizes(tensor: Tensor) -> str:
     return " x ".join(str(size) for size in tensor.shape) or "a number"
 
 
-def _unreadable(path: Path, error: OSError) -> FileError:
+def _unreadable(path: str | Path, error: OSError) -> FileError:
     return FileError(f"{path}: cannot be read ({error.strerror or error})", help=GIVE_WEIGHTS)
 
 
-def _foreign(path: Path, error: Exception | str) -> FileError:
+def _foreign(path: str | Path, error: Exception | str) -> FileError:
     return FileError(
         f"{path}: is not a complete safetensors file ({error})",
         help="it is truncated or another kind of file; copy or save it again",

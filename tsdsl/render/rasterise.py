@@ -110,7 +110,7 @@ def svg_to_pdf(svg: str) -> bytes:
             raise RenderError(f"the SVG cannot be drawn: {error}", help="check the SVG text") from error
 
 
-def write_picture(svg: str, path: Path) -> None:
+def write_picture(svg: str, path: str | Path) -> None:
     """Write the picture to `path` atomically, as SVG, PNG or PDF by its suffix.
 
     Raises:
@@ -118,6 +118,7 @@ def write_picture(svg: str, path: Path) -> None:
         RenderError: the picture cannot be drawn in that format.
         FileError: the file cannot be written.
     """
+    path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
         raise UsageError(

@@ -62,13 +62,13 @@ class StepFront:
     points: tuple[FrontPoint, ...]
 
 
-def finished_step(run: Path, step: str | None) -> int | None:
+def finished_step(run: str | Path, step: str | None) -> int | None:
     """The number of a step, None for the joint search; by default that of the last finished step.
 
     Raises:
         FileError: there is no such step.
     """
-    finished = [path.parent.name for path in run.glob("*/result.json")]
+    finished = [path.parent.name for path in Path(run).glob("*/result.json")]
     numbers = [int(name.removeprefix("step")) for name in finished if name.removeprefix("step").isdecimal()]
     names = [*map(str, sorted(numbers)), *(["joint"] if "joint" in finished else [])]
     if not names or (step is not None and step not in names):
@@ -78,7 +78,7 @@ def finished_step(run: Path, step: str | None) -> int | None:
     return None if chosen == "joint" else int(chosen)
 
 
-def step_front(run: Path, space: Space, step: int | None) -> StepFront:
+def step_front(run: str | Path, space: Space, step: int | None) -> StepFront:
     """The front of a finished step; None is the joint search.
 
     Raises:

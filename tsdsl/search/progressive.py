@@ -51,8 +51,8 @@ def search(
     space: Space,
     *,
     step: Which = "all",
-    data: Path | None = None,
-    run: Path,
+    data: str | Path | None = None,
+    run: str | Path,
     settings: SearchSettings | None = None,
     data_settings: DataSettings | None = None,
     cadence: Cadence | None = None,
@@ -72,6 +72,7 @@ def search(
         FileError: a file is missing, damaged or cannot be written.
         RunError: the search cannot go on; `InterruptedRunError` after a signal.
     """
+    run = Path(run)
     directory = RunDirectory(run)
     steps = _steps(space, step)
 
@@ -88,7 +89,9 @@ def search(
     place = choose_device(device)
     display = progress or Progress(quiet=True)
     with ranks.locked(directory):
-        root = Path(ranks.first(lambda: str(settle_data(directory, space, data, display))))
+        root = Path(
+            ranks.first(lambda: str(settle_data(directory, space, None if data is None else Path(data), display)))
+        )
         result: SearchResult | None = None
         for number in steps:
             result = _search_step(

@@ -46,7 +46,7 @@ class Tally:
     samples: int = 0
 
 
-def read_alpha(folder: Path, space: Space | None = None) -> list[dict[str, Any]]:
+def read_alpha(folder: str | Path, space: Space | None = None) -> list[dict[str, Any]]:
     """The lines of a step's `alpha.jsonl`: after each epoch every decision's probabilities, entropy and FLOPs.
 
     `{"epoch": 3, "iteration": 96, "entropy": 40.1, "expected_flops": 2.1e9, "probability_within": 0.3,
@@ -56,7 +56,8 @@ def read_alpha(folder: Path, space: Space | None = None) -> list[dict[str, Any]]
     Raises:
         FileError: see `read_log`; or a line has other decisions or choices than `space`.
     """
-    path, entries = folder / ALPHA_NAME, read_log(folder / ALPHA_NAME)
+    path = Path(folder) / ALPHA_NAME
+    entries = read_log(path)
     for number, entry in enumerate(entries, start=1):
         problem, help = f"{path}:{number}: is not a line of probabilities", "restore the file from a copy, or remove it"
         line = record_of(entry, _AlphaLine, problem, help)

@@ -68,7 +68,7 @@ def problems(space: Space, architecture: Architecture) -> list[str]:
     return found
 
 
-def read_architecture(path: Path, space: Space | None = None) -> Architecture:
+def read_architecture(path: str | Path, space: Space | None = None) -> Architecture:
     """The architecture in a JSON file, which must be one of `space` if that is given.
 
     Raises:

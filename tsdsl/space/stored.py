@@ -35,7 +35,7 @@ def strictly(shape: type[T], value: Any) -> T:
     return made
 
 
-def read_record(path: Path, shape: type[T], what: str, help: str) -> T:
+def read_record(path: str | Path, shape: type[T], what: str, help: str) -> T:
     """The record in a JSON file; `what` completes "is not ...".
 
     Raises:

@@ -28,8 +28,9 @@ from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8
 
 
-def detect_kind(root: Path) -> DatasetKind:
+def detect_kind(root: str | Path) -> DatasetKind:
     """The kind of the data set in a folder; FileError if the folder does not exist."""
+    root = Path(root)
     if not is_folder(root):
         raise FileError(
             f"{root}: {'is not a folder' if os.path.lexists(root) else 'does not exist'}",
@@ -46,8 +47,9 @@ def detect_kind(root: Path) -> DatasetKind:
     return "folder"
 
 
-def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
+def available_splits(root: str | Path, *, kind: str | None = None) -> tuple[str, ...]:
     """The splits of a data set: train, val, test."""
+    root = Path(root)
     detected = detect_kind(root)
     _refuse_circle(root)
     source = _selected_from(root)
@@ -61,13 +63,14 @@ def available_splits(root: Path, *, kind: str | None = None) -> tuple[str, ...]:
     return tuple(split_folders(root)) or ("train",)
 
 
-def open_dataset(root: Path, split: str, *, kind: str | None = None) -> VideoDataset:
+def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> VideoDataset:
     """One split (train, val or test) of the data set in a folder.
 
     `recommended` are the settings in its `dataset.json`, else segments without flip for Something-Something V2 (classes
     are directions), else the defaults. Listed clips without a file are in `missing`. FileError if there is no folder or
     clip, or if labels contradict each other.
     """
+    root = Path(root)
     detected = detect_kind(root)
     _refuse_circle(root)
     chosen = _checked_kind(kind) or detected

@@ -26,7 +26,7 @@ class SelectionReport:
 
 
 def select_classes(
-    source: Path, folder: Path, num_classes: int, seed: int = 0, *, kind: str | None = None
+    source: str | Path, folder: str | Path, num_classes: int, seed: int = 0, *, kind: str | None = None
 ) -> SelectionReport:
     """Write a data set of `num_classes` random classes of the one in `source`; no clips are copied.
 
@@ -34,6 +34,7 @@ def select_classes(
         UsageError: `source` has fewer classes, or `folder` contains something else.
         FileError: `source` is not a data set, or `folder` cannot be written.
     """
+    source, folder = Path(source), Path(folder)
     training = open_dataset(source, "train", kind=kind)
     chosen = choose_classes(training, num_classes, seed)
     selection = ClassSelection(

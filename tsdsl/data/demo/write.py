@@ -75,7 +75,9 @@ def demo_clip_settings(settings: DemoSettings) -> ClipSettings:
     )
 
 
-def write_demo(root: Path, settings: DemoSettings | None = None, *, progress: Progress | None = None) -> DemoReport:
+def write_demo(
+    root: str | Path, settings: DemoSettings | None = None, *, progress: Progress | None = None
+) -> DemoReport:
     """Write the demo clips to `root`/train and `root`/val with a `dataset.json`.
 
     They are written beside `root` and then moved, so an incomplete data set never appears. An earlier demo in `root` is
@@ -83,7 +85,7 @@ def write_demo(root: Path, settings: DemoSettings | None = None, *, progress: Pr
     """
     settings = settings or DemoSettings()
     _check(settings)
-    root = root.absolute()
+    root = Path(root).absolute()
     replaced = _refuse_foreign(root)
     began = time.monotonic()
     try:

@@ -48,8 +48,8 @@ class PrepareReport:
 
 
 def prepare_dataset(
-    source: Path,
-    root: Path,
+    source: str | Path,
+    root: str | Path,
     settings: TranscodeSettings | None = None,
     *,
     kind: str | None = None,
@@ -68,7 +68,7 @@ def prepare_dataset(
         RunError: no clip is usable.
     """
     settings = settings or TranscodeSettings()
-    source, root = source.absolute(), root.absolute()
+    source, root = Path(source).absolute(), Path(root).absolute()
     if root.resolve().is_relative_to(source.resolve()):
         raise UsageError(f"{root}: is inside the data set {source}", help="choose a folder outside of it")
     began = time.monotonic()

@@ -55,15 +55,16 @@ class VerifyReport:
         return not len(self.bad) and not self.missing
 
 
-def index_dataset(root: Path, *, kind: str | None = None) -> DatasetIndex:
+def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
     """All splits of a data set, without decoding. FileError as `open_dataset`."""
+    root = Path(root)
     splits = tuple(open_dataset(root, split, kind=kind) for split in available_splits(root, kind=kind))
     if not splits:
         raise FileError(f"{root}: has no list for kind {kind!r}", help="omit the kind to detect it")
     return DatasetIndex(root, splits[0].kind, splits)
 
 
-def verify_dataset(root: Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
+def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
     """Decode every frame of every file once."""
     index = index_dataset(root, kind=kind)
     paths = sorted({record.path for dataset in index.splits for record in dataset.records})

@@ -93,11 +93,12 @@ class TimedFrame:
     frame: Any
 
 
-def probe(path: Path) -> VideoInfo:
+def probe(path: str | Path) -> VideoInfo:
     """The content of a file: reads every packet, decodes the first frame; ClipError if the file is unusable.
 
     In an AVI a decoder may drop a frame or two of those counted here.
     """
+    path = Path(path)
     with open_video(path) as video:
         height_px, width_px = video.frames(np.zeros(1, np.int64)).shape[1:3]
         index = video.index
@@ -105,7 +106,7 @@ def probe(path: Path) -> VideoInfo:
 
 
 def decode_frames(
-    path: Path,
+    path: str | Path,
     *,
     times_s: Sequence[float] | None = None,
     indices: Sequence[int] | None = None,
@@ -118,7 +119,7 @@ def decode_frames(
     """
     if (times_s is None) == (indices is None):
         raise UsageError("decode_frames expects either times_s or indices", help="pass exactly one of the two")
-    with open_video(path) as video:
+    with open_video(Path(path)) as video:
         if times_s is not None:
             wanted = video.index.frames_at(times_s)
         else:

@@ -57,13 +57,13 @@ def most_confused(counts: Confusion, number: int) -> list[tuple[str, str, int]]:
     return sorted(mistakes, key=lambda mistake: -mistake[2])[:number]
 
 
-def require_table_format(path: Path) -> None:
+def require_table_format(path: str | Path) -> None:
     """Raise UsageError unless the name ends in .csv or .json."""
-    if path.suffix.lower() not in (".csv", ".json"):
+    if Path(path).suffix.lower() not in (".csv", ".json"):
         raise UsageError(f"{path}: must end in .csv or .json", help="change the ending")
 
 
-def write_predictions(path: Path, predictions: Sequence[Prediction], class_names: Sequence[str]) -> None:
+def write_predictions(path: str | Path, predictions: Sequence[Prediction], class_names: Sequence[str]) -> None:
     """Write one row or object per video, in the order of the data set.
 
     The columns are video, class, predicted, right (1 or 0), and class_N and score_N of the N-th best class.
@@ -73,6 +73,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], class_names
         UsageError: the name does not end in .csv or .json.
         FileError: it cannot be written.
     """
+    path = Path(path)
     require_table_format(path)
     if path.suffix.lower() == ".json":
         named = [
@@ -102,13 +103,14 @@ def write_predictions(path: Path, predictions: Sequence[Prediction], class_names
     write_text(path, _csv(rows))
 
 
-def write_confusion(path: Path, counts: Confusion, class_names: Sequence[str]) -> None:
+def write_confusion(path: str | Path, counts: Confusion, class_names: Sequence[str]) -> None:
     """Write the confusion matrix: a row per class, a column per predicted class; JSON omits zeros.
 
     Raises:
         UsageError: the name does not end in .csv or .json.
         FileError: it cannot be written.
     """
+    path = Path(path)
     require_table_format(path)
     if path.suffix.lower() == ".json":
         write_json(path, {name: dict(row) for name, row in counts.items()})

@@ -70,12 +70,13 @@ class Run:
         return next((part.result for part in reversed(self.parts) if part.result is not None), None)
 
 
-def find_runs(folder: Path) -> tuple[list[Run], list[FileError]]:
+def find_runs(folder: str | Path) -> tuple[list[Run], list[FileError]]:
     """The runs in a folder and below, itself included, by path, and what is damaged in them. Other folders are ignored.
 
     Raises:
         FileError: there is no such folder, or it cannot be read.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise FileError(f"{folder}: there is no such folder", help="give the folder that holds the runs")
     damaged: list[FileError] = []
@@ -91,12 +92,13 @@ def find_runs(folder: Path) -> tuple[list[Run], list[FileError]]:
     return runs, damaged
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: str | Path) -> Run:
     """The run in a folder.
 
     Raises:
         UsageError: it is neither a run nor a part of one.
     """
+    path = Path(path)
     recorded = _recorded(path)
     if recorded is None:
         raise UsageError(f"{path}: is not a run of tsdsl", help="`tsdsl runs list DIR` names those in a folder")

@@ -50,8 +50,8 @@ Settings = TypeVar("Settings", bound=BaseModel)
 class RunDirectory:
     """The layout of a run's folder; constructing one touches nothing."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
 
     @property
     def settings(self) -> Path:

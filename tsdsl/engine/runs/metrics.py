@@ -88,13 +88,13 @@ class MetricsLog:
             self._tensorboard.add_scalar(name, math.nan if value is None else value, iteration)
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
+def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
     """The lines of a folder's metrics.jsonl in the order written; numbers that were not finite are None.
 
     Raises:
         FileError: see `read_log`.
     """
-    return read_log(folder / METRICS_NAME, _demand_number)
+    return read_log(Path(folder) / METRICS_NAME, _demand_number)
 
 
 def _demand_number(name: str, value: Any) -> None:

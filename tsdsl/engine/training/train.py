@@ -56,15 +56,15 @@ def train(
     architecture: Architecture,
     data: TrainingData,
     settings: TrainSettings,
-    run: RunDirectory,
+    run: RunDirectory | str | Path,
     *,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     checkpoints: CheckpointPolicy | None = None,
-    begin_with: Path | None = None,
+    begin_with: str | Path | None = None,
     ranks: Ranks = ALONE,
 ) -> TrainResult:
-    """Train an architecture, or continue the run in the folder; a finished run returns at once.
+    """Train an architecture, or continue the run in the folder `run`; a finished run returns at once.
 
     `begin_with` is a weights file of the same network; its classifier is only used if the number of classes is equal.
     Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with its share of the data; only
@@ -76,7 +76,10 @@ def train(
         RunError: the loss is not a number, or no clip is usable.
         FileError: the folder cannot be written.
     """
+    if not isinstance(run, RunDirectory):
+        run = RunDirectory(run)
     if begin_with is not None:
+        begin_with = Path(begin_with)
         require_unchanged(begin_with)
     network = blueprint.network(architecture.decisions, architecture.step)
     check_classes(data.training.dataset, network)

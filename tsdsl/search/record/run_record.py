@@ -34,12 +34,12 @@ class RunRecord(Frozen):
     clips: str
 
 
-def step_directory(run: Path, step: int | None) -> RunDirectory:
+def step_directory(run: str | Path, step: int | None) -> RunDirectory:
     """The folder of a step in a run; None is the joint search."""
-    return RunDirectory(run / ("joint" if step is None else f"step{step}"))
+    return RunDirectory(Path(run) / ("joint" if step is None else f"step{step}"))
 
 
-def recorded_settings(run: Path, space: Space, step: int | None) -> SearchSettings | None:
+def recorded_settings(run: str | Path, space: Space, step: int | None) -> SearchSettings | None:
     """The settings that a step of a run has, or takes over from the step before; None where there are none.
 
     Raises:
@@ -52,13 +52,13 @@ def recorded_settings(run: Path, space: Space, step: int | None) -> SearchSettin
     return chosen.search_settings() if is_own else chosen.search_settings().model_copy(update={"epochs": None})
 
 
-def recorded_data_settings(run: Path, space: Space, step: int | None) -> DataSettings | None:
+def recorded_data_settings(run: str | Path, space: Space, step: int | None) -> DataSettings | None:
     """The data settings that a step of a run has, or takes over from the step before it."""
     record = _recorded_step(run, space, step)
     return None if record is None else record[0].data_settings()
 
 
-def _recorded_step(run: Path, space: Space, step: int | None) -> tuple[StepSettings, bool] | None:
+def _recorded_step(run: str | Path, space: Space, step: int | None) -> tuple[StepSettings, bool] | None:
     """The settings of the step itself (True) or of the one before it (False)."""
     for candidate in (step, None if step is None else step_before(space, step)):
         if candidate is None and step is not None:
