@@ -1,12 +1,14 @@
-"""The wheel holds everything: installed elsewhere, it loads shipped spaces and draws without the checkout."""
+"""What is installed: the wheel holds everything, and an editable install reads the checkout. Both have types."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -29,18 +31,33 @@ print(space.fingerprint)
 """
 
 
+TYPED = """
+import tsdsl
+space: tsdsl.Space = tsdsl.load("std:tiny")
+for architecture in space.sample(2):
+    print(architecture.decisions, architecture.flops)
+tsdsl.load(3)
+"""
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "source"
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files under version control."""
+    copy = tmp_path_factory.mktemp("copy") / "source"
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
         "\n"
     )
     for name in listed:
-        if name and (ROOT / name).is_file():
+        if name and (ROOT / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(copy)]
+            shutil.copyfile(ROOT / name, copy / name, follow_symlinks=False)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
     subprocess.run(command, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
@@ -82,4 +99,27 @@ def test_every_package_of_the_test_environment_is_pinned_with_the_hash_of_its_fi
 def test_the_editable_install_reads_the_checkout() -> None:
     code = "import tsdsl.spaces, tsdsl.grammars; print(tsdsl.spaces.__file__); print(tsdsl.grammars.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
-    assert done.stdout.split() == [str(ROOT / "spaces" / "__init__.py"), str(ROOT / "grammars" / "__init__.py")]
+    found = [Path(line).resolve() for line in done.stdout.split()]
+    assert found == [ROOT / "spaces" / "__init__.py", ROOT / "grammars" / "__init__.py"]
+
+
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_a_type_checker_finds_the_types_of_an_install(kind: str, wheel: Path, source: Path, tmp_path: Path) -> None:
+    if kind == "editable":
+        build = "import sys, setuptools.build_meta as meta; meta.build_editable(sys.argv[1])"
+        command = [sys.executable, "-c", build, str(tmp_path)]
+        subprocess.run(command, check=True, capture_output=True, cwd=source)
+        (wheel,) = tmp_path.glob("*.whl")
+    environment = tmp_path / "environment"
+    venv.create(environment, symlinks=True)
+    (site,) = environment.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    script = tmp_path / "script.py"
+    script.write_text(TYPED)
+    python = ["--python-executable", str(environment / "bin" / "python")]
+    command = [sys.executable, "-m", "mypy", "--strict", *python, "--config-file=", script.name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    errors = [line for line in done.stdout.splitlines() if "error:" in line]
+    assert len(errors) == 1, done.stdout + done.stderr
+    assert errors[0].startswith('script.py:6: error: Argument 1 to "load" has incompatible type "int"')
