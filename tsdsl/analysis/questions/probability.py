@@ -77,14 +77,16 @@ def probability_within(
     if window is None:
         return 0.0, 0.0
     under, within = window
-    if under < 0 and within + found.wider.constant >= found.wider.most and not rules_of(free):
+    holds_all = under < 0 and within + found.wider.constant >= found.wider.most
+    if holds_all and not rules_of(free):
         return 1.0, 1.0
 
     def masses(rounding: Literal["down", "up"]) -> tuple[float, float]:
         trellis = found.wider if rounding == "down" else found.narrower
         if trellis is None:
             return 0.0, 0.0
-        lattice = even_lattice(trellis, within, bins or bins_for(trellis, BINS, WORK), rounding)
+        towards = "down" if holds_all else rounding  # nothing can be rounded out of a window that holds all costs
+        lattice = even_lattice(trellis, within, bins or bins_for(trellis, BINS, WORK), towards)
         layer = layers(lattice, Real(), within, len(trellis.stages) - 1)[-1]
         return mass_within(lattice, layer, under), mass_within(lattice, layer, within)
 
