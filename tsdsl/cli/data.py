@@ -27,7 +27,9 @@ Dataset = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the data
 Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the data set; not changed.")]
 Kind = Annotated[
     str | None,
-    typer.Option(help="folder, kinetics-list, kinetics-csv or something-something-v2; detected if omitted"),
+    typer.Option(
+        help="folder, kinetics-list, kinetics-csv, something-something-v2, ucf101 or hmdb51; detected if omitted"
+    ),
 ]
 
 
@@ -211,6 +213,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
         "root": str(found.root),
         "kind": found.kind,
         "classes": list(found.class_names),
+        "split_number": found.splits[0].split_number,
         "flip_allowed": found.splits[0].flip_allowed,
         "warnings": found.concerns,
         "splits": {
@@ -229,7 +232,9 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
 def _print_index(found: DatasetIndex) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{found.root} ({found.kind}, {len(found.class_names)} classes)", title_justify="left")
+    number = found.splits[0].split_number
+    kind = found.kind if number is None else f"{found.kind}, official split {number}"
+    table = Table(title=f"{found.root} ({kind}, {len(found.class_names)} classes)", title_justify="left")
     for heading in ("split", "clips", "classes with clips", "fewest", "most", "missing"):
         table.add_column(heading, justify="left" if heading == "split" else "right")
     for dataset in found.splits:
@@ -244,6 +249,8 @@ def _print_index(found: DatasetIndex) -> None:
         )
     console = facts()
     console.print(table)
+    first, last = found.class_names[0], found.class_names[-1]
+    console.print(f"classes: {first!r} (0) to {last!r} ({len(found.class_names) - 1})", markup=False)
     for dataset in found.splits:
         if dataset.moved_from is not None:
             console.print(

@@ -8,6 +8,14 @@ from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.data.datasets.unlike_classes import lists_in
 
 MAX_NAMED = 3
+_VALIDATION_LISTS = {
+    "folder": "move a part of each training class into val/",
+    "kinetics-list": "move a part of the training list into val.csv",
+    "kinetics-csv": "move a part of the training list into val.csv",
+    "something-something-v2": "move a part of the training list into validation.json",
+    "ucf101": "move a part of trainlist01.txt into vallist01.txt beside it",
+    "hmdb51": "list the clips as `path label` in train.csv and val.csv",
+}
 
 
 def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
@@ -28,7 +36,7 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
     if "val" not in splits:
         found.append(
             f"{training.root}: has no validation split, so training is not validated; "
-            "make val/ or val.csv from a part of the training clips"
+            + _VALIDATION_LISTS[training.kind]
         )
     lists = lists_in(training.root) if training.kind == "folder" else []
     if lists:

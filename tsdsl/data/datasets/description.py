@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from tsdsl.data.settings import ClipSettings
 from tsdsl.space.stored import read_record
 
 DESCRIPTION_NAME = "dataset.json"
 
-DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2"]
+DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2", "ucf101", "hmdb51"]
 
 
 class ClassSelection(BaseModel):
@@ -41,6 +41,9 @@ class DatasetDescription(BaseModel):
 
     kind: DatasetKind
     """The layout of the folder; see `open_dataset`."""
+
+    split_number: PositiveInt | None = None
+    """The official split of UCF101 or HMDB51, from 1 to 3; None for 1. Others have none."""
 
     flip_allowed: bool = True
     """False if mirroring a clip changes its class."""

@@ -61,6 +61,20 @@ def videos_below(folder: Path) -> Videos:
     return found
 
 
+class ClipFinder:
+    """Finds clips anywhere below a folder by class folder and name; a re-encoded clip may have another suffix."""
+
+    def __init__(self, root: Path) -> None:
+        self._places: dict[tuple[str, str], Path] = {}
+        for path in videos_below(root).paths:
+            for name in (path.name, path.stem):
+                self._places.setdefault((path.parent.name, name), path)
+
+    def found(self, class_name: str, name: str) -> Path | None:
+        """The file of a clip, or None."""
+        return self._places.get((class_name, name)) or self._places.get((class_name, Path(name).stem))
+
+
 class FileListing:
     """The existing files, reading each folder once: a query per file is far slower for 250,000 files."""
 

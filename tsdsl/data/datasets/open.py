@@ -6,7 +6,8 @@ Unless given, the kind is the first that matches:
 2. a labels file and a json list: `something-something-v2`;
 3. a csv, txt or list file named after a split: `kinetics-csv` if its header names youtube_id, else
    `kinetics-list`;
-4. else `folder`: class folders, optionally in train/ and val/.
+4. the lists of a release, in the folder or one in it: `ucf101` for trainlist01.txt, `hmdb51` for CLASS_test_split1.txt;
+5. else `folder`: class folders, optionally in train/ and val/.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from typing import get_args
 from tsdsl.data.datasets.description import DESCRIPTION_NAME, ClassSelection, DatasetKind, read_description
 from tsdsl.data.datasets.files import SPLIT_NAMES, is_folder, split_spellings
 from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
+from tsdsl.data.datasets.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hmdb51
 from tsdsl.data.datasets.kinetics import find_lists, is_official, read_list, read_official
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.datasets.something import find_labels, find_list, read_something
+from tsdsl.data.datasets.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
 from tsdsl.data.datasets.unlike_classes import refuse_other_folders
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8
+
+NUMBERED_KINDS: tuple[DatasetKind, ...] = ("ucf101", "hmdb51")
 
 
 def detect_kind(root: str | Path) -> DatasetKind:
@@ -44,7 +49,9 @@ def detect_kind(root: str | Path) -> DatasetKind:
     lists = find_lists(root)
     if lists:
         return "kinetics-csv" if any(is_official(path) for path in lists.values()) else "kinetics-list"
-    return "folder"
+    if find_ucf101_lists(root):
+        return "ucf101"
+    return "hmdb51" if find_hmdb51_lists(root) else "folder"
 
 
 def available_splits(root: str | Path, *, kind: str | None = None) -> tuple[str, ...]:
@@ -60,6 +67,10 @@ def available_splits(root: str | Path, *, kind: str | None = None) -> tuple[str,
         return tuple(split for split in SPLIT_NAMES if find_list(root, split) is not None)
     if kind in ("kinetics-list", "kinetics-csv"):
         return tuple(find_lists(root))
+    if kind == "ucf101":
+        return tuple(split for split in SPLIT_NAMES if split in ucf101_lists(root, _split_number(root)))
+    if kind == "hmdb51":
+        return HMDB51_SPLITS
     return tuple(split_folders(root)) or ("train",)
 
 
@@ -87,6 +98,10 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
         records, class_names, missing, moved_from = read_list(root, split)
     elif chosen == "kinetics-csv":
         records, class_names, missing = read_official(root, split)
+    elif chosen == "ucf101":
+        records, class_names, missing = read_ucf101(root, split, _split_number(root))
+    elif chosen == "hmdb51":
+        records, class_names, missing = read_hmdb51(root, split, _split_number(root))
     else:
         records, class_names, passed_over = read_class_folders(root, split)
         if kind is None and description is None and not split_folders(root):
@@ -118,7 +133,14 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
         missing=tuple(missing),
         moved_from=moved_from,
         passed_over=tuple(passed_over),
+        split_number=_split_number(root) if chosen in NUMBERED_KINDS else None,
     )
+
+
+def _split_number(root: Path) -> int:
+    """The official split in `dataset.json`, else the first."""
+    description = read_description(root)
+    return 1 if description is None or description.split_number is None else description.split_number
 
 
 def _selected_from(root: Path) -> Path | None:

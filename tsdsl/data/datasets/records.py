@@ -41,6 +41,8 @@ class VideoDataset:
     """The folder named in the list, if its files were found below `root` instead."""
     passed_over: tuple[str, ...] = ()
     """Links to folders that are read already, such as the one that they lie in."""
+    split_number: int | None = None
+    """The official split of UCF101 or HMDB51."""
 
     @property
     def num_classes(self) -> int:
