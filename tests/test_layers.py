@@ -49,7 +49,7 @@ def test_no_package_has_an_import_circle_among_its_parts() -> None:
     (contract,) = (contract for contract in contracts if contract["name"] == SIBLINGS)
     assert (contract["type"], contract["ancestors"]) == ("acyclic_siblings", ["tsdsl"])
     exceptions = {tuple(line.split(" -> ")) for line in contract["ignore_imports"]}
-    assert {importer for importer, _ in exceptions} == {"tsdsl.space.model"}
+    assert {importer for importer, _ in exceptions} == {"tsdsl.space.architecture", "tsdsl.space.model"}
     paths = {path.relative_to(ROOT).with_suffix("").parts: path for path in (ROOT / "tsdsl").rglob("*.py")}
     files = {".".join(parts).removesuffix(".__init__"): path for parts, path in paths.items()}
     needs: dict[str, dict[str, set[str]]] = {}

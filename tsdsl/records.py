@@ -24,7 +24,9 @@ def _dataclass(*, frozen: bool, slots: bool = False, eq: bool = True, kw_only: b
             cls.__init__(self, *values, **named)
 
         cls.__init__ = first_init
-        cls.__repr__, cls.__setattr__, cls.__delattr__ = _repr, _refuse, _refuse
+        cls.__setattr__, cls.__delattr__ = _refuse, _refuse
+        if "__repr__" not in vars(written):
+            cls.__repr__ = _repr
         if slots:
             cls.__getstate__, cls.__setstate__ = _state, _set_state
         if eq:

@@ -28,6 +28,17 @@ def parameters(count: int) -> str:
     return scaled(count, "params") or f"{count} parameters"
 
 
+def many(count: int) -> str:
+    """A count for a reader: `110,075,314,176`, and `9.50e59` from 10^15 on, its digits cut off."""
+    digits = str(count)
+    return f"{count:,}" if len(digits) <= 15 else f"{digits[0]}.{digits[1:3]}e{len(digits) - 1}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 step`, `3 steps`."""
+    return f"{many(count)} {noun}" + ("" if count == 1 else "s")
+
+
 def scaled(number: int, unit: str = "") -> str:
     """A number from 1000 in thousands, millions or billions of a unit: `1.4 GFLOPs`; empty for a smaller one."""
     prefix = _prefix(number)

@@ -12,6 +12,7 @@ from tsdsl.space.decided import decided_paths
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
 from tsdsl.space.stored import Frozen, read_record
+from tsdsl.units import counted, giga, parameters
 
 
 class StepRecord(Frozen):
@@ -39,6 +40,22 @@ class Architecture(Frozen):
     seed: int | None = None
     lineage: tuple[StepRecord, ...] = ()
     versions: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Its space and costs on one line; `model_dump` has all of it."""
+        facts = [counted(len(self.decisions), "decision")]
+        facts += [giga(self.flops)] if self.flops is not None else []
+        facts += [parameters(self.params)] if self.params is not None else []
+        facts += [f"step {self.step}"] if self.step is not None else []
+        return f"<Architecture of {self.space}: {', '.join(facts)}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """Its costs and choices, and its figure where its space is a shipped one, for notebooks."""
+        from tsdsl.notebook import architecture_html
+
+        return architecture_html(self)
 
 
 def problems(space: Space, architecture: Architecture) -> list[str]:

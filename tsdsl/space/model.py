@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tsdsl.records import dataclass
+from tsdsl.units import counted
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -56,6 +57,19 @@ class Space(Strict):
     steps: tuple[Step, ...] = ()
     models: tuple[Scale, ...] = ()
     requires: tuple[Requirement, ...] = ()
+
+    def __repr__(self) -> str:
+        """Its sizes on one line; `to_dict` has all of it. Architectures are counted before constraints."""
+        size = counted(self.cardinality, "architecture")
+        size += f" before {counted(len(self.requires), 'constraint')}" if self.requires else ""
+        parts = (counted(len(self.streams), "stream"), counted(len(self.decisions), "decision"), size)
+        return f"<Space {self.name}: {', '.join(parts)}, {counted(len(self.steps), 'step')}>"
+
+    def _repr_html_(self) -> str:
+        """Its sizes, costs, steps and drawing, for notebooks."""
+        from tsdsl.notebook import space_html
+
+        return space_html(self)
 
     @cached_property
     def decision_by_path(self) -> Mapping[str, Decision]:
