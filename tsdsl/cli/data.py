@@ -215,6 +215,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
         "classes": list(found.class_names),
         "split_number": found.splits[0].split_number,
         "flip_allowed": found.splits[0].flip_allowed,
+        "unlabelled": list(found.unlabelled),
         "warnings": found.concerns,
         "splits": {
             dataset.split: {
@@ -251,6 +252,8 @@ def _print_index(found: DatasetIndex) -> None:
     console.print(table)
     first, last = found.class_names[0], found.class_names[-1]
     console.print(f"classes: {first!r} (0) to {last!r} ({len(found.class_names) - 1})", markup=False)
+    for split in found.unlabelled:
+        console.print(f"{split}: its list has no classes, so it is not read", markup=False)
     for dataset in found.splits:
         if dataset.moved_from is not None:
             console.print(

@@ -1,4 +1,4 @@
-"""UCF101 and HMDB51 are read as distributed."""
+"""UCF101, HMDB51, Something-Something V2 and Kinetics are read as distributed or as downloaders leave them."""
 
 from __future__ import annotations
 
@@ -156,3 +156,51 @@ def test_a_validation_list_of_ones_own_is_the_validation_split_of_ucf101(tmp_pat
     write_text(tmp_path / "ucfTrainTestlist/vallist01.txt", "Yo Yo/v_Yo Yo_g03_c01.avi 1\r\n")
     assert available_splits(tmp_path) == ("train", "val", "test")
     assert described(open_dataset(tmp_path, "val")) == [("v_Yo Yo_g03_c01", "Yo Yo")]
+
+
+def test_something_something_as_distributed_has_its_lists_in_a_folder_and_a_test_split_without_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch(tmp_path, *(f"20bn-something-something-v2/{number}.webm" for number in range(4)))
+    write_text(tmp_path / "labels/labels.json", '{"Moving something down": "0", "Moving something up": "1"}')
+    for split, numbers in (("train", (0, 1)), ("validation", (2,))):
+        entries = [{"id": str(number), "template": "Moving [something] up"} for number in numbers]
+        write_text(tmp_path / f"labels/{split}.json", json.dumps(entries))
+    write_text(tmp_path / "labels/test.json", '[{"id": "3"}]')
+    train = open_dataset(tmp_path, "train")
+    assert (train.kind, train.clips_per_class) == ("something-something-v2", (0, 2))
+    assert available_splits(tmp_path) == ("train", "val")
+    with pytest.raises(FileError, match="clip 3 has no template"):
+        open_dataset(tmp_path, "test")
+    assert run(["data", "index", str(tmp_path)]) == 0
+    assert "test: its list has no classes, so it is not read" in capsys.readouterr().out
+    assert run(["data", "index", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unlabelled"] == ["test"]
+
+
+@pytest.mark.parametrize("lists", ["annotations", ""])
+def test_kinetics_as_cvdf_distributes_it(tmp_path: Path, lists: str) -> None:
+    header = "label,youtube_id,time_start,time_end,split\n"
+    write_text(tmp_path / lists / "train.csv", header + '"moving, up",-a,1,11,train\ndown,b,0,10,train\n')
+    write_text(tmp_path / lists / "val.csv", header + "down,--c,4,14,validate\n")
+    write_text(tmp_path / lists / "test.csv", "youtube_id,time_start,time_end,split\nd,6,16,test\n")
+    touch(tmp_path, "train/-a_000001_000011.mp4", "train/b_000000_000010.mp4", "val/--c_000004_000014.mp4")
+    touch(tmp_path, "test/d_000006_000016.mp4")
+    assert available_splits(tmp_path) == ("train", "val")
+    train, validation = open_dataset(tmp_path, "train"), open_dataset(tmp_path, "val")
+    assert train.class_names == ("down", "moving, up")
+    assert (train.clips_per_class, validation.clips_per_class) == ((1, 1), (1, 0))
+
+
+def test_kinetics_as_downloaders_leave_it(tmp_path: Path) -> None:
+    header = "label, youtube_id, time_start, time_end, split\r\n"
+    rows = "up , aa, 1, 11, train\r\nup, bb, 5, 15, train\r\ndown, cc, 0, 10, train\r\n"
+    write_text(tmp_path / "train.csv", header + rows)
+    touch(tmp_path, "train/aa.mp4.webm", "up/bb_5_15.mp4.mkv", "cc_000000_000010.mp4")
+    dataset = open_dataset(tmp_path, "train")
+    assert dataset.class_names == ("down", "up")
+    assert [(record.path.name, record.label, record.start_s) for record in dataset.records] == [
+        ("aa.mp4.webm", 1, 1.0),
+        ("bb_5_15.mp4.mkv", 1, None),
+        ("cc_000000_000010.mp4", 0, None),
+    ]

@@ -34,6 +34,11 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
+def annotation_folders(root: Path) -> list[Path]:
+    """The folders that may hold the lists of a data set: its own, and `annotations/` or `labels/` in it."""
+    return [root, *(path for path in (root / "annotations", root / "labels") if path.is_dir())]
+
+
 @dataclass
 class Videos:
     """The visible video files below a folder in sorted order; `passed_over` are links to folders read already."""

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, FileListing, read_list_text, split_spellings, videos_below
+from tsdsl.data.datasets.files import (
+    SPLIT_NAMES,
+    FileListing,
+    annotation_folders,
+    is_video,
+    read_list_text,
+    split_spellings,
+    videos_below,
+)
 from tsdsl.data.datasets.moved_root import find_moved_root
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
@@ -31,9 +39,23 @@ class ListedClip:
 
 
 def find_lists(root: Path) -> dict[str, Path]:
-    """The list of each split in a folder: `train.csv`, or a name with this ending: `kinetics400_train.txt`."""
+    """The list of each split: `train.csv`, or a name with this ending, `kinetics400_train.txt`.
+
+    They are in the folder, else the official ones may be in `annotations/`.
+    """
+    found = _lists_directly_in(root)
+    if found:
+        return found
+    for folder in annotation_folders(root)[1:]:
+        found = {split: path for split, path in _lists_directly_in(folder).items() if is_official(path)}
+        if found:
+            return found
+    return {}
+
+
+def _lists_directly_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    candidates = sorted(path for path in root.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
+    candidates = sorted(path for path in folder.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
     for split, names in SPLIT_NAMES.items():
         exact = [path for path in candidates if path.stem.lower() in names]
         ending = [path for path in candidates if path.stem.lower().endswith(tuple(f"_{n}" for n in names))]
@@ -58,6 +80,12 @@ def is_official(path: Path) -> bool:
     """Whether a list is an official Kinetics csv: its first line has the column youtube_id."""
     with open_regular(path) as file:
         return b"youtube_id" in file.readline(MAX_HEADER_BYTES)
+
+
+def has_labels(path: Path) -> bool:
+    """Whether an official csv has the column label: that of the test split as distributed has none."""
+    with open_regular(path) as file:
+        return b"label" in [name.strip(b' "\r\n') for name in file.readline(MAX_HEADER_BYTES).split(b",")]
 
 
 def parse_list(path: Path) -> list[ListedClip]:
@@ -198,15 +226,15 @@ def _refuse_disagreement(labels_of_folder: dict[str, dict[int, Path]]) -> None:
 def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
     """(records, class names, missing) of an official csv (label, youtube_id, time_start, time_end, split).
 
-    Classes are the sorted labels of all csv files in the folder. The file of a clip is `<id>_<start:06d>_<end:06d>`, or
-    the whole video `<id>`, whose part between the times is used, anywhere below the folder.
+    Classes are the sorted labels of all csv files. The file of a clip is `<id>_<start:06d>_<end:06d>`, perhaps without
+    zeros, or the whole video `<id>`, whose part between the times is used, anywhere below the folder.
     """
     chosen = list_of_split(root, split)
     rows = {path: list(_rows(path)) for path in find_lists(root).values() if is_official(path)}
     _refuse_two_classes(rows)
     class_names = sorted({row["label"] for found in rows.values() for row in found if row.get("label")})
     labels = {name: label for label, name in enumerate(class_names)}
-    videos = {path.stem: path for path in videos_below(root).paths}
+    videos = {_without_suffixes(path): path for path in videos_below(root).paths}
     names = split_spellings(split)
     records, missing = [], []
     for number, row in enumerate(rows[chosen], start=2):
@@ -217,12 +245,14 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
         try:
             start_s, end_s = float(row["time_start"]), float(row["time_end"])
             cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"
+            unpadded = f"{row['youtube_id']}_{int(start_s)}_{int(end_s)}"
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FileError(
                 f"{chosen}:{number}: time_start and time_end are not numbers", help="download the file again"
             ) from error
-        if cut_name in videos:
-            records.append(ClipRecord(videos[cut_name], labels[row["label"]]))
+        cut = videos.get(cut_name) or videos.get(unpadded)
+        if cut is not None:
+            records.append(ClipRecord(cut, labels[row["label"]]))
         elif row["youtube_id"] in videos:
             records.append(ClipRecord(videos[row["youtube_id"]], labels[row["label"]], start_s, end_s))
         else:
@@ -245,8 +275,18 @@ def _refuse_two_classes(rows: Mapping[Path, Sequence[Mapping[str, str]]]) -> Non
                 )
 
 
+def _without_suffixes(path: Path) -> str:
+    """The name without suffixes of videos: downloaders leave `ID.mp4.webm`."""
+    name = path.stem
+    while is_video(Path(name)):
+        name = Path(name).stem
+    return name
+
+
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows by column; spaces around values do not count."""
     try:
-        yield from csv.DictReader(read_list_text(path).splitlines())
+        for row in csv.DictReader(read_list_text(path).splitlines(), skipinitialspace=True):
+            yield {(name or "").strip(): value.strip() for name, value in row.items() if isinstance(value, str)}
     except csv.Error as error:
         raise FileError(f"{path}: is not a CSV file ({error})", help="download the file again") from error

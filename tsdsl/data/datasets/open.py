@@ -21,9 +21,9 @@ from tsdsl.data.datasets.description import DESCRIPTION_NAME, ClassSelection, Da
 from tsdsl.data.datasets.files import SPLIT_NAMES, is_folder, split_spellings
 from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
 from tsdsl.data.datasets.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hmdb51
-from tsdsl.data.datasets.kinetics import find_lists, is_official, read_list, read_official
+from tsdsl.data.datasets.kinetics import find_lists, has_labels, is_official, read_list, read_official
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
-from tsdsl.data.datasets.something import find_labels, find_list, read_something
+from tsdsl.data.datasets.something import find_labels, find_list, has_templates, read_something
 from tsdsl.data.datasets.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
 from tsdsl.data.datasets.unlike_classes import refuse_other_folders
 from tsdsl.data.settings import ClipSettings
@@ -55,23 +55,36 @@ def detect_kind(root: str | Path) -> DatasetKind:
 
 
 def available_splits(root: str | Path, *, kind: str | None = None) -> tuple[str, ...]:
-    """The splits of a data set: train, val, test."""
-    root = Path(root)
+    """The splits of a data set whose clips have classes: train, val, test."""
+    listed, unlabelled = _splits(Path(root), kind)
+    return tuple(split for split in listed if split not in unlabelled)
+
+
+def unlabelled_splits(root: str | Path, *, kind: str | None = None) -> tuple[str, ...]:
+    """The splits whose lists name clips but no classes, as the test splits of some releases."""
+    return _splits(Path(root), kind)[1]
+
+
+def _splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(all splits, those without classes)."""
     detected = detect_kind(root)
     _refuse_circle(root)
     source = _selected_from(root)
     if source is not None:
-        return available_splits(source, kind=detected)
+        return _splits(source, detected)
     kind = _checked_kind(kind) or detected
     if kind == "something-something-v2":
-        return tuple(split for split in SPLIT_NAMES if find_list(root, split) is not None)
+        found = tuple(split for split in SPLIT_NAMES if find_list(root, split) is not None)
+        return found, tuple(split for split in found if not has_templates(root, split))
     if kind in ("kinetics-list", "kinetics-csv"):
-        return tuple(find_lists(root))
+        lists = find_lists(root)
+        return tuple(lists), tuple(s for s, path in lists.items() if is_official(path) and not has_labels(path))
     if kind == "ucf101":
-        return tuple(split for split in SPLIT_NAMES if split in ucf101_lists(root, _split_number(root)))
+        lists = ucf101_lists(root, _split_number(root))
+        return tuple(split for split in SPLIT_NAMES if split in lists), ()
     if kind == "hmdb51":
-        return HMDB51_SPLITS
-    return tuple(split_folders(root)) or ("train",)
+        return HMDB51_SPLITS, ()
+    return tuple(split_folders(root)) or ("train",), ()
 
 
 def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> VideoDataset:

@@ -1,6 +1,7 @@
 """Reads Something-Something V2: a labels file and one JSON list per split.
 
-Class numbers come only from the labels file in the folder, because mirrors number the same templates differently.
+The lists are in the folder, or as distributed in `labels/`. Class numbers come only from the labels file,
+because mirrors number the same templates differently.
 """
 
 from __future__ import annotations
@@ -8,33 +9,48 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, is_video, read_list_json, split_spellings
+from tsdsl.data.datasets.files import SPLIT_NAMES, annotation_folders, is_video, read_list_json, split_spellings
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
+from tsdsl.files import open_regular
 
+MAX_BYTES_JUDGED = 65536
 VIDEO_FOLDERS = ("20bn-something-something-v2", "videos", ".")
 """The possible folders of clips, in the order tried."""
 
 
 def find_labels(root: Path) -> Path | None:
-    """The labels file: `labels.json`, or one whose name ends in `-labels.json` or `_labels.json`."""
-    exact = root / "labels.json"
-    if exact.is_file():
-        return exact
-    found = sorted(path for pattern in ("*-labels.json", "*_labels.json") for path in root.glob(pattern))
-    return found[0] if found else None
+    """The labels file, perhaps in `labels/`: `labels.json`, or a name that ends in `-labels.json` or `_labels.json`."""
+    for folder in annotation_folders(root):
+        if (folder / "labels.json").is_file():
+            return folder / "labels.json"
+        found = sorted(path for pattern in ("*-labels.json", "*_labels.json") for path in folder.glob(pattern))
+        if found:
+            return found[0]
+    return None
 
 
 def find_list(root: Path, split: str) -> Path | None:
     """The list of a split: `train.json`, `validation.json`, or a name with this ending after a dash or underscore."""
-    for name in split_spellings(split):
-        if (root / f"{name}.json").is_file():
-            return root / f"{name}.json"
-    for name in split_spellings(split):
-        found = sorted(path for sign in "-_" for path in root.glob(f"*{sign}{name}.json"))
-        if found:
-            return found[0]
+    for folder in annotation_folders(root):
+        for name in split_spellings(split):
+            if (folder / f"{name}.json").is_file():
+                return folder / f"{name}.json"
+        for name in split_spellings(split):
+            found = sorted(path for sign in "-_" for path in folder.glob(f"*{sign}{name}.json"))
+            if found:
+                return found[0]
     return None
+
+
+def has_templates(root: Path, split: str) -> bool:
+    """Whether the list of a split has templates at its beginning: that of the test split as distributed has none."""
+    path = find_list(root, split)
+    if path is None:
+        return False
+    with open_regular(path) as file:
+        head = file.read(MAX_BYTES_JUDGED)
+    return b'"template"' in head or b'"id"' not in head
 
 
 def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tsdsl.data.datasets.concerns import concerns
 from tsdsl.data.datasets.description import DatasetKind
-from tsdsl.data.datasets.open import available_splits, open_dataset
+from tsdsl.data.datasets.open import available_splits, open_dataset, unlabelled_splits
 from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.video.decode import count_decodable_frames
@@ -28,6 +28,8 @@ class DatasetIndex:
     root: Path
     kind: DatasetKind
     splits: tuple[VideoDataset, ...]
+    unlabelled: tuple[str, ...] = ()
+    """Splits that are not read, as their lists name no classes."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
     splits = tuple(open_dataset(root, split, kind=kind) for split in available_splits(root, kind=kind))
     if not splits:
         raise FileError(f"{root}: has no list for kind {kind!r}", help="omit the kind to detect it")
-    return DatasetIndex(root, splits[0].kind, splits)
+    return DatasetIndex(root, splits[0].kind, splits, unlabelled_splits(root, kind=kind))
 
 
 def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
