@@ -37,6 +37,7 @@ _ALL = (
     Code("TS106", "error", "a missing attribute"),
     Code("TS107", "error", "an import that cannot be used"),
     Code("TS108", "error", "circular imports or derivations"),
+    Code("TS109", "error", "a name that a model cannot have"),
     Code("TS201", "error", "a value of the wrong kind"),
     Code("TS202", "error", "a value out of range"),
     Code("TS203", "error", "a choice that is empty or repeats a value"),

@@ -21,6 +21,14 @@ def resolve_stream(context: Context, stream: ast.Stream) -> Stream:
     """A stream with its stages; where something in it could not be resolved, what is known of it."""
     name = stream.name.text
     context.origins[name] = stream.name.span
+    if name == "training":  # torch sets an attribute of this name on every module
+        context.report(
+            "TS109",
+            stream.name.span,
+            "a stream cannot be named `training`, as PyTorch's modules have an attribute of this name",
+            label="taken by PyTorch",
+            help="choose another name",
+        )
     given = context.attributes(stream.attributes, ["frames"], f"stream `{name}`")
     frames = None
     if stream.broken and "frames" not in given:
