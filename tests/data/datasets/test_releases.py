@@ -95,8 +95,9 @@ def test_ucf101_without_class_index_numbers_as_the_training_list_and_counts_miss
         ("trainlist01.txt", "Archery/v_Archery_g02_c01.avi 1\n", r"trainlist01\.txt:1: .* class number 1, expected 2"),
         ("testlist01.txt", "\nSwing/v_Swing_g01_c01.avi\n", r"testlist01\.txt:2: the class 'Swing' is not among the 2"),
         ("testlist01.txt", "v_Swing_g01_c01.avi\n", r"testlist01\.txt:1: is not `CLASS/CLIP`"),
-        ("classInd.txt", "1 Yo Yo\n1 Archery\n", r"classInd\.txt: gives two classes one number"),
-        ("classInd.txt", "Archery\n", r"classInd\.txt:1: is not `NUMBER CLASS`"),
+        ("classInd.txt", "1 Yo Yo\n1 Archery\n", r"classInd\.txt: gives two classes the number 1"),
+        ("classInd.txt", "1 Yo Yo\n3 Archery\n", r"classInd\.txt: its 2 numbers have gaps"),
+        ("classInd.txt", "Archery\n", r"classInd\.txt: is not `NUMBER CLASS`"),
     ],
 )
 def test_lists_of_ucf101_that_contradict_each_other_are_refused(

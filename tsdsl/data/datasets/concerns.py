@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tsdsl.data.datasets.kinetics import find_lists
 from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.data.datasets.unlike_classes import lists_in
 
@@ -38,7 +39,17 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
             f"{training.root}: has no validation split, so training is not validated; "
             + _VALIDATION_LISTS[training.kind]
         )
-    lists = lists_in(training.root) if training.kind == "folder" else []
-    if lists:
-        found.append(f"{training.root}: clips are those in the class folders; lists are not read: {', '.join(lists)}")
+    unread = _unread_lists(training)
+    if unread:
+        source = "class folders" if training.kind == "folder" else "lists of the splits"
+        found.append(f"{training.root}: clips are those of the {source}; lists are not read: {', '.join(unread)}")
     return found
+
+
+def _unread_lists(dataset: VideoDataset) -> list[str]:
+    if dataset.kind == "folder":
+        return lists_in(dataset.root)
+    if dataset.kind in ("kinetics-list", "kinetics-csv"):
+        read = {path.name for path in find_lists(dataset.root).values()}
+        return [name for name in lists_in(dataset.root) if name not in read]
+    return []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tsdsl.data.datasets.files import SPLIT_NAMES, folders_in, split_spellings, videos_below
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -53,7 +56,20 @@ def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[s
         class_names = _agreed_class_names(splits)
     below = {n: videos_below(folder / name) for n, name in enumerate(class_names) if (folder / name).is_dir()}
     records = [ClipRecord(path, label) for label, videos in below.items() for path in videos.paths]
+    if not records:
+        _refuse_frames(root, folder)
     return records, class_names, [link for videos in below.values() for link in videos.passed_over]
+
+
+def _refuse_frames(root: Path, folder: Path) -> None:
+    """FileError if there are images in place of videos."""
+    for base, _, names in os.walk(folder):
+        image = next((name for name in sorted(names) if Path(name).suffix.lower() in IMAGE_SUFFIXES), None)
+        if image is not None:
+            raise FileError(
+                f"{root}: has no videos, but images such as {Path(base, image).relative_to(root)}",
+                help="extracted frames are not read; use the videos, or make one of each folder with ffmpeg",
+            )
 
 
 def _agreed_class_names(splits: dict[str, Path]) -> list[str]:

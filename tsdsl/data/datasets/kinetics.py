@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from tsdsl.data.datasets.files import (
@@ -18,28 +19,27 @@ from tsdsl.data.datasets.files import (
     split_spellings,
     videos_below,
 )
+from tsdsl.data.datasets.list_lines import (
+    ClassList,
+    ListedClip,
+    number_labels,
+    parse_list,
+    read_class_list,
+    refuse_other_lists,
+)
 from tsdsl.data.datasets.moved_root import find_moved_root
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
 MAX_HEADER_BYTES = 4096
-MAX_LABEL_DIGITS = 6
+LIST_ENDING = r"(?:(?:[_-]list)?(?:[_-]split_?\d+)?[_-]videos|[_-]?list)?"
 LIST_SUFFIXES = (".csv", ".txt", ".list")
-CLASS_LIST_NAMES = ("classes.txt", "class_names.txt")
-
-
-@dataclass(frozen=True, slots=True)
-class ListedClip:
-    """A line of a `path label` list."""
-
-    path: str
-    label: int
-    line: int
+CLASS_LIST_NAMES = ("classes.txt", "class_names.txt", "classInd.txt")
 
 
 def find_lists(root: Path) -> dict[str, Path]:
-    """The list of each split: `train.csv`, or a name with this ending, `kinetics400_train.txt`.
+    """The list of each split: `train.csv`, `kinetics400_train.txt`, or as mmaction2 has it `x_train_list_videos.txt`.
 
     They are in the folder, else the official ones may be in `annotations/`.
     """
@@ -58,7 +58,8 @@ def _lists_directly_in(folder: Path) -> dict[str, Path]:
     candidates = sorted(path for path in folder.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
     for split, names in SPLIT_NAMES.items():
         exact = [path for path in candidates if path.stem.lower() in names]
-        ending = [path for path in candidates if path.stem.lower().endswith(tuple(f"_{n}" for n in names))]
+        pattern = re.compile(rf"(?:.*[_-])?(?:{'|'.join(names)}){LIST_ENDING}")
+        ending = [path for path in candidates if pattern.fullmatch(path.stem.lower())]
         if exact or ending:
             found[split] = (exact or ending)[0]
     return found
@@ -88,49 +89,21 @@ def has_labels(path: Path) -> bool:
         return b"label" in [name.strip(b' "\r\n') for name in file.readline(MAX_HEADER_BYTES).split(b",")]
 
 
-def parse_list(path: Path) -> list[ListedClip]:
-    """The lines of a list: `path label`, `path,label` (the path may hold spaces) or `number label path`."""
-    clips = []
-    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        clip = _parse_line(line.strip(), number)
-        if clip is None:
-            raise FileError(
-                f"{path}:{number}: is not `path label`: {line.strip()[:80]!r}",
-                help="write a path, a space or comma, and a class number from 0 on each line",
-            )
-        clips.append(clip)
-    return clips
-
-
-def _parse_line(line: str, number: int) -> ListedClip | None:
-    for separator in (",", None):
-        parts = line.rsplit(separator, 1)
-        if len(parts) == 2 and _is_label(parts[1].strip()):
-            return ListedClip(parts[0].strip().strip('"'), int(parts[1]), number)
-    parts = line.split(None, 2)
-    if len(parts) == 3 and parts[0].isdecimal() and _is_label(parts[1]):
-        return ListedClip(parts[2], int(parts[1]), number)
-    return None
-
-
-def _is_label(text: str) -> bool:
-    return text.isdecimal() and len(text) <= MAX_LABEL_DIGITS
-
-
 def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
     """(records, class names, missing, old root of the absolute paths) of a `path label` list.
 
-    Class names are the lines of `classes.txt`, else the folders of clips if each label has one, else the labels.
+    Class names are the labels if these are names, else the lines of `classes.txt`, else the folders of clips if each
+    label has one, else the numbers.
     FileError for a label beyond `classes.txt`, a folder that two lists label differently, and a clip with two labels.
     Absolute paths that do not exist may be found below `root`; see `moved_root.py`.
     """
     chosen = list_of_split(root, split)
-    parsed = {path: parse_list(path) for path in find_lists(root).values() if not is_official(path)}
-    num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
-    class_names = _listed_class_names(root, parsed, num_classes)
+    lists = {split: path for split, path in find_lists(root).items() if not is_official(path)}
     listing = FileListing()
+    unnumbered = {path: _with_slashes(parse_list(path), _Places(root, name, listing)) for name, path in lists.items()}
+    parsed, settled = number_labels(unnumbered, _class_list(root))
+    num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
+    class_names = settled if settled is not None else _class_names_by_folder(parsed, num_classes)
     places = _Places(root, split, listing)
     moved = find_moved_root(root, [clip.path for clip in parsed[chosen]], listing)
     records, missing = [], []
@@ -149,17 +122,21 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
             missing.append(clip.path)
         else:
             records.append(ClipRecord(Path(found), clip.label))
+    if not records:
+        refuse_other_lists(chosen, parsed[chosen])
     _refuse_two_labels(root, parsed, listing)
     return records, class_names, missing, moved.old if moved is not None and used_moved else None
 
 
 class _Places:
-    """Resolves paths of a list: below the folder itself, its videos/ or the folder of the split."""
+    """Resolves paths of a list: below the folder itself, its videos/, the folder of the split or videos_<split>/."""
 
     def __init__(self, root: Path, split: str, listing: FileListing) -> None:
         self._listing = listing
         # Strings, because joining a million paths by pathlib takes longer than everything else.
-        self._folders = [os.path.join(root, folder, "") for folder in ("", "videos", *split_spellings(split))]  # noqa: PTH118
+        spellings = split_spellings(split)
+        folders = ("", "videos", *spellings, *(f"videos_{name}" for name in spellings))
+        self._folders = [os.path.join(root, folder, "") for folder in folders]  # noqa: PTH118
 
     def found(self, path: str) -> str | None:
         """The existing file of a path, or None."""
@@ -186,10 +163,20 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
             )
 
 
-def _listed_class_names(root: Path, parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
-    for name in CLASS_LIST_NAMES:
-        if (root / name).exists():
-            return [line.strip() for line in read_list_text(root / name).splitlines() if line.strip()]
+def _class_list(root: Path) -> ClassList | None:
+    path = next((root / name for name in CLASS_LIST_NAMES if (root / name).exists()), None)
+    return None if path is None else read_class_list(path)
+
+
+def _with_slashes(clips: list[ListedClip], places: _Places) -> list[ListedClip]:
+    """The clips of a list; a backslash in a path divides folders if there is no file of such a name."""
+    return [
+        replace(clip, path=clip.path.replace("\\", "/")) if "\\" in clip.path and not places.found(clip.path) else clip
+        for clip in clips
+    ]
+
+
+def _class_names_by_folder(parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
     labels_of_folder: dict[str, dict[int, Path]] = defaultdict(dict)
     folders_of_label: dict[int, set[str]] = defaultdict(set)
     consistent = True

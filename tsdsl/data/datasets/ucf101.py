@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tsdsl.data.datasets.files import ClipFinder, folders_in, read_list_text, split_spellings
+from tsdsl.data.datasets.list_lines import read_class_list
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -97,22 +98,17 @@ def _class_index(lists: dict[str, Path]) -> dict[str, int]:
     """The number of each class: from `classInd.txt` beside the lists, else from the training list."""
     beside = next(iter(lists.values())).parent
     path = next((path for path in sorted(beside.iterdir()) if path.name.lower() == CLASS_INDEX), None)
+    if path is not None:
+        classes = read_class_list(path)
+        return {name: classes.first + n for n, name in enumerate(classes.names)}
     index: dict[str, int] = {}
-    if path is None:
-        for line, clip, number in _entries(lists["train"]):
-            if number is None:
-                raise FileError(
-                    f"{lists['train']}:{line}: has no class number, and there is no classInd.txt",
-                    help="put classInd.txt beside the lists",
-                )
-            index.setdefault(PurePosixPath(clip).parent.name, number)
-    else:
-        for line, text in enumerate(read_list_text(path).splitlines(), start=1):
-            parts = text.split(None, 1)
-            if len(parts) == 2 and parts[0].isdecimal():
-                index[parts[1].strip()] = int(parts[0])
-            elif parts:
-                raise FileError(f"{path}:{line}: is not `NUMBER CLASS`: {text[:80]!r}", help="download it again")
+    for line, clip, number in _entries(lists["train"]):
+        if number is None:
+            raise FileError(
+                f"{lists['train']}:{line}: has no class number, and there is no classInd.txt",
+                help="put classInd.txt beside the lists",
+            )
+        index.setdefault(PurePosixPath(clip).parent.name, number)
     if len(set(index.values())) != len(index):
-        raise FileError(f"{path or lists['train']}: gives two classes one number", help="download the lists again")
+        raise FileError(f"{lists['train']}: gives two classes one number", help="download the lists again")
     return index
