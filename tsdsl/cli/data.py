@@ -28,7 +28,7 @@ Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the da
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="folder, kinetics-list, kinetics-csv, something-something-v2, ucf101 or hmdb51; detected if omitted"
+        help="folder, kinetics-list, kinetics-csv, something-something-v2, ucf101, hmdb51 or table; detected if omitted"
     ),
 ]
 

@@ -134,3 +134,48 @@ def test_folders_of_images_are_refused_by_name(tmp_path: Path) -> None:
     touch(tmp_path, "train/run/clip/00001.jpg")
     with pytest.raises(FileError, match=r"has no videos, but images such as train/run/clip/00001\.jpg"):
         open_dataset(tmp_path, "train")
+
+
+def test_metadata_in_the_folders_of_splits_as_hugging_face_has_it(tmp_path: Path) -> None:
+    touch(tmp_path, "train/a.mp4", "train/more/b.mp4", "test/a.mp4")
+    write_text(tmp_path / "train/metadata.csv", "file_name,label\na.mp4,run\nmore/b.mp4,jump\ngone.mp4,run\n")
+    write_text(tmp_path / "test/metadata.csv", "file_name,label\na.mp4,jump\n")
+    assert available_splits(tmp_path) == ("train", "test")
+    train = open_dataset(tmp_path, "train")
+    assert (train.kind, train.class_names, train.missing) == ("table", ("jump", "run"), ("gone.mp4",))
+    assert described(train) == [("a.mp4", "run"), ("b.mp4", "jump")]
+    assert described(open_dataset(tmp_path, "test")) == [("a.mp4", "jump")]
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "clips.csv"])
+def test_one_csv_for_all_splits(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "videos/a.mp4", "videos/b.mp4", "c.mp4")
+    write_text(tmp_path / name, "path,label,split\na.mp4,1,train\nb.mp4,0,TRAIN\nc.mp4,1,validation\n")
+    assert available_splits(tmp_path) == ("train", "val")
+    assert described(open_dataset(tmp_path, "train")) == [("a.mp4", "1"), ("b.mp4", "0")]
+    assert described(open_dataset(tmp_path, "val")) == [("c.mp4", "1")]
+    (tmp_path / name).rename(tmp_path / "train.csv")
+    with pytest.raises(FileError, match=r"train\.csv:4: is of the split 'validation', expected 'train'"):
+        open_dataset(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("path,label,split\na.mp4,run,holdout\n", r"metadata\.csv:2: unknown split 'holdout'"),
+        ("path,label\na.mp4,run\na.mp4,jump\n", r"metadata\.csv:3: a\.mp4 has another label before"),
+        ("path,label,split\na.mp4,run,\n", r"metadata\.csv:2: has no path or no label, or no split"),
+    ],
+)
+def test_tables_that_contradict_themselves_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    touch(tmp_path, "a.mp4")
+    write_text(tmp_path / "metadata.csv", text)
+    with pytest.raises(FileError, match=reason):
+        open_dataset(tmp_path, "train")
+
+
+def test_two_tables_of_all_splits_are_refused(tmp_path: Path) -> None:
+    for name in ("old.csv", "new.csv"):
+        write_text(tmp_path / name, "path,label,split\na.mp4,run,train\n")
+    with pytest.raises(FileError, match=r"has several tables of clips: new\.csv, old\.csv"):
+        open_dataset(tmp_path, "train")

@@ -15,6 +15,7 @@ _VALIDATION_LISTS = {
     "kinetics-csv": "move a part of the training list into val.csv",
     "something-something-v2": "move a part of the training list into validation.json",
     "ucf101": "move a part of trainlist01.txt into vallist01.txt beside it",
+    "table": "give a part of the training clips the split val",
     "hmdb51": "list the clips as `path label` in train.csv and val.csv",
 }
 

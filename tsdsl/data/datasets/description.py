@@ -13,7 +13,7 @@ from tsdsl.space.stored import read_record
 
 DESCRIPTION_NAME = "dataset.json"
 
-DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2", "ucf101", "hmdb51"]
+DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2", "ucf101", "hmdb51", "table"]
 
 
 class ClassSelection(BaseModel):

@@ -101,7 +101,7 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
     lists = {split: path for split, path in find_lists(root).items() if not is_official(path)}
     listing = FileListing()
     unnumbered = {path: _with_slashes(parse_list(path), _Places(root, name, listing)) for name, path in lists.items()}
-    parsed, settled = number_labels(unnumbered, _class_list(root))
+    parsed, settled = number_labels(unnumbered, find_class_list(root))
     num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
     class_names = settled if settled is not None else _class_names_by_folder(parsed, num_classes)
     places = _Places(root, split, listing)
@@ -109,6 +109,11 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
     records, missing = [], []
     used_moved = False
     for clip in parsed[chosen]:
+        if clip.split is not None and clip.split not in split_spellings(split):
+            raise FileError(
+                f"{chosen}:{clip.line}: is of the split {clip.split!r}, expected {split!r}",
+                help=f"name the list {root / 'metadata.csv'}, so that each line is of its own split",
+            )
         if clip.label >= len(class_names):
             raise FileError(
                 f"{chosen}:{clip.line}: label {clip.label} is out of range of {len(class_names)} classes",
@@ -163,7 +168,8 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
             )
 
 
-def _class_list(root: Path) -> ClassList | None:
+def find_class_list(root: Path) -> ClassList | None:
+    """The list of classes in a folder, or None."""
     path = next((root / name for name in CLASS_LIST_NAMES if (root / name).exists()), None)
     return None if path is None else read_class_list(path)
 

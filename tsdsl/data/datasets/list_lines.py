@@ -10,12 +10,15 @@ from pathlib import Path
 
 from tsdsl.data.datasets.files import is_video, read_list_text
 from tsdsl.errors import FileError
+from tsdsl.files import open_regular
 
 MAX_LABEL_DIGITS = 6
+MAX_HEADER_BYTES = 4096
 PATH_COLUMNS = frozenset(
     ["path", "file", "filename", "file_name", "filepath", "file_path", "video", "video_path", "video_name", "clip"]
 )
 LABEL_COLUMNS = frozenset(["label", "class", "tag", "category", "target", "class_name", "label_name", "class_id"])
+SPLIT_COLUMNS = frozenset(["split", "subset"])
 _HELP = "write a path, a space or comma, and a class number from 0 on each line"
 
 _CLASSES_HELP = "write a number, a space and the name of a class on each line"
@@ -29,6 +32,8 @@ class ListedClip:
     label: int
     line: int
     class_name: str | None = None
+    split: str | None = None
+    """The split that the line names, in a csv with a column `split`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,8 @@ def parse_list(path: Path) -> list[ListedClip]:
 
     - `path label`, `path,label` (the path may contain spaces) or `number label path`, perhaps in quotes;
     - the same with a class name for every label, if the paths have suffixes of videos;
-    - a csv whose first line names a column of `PATH_COLUMNS` and one of `LABEL_COLUMNS`; others are not read.
+    - a csv whose first line names a column of `PATH_COLUMNS`, one of `LABEL_COLUMNS`, and perhaps one of
+      `SPLIT_COLUMNS`; others are not read.
 
     FileError names the first line that is none of these.
     """
@@ -128,7 +134,7 @@ def parse_list(path: Path) -> list[ListedClip]:
         return []
     columns = _columns(lines[0][1].removeprefix("\ufeff"))
     if columns is not None:
-        return _by_columns(path, lines[1:], *columns)
+        return _by_columns(path, lines[1:], columns)
     lines[0] = (lines[0][0], lines[0][1].removeprefix("\ufeff"))
     numbered = [_numbered(text, number) for number, text in lines]
     if not any(numbered):
@@ -158,26 +164,46 @@ def refuse_other_lists(path: Path, clips: Sequence[ListedClip]) -> None:
         )
 
 
-def _columns(header: str) -> tuple[str, int, int] | None:
-    """(delimiter, index of the path, index of the label) if a line is a header with both columns."""
+def has_columns(path: Path, *, split: bool = False) -> bool:
+    """Whether the first line of a file names columns of paths and labels, and of splits if `split` asks for it."""
+    with open_regular(path) as file:
+        header = file.readline(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace").strip()
+    columns = _columns(header)
+    return columns is not None and (columns.split is not None or not split)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    delimiter: str
+    path: int
+    label: int
+    split: int | None
+
+
+def _columns(header: str) -> _Columns | None:
+    """The columns if a line is a header with one of paths and one of labels."""
     for delimiter in ",;\t ":
         names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
-        path = next((n for n, name in enumerate(names) if name in PATH_COLUMNS), None)
-        label = next((n for n, name in enumerate(names) if name in LABEL_COLUMNS), None)
+        path, label, split = (
+            next((n for n, name in enumerate(names) if name in wanted), None)
+            for wanted in (PATH_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS)
+        )
         if path is not None and label is not None:
-            return delimiter, path, label
+            return _Columns(delimiter, path, label, split)
     return None
 
 
-def _by_columns(
-    path: Path, lines: Sequence[tuple[int, str]], delimiter: str, path_column: int, label_column: int
-) -> list[ListedClip]:
+def _by_columns(path: Path, lines: Sequence[tuple[int, str]], columns: _Columns) -> list[ListedClip]:
     clips = []
     for number, text in lines:
-        values = [value.strip() for value in next(csv.reader([text], delimiter=delimiter), [])]
-        if len(values) <= max(path_column, label_column) or not values[path_column] or not values[label_column]:
-            raise FileError(f"{path}:{number}: has no path or no label: {text[:80]!r}", help="complete the line")
-        clips.append(_clip(values[path_column], values[label_column], number))
+        values = [value.strip() for value in next(csv.reader([text], delimiter=columns.delimiter), [])]
+        needed = [columns.path, columns.label, *([] if columns.split is None else [columns.split])]
+        if len(values) <= max(needed) or not all(values[column] for column in needed):
+            raise FileError(
+                f"{path}:{number}: has no path or no label, or no split: {text[:80]!r}", help="complete the line"
+            )
+        clip = _clip(values[columns.path], values[columns.label], number)
+        clips.append(clip if columns.split is None else replace(clip, split=values[columns.split].lower()))
     numbers = [clip.class_name is None for clip in clips]
     if any(numbers) and not all(numbers):
         wrong = clips[numbers.index(False)]

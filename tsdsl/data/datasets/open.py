@@ -7,7 +7,8 @@ Unless given, the kind is the first that matches:
 3. a csv, txt or list file named after a split: `kinetics-csv` if its header names youtube_id, else
    `kinetics-list`;
 4. the lists of a release, in the folder or one in it: `ucf101` for trainlist01.txt, `hmdb51` for CLASS_test_split1.txt;
-5. else `folder`: class folders, optionally in train/ and val/.
+5. a csv with named columns, as in Hugging Face's video folders: `table`;
+6. else `folder`: class folders, optionally in train/ and val/.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tsdsl.data.datasets.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hm
 from tsdsl.data.datasets.kinetics import find_lists, has_labels, is_official, read_list, read_official
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.datasets.something import find_labels, find_list, has_templates, read_something
+from tsdsl.data.datasets.table import find_tables, read_table, table_splits
 from tsdsl.data.datasets.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
 from tsdsl.data.datasets.unlike_classes import refuse_other_folders
 from tsdsl.data.settings import ClipSettings
@@ -51,7 +53,9 @@ def detect_kind(root: str | Path) -> DatasetKind:
         return "kinetics-csv" if any(is_official(path) for path in lists.values()) else "kinetics-list"
     if find_ucf101_lists(root):
         return "ucf101"
-    return "hmdb51" if find_hmdb51_lists(root) else "folder"
+    if find_hmdb51_lists(root):
+        return "hmdb51"
+    return "table" if find_tables(root) else "folder"
 
 
 def available_splits(root: str | Path, *, kind: str | None = None) -> tuple[str, ...]:
@@ -84,6 +88,8 @@ def _splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[str, .
         return tuple(split for split in SPLIT_NAMES if split in lists), ()
     if kind == "hmdb51":
         return HMDB51_SPLITS, ()
+    if kind == "table":
+        return table_splits(root), ()
     return tuple(split_folders(root)) or ("train",), ()
 
 
@@ -115,6 +121,8 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
         records, class_names, missing = read_ucf101(root, split, _split_number(root))
     elif chosen == "hmdb51":
         records, class_names, missing = read_hmdb51(root, split, _split_number(root))
+    elif chosen == "table":
+        records, class_names, missing = read_table(root, split)
     else:
         records, class_names, passed_over = read_class_folders(root, split)
         if kind is None and description is None and not split_folders(root):
