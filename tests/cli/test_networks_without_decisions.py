@@ -128,3 +128,7 @@ def test_train_and_search_warn_of_what_is_unusual_about_the_data(
     trained = capsys.readouterr().err
     assert "warning: clips: has one class only, 'run'" in trained
     assert "warning: clips: has no validation split" in trained
+    (folder / "clips/train.csv").write_text("train/run/0.mp4 0\ntrain/run/1.mp4 0\n")
+    (folder / "clips/val.csv").write_text("train/run/1.mp4 0\n")
+    assert run(["train", "net.tsspace", "--data", "clips", "--run", "again", *BRIEF]) == 0
+    assert "warning: clips: 1 clips are in both train and val" in capsys.readouterr().err

@@ -224,6 +224,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
                 "missing": list(dataset.missing),
                 "moved_from": dataset.moved_from,
                 "passed_over": list(dataset.passed_over),
+                "other_files": dict(dataset.others),
             }
             for dataset in found.splits
         },
@@ -265,6 +266,11 @@ def _print_index(found: DatasetIndex) -> None:
                 f"{dataset.split}: {len(dataset.passed_over)} links are passed over, as they lead to folders that are "
                 f"read already, such as {dataset.passed_over[0]}",
                 markup=False,
+            )
+        if dataset.others:
+            suffixes = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in dataset.others.items())
+            console.print(
+                f"{dataset.split}: files in class folders that are not read as videos: {suffixes}", markup=False
             )
         for name in dataset.missing[:10]:
             console.print(f"missing in {dataset.split}: {name}", markup=False)

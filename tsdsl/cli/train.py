@@ -53,7 +53,7 @@ def train(
         recommended_clip,
         searched_data,
     )
-    from tsdsl.data import available_splits, concerns, open_dataset
+    from tsdsl.data import available_splits, concerns, open_dataset, overlap
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.recipe import TrainOptions
@@ -102,6 +102,9 @@ def train(
             cache=chosen.cache,
             ranks=ranks,
         )
+        if ranks.is_first and opened.validation is not None:
+            for concern in overlap(opened.training.dataset, opened.validation.dataset):
+                note(f"warning: {concern}")
         result = train_architecture(
             blueprint,
             found,

@@ -4,7 +4,7 @@ In processing order: `datasets` reads a folder as records, `video` decodes a rec
 of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo` writes a small one.
 """
 
-from tsdsl.data.datasets.concerns import concerns
+from tsdsl.data.datasets.concerns import concerns, overlap
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.data.datasets.selection import SelectionReport, select_classes
@@ -50,6 +50,7 @@ __all__ = [
     "index_dataset",
     "normalise",
     "open_dataset",
+    "overlap",
     "prepare_dataset",
     "probe",
     "select_classes",

@@ -86,3 +86,47 @@ def test_index_warns_of_classes_without_clips_and_of_lists_beside_split_folders(
 
 def test_a_usual_data_set_is_opened_without_a_warning(class_folders: Path) -> None:
     assert index_dataset(class_folders).concerns == []
+
+
+def test_a_folder_around_a_whole_data_set_is_not_a_class(tmp_path: Path) -> None:
+    touch(tmp_path, "gestures/train/run/a.mp4", "gestures/train/jump/b.mp4")
+    with pytest.raises(FileError, match=r"got 'gestures': .* of a whole data set"):
+        open_dataset(tmp_path, "train")
+    assert open_dataset(tmp_path / "gestures", "train").num_classes == 2
+
+
+def test_a_split_without_clips_names_videos_and_lists_that_lie_elsewhere(tmp_path: Path) -> None:
+    touch(tmp_path, "train/run/a.mp4", "val/b.mp4")
+    with pytest.raises(FileError, match=r"no clips; videos are in .*val instead of class folders, such as b\.mp4"):
+        open_dataset(tmp_path, "val")
+    touch(tmp_path / "flat", "a.mp4")
+    (tmp_path / "flat/mine.txt").write_text("a.mp4 0\n")
+    with pytest.raises(FileError, match=r"lists of other names than train\.csv and val\.csv are not read: 'mine\.txt'"):
+        open_dataset(tmp_path / "flat", "train")
+
+
+def test_index_warns_of_clips_in_two_splits(tmp_path: Path) -> None:
+    touch(tmp_path, "run/a.mp4", "jump/b.mp4", "run/c.mp4")
+    (tmp_path / "train.csv").write_text("run/a.mp4 1\njump/b.mp4 0\n")
+    (tmp_path / "val.csv").write_text("run/c.mp4 1\njump/b.mp4 0\n")
+    (concern,) = index_dataset(tmp_path).concerns
+    assert "1 clips are in both train and val, such as " in concern
+    assert concern.count("jump/b.mp4") == 1
+
+
+def test_two_parts_of_one_video_may_be_in_two_splits(tmp_path: Path) -> None:
+    touch(tmp_path, "x.mp4")
+    header = "label,youtube_id,time_start,time_end,split\n"
+    (tmp_path / "train.csv").write_text(header + "run,x,1,11,train\njump,x,30,40,train\n")
+    (tmp_path / "val.csv").write_text(header + "run,x,20,30,val\n")
+    assert index_dataset(tmp_path).concerns == []
+
+
+def test_index_counts_files_that_are_not_read_by_suffix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path, "train/run/a.mp4", "train/run/b.svi", "train/jump/c.SVI", "train/jump/d", "train/jump/.hidden")
+    assert run(["data", "index", str(tmp_path)]) == 0
+    assert "train: files in class folders that are not read as videos: 2 .svi, 1 without suffix" in (
+        capsys.readouterr().out
+    )
+    assert run(["data", "index", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["splits"]["train"]["other_files"] == {".svi": 2, "": 1}

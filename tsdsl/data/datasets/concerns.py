@@ -47,6 +47,18 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
     return found
 
 
+def overlap(first: VideoDataset, second: VideoDataset) -> list[str]:
+    """A warning if two splits share files, unless these are other parts of them; else none."""
+    parts = {(record.path, record.start_s, record.end_s) for record in first.records}
+    shared = [record.path for record in second.records if (record.path, record.start_s, record.end_s) in parts]
+    if not shared:
+        return []
+    return [
+        f"{first.root}: {len(shared)} clips are in both {first.split} and {second.split}, such as {shared[0]}; "
+        "remove them from one, as the accuracy on them is not that on new clips"
+    ]
+
+
 def _unread_lists(dataset: VideoDataset) -> list[str]:
     if dataset.kind == "folder":
         return lists_in(dataset.root)

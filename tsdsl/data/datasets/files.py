@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,18 @@ def annotation_folders(root: Path) -> list[Path]:
 
 @dataclass
 class Videos:
-    """The visible video files below a folder in sorted order; `passed_over` are links to folders read already."""
+    """The visible video files below a folder in sorted order."""
 
     paths: list[Path]
     passed_over: list[str]
+    """Links to folders read already."""
+    others: Counter[str]
+    """The number of visible files that are no videos, by suffix."""
 
 
 def videos_below(folder: Path) -> Videos:
     """All visible video files below a folder. Links are followed, but no folder is read twice or from within itself."""
-    found = Videos([], [])
+    found = Videos([], [], Counter())
     real = folder.resolve()
     read = {(status.st_dev, status.st_ino) for status in (path.stat() for path in (real, *real.parents))}
     for base, folders, names in os.walk(folder, followlinks=True):
@@ -62,7 +66,11 @@ def videos_below(folder: Path) -> Videos:
                 read.add((status.st_dev, status.st_ino))
                 entered.append(name)
         folders[:] = entered
-        found.paths += [Path(base, n) for n in sorted(names) if not n.startswith(".") and is_video(Path(n))]
+        visible = [path for path in (Path(base, name) for name in sorted(names)) if not path.name.startswith(".")]
+        videos = [path for path in visible if is_video(path)]
+        found.paths += videos
+        if len(videos) < len(visible):
+            found.others.update(path.suffix.lower() for path in visible if not is_video(path))
     return found
 
 

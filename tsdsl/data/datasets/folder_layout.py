@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from tsdsl.data.datasets.files import SPLIT_NAMES, folders_in, split_spellings, videos_below
@@ -30,8 +32,20 @@ def split_folders(root: Path) -> dict[str, Path]:
     return found
 
 
-def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
-    """(records, class names, links passed over) of a split: classes are the sorted class folders, over all splits.
+@dataclass(frozen=True)
+class ClassFolders:
+    """The clips of a split, and what is beside them."""
+
+    records: list[ClipRecord]
+    class_names: list[str]
+    passed_over: list[str]
+    """Links to folders read already."""
+    others: Counter[str]
+    """The number of files that are no videos, by suffix."""
+
+
+def read_class_folders(root: Path, split: str) -> ClassFolders:
+    """The clips of a split: classes are the sorted class folders, over all splits.
 
     Without split folders all clips are the train split, and other splits are refused; `split_for_search` makes a
     validation part. A class that the train split lacks is a FileError.
@@ -58,7 +72,12 @@ def read_class_folders(root: Path, split: str) -> tuple[list[ClipRecord], list[s
     records = [ClipRecord(path, label) for label, videos in below.items() for path in videos.paths]
     if not records:
         _refuse_frames(root, folder)
-    return records, class_names, [link for videos in below.values() for link in videos.passed_over]
+    return ClassFolders(
+        records,
+        class_names,
+        [link for videos in below.values() for link in videos.passed_over],
+        sum((videos.others for videos in below.values()), Counter()),
+    )
 
 
 def _refuse_frames(root: Path, folder: Path) -> None:

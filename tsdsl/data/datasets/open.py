@@ -14,6 +14,7 @@ Unless given, the kind is the first that matches:
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -27,7 +28,7 @@ from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.datasets.something import find_labels, find_list, has_templates, read_something
 from tsdsl.data.datasets.table import find_tables, read_table, table_splits
 from tsdsl.data.datasets.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
-from tsdsl.data.datasets.unlike_classes import refuse_other_folders
+from tsdsl.data.datasets.unlike_classes import loose_files, refuse_other_folders
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8
@@ -109,6 +110,7 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
         return _selected(root, split, description.selection, chosen)
     missing: list[str] = []
     passed_over: list[str] = []
+    others: Mapping[str, int] = {}
     moved_from: str | None = None
     records: list[ClipRecord]
     if chosen == "something-something-v2":
@@ -124,16 +126,23 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
     elif chosen == "table":
         records, class_names, missing = read_table(root, split)
     else:
-        records, class_names, passed_over = read_class_folders(root, split)
+        folders = read_class_folders(root, split)
+        records, class_names, passed_over, others = (
+            folders.records,
+            folders.class_names,
+            folders.passed_over,
+            folders.others,
+        )
         if kind is None and description is None and not split_folders(root):
             refuse_other_folders(root, class_names)
     if not records:
         raise FileError(
             f"{root}: the split {split!r} has no clips"
-            + (f"; its list names {len(missing)}, such as {missing[0]}" if missing else ""),
-            help="put the videos below the folder, under the names in the list"
-            if missing
-            else "put the videos into class folders; see `tsdsl data index`",
+            + (f"; its list names {len(missing)}, such as {missing[0]}" if missing else "")
+            + (loose_files(root, split) if chosen == "folder" else ""),
+            help="put the videos into class folders, or list them as `path label` in train.csv and val.csv"
+            if chosen == "folder"
+            else "put the videos below the folder, under the names in the list",
         )
     directions_matter = chosen == "something-something-v2"
     flip_allowed = description.flip_allowed if description is not None else not directions_matter
@@ -154,6 +163,7 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
         missing=tuple(missing),
         moved_from=moved_from,
         passed_over=tuple(passed_over),
+        others=others,
         split_number=_split_number(root) if chosen in NUMBERED_KINDS else None,
     )
 

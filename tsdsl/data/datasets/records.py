@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
 from pathlib import Path
@@ -41,6 +41,8 @@ class VideoDataset:
     """The folder named in the list, if its files were found below `root` instead."""
     passed_over: tuple[str, ...] = ()
     """Links to folders that are read already, such as the one that they lie in."""
+    others: Mapping[str, int] = field(default_factory=dict)
+    """The number of files in class folders that are no videos, by suffix."""
     split_number: int | None = None
     """The official split of UCF101 or HMDB51."""
 

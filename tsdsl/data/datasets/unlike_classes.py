@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tsdsl.data.datasets.description import DESCRIPTION_NAME
-from tsdsl.data.datasets.files import SPLIT_NAMES, VIDEO_SUFFIXES
+from tsdsl.data.datasets.files import SPLIT_NAMES, VIDEO_SUFFIXES, is_video, split_spellings
+from tsdsl.data.datasets.folder_layout import split_folders
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
@@ -38,12 +39,25 @@ def refuse_other_folders(root: Path, class_names: Sequence[str]) -> None:
     if suspects:
         raise FileError(
             f"{root}: expected class folders, got {_named(suspects)}: the names or contents of "
-            "splits, videos or annotations",
+            "splits, videos or annotations, or of a whole data set",
             help=help,
         )
     lists = lists_in(root)
     if class_names and lists:
         raise FileError(f"{root}: has class folders and lists that would not be read: {_named(lists)}", help=help)
+
+
+def loose_files(root: Path, split: str) -> str:
+    """What lies in the folders of a data set without clips, as the end of a message; empty if nothing does."""
+    folder = split_folders(root).get(split_spellings(split)[0], root)
+    videos = sorted(path.name for path in folder.iterdir() if is_video(path))
+    lists = lists_in(root)
+    found = ""
+    if videos:
+        found += f"; videos are in {folder} instead of class folders, such as {videos[0]}"
+    if lists:
+        found += f"; lists of other names than train.csv and val.csv are not read: {_named(lists)}"
+    return found
 
 
 def lists_in(folder: Path) -> list[str]:
@@ -73,6 +87,8 @@ def _is_no_class(folder: Path) -> bool:
     if joined.startswith(_RELEASES):
         return True
     entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if split_folders(folder):
+        return True
     return bool(entries) and all(path.suffix.lower() in ANNOTATION_SUFFIXES for path in entries)
 
 

@@ -6,9 +6,10 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
-from tsdsl.data.datasets.concerns import concerns
+from tsdsl.data.datasets.concerns import concerns, overlap
 from tsdsl.data.datasets.description import DatasetKind
 from tsdsl.data.datasets.open import available_splits, open_dataset, unlabelled_splits
 from tsdsl.data.datasets.records import VideoDataset
@@ -38,8 +39,11 @@ class DatasetIndex:
 
     @property
     def concerns(self) -> list[str]:
-        """Warnings about the first split, usually the training clips."""
-        return concerns(self.splits[0], [dataset.split for dataset in self.splits])
+        """Warnings about the first split, usually the training clips, and about clips that two splits share."""
+        found = concerns(self.splits[0], [dataset.split for dataset in self.splits])
+        for first, second in combinations(self.splits, 2):
+            found += overlap(first, second)
+        return found
 
 
 @dataclass(frozen=True)
