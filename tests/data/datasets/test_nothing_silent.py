@@ -80,7 +80,7 @@ def test_index_warns_of_classes_without_clips_and_of_lists_beside_split_folders(
     assert run(["data", "index", str(tmp_path), "--json"]) == 0
     printed = capsys.readouterr()
     warnings = json.loads(printed.out)["warnings"]
-    assert ["1 of 3 classes have no training clips: 'swim'" in warnings[0], "all.csv" in warnings[1]] == [True, True]
+    assert ["1 of 3 classes have no train clips: 'swim'" in warnings[0], "all.csv" in warnings[1]] == [True, True]
     assert [f"warning: {warning}" for warning in warnings] == printed.err.splitlines()
 
 
@@ -130,3 +130,9 @@ def test_index_counts_files_that_are_not_read_by_suffix(tmp_path: Path, capsys: 
     )
     assert run(["data", "index", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["splits"]["train"]["other_files"] == {".svi": 2, "": 1}
+
+
+def test_index_warns_of_no_training_split(tmp_path: Path) -> None:
+    touch(tmp_path, "val/run/a.mp4", "val/jump/b.mp4")
+    (concern,) = index_dataset(tmp_path).concerns
+    assert "has no training split, which search and train need; only val" in concern

@@ -21,7 +21,7 @@ _VALIDATION_LISTS = {
 
 
 def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
-    """Warnings about the training clips of a data set that has these splits; none if nothing is unusual."""
+    """Warnings about a data set that has these splits, of which `training` is the first; none if nothing is unusual."""
     found = []
     if training.num_classes == 1:
         found.append(
@@ -32,10 +32,12 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
     if empty:
         more = f" and {len(empty) - MAX_NAMED} more" if len(empty) > MAX_NAMED else ""
         found.append(
-            f"{training.root}: {len(empty)} of {training.num_classes} classes have no training clips: "
+            f"{training.root}: {len(empty)} of {training.num_classes} classes have no {training.split} clips: "
             f"{', '.join(map(repr, empty[:MAX_NAMED]))}{more}; remove them, or add videos of a known suffix"
         )
-    if "val" not in splits:
+    if "train" not in splits:
+        found.append(f"{training.root}: has no training split, which search and train need; only {', '.join(splits)}")
+    elif "val" not in splits:
         found.append(
             f"{training.root}: has no validation split, so training is not validated; "
             + _VALIDATION_LISTS[training.kind]
