@@ -107,14 +107,17 @@ def number_labels(
 
 
 def _refuse_folders_of_others(lists: Mapping[Path, Sequence[ListedClip]], classes: ClassList) -> None:
-    known = frozenset(classes.names)
+    """Refuse a folder named like a class all clips of which in a list have another class's number."""
     for path, clips in lists.items():
-        for clip in clips:
-            folder = clip.path.rpartition("/")[0].rpartition("/")[2]
-            if folder in known and clip.label < len(classes.names) and classes.names[clip.label] != folder:
-                named = classes.names[clip.label]
+        own = set(classes.names)
+        named = [(clip, clip.path.rpartition("/")[0].rpartition("/")[2]) for clip in clips]
+        named = [(clip, folder) for clip, folder in named if folder in own and clip.label < len(classes.names)]
+        agreeing = {folder for clip, folder in named if classes.names[clip.label] == folder}
+        for clip, folder in named:
+            if folder not in agreeing:
+                other = classes.names[clip.label]
                 raise FileError(
-                    f"{path}:{clip.line}: {clip.path} has the number of {named!r} in {classes.path}",
+                    f"{path}:{clip.line}: {clip.path} has the number of {other!r} in {classes.path}",
                     help="number the classes in the list as there, from 0",
                 )
 
