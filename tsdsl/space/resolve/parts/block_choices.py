@@ -20,11 +20,12 @@ from tsdsl.syntax import ast
 
 
 class Called(NamedTuple):
-    """The operator that a name means, what its block alias gives, and whether the name is a guess."""
+    """The operator that a name means, what its block alias gives, whether the name is a guess, or the alias broken."""
 
     operator: BlockOperator
     inherited: tuple[ast.Attribute, ...] = ()
     is_guess: bool = False
+    is_broken: bool = False
 
 
 def called_operator(context: Context, name: ast.Name) -> Called | None:
@@ -33,7 +34,7 @@ def called_operator(context: Context, name: ast.Name) -> Called | None:
     if alias is not None:
         context.block_uses[alias.name.text] += 1
         operator = BLOCKS.get(alias.call.name.text)
-        return Called(operator, alias.call.arguments) if operator is not None else None
+        return Called(operator, alias.call.arguments, is_broken=alias.call.broken) if operator is not None else None
     operator = BLOCKS.get(name.text)
     if operator is not None:
         return Called(operator)
@@ -172,6 +173,7 @@ def _alternatives(
         if called is None:
             return None
         call = one.call or ast.Call(one.name, (), False, one.name.span)
+        call = replace(call, broken=call.broken or called.is_broken)
         schema = called.operator.attributes
         given = given_attributes(
             context, called.operator.name, schema, call, inherited=called.inherited, elsewhere=common

@@ -11,7 +11,6 @@ from tsdsl.operators.schema import Attribute
 from tsdsl.space.parts import (
     BlockAlternative,
     BlockChoice,
-    DecisionRef,
     Group,
     Parent,
     Reference,
@@ -43,7 +42,7 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
     if resolved is None:
         context.uncertain.add(path)
         return nothing
-    is_repeated = group.repeat is not None or isinstance(resolved.repeat, DecisionRef)
+    is_repeated = group.repeat is not None or isinstance(resolved.repeat, Reference)
     return replace(resolved, is_repeated=is_repeated, is_each=group.is_each)
 
 
@@ -54,6 +53,7 @@ def _one(context: Context, group: ast.Group, call: ast.Call, nothing: Group) -> 
         return None
     before = len(context.diagnostics)
     operator = called.operator
+    call = replace(call, broken=call.broken or called.is_broken)
     given = given_attributes(context, operator.name, operator.attributes, call, inherited=called.inherited)
     repeat = _depth(context, nothing.path, group)
     parent = _where_deep(context, repeat)
