@@ -1,6 +1,6 @@
-"""Prints `requirements-test.txt`: every package of this test environment, exactly, with the hash of its file.
+"""Prints `tests/pinned_hashes.txt`: every package of this test environment, exactly, with the hash of its file.
 
-`python tests/generate/pinned_hashes.py > requirements-test.txt`
+`python tests/generate/pinned_hashes.py > tests/pinned_hashes.txt`
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from pathlib import Path
 
 from licences import dependencies
 from packaging.utils import canonicalize_name
-
-TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def pinned() -> list[str]:
@@ -39,5 +37,4 @@ def pinned() -> list[str]:
 if __name__ == "__main__":
     implementation, system = platform.python_implementation(), f"{platform.system()} {platform.machine()}"
     print(f"# {implementation} {platform.python_version()}, {system}: python tests/generate/pinned_hashes.py")
-    print(f"--extra-index-url {TORCH_INDEX}")
     print("\n".join(pinned()))
