@@ -2,10 +2,10 @@
 
     python tests/benchmarks/methods_on_clips.py FOLDER [--seeds 2] [--write]
 
-Space, clips and recipe of the trainings are those of `own_table.py`; a search has other clips of the same kind, as many
-for the weights as a training has. All methods train and score the same number of architectures on a batch; the
-baselines, which do not score while the weights are trained, measure as many afterwards as that would have taken. The
-test accuracy of what a search finds is that of the table, or of trainings like the table's where it lacks the
+Space, clips and recipe of the trainings are those of `own_table.py`. A search has other clips of the same kind; its
+weights are trained on the same number of clips as a training's. All methods train and score the same number of
+architectures on a batch. The baselines do not score while the weights are trained; they score that number afterwards.
+The test accuracy of what a search finds is that of the table, or of trainings like the table's where it lacks the
 architecture. Beside it: the mean of the table within the target.
 
 Then Kendall's tau, over the architectures of the table, between their test accuracies and what the shared weights of
@@ -147,7 +147,7 @@ def compare(folder: Path, seeds: int) -> None:
     clips = read_clips(folder / "training-clips", blueprint)
     search_clips = folder / "search-clips"
     if not (search_clips / "dataset.json").exists():
-        # Half of them train the weights: as many as a training has.
+        # Half of them train the weights, so that these are trained on the same number of clips as a training's.
         more = 2 * CLIPS.train_clips_per_class
         write_demo(search_clips, replace(CLIPS, train_clips_per_class=more, val_clips_per_class=1))
     table = load_table(RESULTS / "own_table.json")

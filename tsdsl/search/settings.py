@@ -156,8 +156,8 @@ class SearchSettings(BaseModel):
 
     scoring_fraction: float = Field(default=0.25, gt=0, le=1)
     """Of `thompson`: the last part of a step's iterations, in which architectures are scored as well. A batch then
-    scores K / scoring_fraction of them, so that about as many are scored as trained. Own choice: what shared weights
-    say early is not what they say in the end (own measurements)."""
+    scores K / scoring_fraction of them, so that about the same number is scored and trained. Own choice: scores of
+    early weights say little about the final ones (own measurements)."""
 
     warmup_samples: Literal["drawn", "sandwich", "distilled"] = "drawn"
     """What the weights learn from in the `warmup_epochs`. `drawn`: as afterwards (own choice). `sandwich`: the

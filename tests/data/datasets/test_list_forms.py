@@ -6,19 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from support.listed_files import touch, write_text
 from tsdsl.data import available_splits, index_dataset, open_dataset
 from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.errors import FileError
-
-
-def write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        write_text(root / name, "")
 
 
 def described(dataset: VideoDataset) -> list[tuple[str, str]]:

@@ -96,7 +96,7 @@ class FreeSpace:
         return [at(factor, self.pinned) for factor in self.table.activation_factors]
 
     def ancestors(self, decision: Decision) -> tuple[tuple[Axis, list[int]], ...]:
-        """The free decisions above a nested one, nearest first, each with the indices one of which it must have."""
+        """The free decisions above a nested one, nearest first, each with the indices at which it exists."""
         found: list[tuple[Axis, list[int]]] = []
         by_path = self.table.blueprint.space.decision_by_path
         while decision.parent is not None:

@@ -40,7 +40,7 @@ def find_tables(root: Path) -> dict[Path, str]:
 
 
 def table_splits(root: Path) -> tuple[str, ...]:
-    """The splits of which the tables of a folder have clips."""
+    """The splits that have clips in the tables of a folder."""
     tables = find_tables(root)
     found = {_split_of(path, clip, split) for path, split in tables.items() for clip in parse_list(path)}
     return tuple(split for split in SPLIT_NAMES if split in found)
