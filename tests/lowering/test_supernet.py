@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from tsdsl.lowering.slices import add, ranges, take
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.layers import Centre, ChannelSegment, Width
 from tsdsl.space.architecture import Architecture
+from tsdsl.space.parts import Decision, DecisionRef, Head
 
 STEPS = (1, 2, 3, None)
 
@@ -92,6 +94,21 @@ def test_supernet_scores_equal_the_extracted_models(supernet, draw, step):
         model = extract(supernet, decisions, step)
         x = clips(model.network)
         assert torch.equal(supernet(x, decisions, step), model(x))
+
+
+def test_dropout_is_that_of_the_sampled_architecture(small_blueprint):
+    space = small_blueprint.space
+    head = Head(attributes={**space.head.attributes, "dropout": DecisionRef(decision="head.dropout")})
+    decisions = (*space.decisions, Decision(path="head.dropout", values=(0.0, 0.5)))
+    supernet = Supernet(Blueprint(replace(space, head=head, decisions=decisions)), seed=0)
+    chosen = {d.path: d.values[0] for d in space.decisions}
+    for dropout in (0.0, 0.5):
+        torch.manual_seed(0)
+        one = chosen | {"head.dropout": dropout}
+        model = extract(supernet, one)
+        x = clips(model.network)
+        for scores in (supernet(x, one), model.train()(x)):
+            assert torch.equal(scores, supernet(x, one)) == (dropout == 0)
 
 
 def test_an_extracted_model_recalibrated_on_a_batch_repeats_its_scores(supernet, draw):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import tsdsl
@@ -58,6 +60,7 @@ SEARCHED = [
     ("op", "glore(nodes = {4, 8}, normalize = ", ["no", "yes"], ")"),
     ("head", "expansion = {1, 2.25}  features = ", ["4", "8", "16"], ""),
     ("head", "features = {8, 16}  expansion = ", ["1.5", "2.25"], ""),
+    ("head", "features = {8, 16}  dropout = ", ["0.25", "0.5"], ""),
 ]
 
 
@@ -109,6 +112,29 @@ def test_a_word_of_an_attribute_is_no_domain_and_no_shared_decision_of_that_name
     assert [d.message for d in checked.diagnostics] == []
     group = checked.spaces[0].space.streams[0].groups[1]
     assert (group.attributes["se"], group.attributes["expand_from"]) == ("all", "output")
+
+
+INSTEAD = [
+    (
+        {"first": "{a, b}(t = 3, channels = {8, 12})"},
+        "block a = basic3d(temporal = joint)  block b = basic3d(temporal = factorised)",
+    ),
+    (
+        {"first": "{a, b}(t = 3, channels = {8, 12})"},
+        "block a = bottleneck3d(temporal = first)  block b = bottleneck3d(temporal = joint)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("parts", "blocks"), INSTEAD)
+def test_what_is_written_instead_of_a_choice_that_is_refused_is_accepted(parts: dict[str, str], blocks: str) -> None:
+    text = TEXT.format(**PLAIN | parts).replace("  stream", f"  {blocks}\n  stream", 1)
+    assert [d.message for d in check(SourceFile("x", text)).diagnostics] == []
+    operator, (one, other) = re.findall(r"= (\w+)\(", blocks)[0], re.findall(r"temporal = (\w+)", blocks)
+    refused = TEXT.format(**PLAIN | {"first": f"{operator}(t = 3, channels = 8, temporal = {{{one}, {other}}})"})
+    (found,) = check(SourceFile("x", refused)).diagnostics
+    a, b = (f"`block {name} = {operator}(temporal = {word}, ...)`" for name, word in (("a", one), ("b", other)))
+    assert f"{a}, {b}, `group {{a, b}}(...)`" in (found.help or "")
 
 
 def test_a_pool_that_is_too_large_for_some_choice_names_that_choice() -> None:

@@ -173,7 +173,7 @@ def _pooled_classifier(layers: tuple[Layer, ...]) -> str:
     dropout, last = layers
     assert isinstance(dropout, Dropout)
     assert isinstance(last, Linear)
-    return f"PooledClassifier({_channels(last.width_in)}, num_classes, dropout={dropout.probability})"
+    return f"PooledClassifier({_channels(last.width_in)}, num_classes, dropout={fixed(dropout.probability)})"
 
 
 def _classifier(layers: tuple[Layer, ...]) -> str:
@@ -183,7 +183,7 @@ def _classifier(layers: tuple[Layer, ...]) -> str:
     assert isinstance(last, Linear)
     return (
         f"Classifier({_channels(project.width_in)}, {_channels(project.width_out)}, num_classes, "
-        f"dropout={dropout.probability})"
+        f"dropout={fixed(dropout.probability)})"
     )
 
 

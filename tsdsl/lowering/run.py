@@ -157,7 +157,7 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
     if isinstance(layer, Linear):
         return F.linear(x, weight("weight"), weight("bias") if layer.bias else None)
     if isinstance(layer, Dropout):
-        return F.dropout(x, layer.probability, context.training)
+        return F.dropout(x, fixed(layer.probability), context.training)
     if isinstance(layer, MaxPool):
         t, h, w = layer.kernel
         return max_pool(x, (fixed(t), fixed(h), fixed(w)), layer.stride)

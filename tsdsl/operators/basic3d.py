@@ -48,6 +48,8 @@ BASIC3D = BlockOperator(
             "joint",
             keywords=("joint", "factorised"),
             searchable=False,
+            instead="choose between blocks: `block a = basic3d(temporal = joint, ...)`, "
+            "`block b = basic3d(temporal = factorised, ...)`, `group {a, b}(...)`",
         ),
         STRIDE,
         FRAME_STRIDE,

@@ -65,6 +65,8 @@ BOTTLENECK3D = BlockOperator(
             "first",
             keywords=("first", "joint", "factorised"),
             searchable=False,
+            instead="choose between blocks: `block a = bottleneck3d(temporal = first, ...)`, "
+            "`block b = bottleneck3d(temporal = joint, ...)`, `group {a, b}(...)`",
         ),
         STRIDE,
         FRAME_STRIDE,

@@ -38,10 +38,10 @@ KIND = Attribute(
     PROJECTED,
     keywords=(PROJECTED, POOLED),
     searchable=False,
+    instead="the other attributes depend on it: write a space for each kind, such as "
+    "`space pooled from BASE { head { kind = pooled } }`",
 )
-DROPOUT = Attribute(
-    "dropout", "number", "dropout before the classifier", 0.5, minimum=0, maximum=0.99, searchable=False
-)
+DROPOUT = Attribute("dropout", "number", "dropout before the classifier", 0.5, minimum=0, maximum=0.99)
 HEAD_ATTRIBUTES = (
     KIND,
     Attribute("features", "integer", "features before the classifier", 2048),
@@ -82,7 +82,7 @@ def projected_classifier(settings: Settings, width_in: Width, num_classes: int) 
         (
             Linear("project", width_in, features, bias=False, initialisation="conv"),
             Activation("relu"),
-            _dropout(settings),
+            Dropout(settings.ratio("dropout")),
             Linear("classifier", features, classes),
         ),
         classes,
@@ -97,12 +97,7 @@ def pooled_stream(settings: Settings, width_in: Width) -> Block:
 def pooled_classifier(settings: Settings, width_in: Width, num_classes: int) -> Block:
     """From the concatenated averages of all streams to the class scores."""
     classes = Width.of(num_classes)
-    return Block((_dropout(settings), Linear("classifier", width_in, classes)), classes)
-
-
-def _dropout(settings: Settings) -> Dropout:
-    dropout = settings.ratio("dropout")
-    return Dropout(float(dropout) if isinstance(dropout, int | float) else 0.0)
+    return Block((Dropout(settings.ratio("dropout")), Linear("classifier", width_in, classes)), classes)
 
 
 StreamHead: TypeAlias = Callable[[Settings, Width], Block]

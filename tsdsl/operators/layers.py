@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from tsdsl.operators.varying import Count, is_never, maximum
+from tsdsl.operators.varying import Count, Varying, is_never, maximum
 from tsdsl.records import dataclass
 
 ActivationKind = Literal["relu", "swish", "hswish", "none"]
@@ -263,7 +263,7 @@ class Linear:
 class Dropout:
     """Dropout with the given probability, in training only."""
 
-    probability: float
+    probability: float | Varying
 
     def parameters(self) -> tuple[Parameter, ...]:
         return ()

@@ -21,7 +21,8 @@ class Attribute:
 
     With `default` None it must be given, unless it is `optional`. Bounds are inclusive and hold for each component of a
     kernel; `odd` allows odd values only; `keywords` are the values of a keyword, `synonyms` other names for them, and
-    `unlike` similar names that mean something else. Only a `searchable` attribute may have a choice.
+    `unlike` similar names that mean something else. Only a `searchable` attribute may have a choice; `instead` says how
+    to search what another one means.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Attribute:
     synonyms: tuple[tuple[str, str], ...] = ()
     unlike: frozenset[str] = frozenset()
     searchable: bool = True
+    instead: str = "keep one of the values"
 
 
 _OTHER_ACTIVATIONS = (

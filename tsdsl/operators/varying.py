@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,7 @@ class Varying:
 
 
 Count: TypeAlias = int | Varying
+Number = TypeVar("Number", int, float)
 
 
 def combine(function: Callable[[Array, Array], Array], left: Count | float, right: Count | float) -> Varying:
@@ -201,12 +202,12 @@ def is_never(flag: Count) -> bool:
     return maximum(flag) == 0
 
 
-def fixed(count: Count) -> int:
-    """The count as a plain integer.
+def fixed(number: Number | Varying) -> Number:
+    """The count or real as a plain number.
 
     Raises:
         TypeError: it depends on decisions.
     """
-    if isinstance(count, Varying):
-        raise TypeError(f"expected the count of one architecture, got one that depends on {', '.join(count.paths)}")
-    return count
+    if isinstance(number, Varying):
+        raise TypeError(f"expected a number of one architecture, got one that depends on {', '.join(number.paths)}")
+    return number

@@ -129,7 +129,7 @@ def setting(
             "TS206",
             expression.span if product is None else product.span,
             f"`{attribute.name}` must be one value, got a choice",
-            help="keep one of the values",
+            help=attribute.instead,
             fixes=one_of(context, expression) if product is None else (),
         )
         return None
