@@ -344,3 +344,15 @@ def test_a_search_goes_on_where_its_data_set_was_moved_to(tiny: Space, clips: Pa
         searched(tiny, other, tmp_path / "run", 2)
     searched(tiny, after, tmp_path / "run", 2)
     assert json.loads((tmp_path / "run" / "settings.json").read_text())["settings"]["data"] == str(after)
+
+
+def test_a_step_refuses_classes_that_the_weights_before_it_do_not_know(
+    tiny: Space, clips: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(clips, tmp_path / "clips")
+    searched(tiny, tmp_path / "clips", tmp_path / "run", 1)
+    for split in ("train", "val"):
+        first = min((tmp_path / "clips" / split).iterdir())
+        first.rename(first.with_name("zebra"))  # as many classes, and all numbers but this one's move
+    with pytest.raises(UsageError, match="was not trained on 1 of the 8 classes: 'zebra'"):
+        searched(tiny, tmp_path / "clips", tmp_path / "run", 2)

@@ -12,7 +12,7 @@ from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.errors import FileError, UsageError
 from tsdsl.lowering import Model, load_weights
-from tsdsl.lowering.weights import num_classes, read_tensors
+from tsdsl.lowering.weights import num_classes, read_class_names, read_tensors
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Scale
@@ -20,7 +20,7 @@ from tsdsl.space.parts import Scale
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, its architecture and space, and the data set and clip settings of its training if known."""
+    """A trained model, its architecture and space; class names, data set and clip settings of its training if known."""
 
     model: Model
     architecture: Architecture
@@ -29,6 +29,7 @@ class Trained:
     data: Path | None
     clip: Mapping[str, Any] | None
     weights: Path
+    class_names: tuple[str, ...] | None
 
 
 def open_trained(
@@ -59,12 +60,17 @@ def open_trained(
     weights = Path(weights)
     require_unchanged(weights)
     scale = record.scale if model_name is None and record is not None else find_scale(located.space, model_name)
-    blueprint = Blueprint(located.space, classes=num_classes(weights, read_tensors(weights)), scale=scale)
+    classes, names = num_classes(weights, read_tensors(weights)), read_class_names(weights)
+    if names is not None and len(names) != classes:
+        raise FileError(
+            f"{weights}: names {len(names)} classes, but scores {classes}", help="save the weights again with tsdsl"
+        )
+    blueprint = Blueprint(located.space, classes=classes, scale=scale)
     model = Model(blueprint.network(found.decisions, found.step))
     load_weights(weights, model)
     data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None
     clip = record.data.get("clip") if record is not None else None
-    return Trained(model, found, located, scale, data, clip, weights)
+    return Trained(model, found, located, scale, data, clip, weights, names)
 
 
 def training_record(path: Path) -> TrainRecord | None:

@@ -54,6 +54,7 @@ def evaluate(
     """
     from tsdsl.artifacts.trained import open_trained
     from tsdsl.data import open_dataset
+    from tsdsl.data.class_names import matched_classes
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
     from tsdsl.engine.evaluation.predictions import require_table_format, write_confusion, write_predictions
@@ -77,11 +78,16 @@ def evaluate(
     root = data or trained.data
     if root is None:
         raise UsageError("no data set given, and ARCH is not a training run that records one", help="give --data DIR")
-    dataset = open_dataset(root, str(given.values.get("split", EvaluateSettings().split)))
+    matched = matched_classes(
+        open_dataset(root, str(given.values.get("split", EvaluateSettings().split))), trained.class_names
+    )
+    dataset = matched.dataset
     recommended = trained.clip or dataset.recommended.model_dump(mode="json")
     chosen = fitted(EvaluateSettings, given, {"clip": recommended})
     assert chosen.clip is not None
     with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
+        for told in matched.notes if ranks.is_first else ():
+            note(f"{root}: {told}")
         result = evaluate_model(
             trained.model,
             dataset,

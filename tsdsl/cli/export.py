@@ -82,7 +82,7 @@ def export(
     if has_weights:
         trained = open_trained(architecture, weights, model, in_space, space)
         built, found, located, scale = trained.model, trained.architecture, trained.located, trained.scale
-        labels = _labels(trained.data, built.network.classes)
+        labels = trained.class_names or _labels(trained.data, built.network.classes)
         sampling = _sampling(training_record(architecture))
     else:
         found, located = find_architecture(architecture, in_space, space)
@@ -97,7 +97,7 @@ def export(
     write_bytes(output, content)
     note(f"wrote {output}: same scores as ours on random clips (largest difference {agreed.difference:.2g})")
     if writes_weights:
-        save_model(weights_path, built, found)
+        save_model(weights_path, built, found, labels)
         note(f"wrote {weights_path}: the weights, for `load` in {output}")
     if chosen is not ExportFormat.python and not has_weights:
         note("the weights are random; for trained ones give a training run, or --weights FILE")
@@ -136,13 +136,18 @@ def _settle(model: Model) -> None:
 
 
 def _labels(data: Path | None, classes: int) -> tuple[str, ...] | None:
-    """The class names of the training data set, if it still exists."""
+    """The class names of a data set on which a version trained that did not record them, if it can still be read."""
     from tsdsl.data import open_dataset
+    from tsdsl.errors import TsdslError
 
     if data is None or not data.is_dir():
         return None
-    names = open_dataset(data, "train").class_names
-    return tuple(names) if len(names) == classes else None
+    try:
+        names = open_dataset(data, "train").class_names
+    except TsdslError as error:
+        note(f"the labels are not exported: the run does not record them, and {error.message}")
+        return None
+    return names if len(names) == classes else None
 
 
 def _sampling(record: TrainRecord | None) -> Sampling | None:

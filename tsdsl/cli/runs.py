@@ -25,6 +25,7 @@ app = typer.Typer(help="List, compare, clean and remove runs.", no_args_is_help=
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+MAX_LISTED = 5
 NOT_COMPARED = frozenset({"skipped", "decisions", "weights"})
 
 
@@ -222,6 +223,8 @@ def _print_comparison(
 def _shown(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list) and len(value) > MAX_LISTED:
+        return f"{', '.join(map(str, value[:MAX_LISTED]))} and {len(value) - MAX_LISTED} more"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

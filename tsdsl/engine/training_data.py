@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from tsdsl.data import (
     choose_classes,
     open_dataset,
 )
+from tsdsl.data.class_names import matched_classes
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.errors import UsageError
@@ -142,6 +143,7 @@ def open_training_data(
     *,
     clip_settings: ClipSettings | None = None,
     num_classes: int | None = None,
+    class_names: Sequence[str] | None = None,
     kind: str | None = None,
     num_workers: int = 0,
     cache: bool = False,
@@ -149,7 +151,8 @@ def open_training_data(
 ) -> TrainingData:
     """The clips of a data set for a network, validated on `val` if it exists.
 
-    `num_classes` selects random classes by the seed of the settings. Each rank reads its share.
+    `num_classes` selects random classes by the seed of the settings; `class_names` are those that the network must tell
+    apart, in this order, if they are known. Each rank reads its share.
 
     Raises:
         UsageError: the data contradict the network.
@@ -161,6 +164,9 @@ def open_training_data(
     if num_classes is not None:
         training = choose_classes(training, num_classes, settings.seed)
         validation = choose_classes(validation, num_classes, settings.seed) if validation else None
+    if class_names is not None:
+        training = matched_classes(training, class_names).dataset
+        validation = matched_classes(validation, class_names).dataset if validation else None
     check_classes(training, network)
     clips = clip_settings or fitted_clip_settings(training.recommended, network)
     views = with_views(clips, settings.validation_views)

@@ -281,10 +281,17 @@ def flattened(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(given: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
-    """The differences of nested settings: `clip.rate is 2.0, was 1.0`."""
+    """The differences of nested settings: `clip.rate is 2.0, was 1.0`; of lists, the first ones that differ."""
     now, before = flattened(given), flattened(recorded)
     return [
-        f"{name} is {now.get(name)!r}, was {before.get(name)!r}"
+        _change(name, now.get(name), before.get(name))
         for name in sorted({*now, *before})
         if now.get(name) != before.get(name)
     ]
+
+
+def _change(name: str, now: Any, before: Any) -> str:
+    if isinstance(now, list) and isinstance(before, list) and len(now) == len(before):
+        place = next(place for place, one in enumerate(now) if one != before[place])
+        return f"{name}[{place}] is {now[place]!r}, was {before[place]!r}"
+    return f"{name} is {now!r}, was {before!r}"

@@ -1,10 +1,10 @@
-"""Reads and writes weight files: a model's state as safetensors, with the architecture in the metadata."""
+"""Reads and writes weight files: a model's state as safetensors, with architecture and class names as metadata."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -21,14 +21,22 @@ from tsdsl.space.stored import record_of
 FORMAT = "tsdsl-weights-1"
 NAMED_TENSORS = 3
 GIVE_WEIGHTS = "give the path of a .safetensors file"
+SAVE_AGAIN = "save the weights again with tsdsl"
 CLASSIFIER = "head.classifier.classifier."
 """The beginning of the names of the layer that depends on the number of classes."""
 CLASSIFIER_BIAS = f"{CLASSIFIER}bias"
 MAX_CLASSES = 1_000_000
 
 
-def save_model(path: str | Path, model: nn.Module, architecture: Architecture | None = None) -> None:
+def save_model(
+    path: str | Path,
+    model: nn.Module,
+    architecture: Architecture | None = None,
+    class_names: Sequence[str] | None = None,
+) -> None:
     """Write the model's parameters and buffers as a whole file; the same model gives the same bytes.
+
+    `class_names` are the names of its classes, in the order of its scores.
 
     Raises:
         FileError: the file cannot be written.
@@ -36,6 +44,8 @@ def save_model(path: str | Path, model: nn.Module, architecture: Architecture | 
     metadata = {"format": "pt", "tsdsl": FORMAT}
     if architecture is not None:
         metadata["architecture"] = json.dumps(architecture.model_dump(mode="json"))
+    if class_names is not None:
+        metadata["class_names"] = json.dumps(list(class_names))
     save_tensors(path, model.state_dict(), metadata)
 
 
@@ -60,16 +70,24 @@ def _ordered(content: bytes) -> bytes:
     return len(encoded).to_bytes(8, "little") + encoded + content[8 + size_bytes :]
 
 
-def load_weights(path: str | Path, model: nn.Module, besides: str | None = None) -> None:
+def load_weights(
+    path: str | Path,
+    model: nn.Module,
+    besides: str | None = None,
+    class_rows: Sequence[int | None] | None = None,
+) -> None:
     """Copy the weights of a file into a model, if all names and shapes agree.
 
-    Tensors whose name begins with `besides` keep their values if the shapes differ.
+    Tensors whose name begins with `besides` keep their values if the shapes differ. With `class_rows`, each class of
+    the model takes the part of the classifier that this class of the file has; None keeps its own.
 
     Raises:
         FileError: the file is missing, truncated or not a safetensors file, or does not fit the model.
     """
     tensors = read_tensors(path)
     state = model.state_dict()
+    for name in [name for name in state if name.startswith(CLASSIFIER) and name in tensors and class_rows is not None]:
+        tensors[name] = _taken_over(state[name], tensors[name], class_rows or ())
     if besides is not None:
         other = [n for n in state if n.startswith(besides) and n in tensors and tensors[n].shape != state[n].shape]
         for name in other:
@@ -83,6 +101,17 @@ def load_weights(path: str | Path, model: nn.Module, besides: str | None = None)
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(tensors[name])
+
+
+def _taken_over(own: Tensor, other: Tensor, rows: Sequence[int | None]) -> Tensor:
+    """`own` with rows of `other`; `other` where they cannot be of one layer."""
+    if own.shape[1:] != other.shape[1:] or any(row is not None and row >= len(other) for row in rows):
+        return other
+    taken = own.clone()
+    for label, row in enumerate(rows):
+        if row is not None:
+            taken[label] = other[row]
+    return taken
 
 
 def file_hash(path: str | Path) -> str:
@@ -136,19 +165,37 @@ def read_weights_architecture(path: str | Path) -> Architecture | None:
     Raises:
         FileError: the file is missing, truncated or not a safetensors file, or its architecture is malformed.
     """
+    metadata = _metadata(path)
+    if "architecture" not in metadata:
+        return None
+    value = parse_json(metadata["architecture"], f"{path}: architecture", SAVE_AGAIN)
+    return record_of(value, Architecture, f"{path}: the architecture in its metadata is not valid", SAVE_AGAIN)
+
+
+def read_class_names(path: str | Path) -> tuple[str, ...] | None:
+    """The names of the classes that a weight file was saved with, in the order of the scores, if any.
+
+    Raises:
+        FileError: the file is missing, truncated or not a safetensors file, or its names are malformed.
+    """
+    metadata = _metadata(path)
+    if "class_names" not in metadata:
+        return None
+    names = parse_json(metadata["class_names"], f"{path}: class_names", SAVE_AGAIN)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FileError(f"{path}: the class names in its metadata are not a list of names", help=SAVE_AGAIN)
+    return tuple(names)
+
+
+def _metadata(path: str | Path) -> Mapping[str, str]:
     _check_header(path)
     try:
         with safe_open(path, "pt") as file:
-            metadata: Mapping[str, str] = file.metadata() or {}
+            return file.metadata() or {}
     except OSError as error:
         raise _unreadable(path, error) from error
     except SafetensorError as error:
         raise _foreign(path, error) from error
-    if "architecture" not in metadata:
-        return None
-    help = "save the weights again with tsdsl"
-    value = parse_json(metadata["architecture"], f"{path}: architecture", help)
-    return record_of(value, Architecture, f"{path}: the architecture in its metadata is not valid", help)
 
 
 def _check_header(path: str | Path) -> None:

@@ -31,6 +31,7 @@ from tsdsl.search.methods.evaluation_log import EVALUATIONS_NAME
 from tsdsl.search.record.outcome import SearchResult, finish, read_result
 from tsdsl.search.record.run_record import (
     STEP_KIND,
+    recorded_classes,
     recorded_data_settings,
     recorded_settings,
     refuse_changes,
@@ -142,7 +143,7 @@ def _search_step(
     target_macs = _target(space, step)
     if target_macs is not None and flops.least() > target_macs:
         raise unreachable(target_macs, flops.least())
-    dataset = open_search_dataset(root, data_settings)
+    dataset = open_search_dataset(root, data_settings, plan.class_names)
     blueprint = Blueprint(space, classes=dataset.num_classes)
     clips = split_clips(
         dataset,
@@ -162,7 +163,7 @@ def _search_step(
             # Nothing has been learned yet, as after running out of memory: other settings may be tried.
             folder.settings.unlink(missing_ok=True)
             (folder.path / EVALUATIONS_NAME).unlink(missing_ok=True)
-        folder.record_settings(STEP_KIND, recorded)
+        folder.record_settings(STEP_KIND, recorded, newer=("class_names",))
 
     ranks.first(record)
     distribution = Distribution.uniform(variables)
@@ -188,11 +189,12 @@ def _search_step(
 
 
 class _Plan(Frozen):
-    """What the run's folder says of a step: its result, or with what to begin it."""
+    """What the run's folder says of a step: its result, or what it begins with, and the classes that this knows."""
 
     settings: SearchSettings
     data_settings: DataSettings
     before: Architecture | None
+    class_names: tuple[str, ...] | None
     result: SearchResult | None
 
 
@@ -209,10 +211,12 @@ def _plan(
     if result is not None:
         folder.require_unchanged()
         refuse_changes(folder, settings, _target(space, step))
+    before = None if result is not None else _found_before(space, step, run, root)
     return _Plan(
         settings=settings or recorded_settings(run, space, step) or SearchSettings(),
         data_settings=data_settings or recorded_data_settings(run, space, step) or DataSettings(),
-        before=None if result is not None else _found_before(space, step, run, root),
+        before=before,
+        class_names=None if before is None else recorded_classes(run, before.step),
         result=result,
     )
 
@@ -265,7 +269,7 @@ def _step_settings(
         target_macs=target_macs,
         classes=data_settings.classes,
         class_seed=data_settings.class_seed,
-        class_names=None if data_settings.classes is None else clips.training.dataset.class_names,
+        class_names=clips.training.dataset.class_names,
         validation_fraction=data_settings.validation_fraction,
         clip=clips.clip,
         num_classes=clips.num_classes,

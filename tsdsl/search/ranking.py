@@ -131,6 +131,7 @@ def rank_architectures(
                 recipe,
                 clip_settings=clip,
                 num_classes=settings.classes,
+                class_names=settings.class_names,
                 num_workers=options.num_workers,
                 cache=options.cache,
             )
@@ -171,7 +172,7 @@ class _SharedWeights:
         folder: RunDirectory,
         device: torch.device,
     ) -> None:
-        dataset = open_search_dataset(root, settings.data_settings())
+        dataset = open_search_dataset(root, settings.data_settings(), settings.class_names)
         self.clips = split_clips(
             dataset,
             blueprint.over(step),

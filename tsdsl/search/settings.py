@@ -243,7 +243,7 @@ class StepSettings(SearchSettings):
     classes: int | None
     class_seed: int = 0
     class_names: tuple[str, ...] | None = None
-    """The classes taken, in the order of their labels; None where all of the data set's are."""
+    """The classes in the order of their labels; None in runs of versions that recorded those of `classes` alone."""
 
     validation_fraction: float
     clip: ClipSettings

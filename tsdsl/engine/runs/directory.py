@@ -15,7 +15,7 @@ settings.json and result.json carry their own hashes, and result.json those of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -114,10 +114,10 @@ class RunDirectory:
             for path in [path for path in self.path.iterdir() if is_unfinished(path)]:
                 path.unlink(missing_ok=True)
 
-    def record_settings(self, kind: str, settings: BaseModel) -> bool:
+    def record_settings(self, kind: str, settings: BaseModel, newer: Collection[str] = ()) -> bool:
         """Write the settings of a new run, or check that they are those of the run in the folder.
 
-        Returns whether there was one.
+        Returns whether there was one. `newer` are settings that runs of older versions did not record.
 
         Raises:
             UsageError: the folder's run is of another kind or has other settings; every one is named.
@@ -125,7 +125,9 @@ class RunDirectory:
         if not self.settings.exists():
             self.replace_settings(kind, settings)
             return False
-        changed = changes(settings.model_dump(mode="json"), self._recorded(kind))
+        given, recorded = settings.model_dump(mode="json"), self._recorded(kind)
+        given |= {name: recorded[name] for name in newer if recorded.setdefault(name, None) is None}
+        changed = changes(given, recorded)
         if changed:
             raise UsageError(
                 f"{self.path}: holds a run with other settings: {'; '.join(changed)}",

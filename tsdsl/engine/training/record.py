@@ -19,7 +19,8 @@ KIND = "train"
 class TrainRecord(Frozen):
     """Everything that decides the result of a training run; a resumed run must have the same.
 
-    `began_with` is the hash of the initial weights file.
+    `class_names` are in the order of the scores; None in runs of versions that did not record them. `began_with` is the
+    hash of the initial weights file.
     """
 
     settings: TrainSettings
@@ -29,6 +30,7 @@ class TrainRecord(Frozen):
     step: int | None
     scale: Scale
     classes: int
+    class_names: tuple[str, ...] | None = None
     data: Mapping[str, Any]
     iterations_per_epoch: int
     began_with: str | None = None

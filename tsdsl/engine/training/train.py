@@ -29,6 +29,7 @@ from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.averaging import AveragedWeights
+from tsdsl.engine.training.initial_weights import begin_with_weights
 from tsdsl.engine.training.optimiser import (
     make_optimiser,
     momenta,
@@ -44,7 +45,7 @@ from tsdsl.engine.training.validation import with_precise_norms
 from tsdsl.engine.training_data import TrainingData, check_classes
 from tsdsl.errors import FileError, RunError
 from tsdsl.lowering.model import Model
-from tsdsl.lowering.weights import CLASSIFIER, file_hash, load_weights, mismatch, save_model
+from tsdsl.lowering.weights import file_hash, mismatch, save_model
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import fixed
 from tsdsl.space.architecture import Architecture
@@ -66,7 +67,7 @@ def train(
 ) -> TrainResult:
     """Train an architecture, or continue the run in the folder `run`; a finished run returns at once.
 
-    `begin_with` is a weights file of the same network; its classifier is only used if the number of classes is equal.
+    `begin_with` is a weights file of the same network; its classifier is taken over class by class, by name.
     Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with its share of the data; only
     rank 0 writes.
 
@@ -91,13 +92,14 @@ def train(
         step=architecture.step,
         scale=blueprint.scale,
         classes=network.classes,
+        class_names=data.training.dataset.class_names,
         data=dict(data.record),
         iterations_per_epoch=data.training.iterations_per_epoch,
         began_with=None if begin_with is None else file_hash(begin_with),
     )
 
     def begin() -> dict[str, Any] | None:
-        run.record_settings(KIND, record)
+        run.record_settings(KIND, record, newer=("class_names",))
         if run.result.exists():
             run.require_unchanged()
             return read_train_result(run).model_dump(mode="json")
@@ -117,7 +119,9 @@ def train(
             return TrainResult.model_validate(finished)
         model = Model(network, seed=derive_seed(settings.seed, "weights"))
         if begin_with is not None:
-            load_weights(begin_with, model, besides=CLASSIFIER)
+            told = begin_with_weights(begin_with, model, data.training.dataset.class_names)
+            if told is not None and ranks.is_first:
+                display.warn(told)
         model.to(device)
         if ranks.size > 1:
             synchronise_norms(model, ranks)
@@ -345,7 +349,7 @@ class _Training:
         cost = self.model.cost
         clips = self.statistics(request)
         with self.averaged.in_place(), with_precise_norms(self.model, clips, self.settings, self.final_norms):
-            self.ranks.first(lambda: save_model(self.run.weights, self.model, self.architecture))
+            self.ranks.first(lambda: self.save_weights(self.run.weights))
         result = TrainResult(
             space=self.architecture.space,
             epochs=self.settings.epochs,
@@ -371,8 +375,12 @@ class _Training:
 
     def save_best(self) -> str:
         """Save the weights as those of the best validation; return their file's hash."""
-        save_model(self.run.best_weights, self.model, self.architecture)
+        self.save_weights(self.run.best_weights)
         return file_hash(self.run.best_weights)
+
+    def save_weights(self, path: Path) -> None:
+        """Save the weights with the architecture and the names of the classes."""
+        save_model(path, self.model, self.architecture, self.data.training.dataset.class_names)
 
     def check_best(self) -> None:
         """Notice damage of the best weights, which the result would cover up."""

@@ -21,6 +21,7 @@ from tsdsl.data import (
     open_dataset,
     split_for_search,
 )
+from tsdsl.data.class_names import matched_classes
 from tsdsl.data.randomness import derive_seed
 from tsdsl.engine.ranks.interruption import Interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
@@ -51,15 +52,19 @@ class SearchClips:
         return self.training.dataset.num_classes
 
 
-def open_search_dataset(root: Path, settings: DataSettings) -> VideoDataset:
+def open_search_dataset(root: Path, settings: DataSettings, class_names: tuple[str, ...] | None = None) -> VideoDataset:
     """The training clips of the data set in a folder, of the classes that the settings ask for.
+
+    `class_names` are those that the shared weights know, in their order.
 
     Raises:
         FileError: there is no such data set.
-        UsageError: it has fewer classes.
+        UsageError: it has fewer classes, or other ones.
     """
     dataset = open_dataset(root, "train")
-    return dataset if settings.classes is None else choose_classes(dataset, settings.classes, settings.class_seed)
+    if settings.classes is not None:
+        dataset = choose_classes(dataset, settings.classes, settings.class_seed)
+    return dataset if class_names is None else matched_classes(dataset, class_names).dataset
 
 
 def split_clips(

@@ -150,7 +150,7 @@ def finish(
     )
 
     def write() -> dict[str, Any]:
-        save_model(folder.weights, learner.supernet)
+        save_model(folder.weights, learner.supernet, class_names=clips.training.dataset.class_names)
         if learner.posterior is not None:
             save_tensors(folder.posterior, learner.posterior.tensors())
         write_json(folder.architecture, architecture.model_dump(mode="json"))

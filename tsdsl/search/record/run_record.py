@@ -58,6 +58,11 @@ def recorded_data_settings(run: str | Path, space: Space, step: int | None) -> D
     return None if record is None else record[0].data_settings()
 
 
+def recorded_classes(run: str | Path, step: int | None) -> tuple[str, ...] | None:
+    """The classes of a step by label; None where its version of tsdsl did not record them."""
+    return step_directory(run, step).read_settings(STEP_KIND, StepSettings).class_names
+
+
 def _recorded_step(run: str | Path, space: Space, step: int | None) -> tuple[StepSettings, bool] | None:
     """The settings of the step itself (True) or of the one before it (False)."""
     for candidate in (step, None if step is None else step_before(space, step)):
