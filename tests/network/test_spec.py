@@ -110,7 +110,7 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("names_are_of_the_space", changed(LAST, condition=2), LAST, "must be 0 or 1"),
     ("inputs_agree", changed(MERGE, merge="single"), MERGE, "does not merge"),
     ("inputs_agree", changed(MERGE, merge="sum"), MERGE, "other channels than the sum"),
-    ("inputs_agree", reshaped(SAMPLED, frames=8), MERGE, f"{SAMPLED} has sizes (8, 12, 12)"),
+    ("inputs_agree", reshaped(SAMPLED, frames=8), MERGE, f"{SAMPLED} has sizes 8 x 12 x 12"),
     ("inputs_agree", reshaped(SAMPLED, channels=7), MERGE, "the channels read"),
     ("layers_agree", relayered(STEM, widened), STEM, f"{STEM}.norm"),
     (
@@ -123,7 +123,7 @@ BROKEN: list[tuple[str, Break, str, str]] = [
         "layers_agree",
         relayered(SAMPLED, lambda layer: None if isinstance(layer, TakeFrames) else layer),
         SAMPLED,
-        "the layers give sizes (16, 12, 12), not (4, 12, 12)",
+        "the layers give sizes 16 x 12 x 12, not 4 x 12 x 12",
     ),
     (
         "layers_agree",

@@ -10,8 +10,9 @@ from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic, Label
 from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.layers import NonLocal, block_widths, walk
-from tsdsl.operators.varying import Count, Varying, combine, differs, is_never, maximum, minimum
+from tsdsl.operators.varying import combine, differs, either, exceeds, is_never, ranged
 from tsdsl.source import Span
+from tsdsl.space.combinations import Combination, combination
 
 RATIOS = ("expansion", "ratio")
 
@@ -38,16 +39,20 @@ def pooled_sizes(subject: Subject) -> Iterator[Diagnostic]:
         if node.kind != "attention":
             continue
         for layer in walk(tuple(layer for block in node.blocks for layer in block.layers)):
+            if not isinstance(layer, NonLocal):
+                continue
             height, width = node.shape_in.height, node.shape_in.width
-            smallest = min(height, width)
-            if isinstance(layer, NonLocal) and maximum(layer.pool) > smallest:
+            found = combination(
+                either(exceeds(layer.pool, height), exceeds(layer.pool, width)), subject.space.decision_by_path
+            )
+            if found is not None:
                 yield Diagnostic(
                     "TS301",
-                    f"the pool {maximum(layer.pool)} is larger than its {height} x {width} map",
+                    f"the pool {found.of(layer.pool)} is larger than its {found.of(height)} x {found.of(width)} map",
                     subject.source,
                     subject.origins[node.part],
                     "leaves no pixel",
-                    notes=_instance(subject, combine(np.greater, layer.pool, smallest)),
+                    notes=_example(found),
                     help="use a smaller `pool`",
                 )
 
@@ -75,7 +80,7 @@ def layer_widths(subject: Subject) -> Iterator[Diagnostic]:
                         subject.source,
                         span,
                         "rounds down to 0 channels",
-                        notes=_instance(subject, wrong),
+                        notes=_example(combination(wrong, subject.space.decision_by_path)),
                         help=f"use a larger `{ratio}`, or more channels" if ratio else "use more channels",
                     )
                 break
@@ -98,7 +103,7 @@ def _sums(subject: Subject, network: Network, when: str = "") -> Iterator[Diagno
                 subject.origins[node.part],
                 "widths differ",
                 _width_labels(subject, target, fused),
-                notes=_instance(subject, wrong),
+                notes=_example(combination(wrong, subject.space.decision_by_path)),
                 help="use `merge = concat`, or `time_strided_conv`, which outputs the receiver's width",
             )
 
@@ -107,25 +112,12 @@ def _width_labels(subject: Subject, target: Node, fused: Node) -> tuple[Label, .
     """How many channels both sides have, where they come from."""
     ends = ((target.name, target, "the receiver has"), (fused.inputs[0], fused, f"`{fused.blocks[0].name}` makes"))
     return tuple(
-        Label(subject.origins[name], f"{words} {_range(node.shape.channels)} channels")
+        Label(subject.origins[name], f"{words} {ranged(node.shape.channels, ' to ')} channels")
         for name, node, words in ends
         if name in subject.origins
     )
 
 
-def _range(count: Count) -> str:
-    low, high = minimum(count), maximum(count)
-    return str(low) if low == high else f"{low} to {high}"
-
-
-def _instance(subject: Subject, wrong: Count) -> tuple[str, ...]:
+def _example(found: Combination | None) -> tuple[str, ...]:
     """A note with choices under which something is wrong; none where it always is."""
-    if not isinstance(wrong, Varying):
-        return ()
-    wrong = wrong.without_constant_axes()
-    if not wrong.scope:
-        return ()
-    index = [int(i[0]) for i in (wrong.table > 0).nonzero()]
-    by_path = subject.space.decision_by_path
-    chosen = [f"{axis.path} = {by_path[axis.path].values[i]}" for axis, i in zip(wrong.scope, index, strict=True)]
-    return (f"for example with {', '.join(chosen)}",)
+    return (f"for example with {found.text}",) if found is not None and found.text else ()

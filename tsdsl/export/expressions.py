@@ -20,12 +20,13 @@ from tsdsl.operators.layers import (
     MaxPool,
     NonLocal,
     Residual,
+    Sizes,
     SqueezeExcite,
     TakeFrames,
     TimeToChannel,
     Width,
 )
-from tsdsl.operators.varying import Count, fixed
+from tsdsl.operators.varying import fixed, fixed_sizes
 
 ACTIVATIONS: dict[ActivationKind, str] = {
     "relu": "nn.ReLU",
@@ -113,7 +114,7 @@ def _x3d_stem(layers: tuple[Layer, ...]) -> str:
     assert isinstance(spatial, Convolution)
     assert isinstance(temporal, Convolution)
     kernel = _sizes((temporal.kernel[0], *spatial.kernel[1:]))
-    stride = f", stride={spatial.stride[1]}" if spatial.stride[1] > 1 else ""
+    stride = f", stride={rows}" if (rows := fixed(spatial.stride[1])) > 1 else ""
     return f"X3DStem({_channels(spatial.width_in)}, {_channels(spatial.width_out)}, kernel={kernel}{stride})"
 
 
@@ -131,7 +132,7 @@ def _conv2plus1d(layers: tuple[Layer, ...]) -> str:
 
 def _joined_kernel(spatial: Convolution, temporal: Convolution) -> tuple[str, str]:
     """The joint kernel and strides of a spatial and a temporal convolution, as arguments."""
-    strides = (temporal.stride[0], *spatial.stride[1:])
+    strides = fixed_sizes((temporal.stride[0], *spatial.stride[1:]))
     stride = f"stride={_sizes(strides)}" if max(strides) > 1 else ""
     return f"kernel={_sizes((temporal.kernel[0], *spatial.kernel[1:]))}", stride
 
@@ -208,7 +209,7 @@ def _inverted_residual(layers: tuple[Layer, ...], body: tuple[Layer, ...]) -> Ex
     arguments = [
         ", ".join(str(_channels(width)) for width in widths),
         f"kernel={_sizes(depthwise.kernel)}",
-        f"stride={depthwise.stride[1]}" if depthwise.stride[1] > 1 else "",
+        f"stride={rows}" if (rows := fixed(depthwise.stride[1])) > 1 else "",
         _act(body[-3]),
         f"se=SqueezeExcite({_channels(squeeze.width)}, {fixed(squeeze.hidden)})" if squeeze else "",
         "bare=True" if isinstance(layers[0], Residual) and len(layers[0].shortcut) == 1 else "",
@@ -225,5 +226,5 @@ def _channels(width: Width) -> int:
     return fixed(width.channels)
 
 
-def _sizes(sizes: tuple[Count, Count, Count]) -> str:
+def _sizes(sizes: Sizes) -> str:
     return f"({', '.join(str(size) for size in sizes)})"

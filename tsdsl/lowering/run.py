@@ -37,7 +37,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     TimeToChannel,
 )
-from tsdsl.operators.varying import fixed
+from tsdsl.operators.varying import fixed, fixed_sizes
 
 
 class Norm(Protocol):
@@ -151,7 +151,7 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
 
     if isinstance(layer, Convolution):
         bias = weight("bias") if layer.bias else None
-        return convolution(x, weight("weight"), bias, layer.stride, layer.depthwise)
+        return convolution(x, weight("weight"), bias, fixed_sizes(layer.stride), layer.depthwise)
     if isinstance(layer, Activation):
         return activation(x, layer.kind)
     if isinstance(layer, Linear):
@@ -159,14 +159,13 @@ def run_layer(layer: Layer, prefix: str, x: Tensor, context: Context) -> Tensor:
     if isinstance(layer, Dropout):
         return F.dropout(x, fixed(layer.probability), context.training)
     if isinstance(layer, MaxPool):
-        t, h, w = layer.kernel
-        return max_pool(x, (fixed(t), fixed(h), fixed(w)), layer.stride)
+        return max_pool(x, fixed_sizes(layer.kernel), fixed_sizes(layer.stride))
     if isinstance(layer, GlobalAveragePool):
         return global_average_pool(x)
     if isinstance(layer, TakeFrames):
-        return take_frames(x, layer.stride)
+        return take_frames(x, fixed(layer.stride))
     if isinstance(layer, TimeToChannel):
-        return time_to_channel(x, layer.factor)
+        return time_to_channel(x, fixed(layer.factor))
     return run_attention(layer, x, weight)
 
 

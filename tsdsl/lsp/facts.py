@@ -12,7 +12,6 @@ from tsdsl.analysis.questions.bounds import extremes
 from tsdsl.analysis.tables.cost_table import CostTable, Quantity
 from tsdsl.errors import RunError
 from tsdsl.network.layout import Blueprint, Node
-from tsdsl.operators.varying import maximum, minimum
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Decision
 from tsdsl.units import giga, parameters
@@ -37,11 +36,7 @@ class Facts:
     def shape(self, path: str) -> str | None:
         """The output of a group for one clip, C x T x H x W: `32..48 x 4 x 40 x 40`."""
         node = self._nodes.get(path)
-        if node is None:
-            return None
-        low, high = minimum(node.shape.channels), maximum(node.shape.channels)
-        channels = str(low) if low == high else f"{low}..{high}"
-        return f"{channels} x {node.shape.frames} x {node.shape.height} x {node.shape.width}"
+        return str(node.shape) if node is not None else None
 
     def macs(self, path: str) -> str | None:
         """The multiply-adds of a group over all choices: `12.3 .. 45.6 MFLOPs`."""

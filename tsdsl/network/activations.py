@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
-import numpy as np
-
 from tsdsl.network.cost import shape_after
 from tsdsl.network.layout import Network, Node, Shape
 from tsdsl.operators.layers import (
@@ -35,7 +33,7 @@ from tsdsl.operators.layers import (
     TakeFrames,
     walk,
 )
-from tsdsl.operators.varying import Count, combine, differs, fixed, is_same, maximum, negated, quotient
+from tsdsl.operators.varying import Count, differs, either, fixed, is_same, maximum, negated, quotient
 
 BYTES_OF_AN_ELEMENT = 4
 
@@ -57,13 +55,6 @@ def _elements(shape: Shape) -> Count:
 
 def _is_zero(count: Count) -> bool:
     return isinstance(count, int) and count == 0
-
-
-def _either(one: Count, other: Count) -> Count:
-    for flag, rest in ((one, other), (other, one)):
-        if isinstance(flag, int):
-            return 1 if flag else rest
-    return combine(np.maximum, one, other)
 
 
 @dataclass(frozen=True)
@@ -130,11 +121,11 @@ class _Liveness:
             reader = self.network.nodes[position]
             presence = self._presence(reader)
             if position > after:
-                needed = _either(needed, presence)
+                needed = either(needed, presence)
             if self._passes_on(reader, name):
                 as_other = presence if _is_view(reader) else negated(presence)
                 if not _is_zero(as_other):
-                    needed = _either(needed, as_other * self.is_needed(reader.name, after))
+                    needed = either(needed, as_other * self.is_needed(reader.name, after))
         return needed
 
     def moments(self) -> Iterator[Count]:

@@ -26,7 +26,8 @@ from tsdsl.operators.layers import (
     TakeFrames,
     TimeToChannel,
 )
-from tsdsl.operators.varying import Count, Varying, fixed, quotient
+from tsdsl.operators.strides import sizes_after
+from tsdsl.operators.varying import Count, Varying, fixed, quotient, shrunk
 from tsdsl.records import dataclass
 
 
@@ -77,13 +78,12 @@ def layer_macs(layer: Layer, before: Shape, after: Shape) -> Count:
 def shape_after(layer: Layer, shape: Shape) -> Shape:
     """The shape of a layer's output."""
     if isinstance(layer, Convolution | MaxPool):
-        t, h, w = layer.stride
         channels = layer.width_out.channels if isinstance(layer, Convolution) else shape.channels
-        return Shape(channels, -(-shape.frames // t), -(-shape.height // h), -(-shape.width // w))
+        return Shape(channels, *sizes_after(shape.sizes, layer.stride))
     if isinstance(layer, TakeFrames):
-        return replace(shape, frames=-(-shape.frames // layer.stride))
+        return replace(shape, frames=shrunk(shape.frames, layer.stride))
     if isinstance(layer, TimeToChannel):
-        return replace(shape, channels=shape.channels * layer.factor, frames=shape.frames // layer.factor)
+        return replace(shape, channels=shape.channels * layer.factor, frames=quotient(shape.frames, layer.factor))
     if isinstance(layer, GlobalAveragePool):
         return Shape(shape.channels, 1, 1, 1)
     if isinstance(layer, Linear):

@@ -10,10 +10,10 @@ from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from tsdsl.network.reading import Reading
-from tsdsl.operators.layers import Block, ChannelSegment, Width, block_widths
+from tsdsl.operators.layers import Block, ChannelSegment, Sizes, Width, block_widths
 from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Settings
+from tsdsl.operators.strides import sizes_after, strides_at
 from tsdsl.operators.varying import (
     Axis,
     Count,
@@ -26,9 +26,11 @@ from tsdsl.operators.varying import (
     minimum,
     negated,
     rounded,
+    selected,
 )
 from tsdsl.records import dataclass
 from tsdsl.space.parts import BlockAlternative, Group
+from tsdsl.space.reading import Reading
 
 MAX_LAYOUTS_KEPT = 4096
 
@@ -37,7 +39,7 @@ class GroupPlace(NamedTuple):
     """The place of a group: its input of `sizes_in` frames, rows and columns, and the blocks before it in its stage."""
 
     width_in: Width
-    sizes_in: tuple[int, int, int]
+    sizes_in: Sizes
     repeat: Count
     blocks_before: tuple[Count, ...]
 
@@ -137,6 +139,23 @@ class GroupLayout:
         return width
 
     @cached_property
+    def sizes_out(self) -> Sizes:
+        """Frames, rows and columns after the first block, the only one that strides; where it is absent, those before.
+
+        They are over this group's decisions.
+        """
+        sizes_in, options, absent = self.place.sizes_in, [], cast(Count, 1)
+        for variant in self.variants[0] if self.variants else ():
+            condition = variant.condition * exceeds(self.place.repeat, 0)
+            strides = strides_at(variant.settings, BlockPlace(0))
+            options.append((condition, sizes_after(sizes_in, strides)))
+            absent = absent + condition * -1
+        if not is_never(absent):
+            options.append((absent, sizes_in))
+        frames, rows, columns = (selected([(where, sizes[i]) for where, sizes in options]) for i in range(3))
+        return frames, rows, columns
+
+    @cached_property
     def least_width(self) -> int:
         """The smallest number of channels of any layer over all choices."""
         return min((minimum(width) for block in self.blocks for width in block_widths(block)), default=1)
@@ -148,7 +167,7 @@ class GroupLayout:
 
     @property
     def _counts(self) -> Iterator[object]:
-        yield from (self.place.repeat, *self.place.blocks_before)
+        yield from (self.place.repeat, *self.place.blocks_before, *self.place.sizes_in)
         yield from (segment.length for segment in self.place.width_in.segments)
         for variant in (variant for variants in self.variants for variant in variants):
             yield variant.condition
@@ -168,7 +187,7 @@ class GroupLayout:
         )
         width_in = tuple([(self._key(segment.length), segment.offset) for segment in self.place.width_in.segments])
         counts = self._key(self.place.repeat), *(self._key(count) for count in self.place.blocks_before)
-        return _first(GroupKey((variants, width_in, self.place.sizes_in, counts), self))
+        return _first(GroupKey((variants, width_in, self._key(self.place.sizes_in), counts), self))
 
     def renamed(self, count: Count) -> Count:
         """What follows from `first_alike`, over this group's decisions."""

@@ -14,15 +14,15 @@ from math import ceil
 from typing import Literal
 
 from tsdsl.network.group import GroupLayout, GroupPlace, lay_out
-from tsdsl.network.reading import Reading, concrete_reading, symbolic_reading
 from tsdsl.operators.head import HEADS, head_kind
-from tsdsl.operators.layers import Block, ChannelSegment, Width
+from tsdsl.operators.layers import Block, ChannelSegment, Sizes, Width
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
 from tsdsl.operators.schema import FusionPlace
-from tsdsl.operators.varying import Count, count_of, fixed, is_never
+from tsdsl.operators.varying import Count, count_of, is_never, maximum, quotient, ranged
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Scale, Slot, Stream, Value
+from tsdsl.space.reading import Reading, concrete_reading, symbolic_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,22 @@ class Shape:
     """The shape of one value for one clip: channels x frames x height x width."""
 
     channels: Count
-    frames: int
-    height: int
-    width: int
+    frames: Count
+    height: Count
+    width: Count
 
     @property
-    def positions(self) -> int:
+    def sizes(self) -> Sizes:
+        """Frames, height and width."""
+        return self.frames, self.height, self.width
+
+    @property
+    def positions(self) -> Count:
         """Frames times height times width."""
         return self.frames * self.height * self.width
 
     def __str__(self) -> str:
-        return f"{fixed(self.channels)} x {self.frames} x {self.height} x {self.width}"
+        return " x ".join(map(ranged, (self.channels, *self.sizes)))
 
 
 Merge = Literal["single", "concat", "sum"]
@@ -210,8 +215,9 @@ class _Layout:
     def network(self) -> Network:
         size = self.blueprint.size
         for stream in self.streams:
-            shape = Shape(3, self.blueprint.frames(stream), size, size)
-            stride = self.frames // shape.frames
+            frames = self.blueprint.frames(stream)
+            shape = Shape(3, frames, size, size)
+            stride = self.frames // frames
             name = f"{stream.name}.frames"
             self.nodes.append(Node(name, "input", stream.name, (), shape, shape, frame_stride=stride))
             self.current[stream.name] = Flow(name, Width.of(3), shape)
@@ -248,19 +254,13 @@ class _Layout:
         """Lay out a group after these blocks of its stage, and return those that it has."""
         before = self.current[group.stream]
         seen = before.shape
-        sizes = (seen.frames, seen.height, seen.width)
         repeat = self.blueprint.repeat(group, self.reading.repeat(group))
-        place = GroupPlace(before.width, sizes, repeat, blocks_before)
+        place = GroupPlace(before.width, seen.sizes, repeat, blocks_before)
         layout = lay_out(group, self.reading, self.blueprint.scale.width, place)
         if is_never(layout.is_there):
             return ()
         width = layout.width_out
-        shape = Shape(
-            width.channels,
-            -(-seen.frames // group.frame_stride),
-            -(-seen.height // group.stride),
-            -(-seen.width // group.stride),
-        )
+        shape = Shape(width.channels, *layout.sizes_out)
         self.nodes.append(
             Node(
                 group.path,
@@ -278,7 +278,7 @@ class _Layout:
 
     def add_fusion(self, slot: FusionSlot) -> None:
         source, target = self.raw[slot.source], self.current[slot.target]
-        place = FusionPlace(source.shape.frames, target.shape.frames, target.width, slot.merge)
+        ratio = quotient(source.shape.frames, target.shape.frames)
         offsets = self.fusion_offsets.setdefault(slot.path, {})
         next_offset = target.width.extent
         segments: tuple[ChannelSegment, ...] = ()
@@ -288,6 +288,8 @@ class _Layout:
                 continue
             operator = FUSIONS[alternative.operator]
             settings = self.reading.settings(operator.attributes, alternative.attributes)
+            name = f"{slot.path}.{operator.name}"
+            place = FusionPlace(ratio, self.most_frame_ratio(name, ratio), target.width, slot.merge)
             block = replace(operator.layers(settings, source.width, place), name=operator.name, condition=condition)
             offset = self.whole.fusion_offsets[slot.path][operator.name] if self.whole else next_offset
             offsets[operator.name] = offset
@@ -295,7 +297,6 @@ class _Layout:
             moved = block.width.moved(offset)
             segments += tuple(ChannelSegment(s.length * condition, s.offset) for s in moved.segments)
             shape = replace(target.shape, channels=block.width.channels)
-            name = f"{slot.path}.{operator.name}"
             self.nodes.append(
                 Node(
                     name,
@@ -317,6 +318,13 @@ class _Layout:
         name = f"{slot.path}.merge"
         self.nodes.append(Node(name, "merge", slot.path, tuple(inputs), shape, shape, slot.merge))
         self.current[slot.target] = Flow(name, width, shape)
+
+    def most_frame_ratio(self, name: str, ratio: Count) -> int:
+        """The largest ratio of the frames that a node of a fusion reads and makes, over all decisions."""
+        if self.whole is not None:
+            node = self.whole.by_name[name]
+            ratio = quotient(node.shape_in.frames, node.shape.frames)
+        return maximum(ratio)
 
     def add_attention(self, slot: AttentionSlot) -> None:
         value = self.current[slot.stream]

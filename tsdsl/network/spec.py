@@ -26,7 +26,19 @@ from tsdsl.operators.layers import (
     Width,
     walk,
 )
-from tsdsl.operators.varying import Count, Varying, differs, exceeds, is_never, maximum, minimum, negated
+from tsdsl.operators.varying import (
+    Count,
+    Varying,
+    differs,
+    exceeds,
+    is_never,
+    maximum,
+    minimum,
+    negated,
+    ranged,
+    remainder,
+    selected,
+)
 from tsdsl.space.model import Space
 
 
@@ -96,7 +108,8 @@ def names_are_of_the_space(network: Network, space: Space) -> Iterator[Problem]:
 
 
 def _sizes(node: Node, layers: list[Layer]) -> Iterator[Count]:
-    yield from (node.shape_in.channels, node.shape.channels)
+    for shape in (node.shape_in, node.shape):
+        yield from (shape.channels, *shape.sizes)
     for layer in layers:
         for parameter in layer.parameters():
             for axis in parameter.axes:
@@ -114,8 +127,8 @@ def inputs_agree(network: Network, space: Space) -> Iterator[Problem]:
         total: Count = 0
         for value in read:
             total = total + value.shape.channels * (value.condition if value.kind == "fusion" else 1)
-            if _positions(value.shape) != _positions(node.shape_in):
-                yield Problem(node.name, f"{value.name} has sizes {_positions(value.shape)}, not those of the input")
+            if _sizes_differ(value.shape, node.shape_in):
+                yield Problem(node.name, f"{value.name} has sizes {_shown(value.shape)}, not those of the input")
             if node.merge == "sum" and _differ(value.shape.channels, node.shape_in.channels, value.condition):
                 yield Problem(node.name, f"{value.name} has other channels than the sum")
         if node.merge != "sum" and _differ(total, node.shape_in.channels):
@@ -140,9 +153,8 @@ def layers_agree(network: Network, space: Space) -> Iterator[Problem]:
             chain.present = chain.present * negated(there.get(block.index + 1, 0))
             chain.expect(node.shape.channels, "the shape of the node")
             yield from chain.found
-            if _positions(chain.shape) != _positions(node.shape):
-                sizes = _positions(chain.shape)
-                yield Problem(node.name, f"the layers give sizes {sizes}, not {_positions(node.shape)}")
+            if _sizes_differ(chain.shape, node.shape, node.condition * block.condition):
+                yield Problem(node.name, f"the layers give sizes {_shown(chain.shape)}, not {_shown(node.shape)}")
 
 
 @dataclass
@@ -168,14 +180,15 @@ class _Chain:
             before = self.shape
             if isinstance(layer, Residual):
                 shortcut, self.shape = self.branch(layer.shortcut, layer.condition), self.branch(layer.body, 1)
-                if _positions(shortcut) != _positions(self.shape) or _differ(
-                    shortcut.channels, self.shape.channels, self.present * layer.condition
+                summed = self.present * layer.condition
+                if _sizes_differ(shortcut, self.shape, summed) or _differ(
+                    shortcut.channels, self.shape.channels, summed
                 ):
                     self.found.append(Problem(self.node, "the branches of a sum have different shapes"))
             elif isinstance(layer, Conditional):
-                inner = self.branch(layer.layers, layer.condition)
-                absent = negated(layer.condition)
-                self.shape = Shape(inner.channels * layer.condition + before.channels * absent, *_positions(inner))
+                inner, absent = self.branch(layer.layers, layer.condition), negated(layer.condition)
+                both = zip((inner.channels, *inner.sizes), (before.channels, *before.sizes), strict=True)
+                self.shape = Shape(*(selected([(layer.condition, there), (absent, here)]) for there, here in both))
             else:
                 self.check(layer)
                 self.shape = shape_after(layer, before)
@@ -186,8 +199,9 @@ class _Chain:
             self.expect(layer.width_in.channels, f"the input of {name}")
         elif isinstance(layer, BatchNorm | SqueezeExcite | GlobalReasoning | NonLocal):
             self.expect(layer.width.channels, name)
-        elif isinstance(layer, TimeToChannel) and self.shape.frames % layer.factor:
-            self.found.append(Problem(self.node, f"{self.shape.frames} frames are not a multiple of {layer.factor}"))
+        elif isinstance(layer, TimeToChannel) and not is_never(remainder(self.shape.frames, layer.factor)):
+            frames, factor = ranged(self.shape.frames), ranged(layer.factor)
+            self.found.append(Problem(self.node, f"{frames} frames are not a multiple of {factor}"))
         if isinstance(layer, Convolution):
             if any(_may_be_even(size) for size in layer.kernel):
                 self.found.append(Problem(self.node, f"{name} has an even kernel size"))
@@ -236,12 +250,17 @@ RULES: tuple[Callable[[Network, Space], Iterator[Problem]], ...] = (
 )
 
 
-def _positions(shape: Shape) -> tuple[int, int, int]:
-    return shape.frames, shape.height, shape.width
-
-
 def _may_be_even(count: Count) -> bool:
     return bool((count.table % 2 == 0).any()) if isinstance(count, Varying) else count % 2 == 0
+
+
+def _shown(shape: Shape) -> str:
+    return " x ".join(map(ranged, shape.sizes))
+
+
+def _sizes_differ(left: Shape, right: Shape, where: Count = 1) -> bool:
+    """Whether frames, rows or columns differ for any choice at which `where` is 1."""
+    return any(_differ(one, other, where) for one, other in zip(left.sizes, right.sizes, strict=True))
 
 
 def _differ(left: Count, right: Count, where: Count = 1) -> bool:

@@ -7,19 +7,19 @@ of it.
 from __future__ import annotations
 
 from tsdsl.operators.conv2plus1d import factorised
-from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
-from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Layer, Width
+from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Layer, Sizes, Width
 from tsdsl.operators.residual import residual_block
-from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Kernel, Settings
+from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.strides import FRAME_STRIDE, STRIDE, strides_at
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     """Two t x k x k convolutions with BN, the first one strided; ReLU between them; shortcut."""
     strides = strides_at(settings, place)
     width = Width.of(settings.count("channels"))
-    kernel: Kernel = (settings.count("t"), settings.count("k"), settings.count("k"))
+    kernel: Sizes = (settings.count("t"), settings.count("k"), settings.count("k"))
 
-    def convolution(name: str, before: Width, strides: tuple[int, int, int]) -> tuple[Layer, ...]:
+    def convolution(name: str, before: Width, strides: Sizes) -> tuple[Layer, ...]:
         if settings.keyword("temporal") == "factorised":
             return factorised(name, before, width, kernel, strides)
         return (Convolution(name, before, width, kernel, strides),)

@@ -7,10 +7,10 @@ CVPR 2018) and S3D (Xie et al., ECCV 2018).
 
 from __future__ import annotations
 
-from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
 from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Layer, Width
 from tsdsl.operators.residual import residual_block
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.strides import FRAME_STRIDE, STRIDE, strides_at
 from tsdsl.operators.varying import scaled
 
 

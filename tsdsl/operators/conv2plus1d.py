@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
-from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Layer, Width
-from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Kernel, Settings, activations
+from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Layer, Sizes, Width
+from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings, activations
+from tsdsl.operators.strides import FRAME_STRIDE, STRIDE, strides_at
 from tsdsl.operators.varying import Count, quotient, rounded
 
 
-def matching_channels(width_in: Width, width: Width, kernel: Kernel) -> Count:
+def matching_channels(width_in: Width, width: Width, kernel: Sizes) -> Count:
     """The inner channels for which the parameters are those of the whole convolution, rounded down (section 3.5)."""
     t, h, w = kernel
     inputs, outputs, area = width_in.channels, width.channels, h * w
@@ -19,8 +19,8 @@ def factorised(
     name: str,
     width_in: Width,
     width: Width,
-    kernel: Kernel,
-    strides: tuple[int, int, int],
+    kernel: Sizes,
+    strides: Sizes,
     inner: Count | None = None,
     act: tuple[Layer, ...] = (Activation("relu"),),
 ) -> tuple[Layer, ...]:
@@ -37,7 +37,7 @@ def factorised(
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     """Spatial convolution, BN, activation, temporal convolution, BN, activation."""
     width = Width.of(settings.count("channels"))
-    kernel: Kernel = (settings.count("t"), settings.count("k"), settings.count("k"))
+    kernel: Sizes = (settings.count("t"), settings.count("k"), settings.count("k"))
     inner = rounded(width.channels, settings.ratio("ratio"), 8) if settings.given("ratio") else None
     act = activations(settings)
     convolutions = factorised("conv", width_in, width, kernel, strides_at(settings, place), inner, act)

@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from tsdsl.operators.layers import BatchNorm, Block, Convolution, Width
 from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings, activations
-from tsdsl.operators.varying import fixed
-
-STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False)
-
-FRAME_STRIDE = Attribute(
-    "frame_stride", "integer", "temporal stride of the group's first block", 1, maximum=64, searchable=False
-)
-
-
-def strides_at(settings: Settings, place: BlockPlace) -> tuple[int, int, int]:
-    """The strides of a block in time, rows and columns: those of its group for the first block, 1 for the others."""
-    if place.index_in_group > 0:
-        return 1, 1, 1
-    stride = fixed(settings.count("stride"))
-    return fixed(settings.count("frame_stride")) if settings.given("frame_stride") else 1, stride, stride
+from tsdsl.operators.strides import FRAME_STRIDE, STRIDE, strides_at
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:

@@ -37,7 +37,7 @@ def time_strided_sample(settings: Settings, width_in: Width, place: FusionPlace)
 
 def time_to_channel(settings: Settings, width_in: Width, place: FusionPlace) -> Block:
     """T_A / T_B consecutive frames folded into the channels: T_A / T_B * C_A of them."""
-    return Block((TimeToChannel(place.frame_ratio),), width_in.times(place.frame_ratio))
+    return Block((TimeToChannel(place.frame_ratio),), width_in.times(place.frame_ratio, place.most_frame_ratio))
 
 
 TIME_STRIDED_CONV = FusionOperator(

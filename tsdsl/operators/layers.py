@@ -16,6 +16,8 @@ from tsdsl.operators.varying import Count, Varying, is_never, maximum
 from tsdsl.records import dataclass
 
 ActivationKind = Literal["relu", "swish", "hswish", "none"]
+Sizes: TypeAlias = tuple[Count, Count, Count]
+"""Of frames, rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,12 @@ class Width:
         """The channels of a shared weight that holds the segments of every choice."""
         return max((s.offset + maximum(s.length) for s in self.segments), default=0)
 
-    def times(self, factor: int) -> Width:
-        """Each channel repeated `factor` times in place: channel c becomes c*factor .. c*factor+factor-1."""
-        return Width(tuple(ChannelSegment(s.length * factor, s.offset * factor) for s in self.segments))
+    def times(self, factor: Count, most: int) -> Width:
+        """Each channel repeated `factor` times in place: channel c becomes c*factor .. c*factor+factor-1.
+
+        In the shared weight a segment has room for the largest factor, `most`.
+        """
+        return Width(tuple(ChannelSegment(s.length * factor, s.offset * most) for s in self.segments))
 
     def moved(self, offset: int) -> Width:
         """The same segments, `offset` channels further on in the shared weight."""
@@ -94,8 +99,8 @@ class Convolution:
     name: str
     width_in: Width
     width_out: Width
-    kernel: tuple[Count, Count, Count]
-    stride: tuple[int, int, int] = (1, 1, 1)
+    kernel: Sizes
+    stride: Sizes = (1, 1, 1)
     depthwise: bool = False
     bias: bool = False
 
@@ -209,7 +214,7 @@ class NonLocal:
 class TakeFrames:
     """Every `stride`-th frame, beginning with the first."""
 
-    stride: int
+    stride: Count
 
     def parameters(self) -> tuple[Parameter, ...]:
         return ()
@@ -219,7 +224,7 @@ class TakeFrames:
 class TimeToChannel:
     """`factor` consecutive frames folded into the channels: channel c of frame j becomes c*factor + j."""
 
-    factor: int
+    factor: Count
 
     def parameters(self) -> tuple[Parameter, ...]:
         return ()
@@ -229,8 +234,8 @@ class TimeToChannel:
 class MaxPool:
     """The largest value in each window, with padding kernel // 2, as a convolution of that size has."""
 
-    kernel: tuple[Count, Count, Count]
-    stride: tuple[int, int, int] = (1, 1, 1)
+    kernel: Sizes
+    stride: Sizes = (1, 1, 1)
 
     def parameters(self) -> tuple[Parameter, ...]:
         return ()

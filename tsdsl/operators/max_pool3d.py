@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tsdsl.operators.conv3d import FRAME_STRIDE, STRIDE, strides_at
 from tsdsl.operators.layers import Block, MaxPool, Width
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.strides import FRAME_STRIDE, STRIDE, strides_at
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:

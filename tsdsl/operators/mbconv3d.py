@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from tsdsl.operators.conv3d import STRIDE, strides_at
 from tsdsl.operators.layers import (
     Activation,
     BatchNorm,
@@ -18,11 +17,14 @@ from tsdsl.operators.layers import (
     Convolution,
     Layer,
     Residual,
+    Sizes,
     SqueezeExcite,
     Width,
     when,
 )
+from tsdsl.operators.residual import is_resized
 from tsdsl.operators.schema import ACTIVATION, Attribute, BlockOperator, BlockPlace, Settings, activations
+from tsdsl.operators.strides import STRIDE, strides_at
 from tsdsl.operators.varying import Count, differs, is_never, minimum, negated, remainder, rounded, scaled
 
 
@@ -50,8 +52,8 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
     strides = strides_at(settings, place)
     inner = Width.of(inner_channels(settings, width_in))
     width = Width.of(settings.count("channels"))
-    point: tuple[Count, Count, Count] = (1, 1, 1)
-    kernel: tuple[Count, Count, Count] = (settings.count("t"), settings.count("k"), settings.count("k"))
+    point: Sizes = (1, 1, 1)
+    kernel: Sizes = (settings.count("t"), settings.count("k"), settings.count("k"))
     projects = settings.is_any("shortcut", "projection", "bare_projection")
     body: tuple[Layer, ...] = (
         Convolution("expand", width_in, inner, point),
@@ -66,7 +68,7 @@ def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:
         BatchNorm("project_norm", width, zero_init=minimum(projects) == 1),
     )
     widened = differs(width_in.channels, width.channels)
-    resized: Count = 1 if max(strides) > 1 else widened
+    resized = is_resized(width_in, width, strides)
     normed = settings.is_any("shortcut", "projection") * resized
     normed = normed + settings.is_any("shortcut", "bare_projection") * widened
     shortcut = (

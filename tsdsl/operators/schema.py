@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, cast
 
-from tsdsl.operators.layers import Activation, ActivationKind, Block, Layer, Width, when
+from tsdsl.operators.layers import Activation, ActivationKind, Block, Layer, Sizes, Width, when
 from tsdsl.operators.varying import Count, Varying
 from tsdsl.records import dataclass
 
 AttributeKind = Literal["integer", "number", "kernel", "keyword"]
-Kernel: TypeAlias = tuple[Count, Count, Count]
 Words: TypeAlias = tuple[tuple[str, Count], ...]
-Setting: TypeAlias = int | float | str | Varying | Kernel | Words
+Setting: TypeAlias = int | float | str | Varying | Sizes | Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,11 @@ class Settings:
             return value
         raise TypeError(f"{name} = {value!r} is not a number")
 
-    def kernel(self, name: str) -> Kernel:
+    def kernel(self, name: str) -> Sizes:
         """A kernel attribute as (t, h, w)."""
         value = self.values[name]
         if isinstance(value, tuple):
-            return cast(Kernel, value)
+            return cast(Sizes, value)
         raise TypeError(f"{name} = {value!r} is not a kernel")
 
     def keyword(self, name: str) -> str:
@@ -136,17 +135,12 @@ class BlockPlace:
 
 @dataclass(frozen=True, slots=True)
 class FusionPlace:
-    """The two ends of a fusion: the frames of both streams and the width of the receiver."""
+    """The two ends of a fusion: source frames for each of the receiver, at most how many, and the receiver's width."""
 
-    source_frames: int
-    target_frames: int
+    frame_ratio: Count
+    most_frame_ratio: int
     target_width: Width
     merge: str
-
-    @property
-    def frame_ratio(self) -> int:
-        """Source frames for each frame of the receiver."""
-        return self.source_frames // self.target_frames
 
 
 BlockLayers: TypeAlias = Callable[[Settings, Width, BlockPlace], Block]

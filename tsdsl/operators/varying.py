@@ -8,7 +8,7 @@ Own design; see `docs/decisions/0001-one-program-two-readings.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from math import prod
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -151,15 +151,24 @@ def quotient(count: Count, divisor: Count) -> Count:
     return count // divisor
 
 
-def remainder(count: Count, divisor: int) -> Count:
+def shrunk(size: Count, stride: Count) -> Count:
+    """`size / stride`, rounded up: the positions that a stride leaves."""
+    if isinstance(size, int) and isinstance(stride, int):
+        return -(-size // stride)
+    return combine(lambda sizes, strides: -(-sizes // strides), size, stride)
+
+
+def remainder(count: Count, divisor: Count) -> Count:
     """`count % divisor`."""
-    return combine(np.mod, count, divisor) if isinstance(count, Varying) else count % divisor
+    if isinstance(count, Varying) or isinstance(divisor, Varying):
+        return combine(np.mod, count, divisor)
+    return count % divisor
 
 
-def exceeds(count: Count, limit: int) -> Count:
+def exceeds(count: Count, limit: Count) -> Count:
     """1 where the count is larger than the limit, else 0."""
-    if isinstance(count, Varying):
-        return Varying(count.scope, (count.table > limit).astype(np.int64))
+    if isinstance(count, Varying) or isinstance(limit, Varying):
+        return combine(lambda counts, limits: (counts > limits).astype(np.int64), count, limit)
     return int(count > limit)
 
 
@@ -187,6 +196,34 @@ def negated(flag: Count) -> Count:
     return 1 - flag if isinstance(flag, int) else flag * -1 + 1
 
 
+def either(one: Count, other: Count) -> Count:
+    """1 where one of two flags is 1, else 0."""
+    for flag, rest in ((one, other), (other, one)):
+        if isinstance(flag, int):
+            return 1 if flag else rest
+    return combine(np.maximum, one, other)
+
+
+def selected(options: Sequence[tuple[Count, Count]]) -> Count:
+    """The one of several counts, given as (condition, count), whose condition is 1; 0 where none is.
+
+    Where all are equal, it is that count, and no table of what decides between them.
+    """
+    first = options[0][1]
+    if all(is_same(first, count) for _, count in options[1:]):
+        return first
+    total: Count = 0
+    for condition, count in options:
+        total = total + count * condition
+    return total
+
+
+def fixed_sizes(sizes: tuple[Count, Count, Count]) -> tuple[int, int, int]:
+    """Three counts, such as of frames, rows and columns, as plain integers."""
+    frames, rows, columns = map(fixed, sizes)
+    return frames, rows, columns
+
+
 def maximum(count: Count) -> int:
     """The largest value over all decisions."""
     return int(count.table.max()) if isinstance(count, Varying) else count
@@ -200,6 +237,12 @@ def minimum(count: Count) -> int:
 def is_never(flag: Count) -> bool:
     """Whether the flag is 0 for all decisions."""
     return maximum(flag) == 0
+
+
+def ranged(count: Count, between: str = "..") -> str:
+    """The smallest and the largest value as `8..32`, or the only one."""
+    low, high = minimum(count), maximum(count)
+    return str(low) if low == high else f"{low}{between}{high}"
 
 
 def fixed(number: Number | Varying) -> Number:

@@ -5,9 +5,9 @@ Source: X3D (Feichtenhofer, CVPR 2020) and its code, whose stem has one BN and o
 
 from __future__ import annotations
 
-from tsdsl.operators.conv3d import STRIDE, strides_at
 from tsdsl.operators.layers import Activation, BatchNorm, Block, Convolution, Width
 from tsdsl.operators.schema import Attribute, BlockOperator, BlockPlace, Settings
+from tsdsl.operators.strides import STRIDE, strides_at
 
 
 def layers(settings: Settings, width_in: Width, place: BlockPlace) -> Block:

@@ -8,12 +8,12 @@ from functools import cached_property
 
 from tsdsl.network.cost import node_cost, node_layers, plain
 from tsdsl.network.layout import Blueprint, Node
-from tsdsl.network.reading import concrete_reading
 from tsdsl.operators.layers import Convolution
 from tsdsl.operators.registry import BLOCKS
-from tsdsl.operators.varying import fixed
+from tsdsl.operators.varying import fixed, fixed_sizes
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
+from tsdsl.space.reading import concrete_reading
 
 Place = tuple[int, int]
 """A stage and a group within it."""
@@ -101,7 +101,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
             blocks = [group.alternative(block.index, block.variant) for block in node.blocks]
             given = {**group.attributes, **blocks[0].attributes}
             settings = reading.settings(BLOCKS[blocks[0].operator].attributes, given).values
-            shape = (fixed(node.shape.channels), node.shape.frames, node.shape.height, node.shape.width)
+            shape = (fixed(node.shape.channels), *fixed_sizes(node.shape.sizes))
             expansion = settings.get("expansion")
             boxes.append(
                 Box(
@@ -127,7 +127,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
         size_px=network.size,
         macs=sum(macs for macs, _, _ in costs.values()),
         params=sum(params for _, params, _ in costs.values()),
-        frames={node.part: node.shape.frames for node in network.nodes if node.kind == "input"},
+        frames={node.part: fixed(node.shape.frames) for node in network.nodes if node.kind == "input"},
         boxes=tuple(boxes),
         arrows=tuple(arrows),
     )

@@ -17,10 +17,10 @@ import numpy as np
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.network.cost import node_cost, node_macs, plain
 from tsdsl.network.group import merged_width
-from tsdsl.network.layout import Blueprint, Node, Shape
+from tsdsl.network.layout import Blueprint, Node
 from tsdsl.operators.layers import Width
 from tsdsl.operators.registry import NONE
-from tsdsl.operators.varying import Count, Varying, maximum, minimum
+from tsdsl.operators.varying import Count, Varying, fixed, maximum, minimum
 from tsdsl.render.font import shortened
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
@@ -179,7 +179,7 @@ def _graph(
             parts += _block_parts(group, node, setting, own, cost, total)
             continue
         own_cost = cost([node])
-        text = (_operators(group, node), *lines, _shape(node.shape), _cost_line(own_cost, total))
+        text = (_operators(group, node), *lines, str(node.shape), _cost_line(own_cost, total))
         text += own
         share = own_cost.mean / total if total else 0.0
         parts.append(Part(node.name, node.part, (group.stage, group.index), text, share, bool(own)))
@@ -189,7 +189,7 @@ def _graph(
     elif detail is Detail.block:
         links = [_to_last_block(link, parts) for link in links]
     head = cost([node for node in nodes if node.part == "head"])
-    frames = {node.part: node.shape.frames for node in nodes if node.kind == "input"}
+    frames = {node.part: fixed(node.shape.frames) for node in nodes if node.kind == "input"}
     return Graph(title, caption, frames, tuple(parts), tuple(links), ("head", _cost_line(head, total)))
 
 
@@ -213,7 +213,7 @@ def _block_parts(
         shown = replace(node, own=blocks, layout=None) if group.is_each else node
         is_new = number == 0 or group.is_each
         first = (" | ".join(_names(group, shown)), *_setting_lines(group, shown, setting)) if is_new else ()
-        text = (f"group {group.index}, block {number + 1}", *first, _shape(after))
+        text = (f"group {group.index}, block {number + 1}", *first, str(after))
         text += (_cost_line(own_cost, total),)
         text += attention if is_last else ()
         share = own_cost.mean / total if total else 0.0
@@ -247,7 +247,7 @@ def _stages(
         blocks = f"{num_blocks} block{'s' * (num_blocks != '1')}"
         lines = [f"stage {stage}", operators, f"{_counted(len(own), 'group')}, {blocks}"]
         lines += [_counted(num_decisions, "decision")] if num_decisions and of_stage.least != of_stage.most else []
-        lines += [_shape(own[-1].shape), _cost_line(of_stage, total)]
+        lines += [str(own[-1].shape), _cost_line(of_stage, total)]
         lines += [f"attention at {_counted(num_attention, 'place')}"] if num_attention else []
         share = of_stage.mean / total if total else 0.0
         parts.append(Part(f"{stream}.stage{stage}", stream, (stage,), tuple(lines), share, num_attention > 0))
@@ -377,12 +377,6 @@ def _mean(node: Node) -> float:
 
 def _mean_count(count: Count) -> float:
     return float(np.mean(count.table)) if isinstance(count, Varying) else float(count)
-
-
-def _shape(shape: Shape) -> str:
-    low, high = minimum(shape.channels), maximum(shape.channels)
-    channels = str(low) if low == high else f"{low}..{high}"
-    return f"{channels} x {shape.frames} x {shape.height} x {shape.width}"
 
 
 def _cost_line(cost: _Cost, total: float) -> str:

@@ -18,8 +18,8 @@ from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import RunError
 from tsdsl.network.activations import peak_activation_bytes
 from tsdsl.network.cost import node_cost, plain
-from tsdsl.network.layout import Blueprint, Network, Node
-from tsdsl.operators.varying import maximum, minimum
+from tsdsl.network.layout import Blueprint, Network, Shape
+from tsdsl.operators.varying import fixed, fixed_sizes
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Group, Reference, Setting
 
@@ -33,7 +33,7 @@ class PartRow:
     name: str
     operator: str
     choices: tuple[tuple[str, str], ...]
-    shape: tuple[str, int, int, int]
+    shape: Shape
     least_macs: int
     most_macs: int
 
@@ -195,7 +195,7 @@ def part_rows(space: Space) -> list[PartRow]:
             alternatives = " | ".join(alternative.operator for alternative in slots[name].alternatives)
             choices = (("", alternatives),)
             low = 0 if any(a.operator == "none" for a in slots[name].alternatives) else low
-        rows[name] = PartRow(name, operator, choices, _shape(node), low, high)
+        rows[name] = PartRow(name, operator, choices, node.shape, low, high)
     return list(rows.values())
 
 
@@ -226,16 +226,6 @@ def _choices(space: Space, given: Iterable[Mapping[str, Setting]]) -> tuple[tupl
     return tuple((name, " | ".join(texts)) for name, texts in found.items())
 
 
-def _shape(node: Node) -> tuple[str, int, int, int]:
-    low, high = minimum(node.shape.channels), maximum(node.shape.channels)
-    return (
-        str(low) if low == high else f"{low}..{high}",
-        node.shape.frames,
-        node.shape.height,
-        node.shape.width,
-    )
-
-
 def network_report(network: Network) -> dict[str, Any]:
     """The JSON contract of `inspect ARCH`: totals, and parts (stages, slots, head) in order."""
     parts: dict[str, dict[str, Any]] = {}
@@ -249,8 +239,7 @@ def network_report(network: Network) -> dict[str, Any]:
         entry = parts.setdefault(name, {"name": name, "flops": 0, "params": 0, "shape": []})
         entry["flops"] += macs
         entry["params"] += params
-        shape = node.shape
-        entry["shape"] = [maximum(shape.channels), shape.frames, shape.height, shape.width]
+        entry["shape"] = [fixed(node.shape.channels), *fixed_sizes(node.shape.sizes)]
     return {
         "flops": total_macs,
         "params": total_params,

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from tsdsl.analysis.tables.merging import merged, without_idle_axes
-from tsdsl.network.cost import node_macs, node_params, shape_after
+from tsdsl.network.cost import node_macs, node_params
 from tsdsl.network.group import MAX_LAYOUTS_KEPT, GroupLayout
 from tsdsl.network.layout import Node, Shape
 from tsdsl.operators.varying import Count, TableTooLarge, Varying
@@ -38,8 +38,5 @@ def _group_tables(layout: GroupLayout, quantity: Quantity) -> list[Count]:
 @lru_cache(maxsize=MAX_LAYOUTS_KEPT)
 def _first_tables(layout: GroupLayout, quantity: Quantity) -> list[Varying]:
     shape = Shape(layout.place.width_in.channels, *layout.place.sizes_in)
-    after = shape
-    for layer in layout.blocks[0].layers if layout.blocks else ():
-        after = shape_after(layer, after)
-    node = Node("", "group", "", (), shape, after, layout=layout)
+    node = Node("", "group", "", (), shape, Shape(shape.channels, *layout.sizes_out), layout=layout)
     return merged(without_idle_axes(node_macs(node) if quantity == "macs" else node_params(node)))

@@ -40,8 +40,8 @@ def print_table(space: Space, report: dict[str, Any]) -> None:
         cost = _mega(row.least_macs)
         if row.most_macs != row.least_macs:
             cost += f" .. {_mega(row.most_macs)}"
-        c, t, h, w = row.shape
-        parts.add_row(f"  {rest or 'classifier'}", f"{row.operator}  {choices}".strip(), f"{c}x{t}x{h}x{w}", cost)
+        shape = str(row.shape).replace(" ", "")
+        parts.add_row(f"  {rest or 'classifier'}", f"{row.operator}  {choices}".strip(), shape, cost)
     console.print(parts)
     steps = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in ("step", "title", "decisions", "architectures", "target", "within", "min", "max"):

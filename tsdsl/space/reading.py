@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from tsdsl.operators.layers import Sizes
 from tsdsl.operators.registry import NONE
-from tsdsl.operators.schema import Attribute, Kernel, Setting, Settings
+from tsdsl.operators.schema import Attribute, Setting, Settings
 from tsdsl.operators.varying import Axis, Count, Varying
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
@@ -55,7 +56,7 @@ class Reading:
                 (str(word), Varying((axis,), np.array([int(value == word) for value in values]))) for word in values
             )
         if attribute.kind == "kernel":
-            kernel: Kernel = tuple(  # type: ignore[assignment]  # zip(*) loses the length three
+            kernel: Sizes = tuple(  # type: ignore[assignment]  # zip(*) loses the length three
                 Varying((axis,), np.array(sizes)) for sizes in zip(*map(kernel_sizes, map(str, values)), strict=True)
             )
             return kernel

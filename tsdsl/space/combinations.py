@@ -1,0 +1,46 @@
+"""Choices at which something goes wrong: found in a table, and named in a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tsdsl.operators.varying import Count, Varying
+from tsdsl.records import dataclass
+from tsdsl.space.parts import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One value, by its index, for each decision that matters; the names of those that exist with the others."""
+
+    indices: Mapping[str, int]
+    text: str
+
+    def of(self, count: Count) -> int:
+        """The count at these choices, and at the first value of all other decisions."""
+        if not isinstance(count, Varying):
+            return count
+        return int(count.table[tuple(self.indices.get(axis.path, 0) for axis in count.scope)])
+
+
+def combination(flag: Count, decisions: Mapping[str, Decision]) -> Combination | None:
+    """The first choices at which a flag is 1, with a text such as `a.stage1.group1.stride = 2`; None where none is.
+
+    The text is empty where the flag is 1 whatever is decided.
+    """
+    if not isinstance(flag, Varying):
+        return Combination({}, "") if flag else None
+    flag = flag.without_constant_axes()
+    if not flag.table.any():
+        return None
+    places = [int(along[0]) for along in flag.table.nonzero()]
+    indices = {axis.path: place for axis, place in zip(flag.scope, places, strict=True)}
+    values = {path: decisions[path].values[index] for path, index in indices.items()}
+    named = [
+        f"{path} = {value}"
+        for path, value in values.items()
+        if (parent := decisions[path].parent) is None
+        or parent.path not in values
+        or values[parent.path] in parent.values
+    ]
+    return Combination(indices, ", ".join(named))
