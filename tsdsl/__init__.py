@@ -5,6 +5,7 @@
     scores = tsdsl.supernet(space)(clips, architecture)     # weights shared by all architectures
     network = tsdsl.model(space, architecture)              # a plain PyTorch module
     result = tsdsl.search(space, data="clips", run="runs/mine")
+    found = tsdsl.predict("runs/mine/train", "video.mp4")   # classes by name, with scores
 
 Importing it imports neither torch nor pydantic; what needs them imports them when it is called.
 """
@@ -18,11 +19,12 @@ from tsdsl.space.model import Space
 
 if TYPE_CHECKING:
     from tsdsl import search as search
+    from tsdsl.artifacts.predict import predict as predict
     from tsdsl.space.architecture import Architecture as Architecture
 
 __version__ = "0.1.0"
 
-__all__ = ["Architecture", "Space", "__version__", "load", "model", "search", "supernet"]
+__all__ = ["Architecture", "Space", "__version__", "load", "model", "predict", "search", "supernet"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +32,10 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module("tsdsl.search")
+    if name == "predict":
+        from tsdsl.artifacts.predict import predict
+
+        return predict
     if name == "Architecture":
         from tsdsl.space.architecture import Architecture
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tsdsl.artifacts.locate import LocatedSpace, find_architecture, find_scale
+from tsdsl.data import open_dataset
 from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.training.record import KIND, TrainRecord
-from tsdsl.errors import FileError, UsageError
+from tsdsl.errors import FileError, TsdslError, UsageError
 from tsdsl.lowering import Model, load_weights
 from tsdsl.lowering.weights import num_classes, read_class_names, read_tensors
 from tsdsl.network.layout import Blueprint
@@ -71,6 +72,17 @@ def open_trained(
     data = Path(str(record.data["root"])) if record is not None and "root" in record.data else None
     clip = record.data.get("clip") if record is not None else None
     return Trained(model, found, located, scale, data, clip, weights, names)
+
+
+def known_class_names(trained: Trained) -> tuple[str, ...] | None:
+    """The names of the classes by score: those that the weights name, else those of the data set while it exists."""
+    if trained.class_names is not None or trained.data is None:
+        return trained.class_names
+    try:
+        names = open_dataset(trained.data, "train").class_names
+    except TsdslError:
+        return None  # moved or changed since a version of tsdsl trained on it that did not record names
+    return names if len(names) == trained.model.network.classes else None
 
 
 def training_record(path: Path) -> TrainRecord | None:

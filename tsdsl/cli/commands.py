@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rank": ("rank", "rank"),
     "train": ("train", "train"),
     "eval": ("eval", "evaluate"),
+    "predict": ("predict", "predict"),
     "export": ("export", "export"),
     "verify": ("verify", "verify"),
     "runs": ("runs", "app"),

@@ -13,7 +13,9 @@ from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_tex
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
+    from tsdsl.data import VideoDataset
     from tsdsl.engine.evaluation.evaluate import Evaluation
+    from tsdsl.engine.evaluation.predict import Predicted
 
 MAX_SHOWN = 3
 
@@ -37,7 +39,8 @@ def evaluate(
     changes: options.Changes = None,
     workers: options.Workers = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE", help="Write one row per video: .csv or .json.")
+        Path | None,
+        typer.Option("--predictions", metavar="FILE", help="Write one row per video: .csv or .json."),
     ] = None,
     confusion: Annotated[
         Path | None, typer.Option("--confusion", metavar="FILE", help="Write the confusion matrix: .csv or .json.")
@@ -50,13 +53,18 @@ def evaluate(
 ) -> None:
     """Evaluate weights on the videos of a split; softmax scores are averaged over views.
 
+    Of a split without labels, --predictions writes what the model predicts.
+
     `torchrun --nproc-per-node W -m -- tsdsl eval ...` starts W processes that share the videos.
     """
+    from tsdsl.artifacts.predict import predict_videos
     from tsdsl.artifacts.trained import open_trained
-    from tsdsl.data import open_dataset
+    from tsdsl.data import open_dataset, unlabelled_splits
     from tsdsl.data.class_names import matched_classes
+    from tsdsl.data.datasets.files import split_spellings
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
+    from tsdsl.engine.evaluation.predict import NUM_RANKED
     from tsdsl.engine.evaluation.predictions import require_table_format, write_confusion, write_predictions
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.recipe import EvaluateSettings
@@ -78,9 +86,15 @@ def evaluate(
     root = data or trained.data
     if root is None:
         raise UsageError("no data set given, and ARCH is not a training run that records one", help="give --data DIR")
-    matched = matched_classes(
-        open_dataset(root, str(given.values.get("split", EvaluateSettings().split))), trained.class_names
-    )
+    split = str(given.values.get("split", EvaluateSettings().split))
+    is_labelled = split_spellings(split)[0] not in unlabelled_splits(root)
+    if not is_labelled and (predictions is None or confusion is not None):
+        raise UsageError(
+            f"{root}: the split {split} has no labels, so there is neither accuracy nor confusion",
+            help="give only --predictions FILE to write what the model predicts",
+        )
+    own = open_dataset(root, split, labelled=is_labelled)
+    matched = matched_classes(own, trained.class_names)
     dataset = matched.dataset
     recommended = trained.clip or dataset.recommended.model_dump(mode="json")
     chosen = fitted(EvaluateSettings, given, {"clip": recommended})
@@ -88,6 +102,15 @@ def evaluate(
     with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
         for told in matched.notes if ranks.is_first else ():
             note(f"{root}: {told}")
+        if not is_labelled:
+            found = predict_videos(
+                trained, dataset, chosen, top=NUM_RANKED, device=place, progress=progress, ranks=ranks
+            )
+            if predictions is not None and ranks.is_first:
+                _write_unlabelled(predictions, found, own, dataset)
+                if json:
+                    print_json({"num_videos": len(found.predictions), "views": found.views, "skipped": found.skipped})
+            return
         result = evaluate_model(
             trained.model,
             dataset,
@@ -121,6 +144,26 @@ def evaluate(
     console.print(
         f"{result.flops_per_view:,} multiply-adds per view, {result.flops_per_video:,} per video ({result.views} views)"
     )
+
+
+def _write_unlabelled(path: Path, found: Predicted, own: VideoDataset, dataset: VideoDataset) -> None:
+    """Write the predictions for a split without labels: for Something-Something V2 as its test server takes them."""
+    from tsdsl.data.class_names import class_places
+    from tsdsl.engine.evaluation.predictions import write_predictions, write_submission
+
+    report_skipped(found.skipped)
+    if own.missing:
+        note(f"warning: {len(own.missing)} listed videos have no file, such as {own.missing[0]}")
+    form = "a table"
+    if own.kind == "something-something-v2" and path.suffix.lower() == ".csv":
+        # The labels file numbers the classes, perhaps in another order than the training.
+        places = class_places(dataset.class_names, own.class_names)
+        numbers = [label if place is None else place for label, place in enumerate(places)]
+        write_submission(path, found.predictions, numbers)
+        form = "id;class;class;... by number, best first"
+    else:
+        write_predictions(path, found.predictions, dataset.class_names)
+    note(f"wrote {path}: {len(found.predictions)} videos without labels, {form}")
 
 
 def _print_classes(result: Evaluation) -> None:

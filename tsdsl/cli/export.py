@@ -62,7 +62,7 @@ def export(
     includes the weights; those of a source file are written beside it as .safetensors. Any batch size works.
     """
     from tsdsl.artifacts.locate import find_architecture, find_scale
-    from tsdsl.artifacts.trained import open_trained, training_record
+    from tsdsl.artifacts.trained import known_class_names, open_trained, training_record
     from tsdsl.export.agreement import demand_agreement
     from tsdsl.export.onnx import demand_onnx
     from tsdsl.export.provenance import Provenance
@@ -82,7 +82,7 @@ def export(
     if has_weights:
         trained = open_trained(architecture, weights, model, in_space, space)
         built, found, located, scale = trained.model, trained.architecture, trained.located, trained.scale
-        labels = trained.class_names or _labels(trained.data, built.network.classes)
+        labels = known_class_names(trained)
         sampling = _sampling(training_record(architecture))
     else:
         found, located = find_architecture(architecture, in_space, space)
@@ -133,21 +133,6 @@ def _settle(model: Model) -> None:
     network = model.network
     generator = torch.Generator().manual_seed(0)
     recalibrate(model, [torch.randn(2, 3, network.frames, network.size, network.size, generator=generator)])
-
-
-def _labels(data: Path | None, classes: int) -> tuple[str, ...] | None:
-    """The class names of a data set on which a version trained that did not record them, if it can still be read."""
-    from tsdsl.data import open_dataset
-    from tsdsl.errors import TsdslError
-
-    if data is None or not data.is_dir():
-        return None
-    try:
-        names = open_dataset(data, "train").class_names
-    except TsdslError as error:
-        note(f"the labels are not exported: the run does not record them, and {error.message}")
-        return None
-    return names if len(names) == classes else None
 
 
 def _sampling(record: TrainRecord | None) -> Sampling | None:

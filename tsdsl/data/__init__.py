@@ -5,8 +5,8 @@ of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo`
 """
 
 from tsdsl.data.datasets.concerns import concerns, overlap
-from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset, choose_classes, split_for_search
+from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset, unlabelled_splits
+from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.data.datasets.selection import SelectionReport, select_classes
 from tsdsl.data.demo.write import DemoReport, DemoSettings, write_demo
 from tsdsl.data.loading.batches import Batch, ClipLoader
@@ -22,6 +22,7 @@ from tsdsl.data.video.decode import VideoInfo, decode_frames, probe
 from tsdsl.data.video.frame_index import ClipError
 
 __all__ = [
+    "UNLABELLED",
     "Batch",
     "ClipCache",
     "ClipError",
@@ -55,6 +56,7 @@ __all__ = [
     "probe",
     "select_classes",
     "split_for_search",
+    "unlabelled_splits",
     "verify_dataset",
     "write_demo",
 ]

@@ -56,7 +56,7 @@ def matched_classes(dataset: VideoDataset, trained: Sequence[str] | None) -> Mat
     elif places != list(range(len(trained))):
         notes.append("classes are matched by name, as the data set has another order of classes than the training")
     labels = {label: place for label, place in enumerate(places) if place is not None}
-    records = tuple(replace(record, label=labels[record.label]) for record in dataset.records)
+    records = tuple(replace(record, label=labels.get(record.label, record.label)) for record in dataset.records)
     return MatchedClasses(replace(dataset, class_names=tuple(trained), records=records), tuple(notes))
 
 

@@ -115,13 +115,10 @@ class TrainOptions(ReadingSettings, TrainSettings):
         return TrainSettings.model_validate({name: getattr(self, name) for name in TrainSettings.model_fields})
 
 
-class EvaluateSettings(BaseModel):
-    """The settings in a settings file of `tsdsl eval`. Unknown keys are refused."""
+class PredictSettings(BaseModel):
+    """The settings in a settings file of `tsdsl predict`. Unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-    split: str = "val"
-    """The split to evaluate on: train, val or test. The paper reports the validation split of Kinetics."""
 
     views: str = "10x1"
     """Clips x crops per video. Paper section 5.2: 10x1 is its "10-Center", 10x3 its "10-LeftCenterRight"."""
@@ -138,3 +135,10 @@ class EvaluateSettings(BaseModel):
 
     num_workers: int = Field(default=0, ge=0)
     """Processes that decode clips; changes no result. Own choice."""
+
+
+class EvaluateSettings(PredictSettings):
+    """The settings in a settings file of `tsdsl eval`. Unknown keys are refused."""
+
+    split: str = "val"
+    """The split to evaluate on: train, val or test. The paper reports the validation split of Kinetics."""

@@ -10,7 +10,8 @@ import torch
 
 from support.memory_clips import NUM_CLASSES, MemoryViews, pictures, tiny_blueprint, tiny_space
 from tsdsl.data import ClipSettings, ViewBatch, normalise
-from tsdsl.engine.evaluation.evaluate import evaluate, evaluate_views, mean_scores
+from tsdsl.engine.evaluation.evaluate import evaluate, evaluate_views
+from tsdsl.engine.evaluation.predict import mean_scores
 from tsdsl.engine.evaluation.view_cost import resized, view_macs
 from tsdsl.engine.training_data import fitted_clip_settings, parsed_views, with_views
 from tsdsl.errors import RunError, UsageError

@@ -28,7 +28,7 @@ from tsdsl.data.datasets.list_lines import (
     refuse_other_lists,
 )
 from tsdsl.data.datasets.moved_root import find_moved_root
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
@@ -216,11 +216,12 @@ def _refuse_disagreement(labels_of_folder: dict[str, dict[int, Path]]) -> None:
             )
 
 
-def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
+def read_official(root: Path, split: str, labelled: bool = True) -> tuple[list[ClipRecord], list[str], list[str]]:
     """(records, class names, missing) of an official csv (label, youtube_id, time_start, time_end, split).
 
     Classes are the sorted labels of all csv files. The file of a clip is `<id>_<start:06d>_<end:06d>`, perhaps without
     zeros, or the whole video `<id>`, whose part between the times is used, anywhere below the folder.
+    Without `labelled`, every clip is `UNLABELLED`.
     """
     chosen = list_of_split(root, split)
     rows = {path: list(_rows(path)) for path in find_lists(root).values() if is_official(path)}
@@ -233,8 +234,9 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
     for number, row in enumerate(rows[chosen], start=2):
         if row.get("split") and row["split"] not in names:
             continue
-        if not row.get("label"):
+        if labelled and not row.get("label"):
             raise FileError(f"{chosen}:{number}: has no label", help="use a split with labels, such as val")
+        label = labels[row["label"]] if labelled else UNLABELLED
         try:
             start_s, end_s = float(row["time_start"]), float(row["time_end"])
             cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"
@@ -245,9 +247,9 @@ def read_official(root: Path, split: str) -> tuple[list[ClipRecord], list[str], 
             ) from error
         cut = videos.get(cut_name) or videos.get(unpadded)
         if cut is not None:
-            records.append(ClipRecord(cut, labels[row["label"]]))
+            records.append(ClipRecord(cut, label))
         elif row["youtube_id"] in videos:
-            records.append(ClipRecord(videos[row["youtube_id"]], labels[row["label"]], start_s, end_s))
+            records.append(ClipRecord(videos[row["youtube_id"]], label, start_s, end_s))
         else:
             missing.append(cut_name)
     return records, class_names, missing

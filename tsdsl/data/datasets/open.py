@@ -94,8 +94,8 @@ def _splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[str, .
     return tuple(split_folders(root)) or ("train",), ()
 
 
-def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> VideoDataset:
-    """One split (train, val or test) of the data set in a folder.
+def open_dataset(root: str | Path, split: str, *, kind: str | None = None, labelled: bool = True) -> VideoDataset:
+    """One split (train, val or test) of the data set in a folder; without `labelled`, one of `unlabelled_splits`.
 
     `recommended` are the settings in its `dataset.json`, else segments without flip for Something-Something V2 (classes
     are directions), else the defaults. Listed clips without a file are in `missing`. FileError if there is no folder or
@@ -114,11 +114,11 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None) -> Vi
     moved_from: str | None = None
     records: list[ClipRecord]
     if chosen == "something-something-v2":
-        records, class_names, missing = read_something(root, split)
+        records, class_names, missing = read_something(root, split, labelled)
     elif chosen == "kinetics-list":
         records, class_names, missing, moved_from = read_list(root, split)
     elif chosen == "kinetics-csv":
-        records, class_names, missing = read_official(root, split)
+        records, class_names, missing = read_official(root, split, labelled)
     elif chosen == "ucf101":
         records, class_names, missing = read_ucf101(root, split, _split_number(root))
     elif chosen == "hmdb51":

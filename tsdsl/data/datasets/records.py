@@ -13,10 +13,13 @@ from tsdsl.data.randomness import derive_seed
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import UsageError
 
+UNLABELLED = -1
+"""The label of a clip whose class is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClipRecord:
-    """A video file, its class, and the times of the clip (None: the ends of the video)."""
+    """A video file, its class or `UNLABELLED`, and the times of the clip (None: the ends of the video)."""
 
     path: Path
     label: int

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tsdsl.data.datasets.files import SPLIT_NAMES, annotation_folders, is_video, read_list_json, split_spellings
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
@@ -53,8 +53,11 @@ def has_templates(root: Path, split: str) -> bool:
     return b'"template"' in head or b'"id"' not in head
 
 
-def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str]]:
-    """(records, class names, missing) of a split; FileError if templates or numbers contradict each other."""
+def read_something(root: Path, split: str, labelled: bool = True) -> tuple[list[ClipRecord], list[str], list[str]]:
+    """(records, class names, missing) of a split; FileError if templates or numbers contradict each other.
+
+    Without `labelled`, templates are not read and every clip is `UNLABELLED`.
+    """
     labels_path = find_labels(root)
     list_path = find_list(root, split)
     if labels_path is None or list_path is None:
@@ -70,14 +73,15 @@ def read_something(root: Path, split: str) -> tuple[list[ClipRecord], list[str],
     _refuse_two_templates(root)
     records, missing = [], []
     for number, entry in enumerate(entries):
-        identifier, template = _read_entry(list_path, number, entry)
-        if template not in labels:
+        identifier, template = _read_entry(list_path, number, entry, labelled)
+        if template is not None and template not in labels:
             raise FileError(
                 f"{list_path}: clip {identifier}: the class {template!r} is not in {labels_path}",
                 help="take the labels file and the lists from the same release",
             )
         if identifier in videos:
-            records.append(ClipRecord(videos[identifier], labels[template]))
+            label = UNLABELLED if template is None else labels[template]
+            records.append(ClipRecord(videos[identifier], label))
         else:
             missing.append(identifier)
     return records, class_names, missing
@@ -116,9 +120,11 @@ def _read_labels(path: Path) -> dict[str, int]:
     return labels
 
 
-def _read_entry(path: Path, number: int, entry: Any) -> tuple[str, str]:
+def _read_entry(path: Path, number: int, entry: Any, labelled: bool) -> tuple[str, str | None]:
     if not isinstance(entry, dict) or "id" not in entry:
         raise FileError(f"{path}: entry {number} has no id", help="download the file again")
+    if not labelled:
+        return str(entry["id"]), None
     if "template" not in entry:
         raise FileError(
             f"{path}: clip {entry['id']} has no template", help="use a split with labels, such as validation"

@@ -19,10 +19,10 @@ Confusion = Mapping[str, Mapping[str, int]]
 
 
 class Prediction(Frozen):
-    """The prediction for one video: its best classes in order, and their mean scores."""
+    """The prediction for one video: its class if known, its best classes in order, and their mean scores."""
 
     video: str
-    label: int
+    label: int | None
     ranked: tuple[int, ...]
     scores: tuple[float, ...]
 
@@ -36,18 +36,19 @@ def class_accuracies(predictions: Sequence[Prediction], class_names: Sequence[st
     """The share of correctly predicted videos of each class; None for a class without videos."""
     videos, right = [0] * len(class_names), [0] * len(class_names)
     for prediction in predictions:
-        videos[prediction.label] += 1
-        right[prediction.label] += prediction.is_right
+        if prediction.label is not None:
+            videos[prediction.label] += 1
+            right[prediction.label] += prediction.is_right
     return {name: right[label] / videos[label] if videos[label] else None for label, name in enumerate(class_names)}
 
 
 def confusion(predictions: Sequence[Prediction], class_names: Sequence[str]) -> dict[str, dict[str, int]]:
     """The number of videos by class and predicted class, without zeros."""
     counts: dict[str, dict[str, int]] = {}
-    for prediction in sorted(predictions, key=lambda p: (p.label, p.ranked[0])):
-        row = counts.setdefault(class_names[prediction.label], {})
-        taken_for = class_names[prediction.ranked[0]]
-        row[taken_for] = row.get(taken_for, 0) + 1
+    pairs = sorted((p.label, p.ranked[0]) for p in predictions if p.label is not None)
+    for label, predicted in pairs:
+        row = counts.setdefault(class_names[label], {})
+        row[class_names[predicted]] = row.get(class_names[predicted], 0) + 1
     return counts
 
 
@@ -66,8 +67,7 @@ def require_table_format(path: str | Path) -> None:
 def write_predictions(path: str | Path, predictions: Sequence[Prediction], class_names: Sequence[str]) -> None:
     """Write one row or object per video, in the order of the data set.
 
-    The columns are video, class, predicted, right (1 or 0), and class_N and score_N of the N-th best class.
-    JSON also has class numbers.
+    The columns are those of `predictions_csv`. JSON also has class numbers; `class` is null where it is not known.
 
     Raises:
         UsageError: the name does not end in .csv or .json.
@@ -80,27 +80,42 @@ def write_predictions(path: str | Path, predictions: Sequence[Prediction], class
             {
                 **prediction.model_dump(mode="json"),
                 "video": utf_8(prediction.video),
-                "class": class_names[prediction.label],
+                "class": None if prediction.label is None else class_names[prediction.label],
                 "predicted": class_names[prediction.ranked[0]],
             }
             for prediction in predictions
         ]
         write_json(path, named)
         return
+    write_text(path, predictions_csv(predictions, class_names))
+
+
+def predictions_csv(predictions: Sequence[Prediction], class_names: Sequence[str]) -> str:
+    """A table of a row per video.
+
+    The columns are video, then class, predicted and right (1 or 0) where the class of a video is known, and class_N and
+    score_N of the N-th best class.
+    """
+    are_labelled = any(prediction.label is not None for prediction in predictions)
     places = range(1, 1 + max((len(prediction.ranked) for prediction in predictions), default=0))
-    rows = [["video", "class", "predicted", "right", *(f"{name}_{n}" for n in places for name in ("class", "score"))]]
+    judged = ("class", "predicted", "right") if are_labelled else ()
+    rows = [["video", *judged, *(f"{name}_{n}" for n in places for name in ("class", "score"))]]
     for prediction in predictions:
+        label, predicted = prediction.label, class_names[prediction.ranked[0]]
+        known = ("", predicted, "") if label is None else (class_names[label], predicted, str(int(prediction.is_right)))
         best = zip(prediction.ranked, prediction.scores, strict=True)
-        rows.append(
-            [
-                utf_8(prediction.video),
-                class_names[prediction.label],
-                class_names[prediction.ranked[0]],
-                str(int(prediction.is_right)),
-                *(text for label, score in best for text in (class_names[label], f"{score:.9g}")),
-            ]
-        )
-    write_text(path, _csv(rows))
+        scored = (text for label, score in best for text in (class_names[label], f"{score:.9g}"))
+        rows.append([utf_8(prediction.video), *(known if are_labelled else ()), *scored])
+    return _csv(rows)
+
+
+def write_submission(path: Path, predictions: Sequence[Prediction], numbers: Sequence[int]) -> None:
+    """Write what the test server of Something-Something V2 takes: `id;class;class;...`, the five best by number.
+
+    `numbers` are those that the labels file of the data set gives the model's classes.
+    """
+    lines = [";".join([Path(p.video).stem, *(str(numbers[label]) for label in p.ranked)]) for p in predictions]
+    write_text(path, "".join(f"{utf_8(line)}\n" for line in lines))
 
 
 def write_confusion(path: str | Path, counts: Confusion, class_names: Sequence[str]) -> None:

@@ -1,0 +1,54 @@
+"""Videos to classify that are no data set: a file, all in a folder, or those that a list names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tsdsl.data.datasets.files import VIDEO_SUFFIXES, is_folder, read_list_text, videos_below
+from tsdsl.data.datasets.list_lines import PATH_COLUMNS
+from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset
+from tsdsl.errors import FileError
+
+LIST_SUFFIXES = frozenset({".txt", ".csv", ".lst", ".list"})
+
+
+def own_videos(source: str | Path) -> VideoDataset:
+    """The videos of a file, of a folder and those below it, or of a list with a path a line; none has a class.
+
+    The paths of a list are relative to its folder. What follows the path in a line, as the label in the list of a data
+    set, is not read. A file that does not exist is met when it is decoded.
+
+    Raises:
+        FileError: there is no such file or folder, or it names no videos.
+    """
+    source = Path(source)
+    if is_folder(source):
+        paths = videos_below(source).paths
+    elif not source.exists():
+        raise FileError(f"{source}: does not exist", help="give a video, a folder of videos or a list of their paths")
+    elif source.suffix.lower() in LIST_SUFFIXES:
+        paths = _listed(source)
+    else:
+        paths = [source]
+    if not paths:
+        known = " ".join(sorted(VIDEO_SUFFIXES))
+        raise FileError(f"{source}: contains no video", help=f"suffixes of videos are {known}")
+    records = tuple(ClipRecord(path, UNLABELLED) for path in paths)
+    return VideoDataset(source, "test", "folder", records, ())
+
+
+def _listed(path: Path) -> list[Path]:
+    lines = [line.strip() for line in read_list_text(path).splitlines() if line.strip()]
+    if lines and lines[0].split(",")[0].strip(' "').lower() in PATH_COLUMNS:
+        del lines[0]
+    return [_path_in(line, path.parent) for line in lines]
+
+
+def _path_in(line: str, folder: Path) -> Path:
+    """The first beginning of a line, at a comma or space, that is a file; else the line up to the first of these."""
+    whole = line.strip("\"'")
+    shorter = [line[:at].strip(" \"'") for at, sign in enumerate(line) if sign in ", \t"]
+    for text in (whole, *reversed(shorter)):
+        if text and (folder / text).is_file():
+            return folder / text
+    return folder / (shorter[0] if shorter else whole)
