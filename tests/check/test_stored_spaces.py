@@ -137,7 +137,7 @@ CODE = '__import__("os").system("true")'
         (("fusions", 0, "path"), "fusion.stage1.group1", r'fusions.0.path: expected "fusion.stage0.group1"'),
         (("fusions", 0, "source"), "nobody", r"fusions.0: .*nobody"),
         (("fusions", 0, "stage"), 1, r"fusions.0: "),
-        (("fusions", 0, "merge"), "mul", r"fusions.0.merge: Input should be 'concat' or 'sum'"),
+        (("fusions", 0, "merge"), "mul", r"fusions.0.merge.*: Input should be 'concat' or 'sum'"),
         (("attentions", 0, "alternatives", 1, "operator"), "none", r"attentions.0: `op` lists `none` twice"),
         (("head", "attributes", "dropout"), "1x3x3", r"head: "),
         (("decisions", 1, "values"), [1], r"groups.0: `kernel` must be a kernel size"),

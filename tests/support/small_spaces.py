@@ -215,6 +215,9 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
         return "{none, " + ", ".join(picked) + "}"
 
     fusion = ops([f"time_strided_conv(ratio = {choice(['1', '1.5', '2'])})", "time_to_channel"])
+    merge = ""
+    if is_rich and draw.random() < 0.5:
+        fusion, merge = ops(["time_strided_conv"]), f"merge = {draw.choice(['sum', '{concat, sum}'])}"
     attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se"])
     return f"""tsspace 1
 space random {{
@@ -239,12 +242,13 @@ space random {{
   fusion dense -> sparse {{
     after = stage[0].group[1]
     op    = {fusion}
+    {merge}
   }}
   attention sparse, dense {{
     after = stage[0].group[2]
     op    = {attention}
   }}
-  {"head { features = {8, 16} }" if is_rich else ""}
+  {f"head {{ features = {{8, 16}}  dropout = {choice(['0', '0.5'])} }}" if is_rich else ""}
   step 1 "sparse" {{
     search = sparse
   }}

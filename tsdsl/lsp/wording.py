@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.schema import Attribute, Operator
 
 KEYWORDS: Mapping[str, str] = MappingProxyType(
@@ -55,9 +56,6 @@ UNITS: Mapping[str, tuple[int, str]] = MappingProxyType(
     }
 )
 COSTS: Mapping[str, str] = MappingProxyType({"flops": "multiply-adds of one clip", "params": "trainable parameters"})
-MERGES: Mapping[str, str] = MappingProxyType(
-    {"concat": "appends the channels", "sum": "adds the features; both sides have the same channels"}
-)
 FUNCTIONS: Mapping[str, str] = MappingProxyType({"min": "the smallest of the sums", "max": "the largest of the sums"})
 NOTHING: Mapping[str, str] = MappingProxyType({"fusion": "no fusion", "attention": "no attention"})
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -68,7 +66,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "fusion": {
             "after": "selectors of the groups after which features are fused",
             "op": "the operator, or a choice of them and `none`",
-            "merge": "`concat` appends channels, `sum` adds them",
+            "merge": MERGE.doc,
         },
         "attention": {
             "after": "selectors of the groups with attention slots",

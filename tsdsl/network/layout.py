@@ -6,14 +6,15 @@ network whose sizes are `Varying` over every decision; exact costs and the share
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
-from typing import Literal
+from typing import Literal, cast
 
 from tsdsl.network.group import GroupLayout, GroupPlace, lay_out
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.head import HEADS, head_kind
 from tsdsl.operators.layers import Block, ChannelSegment, Sizes, Width
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS, NONE
@@ -21,7 +22,17 @@ from tsdsl.operators.schema import FusionPlace
 from tsdsl.operators.varying import Count, count_of, is_never, maximum, quotient, ranged
 from tsdsl.records import dataclass
 from tsdsl.space.model import Space
-from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Scale, Slot, Stream, Value
+from tsdsl.space.parts import (
+    Alternative,
+    AttentionSlot,
+    DecisionRef,
+    FusionSlot,
+    Group,
+    Scale,
+    Slot,
+    Stream,
+    Value,
+)
 from tsdsl.space.reading import Reading, concrete_reading, symbolic_reading
 
 
@@ -277,46 +288,53 @@ class _Layout:
         return layout.present
 
     def add_fusion(self, slot: FusionSlot) -> None:
-        source, target = self.raw[slot.source], self.current[slot.target]
-        ratio = quotient(source.shape.frames, target.shape.frames)
-        offsets = self.fusion_offsets.setdefault(slot.path, {})
-        next_offset = target.width.extent
-        segments: tuple[ChannelSegment, ...] = ()
-        inputs = [target.name]
+        """Lay out what is summed, then what is concatenated; one architecture has only one of them in a slot."""
+        source, receiver = self.raw[slot.source], self.current[slot.target]
+        options: dict[str, list[tuple[Alternative, Count]]] = {"sum": [], "concat": []}
         for alternative, condition in sorted(self.reading.alternatives(slot), key=lambda pair: pair[0].operator):
-            if alternative.operator == NONE or is_never(condition):
-                continue
+            if alternative.operator != NONE and not is_never(condition):
+                for merge, chosen in self.reading.settings((MERGE,), {"merge": slot.merge}).words("merge"):
+                    options[merge].append((alternative, condition * chosen))
+        for merge, found in options.items():
+            if found:
+                self.add_merge(slot, cast("Merge", merge), found, source, receiver)
+
+    def add_merge(
+        self,
+        slot: FusionSlot,
+        merge: Merge,
+        options: Sequence[tuple[Alternative, Count]],
+        source: Flow,
+        receiver: Flow,
+    ) -> None:
+        """Join alternatives with the receiver; sums have names of their own where the slot may also concatenate."""
+        path = f"{slot.path}.sum" if merge == "sum" and isinstance(slot.merge, DecisionRef) else slot.path
+        ratio = quotient(source.shape.frames, receiver.shape.frames)
+        offsets = self.fusion_offsets.setdefault(slot.path, {})
+        next_offset = receiver.width.extent
+        segments: tuple[ChannelSegment, ...] = ()
+        inputs = [self.current[slot.target].name]
+        for alternative, condition in options:
             operator = FUSIONS[alternative.operator]
             settings = self.reading.settings(operator.attributes, alternative.attributes)
-            name = f"{slot.path}.{operator.name}"
-            place = FusionPlace(ratio, self.most_frame_ratio(name, ratio), target.width, slot.merge)
+            name = f"{path}.{operator.name}"
+            place = FusionPlace(ratio, self.most_frame_ratio(name, ratio), receiver.width, merge)
             block = replace(operator.layers(settings, source.width, place), name=operator.name, condition=condition)
-            offset = self.whole.fusion_offsets[slot.path][operator.name] if self.whole else next_offset
-            offsets[operator.name] = offset
-            next_offset += block.width.extent
-            moved = block.width.moved(offset)
-            segments += tuple(ChannelSegment(s.length * condition, s.offset) for s in moved.segments)
-            shape = replace(target.shape, channels=block.width.channels)
+            shape = replace(receiver.shape, channels=block.width.channels)
             self.nodes.append(
-                Node(
-                    name,
-                    "fusion",
-                    slot.path,
-                    (source.name,),
-                    source.shape,
-                    shape,
-                    "single",
-                    (block,),
-                    condition,
-                )
+                Node(name, "fusion", slot.path, (source.name,), source.shape, shape, own=(block,), condition=condition)
             )
             inputs.append(name)
-        if len(inputs) == 1:
-            return
-        width = Width(target.width.segments + segments) if slot.merge == "concat" else target.width
-        shape = replace(target.shape, channels=width.channels)
-        name = f"{slot.path}.merge"
-        self.nodes.append(Node(name, "merge", slot.path, tuple(inputs), shape, shape, slot.merge))
+            if merge == "concat":
+                offset = self.whole.fusion_offsets[slot.path][operator.name] if self.whole else next_offset
+                offsets[operator.name] = offset
+                next_offset += block.width.extent
+                moved = block.width.moved(offset)
+                segments += tuple(ChannelSegment(s.length * condition, s.offset) for s in moved.segments)
+        width = Width(receiver.width.segments + segments)
+        shape = replace(receiver.shape, channels=width.channels)
+        name = f"{path}.merge"
+        self.nodes.append(Node(name, "merge", slot.path, tuple(inputs), shape, shape, merge))
         self.current[slot.target] = Flow(name, width, shape)
 
     def most_frame_ratio(self, name: str, ratio: Count) -> int:
@@ -347,9 +365,8 @@ class _Layout:
                     (value.name,),
                     value.shape,
                     value.shape,
-                    "single",
-                    tuple(blocks),
-                    total,
+                    own=tuple(blocks),
+                    condition=total,
                 )
             )
             self.current[slot.stream] = replace(value, name=slot.path)

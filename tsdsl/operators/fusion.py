@@ -40,6 +40,15 @@ def time_to_channel(settings: Settings, width_in: Width, place: FusionPlace) -> 
     return Block((TimeToChannel(place.frame_ratio),), width_in.times(place.frame_ratio, place.most_frame_ratio))
 
 
+MERGE = Attribute(
+    "merge",
+    "keyword",
+    "`concat` appends channels, `sum` adds features of equal width",
+    "concat",
+    keywords=("concat", "sum"),
+    synonyms=(("cat", "concat"), ("concatenate", "concat"), ("add", "sum"), ("plus", "sum")),
+)
+
 TIME_STRIDED_CONV = FusionOperator(
     "time_strided_conv",
     "convolution with temporal stride",

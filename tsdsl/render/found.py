@@ -119,7 +119,7 @@ def found_model(blueprint: Blueprint, architecture: Architecture) -> FoundModel:
             )
         elif node.kind == "fusion":
             slot = slots[node.part]
-            operator = node.name.removeprefix(node.part + ".")
+            operator = node.blocks[0].name
             place = (slot.stage, slot.group)
             arrows.append(Arrow(slot.path, slot.source, slot.target, place, operator, costs[node.name][0]))
     return FoundModel(

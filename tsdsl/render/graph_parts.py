@@ -183,7 +183,7 @@ def _graph(
         text += own
         share = own_cost.mean / total if total else 0.0
         parts.append(Part(node.name, node.part, (group.stage, group.index), text, share, bool(own)))
-    links = _links(space, nodes, cost, total)
+    links = _links(space, nodes, setting, cost, total)
     if detail is Detail.stage:
         parts, links = _stages(space, nodes, groups, attention, cost, total), _stage_links(links)
     elif detail is Detail.block:
@@ -254,26 +254,27 @@ def _stages(
     return parts
 
 
-def _links(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> list[Link]:
+def _links(
+    space: Space, nodes: Sequence[Node], setting: Callable[[Setting], str], cost: _Costs, total: float
+) -> list[Link]:
     slots = {slot.path: slot for slot in space.fusions}
     costs: dict[str, list[_Cost]] = {}
-    operators: dict[str, list[str]] = {}
+    operators: dict[str, set[str]] = {}
+    are_open = {node.part for node in nodes if node.kind == "fusion" and isinstance(node.condition, Varying)}
     for node in nodes:
         if node.kind == "fusion":
             costs.setdefault(node.part, []).append(cost([node]))
-            operators.setdefault(node.part, []).append(node.name.removeprefix(node.part + "."))
+            operators.setdefault(node.part, set()).add(node.blocks[0].name)
     links = []
     for path, own in costs.items():
         slot = slots[path]
-        present = operators[path]
-        names = [a.operator for a in slot.alternatives if a.operator in present]
-        if len(present) == sum(a.operator != "none" for a in slot.alternatives) and slot.decision is not None:
-            names = [a.operator for a in slot.alternatives]
+        names = [a.operator for a in slot.alternatives if path in are_open or a.operator in operators[path]]
         # Alternatives exclude each other, so costs are not added.
         least = 0 if "none" in names else min(one.least for one in own)
         mean = sum(one.mean for one in own)
         line = _cost_line(_Cost(least, max(one.most for one in own), mean), total)
-        lines = (*(SHORT.get(name, name) for name in names), line)
+        merge = (f"merge {setting(slot.merge)}",) if isinstance(slot.merge, Reference) else ()
+        lines = (*(SHORT.get(name, name) for name in names), *merge, line)
         source = f"{slot.source}.stage{slot.stage}.group{slot.group}"
         links.append(Link(path, source, slot.target, (slot.stage, slot.group), lines))
     return links

@@ -165,16 +165,11 @@ class Space(Strict):
     def _parts_sharing(self) -> Mapping[str, set[str]]:
         sharing: dict[str, set[str]] = {d.path: set() for d in self.decisions if d.path.startswith(SHARED)}
         standing = [(value, s.name) for s in self.streams for g in s.groups for value in g.settings.values()]
-        standing += [
-            (value, slot.path) for slot in self.slots for a in slot.alternatives for value in a.attributes.values()
-        ]
+        standing += [(value, slot.path) for slot in self.slots for value in slot.settings.values()]
         standing += [(value, HEAD) for value in self.head.attributes.values()]
         for value, part in standing:
             if isinstance(value, Reference) and value.decision in sharing:
                 sharing[value.decision].add(part)
-        for slot in self.slots:
-            if slot.decision in sharing:
-                sharing[slot.decision].add(slot.path)
         return sharing
 
     @cached_property

@@ -12,6 +12,7 @@ from functools import cached_property
 from math import floor
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
+from tsdsl.operators.registry import NONE
 from tsdsl.records import dataclass
 
 if TYPE_CHECKING:
@@ -211,9 +212,19 @@ class FusionSlot(Strict):
     target: str
     stage: int
     group: int
-    merge: Literal["concat", "sum"]
+    merge: Literal["concat", "sum"] | DecisionRef
     alternatives: tuple[Alternative, ...]
     decision: str | None = None
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Every value that is written in the slot by its path."""
+        return _slot_settings(self) | {f"{self.path}.merge": self.merge}
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators that the slot may hold, without `none`."""
+        return tuple(one.operator for one in self.alternatives if one.operator != NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +237,19 @@ class AttentionSlot(Strict):
     group: int
     alternatives: tuple[Alternative, ...]
     decision: str | None = None
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Every value that is written in the slot by its path."""
+        return _slot_settings(self)
+
+
+def _slot_settings(slot: Slot) -> dict[str, Setting]:
+    op = DecisionRef(decision=slot.decision) if slot.decision is not None else slot.alternatives[0].operator
+    found: dict[str, Setting] = {f"{slot.path}.op": op}
+    for one in slot.alternatives:
+        found |= {f"{slot.path}.op.{one.operator}.{name}": setting for name, setting in one.attributes.items()}
+    return found
 
 
 Slot: TypeAlias = FusionSlot | AttentionSlot

@@ -140,7 +140,7 @@ def _blocks(space: Space) -> Lines:
 
 def _slot(space: Space, slot: Slot) -> str:
     if isinstance(slot, FusionSlot):
-        head, merge = f"fusion {slot.source} -> {slot.target}", f"  merge = {slot.merge}"
+        head, merge = f"fusion {slot.source} -> {slot.target}", f"  merge = {_setting(space, slot.merge)}"
     else:
         head, merge = f"attention {slot.stream}", ""
     is_shared = slot.decision is not None and slot.decision.startswith(SHARED)
@@ -217,8 +217,7 @@ def _settings(space: Space) -> Iterator[tuple[str, Setting]]:
         yield from ((f"{group.path}.{name}", setting) for name, setting in group.attributes.items())
     yield from ((f"{HEAD}.{name}", setting) for name, setting in space.head.attributes.items())
     for slot in space.slots:
-        for one in slot.alternatives:
-            yield from ((f"{slot.path}.op.{one.operator}.{name}", setting) for name, setting in one.attributes.items())
+        yield from slot.settings.items()
 
 
 def _integer(value: int) -> str:

@@ -140,7 +140,6 @@ def fixed_properties(space: Space) -> dict[str, Values]:
                 found[f"{group.path}.repeat"] = (group.repeat,)
     for fusion in space.fusions:
         found[f"{fusion.path}.streams"] = (f"{fusion.source} -> {fusion.target}",)
-        found[f"{fusion.path}.merge"] = (fusion.merge,)
     return found
 
 
@@ -184,7 +183,7 @@ def _setting_changes(old: Mapping[str, SettingPlace], new: Mapping[str, SettingP
 
 def _differs(old: Space, new: Space, fixed: tuple[Changed, ...]) -> bool:
     """Whether no network can be the same. A slot that one space lacks may hold `none` in the other."""
-    slots = {f"{slot.path}.{name}" for slot in (*old.fusions, *new.fusions) for name in ("streams", "merge")}
+    slots = {f"{slot.path}.streams" for slot in (*old.fusions, *new.fusions)}
     return any(change.path not in slots or change.change == "changed" for change in fixed)
 
 

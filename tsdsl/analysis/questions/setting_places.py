@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute
@@ -38,6 +39,9 @@ def setting_places(space: Space) -> dict[str, SettingPlace]:
     for slot in space.slots:
         path = f"{slot.path}.op"
         found[path] = SettingPlace(path, tuple(a.operator for a in slot.alternatives), slot.decision)
+        if isinstance(slot, FusionSlot) and slot.operators:
+            there = Parent(path=path, value=slot.operators[0], others=slot.operators[1:])
+            found |= _attribute_places(space, slot.path, (MERGE,), {"merge": slot.merge}, there)
         registry = FUSIONS if isinstance(slot, FusionSlot) else ATTENTIONS
         for alternative in slot.alternatives:
             if alternative.operator != NONE:

@@ -193,7 +193,7 @@ def part_rows(space: Space) -> list[PartRow]:
             choices = _choices(space, [space.head.attributes])
         elif name in slots:
             alternatives = " | ".join(alternative.operator for alternative in slots[name].alternatives)
-            choices = (("", alternatives),)
+            choices = (("", alternatives), *_choices(space, [{"merge": getattr(slots[name], "merge", "")}]))
             low = 0 if any(a.operator == "none" for a in slots[name].alternatives) else low
         rows[name] = PartRow(name, operator, choices, node.shape, low, high)
     return list(rows.values())

@@ -10,6 +10,7 @@ from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
 from tsdsl.lsp.names.import_paths import import_path_at
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, FUNCTIONS, KEYWORDS, attribute_line, operator_text
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.head import HEAD_ATTRIBUTES, HEADS
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
@@ -183,6 +184,9 @@ class _Completer:
         words = [str(statement[0].value), *_words(statement[1:-1])]
         slots: Mapping[str, Mapping[str, Operator]] = {"fusion": FUSIONS, "attention": ATTENTIONS}
         operators = slots.get("".join(words[1:2]))
+        if words[1:2] == ["fusion"] and words[-1] == MERGE.name:
+            yield from self.operator_value(MERGE)
+            return
         if operators is not None and operators.keys().isdisjoint(words):
             yield self.make(NONE, "operator", "no operator")
             yield from self.operators(operators)
@@ -283,8 +287,7 @@ class _Completer:
             yield self.make(NONE, "operator", "no operator")
             yield from self.operators(FUSIONS if frame.kind == "fusion" else ATTENTIONS)
         elif name == "merge":
-            yield self.make("concat", "value", "append channels")
-            yield self.make("sum", "value", "add channels; both sides must have the same number")
+            yield from self.operator_value(MERGE)
         elif name in ("after", "search", "without"):
             yield from self.first_words(name)
         elif name in ("depth", "width"):

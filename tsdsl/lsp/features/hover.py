@@ -14,6 +14,7 @@ from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.names.names import Key, Occurrence
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, COSTS, KEYWORDS, NOTHING, attribute_line, operator_text
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Attribute, Operator
@@ -71,7 +72,7 @@ def _bare_word(snapshot: Snapshot, offset: int) -> Hover | None:
     if selector is None or name is None:
         return None
     schema = describe.schema(attribute.name) if attribute is not None else None
-    meaning = keyword_value(name, attribute, schema)
+    meaning = keyword_value(name, schema)
     return Hover(selector.span, meaning) if meaning else None
 
 
@@ -193,6 +194,8 @@ class _Describe:
             named = [BLOCKS.get(self.snapshot.operator_of(self.here, one)) for one in blocks.names]
             return next((found for one in named if (found := _named(one, name.text)) is not None), None)
         item = next((node for node in self.nodes if isinstance(node, ast.Item)), None)
+        if isinstance(item, ast.Fusion) and name.text == MERGE.name:
+            return MERGE
         if isinstance(item, ast.Head):
             return next((a for a in HEAD_ATTRIBUTES if a.name == name.text), None)
         if isinstance(item, ast.Attribute):
@@ -204,6 +207,8 @@ class _Describe:
         kind = selector.segments[0].word.text
         if kind in ("fusion", "attention") and name == "op":
             return ATTRIBUTES[kind]["op"]
+        if kind == "fusion" and name == MERGE.name:
+            return MERGE
         if kind in NOTHING:
             operators: Iterable[Operator] = (FUSIONS if kind == "fusion" else ATTENTIONS).values()
         else:

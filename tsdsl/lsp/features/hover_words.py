@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tsdsl.lsp.names.enclosing import enclosing, innermost
 from tsdsl.lsp.snapshot import Snapshot
-from tsdsl.lsp.wording import ATTRIBUTES, FUNCTIONS, KEYWORDS, MERGES, NOTHING, SIGNS, UNITS
+from tsdsl.lsp.wording import ATTRIBUTES, FUNCTIONS, KEYWORDS, NOTHING, SIGNS, UNITS
 from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
@@ -78,12 +78,10 @@ def _of_node(snapshot: Snapshot, token: Token, nodes: tuple[object, ...]) -> str
     return None
 
 
-def keyword_value(name: str, attribute: ast.Attribute | None, schema: Attribute | str | None) -> str | None:
+def keyword_value(name: str, schema: Attribute | str | None) -> str | None:
     """The meaning of a bare word as the value of an attribute; None if it is not a keyword of the attribute."""
     if isinstance(schema, Attribute) and name in schema.keywords:
         return f"`{schema.name} = {name}`: {schema.doc}"
-    if attribute is not None and attribute.name.text == "merge" and name in MERGES:
-        return f"`merge = {name}`: {MERGES[name]}"
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from tsdsl.lsp.names.names import Key, Kind, Names, Occurrence
 from tsdsl.lsp.names.sites import stage_number, stream_sites
 from tsdsl.lsp.wording import COSTS
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Operator
@@ -309,6 +310,8 @@ class _SpaceIndex:
                 yield from self.selectors(attribute.value)
             elif attribute.name.text == "op":
                 yield from self.alternatives(attribute.value, operators)
+            elif attribute.name.text == MERGE.name:
+                yield from self.value(attribute.value, MERGE.keywords)
 
     def alternatives(self, value: ast.Expression, operators: Mapping[str, Operator]) -> Iterator[Occurrence]:
         for item in value.items if isinstance(value, ast.Choice) else (value,):

@@ -29,7 +29,8 @@ class Context:
     known. `is_lossy`: a whole item could not be read, so any name may have been declared in it.
     `overrides` are `fix` and `free` with the level of derivation they are written at, `applied` the numbers of
     those that selected something; `level` is that of the item being resolved, `own_level` that of the space.
-    `shared_uses` are the paths that use each shared decision, `shared_values` what it decides between.
+    `shared_uses` are the paths that use each shared decision, `shared_values` what it decides between, or its only
+    value.
     `has_wrong_base`: what it derives from has errors, which are reported there.
     `lacks_declarations`: a domain, shared decision or block could not be read. `strange` are the parts that were given
     an attribute which may be meant for a missing one.
@@ -116,6 +117,20 @@ class Context:
             if not any(d.code == diagnostic.code and d.span == diagnostic.span for d in self.postponed):
                 self.postponed.append(diagnostic)
         del self.diagnostics[start:]
+
+    def scratch(self) -> Context:
+        """A context that knows the same names, for a trial that leaves no trace in this one."""
+        return replace(
+            self,
+            diagnostics=[],
+            overrides=[],
+            applied=set(),
+            shared_uses={},
+            shared_values={},
+            postponed=[],
+            decisions=[],
+            origins={},
+        )
 
     def decide(self, path: str, values: tuple[Value, ...], span: Span, parent: Parent | None = None) -> None:
         """Record a decision and where it is written."""

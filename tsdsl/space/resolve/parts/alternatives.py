@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from tsdsl.diagnostics import Label, replacement
@@ -147,17 +146,7 @@ def named_alternatives(context: Context, op: ast.Expression, known: Collection[s
 
 def alternatives_are_right(context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str) -> bool:
     """Whether the alternatives and their attributes are right at any place; otherwise adds diagnostics."""
-    alone = replace(
-        context,
-        diagnostics=[],
-        overrides=[],
-        applied=set(),
-        shared_uses={},
-        shared_values={},
-        postponed=[],
-        decisions=[],
-        origins={},
-    )
+    alone = context.scratch()
     alternatives = _alternatives(alone, op, operators, where)
     for name, make in alternatives or ():
         make(f"{where}.{name}", None)
@@ -218,6 +207,8 @@ def decided(
         decide_shared(context, decision, names, expression.span)
     elif decision is not None:
         context.decide(decision, names, expression.span)
+    elif shared is not None:
+        context.shared_values.setdefault(own, names)
     made = []
     for name, make in alternatives:
         made.append(make(path, Parent(path=decision, value=name) if decision is not None else None))

@@ -42,7 +42,7 @@ def resolve_requires(
     """The constraints that are well formed; the others with a diagnostic each."""
     if not requires:
         return ()
-    places = Places(context, _settings(streams, slots, head), list(streams))
+    places = Places(context, _settings(context, streams, slots, head), list(streams))
     resolved: list[Requirement] = []
     for require in requires:
         if not _all_found(places, tuple(sums_of(require.rule))):
@@ -91,22 +91,21 @@ def _all_found(places: Places, sums: Sequence[ast.Sum]) -> bool:
     return found
 
 
-def _settings(streams: Mapping[str, Stream], slots: Sequence[Slot], head: Head | None) -> dict[str, Setting]:
-    """Every value written in the space, by path; a shared decision also by its own."""
+def _settings(
+    context: Context, streams: Mapping[str, Stream], slots: Sequence[Slot], head: Head | None
+) -> dict[str, Setting]:
+    """Every value written in the space, by path; a shared decision, or what is left of it, also by its own."""
     found: dict[str, Setting] = {}
     for stream in streams.values():
         for group in stream.groups:
             found |= group.settings
     for slot in slots:
-        op = slot.decision
-        found[f"{slot.path}.op"] = DecisionRef(decision=op) if op is not None else slot.alternatives[0].operator
-        for alternative in slot.alternatives:
-            path = f"{slot.path}.op.{alternative.operator}"
-            found |= {f"{path}.{name}": setting for name, setting in alternative.attributes.items()}
+        found |= slot.settings
     if head is not None:
         found |= {f"{HEAD}.{name}": setting for name, setting in head.attributes.items()}
     used = {s.decision for s in found.values() if isinstance(s, Reference) and s.decision.startswith(SHARED)}
-    return {**{path: DecisionRef(decision=path) for path in used}, **found}
+    constant = {path: values[0] for path, values in context.shared_values.items() if path not in used}
+    return {**constant, **{path: DecisionRef(decision=path) for path in used}, **found}
 
 
 def _alike(places: Places, comparison: ast.Comparison) -> Alike | bool | None:

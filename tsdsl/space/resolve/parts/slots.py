@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 from tsdsl.diagnostics import Edit, Fix, Label
-from tsdsl.diagnostics.suggest import did_you_mean, renames
+from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.parts import AttentionSlot, FusionSlot, Slot, Stream, group_path
+from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Parent, Slot, Stream, group_path
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.alternatives import alternatives_are_right, decided
 from tsdsl.space.resolve.parts.places import Place, selected_places
+from tsdsl.space.resolve.parts.settings import Given, settings_at
 from tsdsl.syntax import ast
 
+Merge: TypeAlias = Literal["concat", "sum"]
 Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
 
@@ -25,7 +28,12 @@ class Written:
 
     after: ast.Attribute
     op: ast.Attribute
-    merge: Literal["concat", "sum"]
+    merge: ast.Attribute | None = None
+
+    @property
+    def merges(self) -> Given:
+        """`merge` as an attribute that is given, if it is."""
+        return {} if self.merge is None else {"merge": self.merge}
 
 
 def resolve_fusion(
@@ -51,7 +59,9 @@ def resolve_fusion(
     written = _written(
         context, fusion.attributes, fusion.source.span.to(fusion.target.span), where, fusion.broken, True
     )
-    fails = written is not None and not alternatives_are_right(context, written.op.value, FUSIONS, where)
+    fails = written is not None and not (
+        alternatives_are_right(context, written.op.value, FUSIONS, where) & _merge_is_right(context, written, where)
+    )
     if not known or written is None:
         context.incomplete.add("fusion")
         return []
@@ -78,12 +88,33 @@ def resolve_fusion(
                     target=target.name,
                     stage=stage,
                     group=index,
-                    merge=written.merge,
+                    merge="concat",
                     alternatives=made,
                     decision=decision,
                 )
             )
+            slots[-1] = replace(slots[-1], merge=_merge(context, written, slots[-1]))
     return slots
+
+
+def _merge_is_right(context: Context, written: Written, where: str) -> bool:
+    """Whether what is written for `merge` is right at any place; otherwise adds diagnostics."""
+    alone = context.scratch()
+    settings_at(alone, (MERGE,), written.merges, where)
+    context.diagnostics += alone.diagnostics
+    return not alone.has_errors
+
+
+def _merge(context: Context, written: Written, slot: FusionSlot) -> Merge | DecisionRef:
+    """How a slot merges; a decision exists where the slot holds an operator, so none in a slot that never does."""
+    operators, parent = slot.operators, None
+    own = context if operators else context.scratch()
+    if slot.decision is not None and len(operators) < len(slot.alternatives):
+        parent = Parent(path=slot.decision, value=operators[0], others=operators[1:])
+    found = settings_at(own, (MERGE,), written.merges, slot.path, parent).get("merge", MERGE.default)
+    if not operators and isinstance(found, DecisionRef):
+        found = own.decisions[0].values[0]
+    return cast("Merge | DecisionRef", found)
 
 
 def _check_fused_frames(
@@ -176,23 +207,7 @@ def _written(
     given = context.attributes(attributes, known, where)
     if broken or context.missing(["after", "op"], given, span, where):
         return None
-    merge = "concat"
-    if "merge" in given:
-        value = given["merge"].value
-        name = value.bare_name if isinstance(value, ast.Selector) else None
-        if name not in ("concat", "sum"):
-            context.report(
-                "TS201",
-                value.span,
-                f"`merge` must be concat or sum, got {context.quoted(value.span)}",
-                label="unknown value",
-                help=did_you_mean(name or "", ["concat", "sum"]),
-                fixes=renames(name or "", value.span, ["concat", "sum"]),
-            )
-            context.incomplete.add("fusion")
-        else:
-            merge = name
-    return Written(given["after"], given["op"], cast("Literal['concat', 'sum']", merge))
+    return Written(given["after"], given["op"], given.get("merge"))
 
 
 def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) -> bool:

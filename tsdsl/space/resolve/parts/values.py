@@ -123,6 +123,8 @@ def setting(
         if not products_are_right(context, attribute, product, own.name, reference, values):
             return None
     if len(values) == 1:
+        if shared is not None:
+            context.shared_values.setdefault(path, tuple(values))
         return reference.of(values[0])
     if not attribute.searchable:
         context.report(
