@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,13 +13,16 @@ from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_tex
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.engine.training.record import TrainResult
+    from tsdsl.engine.training.record import TrainRecord, TrainResult
 
 
 def train(
     architecture: Annotated[
         Path | None,
-        typer.Argument(metavar="ARCH", help="A search run, an architecture file, or a space without decisions."),
+        typer.Argument(
+            metavar="ARCH",
+            help="A search run, an architecture file, a space without decisions, or a training run to extend.",
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the search.")] = None,
     model: options.ModelName = None,
@@ -43,16 +46,16 @@ def train(
 ) -> None:
     """Train an architecture; after an interruption, the same command continues.
 
+    With a training run and no --run, go on with that run; more --epochs extend it, also when it is finished.
     `torchrun --nproc-per-node W -m -- tsdsl train ...` starts W processes that share each batch.
     """
     from tsdsl.artifacts.locate import (
         SPACE_FILE,
         find_architecture,
         find_scale,
-        is_space,
         recommended_clip,
-        searched_data,
     )
+    from tsdsl.artifacts.trained import training_record
     from tsdsl.data import available_splits, concerns, open_dataset, overlap
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
@@ -73,17 +76,19 @@ def train(
         raise UsageError("no architecture given", help="give an architecture file, or the folder of a search run")
     place = choose_device(device)
     found, located = find_architecture(architecture, in_space, space)
-    scale = find_scale(located.space, model)
-    root = data or (None if is_space(architecture) else searched_data(architecture))
-    if root is None:
-        raise UsageError("no data set given, and ARCH is not in a search run that records one", help="give --data DIR")
+    recorded = training_record(architecture) if run is None else None
+    scale = find_scale(located.space, model) if recorded is None or model is not None else recorded.scale
+    root = data or _recorded_data(architecture, recorded)
     has_clip = any(name.startswith("clip.") for name in given.values)
-    chosen = fitted(TrainOptions, given, {"clip": recommended_clip(root, architecture)} if has_clip else {})
+    beneath: dict[str, Any] = {"clip": recommended_clip(root, architecture)} if has_clip else {}
+    if recorded is not None:
+        beneath = recorded.settings.model_dump(mode="json") | {"clip": recorded.data.get("clip")}
+    chosen = fitted(TrainOptions, given, beneath)
     recipe = chosen.train_settings()
     clips = open_dataset(root, "train")
     blueprint = Blueprint(located.space, classes=clips.num_classes, scale=scale)
     network = blueprint.network(found.decisions, found.step)
-    folder = run or _beside(architecture, located.space.name) / ("train" if model is None else f"train-{model}")
+    folder = run or (architecture if recorded is not None else _beside(architecture, located.space.name, model))
     later = [step for step in located.space.steps if found.step is not None and step.index > found.step]
     with joined(place) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
         if later and ranks.is_first:
@@ -114,6 +119,7 @@ def train(
             device=place,
             progress=progress,
             begin_with=weights,
+            extend=recorded is not None,
             ranks=ranks,
         )
     if not ranks.is_first:
@@ -136,10 +142,23 @@ def _print_result(folder: Path, result: TrainResult) -> None:
     console.print(f"  {result.flops:,} multiply-adds per clip, {result.params:,} parameters")
 
 
-def _beside(architecture: Path, space: str) -> Path:
-    """The folder that contains the runs of an architecture."""
+def _recorded_data(architecture: Path, recorded: TrainRecord | None) -> Path:
+    """The data set of the training run to go on with, or of the search run that found the architecture."""
+    from tsdsl.artifacts.locate import is_space, searched_data
+
+    if recorded is not None and "root" in recorded.data:
+        return Path(str(recorded.data["root"]))
+    root = None if is_space(architecture) else searched_data(architecture)
+    if root is None:
+        raise UsageError("no data set given, and ARCH is not in a search run that records one", help="give --data DIR")
+    return root
+
+
+def _beside(architecture: Path, space: str, model: str | None) -> Path:
+    """The folder of the run of an architecture."""
     from tsdsl.artifacts.locate import RUNS, is_space
 
+    name = "train" if model is None else f"train-{model}"
     if is_space(architecture):
-        return RUNS / space
-    return architecture if architecture.is_dir() else architecture.parent
+        return RUNS / space / name
+    return (architecture if architecture.is_dir() else architecture.parent) / name

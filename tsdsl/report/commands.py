@@ -36,7 +36,7 @@ def search_command(run: Path, space: str, step: int | None, data: str, settings:
 
 
 def train_command(run: Path, record: TrainRecord) -> str:
-    """The command of a training run."""
+    """The command of a training run, and those that extended it."""
     architecture = run.parent if (run.parent / "space.json").exists() else run / "architecture.json"
     parts = ["tsdsl", "train", str(architecture), "--run", str(run)]
     if "root" in record.data:
@@ -44,7 +44,11 @@ def train_command(run: Path, record: TrainRecord) -> str:
     if record.scale.name:
         parts += ["--model", record.scale.name]
     flags = {name: FLAGS[name] for name in TRAINING_FLAGS}
-    return shlex.join([*parts, *_changed(record.settings, type(record.settings)(), flags)])
+    epochs = [*(extension.epochs for extension in record.extensions), record.settings.epochs]
+    first = record.settings.model_copy(update={"epochs": epochs[0]})
+    commands = [[*parts, *_changed(first, type(first)(), flags)]]
+    commands += [["tsdsl", "train", str(run), "--epochs", str(number)] for number in epochs[1:]]
+    return " && ".join(map(shlex.join, commands))
 
 
 def _changed(settings: BaseModel, defaults: BaseModel, flags: dict[str, str]) -> list[str]:

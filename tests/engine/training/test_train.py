@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from tsdsl.engine.recipe import CheckpointPolicy, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.engine.runs.sealed import measured, sealed
-from tsdsl.engine.training.record import TrainResult, read_train_result
+from tsdsl.engine.training.record import KIND, TrainRecord, TrainResult, read_train_result
+from tsdsl.engine.training.schedule import learning_rate
 from tsdsl.engine.training.train import train
 from tsdsl.engine.training_data import TrainingData
 from tsdsl.errors import FileError, RunError, UsageError
@@ -343,3 +345,99 @@ def test_the_run_records_the_architecture_and_all_settings(whole_run: Path) -> N
     assert json.loads((whole_run / "architecture.json").read_text())["space"] == "tiny"
     stored = space_from_dict(json.loads((whole_run / "space.json").read_text()))
     assert stored.fingerprint == record["settings"]["fingerprint"]
+
+
+def extended(folder: Path, epochs: int, before: Callable[[int], None] | None = None) -> TrainResult:
+    """The run in a folder, extended to `epochs`."""
+    longer = SETTINGS.model_copy(update={"epochs": epochs})
+    return train(
+        tiny_blueprint(),
+        tiny_architecture(),
+        memory_data(before),
+        longer,
+        folder,
+        checkpoints=EVERY_ITERATION,
+        extend=True,
+    )
+
+
+def test_an_extended_run_goes_on_with_the_learning_rate_of_its_new_epochs(tmp_path: Path) -> None:
+    run_training(tmp_path)
+    begun_at: list[int] = []
+    result = extended(tmp_path, 5, begun_at.append)
+    assert begun_at[0] == 9
+    assert (result.epochs, result.iterations) == (5, 15)
+    rates = {line["iteration"]: line["learning_rate"] for line in read_metrics(tmp_path)}
+    schedule = (SETTINGS.peak_learning_rate, SETTINGS.warmup_fraction, SETTINGS.warmup_start)
+    for iteration, epochs in ((3, 3), (9, 3), (12, 5), (15, 5)):
+        expected = learning_rate(schedule[0], (iteration - 1) / (3 * epochs), *schedule[1:])
+        assert rates[iteration] == expected
+    assert extended(tmp_path, 5) == result
+    assert extended(tmp_path, 6).iterations == 18
+
+
+@pytest.mark.parametrize("fatal_iteration", [9, 10, 13])
+def test_an_extended_run_that_died_ends_as_if_it_had_not(tmp_path: Path, fatal_iteration: int) -> None:
+    for name in ("whole", "died"):
+        run_training(tmp_path / name)
+    extended(tmp_path / "whole", 5)
+
+    def die(iteration: int) -> None:
+        if iteration == fatal_iteration:
+            raise Death
+
+    with pytest.raises(Death):
+        extended(tmp_path / "died", 5, die)
+    newest = sorted((tmp_path / "died" / "checkpoints").iterdir())[-1] / "tensors.safetensors"
+    newest.write_bytes(b"")  # so that it goes on from an iteration before it was extended, or from one after
+    extended(tmp_path / "died", 5)
+    assert_same_outcome(tmp_path / "died", tmp_path / "whole")
+
+
+def test_an_unfinished_run_is_extended_from_its_last_checkpoint(tmp_path: Path) -> None:
+    def die(iteration: int) -> None:
+        if iteration == 5:
+            raise Death
+
+    with pytest.raises(Death):
+        run_training(tmp_path, die)
+    extended(tmp_path, 4)
+    (extension,) = RunDirectory(tmp_path).read_settings(KIND, TrainRecord).extensions
+    assert (extension.iteration, extension.epochs) == (5, 3)
+
+
+def test_a_run_killed_between_losing_its_result_and_being_extended_can_be_either(
+    tmp_path: Path, whole_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_training(tmp_path)
+
+    def die(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "replace_settings", die)
+        with pytest.raises(Death):
+            extended(tmp_path, 5)
+    assert not (tmp_path / "result.json").exists()
+    run_training(tmp_path)
+    assert_same_outcome(tmp_path, whole_run)
+    assert extended(tmp_path, 5).iterations == 15
+
+
+def test_what_cannot_change_in_a_run_names_the_remedy(tmp_path: Path) -> None:
+    run_training(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        run_training(tmp_path, settings=SETTINGS.model_copy(update={"epochs": 9}))
+    assert caught.value.help == f"`tsdsl train {tmp_path} --epochs 9` extends the run"
+    changed = SETTINGS.model_copy(update={"epochs": 9, "momentum": 0.5})
+    with pytest.raises(UsageError, match=r"settings\.momentum is 0\.5, was 0\.9") as caught:
+        train(tiny_blueprint(), tiny_architecture(), memory_data(), changed, tmp_path, extend=True)
+    assert f"--run FOLDER --weights {tmp_path}/weights.safetensors" in str(caught.value.help)
+    assert (tmp_path / "result.json").exists()
+    for path in (tmp_path / "checkpoints").iterdir():
+        shutil.rmtree(path)
+    with pytest.raises(UsageError, match="its checkpoints were removed") as caught:
+        extended(tmp_path, 5)
+    assert f"--weights {tmp_path}/weights.safetensors" in str(caught.value.help)
+    with pytest.raises(UsageError, match=r"settings\.epochs is 2, was 3"):
+        extended(tmp_path, 2)

@@ -114,10 +114,17 @@ class RunDirectory:
             for path in [path for path in self.path.iterdir() if is_unfinished(path)]:
                 path.unlink(missing_ok=True)
 
-    def record_settings(self, kind: str, settings: BaseModel, newer: Collection[str] = ()) -> bool:
+    def record_settings(
+        self,
+        kind: str,
+        settings: BaseModel,
+        newer: Collection[str] = (),
+        remedy: str = "give the same settings to go on with it, or another run folder to start a new one",
+    ) -> bool:
         """Write the settings of a new run, or check that they are those of the run in the folder.
 
-        Returns whether there was one. `newer` are settings that runs of older versions did not record.
+        Returns whether there was one. `newer` are settings that runs of older versions did not record;
+        `remedy` is what to do where other settings differ.
 
         Raises:
             UsageError: the folder's run is of another kind or has other settings; every one is named.
@@ -131,7 +138,7 @@ class RunDirectory:
         if changed:
             raise UsageError(
                 f"{self.path}: holds a run with other settings: {'; '.join(changed)}",
-                help="give the same settings to go on with it, or another run folder to start a new one",
+                help=remedy,
             )
         return True
 

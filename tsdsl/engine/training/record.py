@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import NonNegativeInt, PositiveInt, ValidationError
 
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
@@ -14,6 +14,13 @@ from tsdsl.space.parts import Scale
 from tsdsl.space.stored import Frozen
 
 KIND = "train"
+
+
+class Extension(Frozen):
+    """Up to `iteration`, a run that was extended there had `epochs`, over which its learning rate fell."""
+
+    iteration: NonNegativeInt
+    epochs: PositiveInt
 
 
 class TrainRecord(Frozen):
@@ -34,6 +41,7 @@ class TrainRecord(Frozen):
     data: Mapping[str, Any]
     iterations_per_epoch: int
     began_with: str | None = None
+    extensions: tuple[Extension, ...] = ()
 
 
 class TrainResult(Frozen):

@@ -29,6 +29,7 @@ from tsdsl.engine.runs.directory import RunDirectory, require_unchanged
 from tsdsl.engine.runs.metrics import METRICS_NAME, MetricsLog
 from tsdsl.engine.runs.progress import Progress, Task
 from tsdsl.engine.training.averaging import AveragedWeights
+from tsdsl.engine.training.begin import Begun, begin, checkpoint_store, learning_epochs
 from tsdsl.engine.training.initial_weights import begin_with_weights
 from tsdsl.engine.training.optimiser import (
     make_optimiser,
@@ -38,7 +39,7 @@ from tsdsl.engine.training.optimiser import (
     set_learning_rate,
     training_tensors,
 )
-from tsdsl.engine.training.record import KIND, TrainRecord, TrainResult, read_train_result
+from tsdsl.engine.training.record import Extension, TrainRecord, TrainResult
 from tsdsl.engine.training.schedule import learning_rate
 from tsdsl.engine.training.step import EpochTotals, statistics_clips, train_step
 from tsdsl.engine.training.validation import with_precise_norms
@@ -63,11 +64,14 @@ def train(
     progress: Progress | None = None,
     checkpoints: CheckpointPolicy | None = None,
     begin_with: str | Path | None = None,
+    extend: bool = False,
     ranks: Ranks = ALONE,
 ) -> TrainResult:
     """Train an architecture, or continue the run in the folder `run`; a finished run returns at once.
 
     `begin_with` is a weights file of the same network; its classifier is taken over class by class, by name.
+    With `extend`, a run in the folder that is equal but for fewer epochs goes on to those of `settings`; from its last
+    checkpoint on, the learning rate is that of a run which has these epochs from its beginning.
     Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with its share of the data; only
     rank 0 writes.
 
@@ -98,25 +102,17 @@ def train(
         began_with=None if begin_with is None else file_hash(begin_with),
     )
 
-    def begin() -> dict[str, Any] | None:
-        run.record_settings(KIND, record, newer=("class_names",))
-        if run.result.exists():
-            run.require_unchanged()
-            return read_train_result(run).model_dump(mode="json")
-        # With its space, the run stays usable if it is moved or the search is removed.
-        files = {run.space: blueprint.space.to_dict(), run.architecture: architecture.model_dump(mode="json")}
-        for path, content in files.items():
-            changed = run.keep_json(path, content)
-            if changed is not None:
-                display.warn(changed)
-        return None
+    display, policy = progress or Progress(quiet=True), checkpoints or CheckpointPolicy()
+    store = checkpoint_store(run, architecture, policy.keep)
 
-    display = progress or Progress(quiet=True)
+    def look() -> dict[str, Any]:
+        found = begin(run, record, blueprint.space, architecture, store, display, extend=extend)
+        return found.model_dump(mode="json")
 
     with ranks.locked(run):
-        finished = ranks.first(begin)
-        if finished is not None:
-            return TrainResult.model_validate(finished)
+        begun = Begun.model_validate(ranks.first(look))
+        if begun.result is not None:
+            return begun.result
         model = Model(network, seed=derive_seed(settings.seed, "weights"))
         if begin_with is not None:
             told = begin_with_weights(begin_with, model, data.training.dataset.class_names)
@@ -132,8 +128,10 @@ def train(
             settings,
             run,
             display,
-            checkpoints or CheckpointPolicy(),
+            policy,
             ranks,
+            store,
+            begun.extensions,
         )
         forked = [device] if torch.device(device).type == "cuda" else []
         with interruption(ranks) as request, torch.random.fork_rng(forked):
@@ -166,14 +164,15 @@ class _Training:
         progress: Progress,
         policy: CheckpointPolicy,
         ranks: Ranks,
+        store: CheckpointStore,
+        extensions: tuple[Extension, ...],
     ) -> None:
         self.model, self.architecture, self.data, self.settings = model, architecture, data, settings
         self.run, self.progress, self.policy, self.ranks = run, progress, policy, ranks
         self.device = next(model.parameters()).device
         self.optimiser = make_optimiser(model, settings)
         self.averaged = AveragedWeights(model, settings.average_decay)
-        of = {"fingerprint": architecture.fingerprint, "decisions": dict(architecture.decisions)}
-        self.store = CheckpointStore(run.checkpoints, policy.keep, of, [METRICS_NAME])
+        self.store, self.extensions = store, extensions
         self.iterations_per_epoch = data.training.iterations_per_epoch
         self.epoch, self.iteration = 0, 0
         self.totals, self.last_epoch = EpochTotals(), EpochTotals()
@@ -290,9 +289,10 @@ class _Training:
     def rate_at(self, iteration: int) -> float:
         """The learning rate of an iteration."""
         settings = self.settings
+        epochs = learning_epochs(self.extensions, settings.epochs, iteration)
         return learning_rate(
             settings.peak_learning_rate,
-            iteration / self.total_iterations,
+            iteration / (epochs * self.iterations_per_epoch),
             settings.warmup_fraction,
             settings.warmup_start,
         )
@@ -302,6 +302,12 @@ class _Training:
         every = self.policy.every_iterations
         is_due_by_count = every is not None and self.iteration % every == 0
         return is_due_by_count or time.monotonic() - self.saved_at_s >= self.policy.every_s
+
+    def is_validated(self, epoch: int) -> bool:
+        """Whether there is a validation after an epoch: at regular intervals, and whenever a run ends or ended."""
+        per_epoch = self.iterations_per_epoch
+        ends = {end.epochs for end in self.extensions if end.iteration == end.epochs * per_epoch}
+        return epoch % self.settings.evaluate_every_epochs == 0 or epoch in {*ends, self.settings.epochs}
 
     def close_epoch(self, request: Interruption, log: MetricsLog | None) -> None:
         """Validate if due, write the metrics of the epoch, and save."""
@@ -314,7 +320,7 @@ class _Training:
             "seconds": self.seconds(),
         }
         is_last = number == self.settings.epochs
-        if self.data.validation is not None and (is_last or number % self.settings.evaluate_every_epochs == 0):
+        if self.data.validation is not None and self.is_validated(number):
             with (
                 self.averaged.in_place(),
                 with_precise_norms(self.model, self.statistics(request), self.settings) as precise,
