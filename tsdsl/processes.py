@@ -31,6 +31,11 @@ class WorkerContext(ForkServerContext):
     Process = _Worker
 
 
+def available_cores() -> int:
+    """The cores that this process may use, at least one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def end_with_parent() -> None:
     """End this process within a second or two of its parent's end."""
     parent = os.getppid()

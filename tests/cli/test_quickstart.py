@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import server
 from tsdsl.cli import quickstart
 from tsdsl.cli.main import run
 from tsdsl.data import DemoSettings, write_demo
@@ -19,6 +20,7 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             write_demo(folder, DemoSettings(num_textures=2, train_clips_per_class=4, val_clips_per_class=2))
         return folder
 
+    server()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(quickstart, "_clips", few_clips)
     monkeypatch.setattr(quickstart, "SEARCH", {**quickstart.SEARCH, "samples": 2, "batch_size": 8, "epochs": 1})

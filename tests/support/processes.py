@@ -26,7 +26,10 @@ class Ended:
 
 
 def server() -> ForkServerContext:
-    """Makes processes that begin with all of `preloaded` imported, which takes seconds, once for all tests."""
+    """Makes processes that begin with all of `preloaded` imported, which takes seconds, once for all tests.
+
+    The workers that the product starts in this process come from the same server.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["support.preloaded"])
     paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]

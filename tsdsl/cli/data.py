@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from tsdsl.cli.options import Json
 from tsdsl.cli.work.console import facts, note
 from tsdsl.errors import UsageError
+from tsdsl.processes import available_cores
 
 if TYPE_CHECKING:
     from tsdsl.data import DatasetIndex, PrepareReport, VerifyReport
@@ -184,7 +184,7 @@ def prepare(
 
 def _num_workers(asked: int | None) -> int:
     if asked is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return available_cores()
     if asked < 0:
         raise UsageError(f"--workers must be 0 or more, got {asked}", help="0 decodes in this process")
     return asked

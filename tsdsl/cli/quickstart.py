@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,13 +14,21 @@ from tsdsl.cli.work.console import facts, note
 from tsdsl.errors import FileError
 
 if TYPE_CHECKING:
-    from tsdsl.engine.evaluation.evaluate import Evaluation
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.space.architecture import Architecture
     from tsdsl.space.model import Space
 
 SEARCH = {"samples": 3, "batch_size": 32, "weight_lr": 2.4, "recalibration_batches": 8}
 TRAIN = {"epochs": 10, "batch_size": 32, "learning_rate": 2.4, "evaluate_every_epochs": 10, "precise_norm_batches": 8}
+
+
+class Model(NamedTuple):
+    """A model to train: its description, its folder, and the streams that its architecture loses."""
+
+    title: str
+    folder: str
+    architecture: Architecture
+    without: tuple[str, ...]
 
 
 def quickstart(
@@ -37,7 +46,9 @@ def quickstart(
     """
     from tsdsl.api import load
     from tsdsl.engine.device import choose_device
+    from tsdsl.engine.recipe import TrainSettings
     from tsdsl.engine.runs.progress import Progress
+    from tsdsl.engine.training.together import Training, train_together
     from tsdsl.files import write_json
     from tsdsl.render import draw_architecture, draw_space, write_picture
     from tsdsl.report.landscape import QUICKSTART
@@ -56,15 +67,18 @@ def quickstart(
         progress.note(f"searching {space.name}: {space.cardinality:,} architectures")
         searched = _search(space, clips, folder / "run", seed, device, progress)
         found = read_architecture(searched)
-        trainer = _Trainer(space, clips, folder, seed, device, progress)
-        results = [
-            Result("found, both streams", "train", *trainer.run(found, "train", ())),
-            Result("found, dense removed", "train-sparse", *trainer.run(found, "train-sparse", ("dense",))),
-            Result("found, sparse removed", "train-dense", *trainer.run(found, "train-dense", ("sparse",))),
+        models = _models(found, _random_architectures(space, found, compare, seed))
+        settings = TrainSettings.model_validate({**TRAIN, "seed": seed})
+        trainings = [
+            Training(space, model.architecture, model.without, clips, settings, folder / model.folder)
+            for model in models
         ]
-        for index, other in enumerate(_random_architectures(space, found, compare, seed)):
-            name = f"train-random{index + 1}"
-            results.append(Result(f"random {index + 1} within the budget", name, *trainer.run(other, name, ())))
+        progress.note(f"training {', '.join(training.run.name for training in trainings)}")
+        trained = train_together(trainings, choose_device(device), progress)
+        results = [
+            Result(model.title, model.folder, of.macs, of.params, of.evaluation)
+            for model, of in zip(models, trained, strict=True)
+        ]
         write_picture(draw_space(space), folder / "space.svg")
         write_picture(draw_architecture(space, found), folder / "architecture.svg")
         write_picture(draw_architecture(space, found), folder / "architecture.png")
@@ -106,6 +120,18 @@ def _search(space: Space, clips: Path, run: Path, seed: int, device: str, progre
     return result.architecture
 
 
+def _models(found: Architecture, others: Sequence[Architecture]) -> list[Model]:
+    """The found architecture, whole and without either stream, and others."""
+    models = [
+        Model("found, both streams", "train", found, ()),
+        Model("found, dense removed", "train-sparse", found, ("dense",)),
+        Model("found, sparse removed", "train-dense", found, ("sparse",)),
+    ]
+    for number, other in enumerate(others, start=1):
+        models.append(Model(f"random {number} within the budget", f"train-random{number}", other, ()))
+    return models
+
+
 def _random_architectures(space: Space, found: Architecture, count: int, seed: int) -> list[Architecture]:
     """Random architectures within the target of the last step."""
     from tsdsl.analysis.questions.sampling import sample_architectures
@@ -114,39 +140,3 @@ def _random_architectures(space: Space, found: Architecture, count: int, seed: i
         return []
     target = space.steps[-1].target_macs
     return list(sample_architectures(space, count, seed=seed, most_macs=target, step=found.step))
-
-
-class _Trainer:
-    """Trains and evaluates architectures by one recipe, each in its own folder."""
-
-    def __init__(self, space: Space, clips: Path, folder: Path, seed: int, device: str, progress: Progress) -> None:
-        from tsdsl.engine.device import choose_device
-        from tsdsl.engine.recipe import TrainSettings
-
-        self.space, self.clips, self.folder, self.progress = space, clips, folder, progress
-        self.device = choose_device(device)
-        self.settings = TrainSettings.model_validate({**TRAIN, "seed": seed})
-
-    def run(self, architecture: Architecture, name: str, without: tuple[str, ...]) -> tuple[int, int, Evaluation]:
-        """(multiply-adds, parameters, evaluation) of an architecture trained without some of its streams."""
-        from tsdsl.data import open_dataset
-        from tsdsl.engine.evaluation.evaluate import evaluate
-        from tsdsl.engine.runs.directory import RunDirectory
-        from tsdsl.engine.training.train import train
-        from tsdsl.engine.training_data import open_training_data
-        from tsdsl.lowering import Model, load_weights
-        from tsdsl.network.layout import Blueprint
-        from tsdsl.space.parts import Scale
-
-        scale = Scale(name=name, without=without)
-        classes = open_dataset(self.clips, "train").num_classes
-        blueprint = Blueprint(self.space, classes=classes, scale=scale)
-        network = blueprint.network(architecture.decisions, architecture.step)
-        data = open_training_data(self.clips, network, self.settings, cache=True)
-        run = RunDirectory(self.folder / name)
-        self.progress.note(f"training {name}")
-        result = train(blueprint, architecture, data, self.settings, run, device=self.device, progress=self.progress)
-        model = Model(network)
-        load_weights(run.weights, model)
-        evaluation = evaluate(model, open_dataset(self.clips, "val"), "1x1", device=self.device, progress=self.progress)
-        return result.flops, result.params, evaluation

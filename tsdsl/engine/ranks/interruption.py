@@ -27,7 +27,11 @@ class InterruptedRunError(RunError):
             "everything up to there is saved",
             help="run the same command again to go on",
         )
+        self.run, self.iteration, self.signal_number = run, iteration, signal_number
         self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[type[InterruptedRunError], tuple[Path, int, int]]:
+        return InterruptedRunError, (self.run, self.iteration, self.signal_number)
 
 
 class StopRequestedError(BaseException):

@@ -22,6 +22,7 @@ from torch.nn.grad import conv2d_weight
 
 from tsdsl.lowering.kernels.choice import takes_depthwise
 from tsdsl.lowering.kernels.operators import OPERATORS
+from tsdsl.lowering.ops.function import Function
 
 FAST_COLUMNS = 3
 
@@ -29,9 +30,7 @@ FAST_COLUMNS = 3
 def depthwise_convolution(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int]) -> Tensor:
     """The convolution with odd kernel sizes, padding size // 2 and a stride in rows and columns."""
     is_compiled = takes_depthwise(x_BCTHW, weight_CEDRS, (1, *stride))
-    y_BCTHW: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        channels_last(x_BCTHW), weight_CEDRS, stride, is_compiled
-    )
+    y_BCTHW: Tensor = _Depthwise.apply(channels_last(x_BCTHW), weight_CEDRS, stride, is_compiled)
     return y_BCTHW
 
 
@@ -40,10 +39,8 @@ def channels_last(x_BCTHW: Tensor) -> Tensor:
     return x_BCTHW.permute(0, 2, 3, 4, 1).contiguous().permute(0, 4, 1, 2, 3)
 
 
-class _Depthwise(torch.autograd.Function):
+class _Depthwise(Function):
     """Depthwise convolution in channels-last layout."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x_BCTHW: Tensor, weight_CEDRS: Tensor, stride: tuple[int, int], is_compiled: bool) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tsdsl.lowering.kernels.choice import takes_norm
 from tsdsl.lowering.kernels.operators import OPERATORS
+from tsdsl.lowering.ops.function import Function
 from tsdsl.operators.layers import ActivationKind
 
 EPSILON = 1e-5
@@ -74,10 +75,8 @@ def _compiled(
     return y_NC.view(x_BTHWC.shape).permute(0, 4, 1, 2, 3), statistics_2C
 
 
-class _Normalised(torch.autograd.Function):
+class _Normalised(Function):
     """The normalised positions and, without a gradient, the statistics."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(

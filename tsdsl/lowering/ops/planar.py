@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
+from tsdsl.lowering.ops.function import Function
 from tsdsl.lowering.ops.products import pointwise
 
 WIDEST_SWAPPED = 64
@@ -57,16 +58,12 @@ def _without_skipped(
 
 
 def _convolve(x_NXYI: Tensor, weight_OIRS: Tensor, stride: tuple[int, int]) -> Tensor:
-    y_NOXY: Tensor = _Planar.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        x_NXYI.permute(0, 3, 1, 2), weight_OIRS, stride
-    )
+    y_NOXY: Tensor = _Planar.apply(x_NXYI.permute(0, 3, 1, 2), weight_OIRS, stride)
     return y_NOXY.permute(0, 2, 3, 1)
 
 
-class _Planar(torch.autograd.Function):
+class _Planar(Function):
     """2D convolution in channels-last layout."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x_NIXY: Tensor, weight_OIRS: Tensor, stride: tuple[int, int]) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tsdsl.lowering.kernels.choice import takes_product
 from tsdsl.lowering.kernels.operators import OPERATORS
+from tsdsl.lowering.ops.function import Function
 
 FEW_COLUMNS = 8
 
@@ -27,10 +28,8 @@ def pointwise(x: Tensor, weight_OI: Tensor) -> Tensor:
     return y_PO.reshape(*x.shape[:-1], -1)
 
 
-class _Pointwise(torch.autograd.Function):
+class _Pointwise(Function):
     """A linear map of positions."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x_PI: Tensor, weight_OI: Tensor) -> Tensor:
@@ -61,10 +60,8 @@ def batched_product(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:
     return c_BMN
 
 
-class _Batched(torch.autograd.Function):
+class _Batched(Function):
     """Products of each sample's matrices."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(a_BMK: Tensor, b_BKN: Tensor) -> Tensor:
