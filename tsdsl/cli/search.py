@@ -56,6 +56,13 @@ def search(
     checkpoint_every: Annotated[
         int | None, typer.Option("--checkpoint-every", min=1, help="Iterations between checkpoints.")
     ] = None,
+    redo: Annotated[
+        int | None, typer.Option("--redo", min=1, help="Search this step and those after it again; see --force.")
+    ] = None,
+    begin_from: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Take the steps before --step over from another run.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --redo remove what was searched.")] = False,
     name: options.SpaceName = None,
     show_settings: options.ShowSettings = False,
     quiet: options.Quiet = False,
@@ -94,9 +101,20 @@ def search(
         print(settings_text("search", fitted(SearchOptions, given), given), end="")
         return
     which = _parsed_step(step)
+    if begin_from is not None and not isinstance(which, int):
+        raise UsageError("--from takes over the steps before --step", help="give --step with a number, such as 2")
+    if force and redo is None:
+        raise UsageError("--force has no effect without --redo", help="it lets --redo remove what was searched")
+    if redo is not None and (which != "all" or begin_from is not None):
+        raise UsageError("--redo N searches from step N to the last one", help="leave --step and --from out")
     found = find_space(space, name).space
     folder = run or RUNS / found.name
-    chosen, data_settings, cadence = _settings(folder, found, which, given, data)
+    # Before `--redo` removes the steps that record them.
+    branches_off = begin_from is not None and not (folder / "settings.json").exists()
+    recorded = begin_from if begin_from is not None and branches_off else folder
+    are_chosen = branches_off or redo is not None
+    numbers = [which] if redo is None else _steps(found, redo)
+    planned = [(one, *_settings(recorded, found, one, given, data, are_chosen=are_chosen)) for one in numbers]
     with joined(choose_device(device)) as ranks, Progress(quiet=quiet or not ranks.is_first) as progress:
         if given.values and not quiet and ranks.is_first:
             note(
@@ -107,18 +125,22 @@ def search(
             # A search divides the training clips itself.
             for concern in concerns(open_dataset(data, "train"), ("train", "val")):
                 note(f"warning: {concern}")
-        result = search_space(
-            found,
-            step=which,  # type: ignore[arg-type]  # _parsed_step has checked it
-            data=data,
-            run=folder,
-            settings=chosen,
-            data_settings=data_settings,
-            cadence=cadence,
-            device=device,
-            progress=progress,
-            ranks=ranks,
-        )
+        if redo is not None:
+            ranks.first(lambda: _remove_steps(folder, redo, force))
+        for one, chosen, data_settings, cadence in planned:
+            result = search_space(
+                found,
+                step=one,  # type: ignore[arg-type]  # _parsed_step has checked it
+                data=data,
+                run=folder,
+                settings=chosen,
+                data_settings=data_settings,
+                cadence=cadence,
+                device=device,
+                progress=progress,
+                begin_from=begin_from,
+                ranks=ranks,
+            )
     if not ranks.is_first:
         return
     report_skipped(result.skipped)
@@ -140,10 +162,58 @@ def _parsed_step(text: str) -> int | str:
     raise UsageError(f"--step must be a step number, `all` or `joint`, got `{text}`", help="for instance --step 1")
 
 
+def _steps(space: Space, first: int) -> list[int]:
+    """The steps from the first on.
+
+    Raises:
+        UsageError: the space has no such step.
+    """
+    known = sorted(step.index for step in space.steps)
+    if first not in known:
+        raise UsageError(
+            f"space {space.name} has no step {first}", help=f"its steps are {', '.join(map(str, known)) or 'none'}"
+        )
+    return [step for step in known if step >= first]
+
+
+def _remove_steps(run: Path, first: int, force: bool) -> None:
+    """Remove a step and those that build on it, as far as they were searched.
+
+    Raises:
+        UsageError: there are some, and `force` is not given; or a process is writing the run.
+    """
+    from tsdsl.engine.runs.catalogue import plan_part_removal, read_run, remove
+
+    searched = read_run(run)
+    states = {part.name: part.state for part in searched.parts if (number := _number(part.name)) and number >= first}
+    if not states:
+        return
+    listed = ", ".join(f"{name} ({state})" for name, state in states.items())
+    if not force:
+        raise UsageError(
+            f"{run}: --redo {first} removes {listed}",
+            help=f"add --force; or keep them and search on in another run: --run FOLDER --from {run} --step {first}",
+        )
+    removal = plan_part_removal(searched, states)
+    for kept in removal.kept:
+        note(f"kept, because it is not part of this run: {kept}")
+    remove(removal)
+    note(f"removed {listed}; after an interruption, go on with the same command without --redo and --force")
+
+
+def _number(part: str) -> int | None:
+    """The number of a step from the name of its folder; None for the joint search."""
+    digits = part.removeprefix("step")
+    return int(digits) if digits.isdecimal() else None
+
+
 def _settings(
-    run: Path, space: Space, which: int | str, given: Given, data: Path | None
+    run: Path, space: Space, which: int | str, given: Given, data: Path | None, *, are_chosen: bool
 ) -> tuple[SearchSettings | None, DataSettings, Cadence]:
-    """The given settings over those recorded by the run; the first is None if no search setting is given."""
+    """The given settings over those recorded by the run.
+
+    The first is None if no search setting is given, unless `are_chosen`: the step will not find those recorded.
+    """
     from tsdsl.artifacts.locate import recommended_clip
     from tsdsl.search import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
     from tsdsl.search.settings import PAPER_VALUES
@@ -161,7 +231,7 @@ def _settings(
     if "recipe" in given.values:
         beneath = {name: value for name, value in beneath.items() if name not in PAPER_VALUES}
     combined = fitted(SearchOptions, given, beneath)
-    chosen = combined.search_settings() if given.of(SearchSettings) else None
+    chosen = combined.search_settings() if given.of(SearchSettings) or are_chosen else None
     return chosen, combined.data_settings(), combined.cadence()
 
 

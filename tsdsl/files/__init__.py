@@ -17,11 +17,12 @@ from tsdsl.files.reading import (
     read_toml,
     require_regular,
 )
-from tsdsl.files.writing import LOCK_NAME, exclusive, write_bytes, write_json, write_text
+from tsdsl.files.writing import LOCK_NAME, copy_file, exclusive, write_bytes, write_json, write_text
 
 __all__ = [
     "LOCK_NAME",
     "changes",
+    "copy_file",
     "decode",
     "exclusive",
     "first_fault",

@@ -6,14 +6,16 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tsdsl.errors import FileError, UsageError
+from tsdsl.files.reading import open_regular
 
 LOCK_NAME = ".lock"
 NOT_UTF_8 = re.compile('[^"\n]*[\ud800-\udfff][^"\n]*')
@@ -25,12 +27,26 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         FileError: the folder cannot be made or written, or the disk is full; `path` is as it was.
     """
+    _write(path, lambda file: file.write(data))
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Write the content of a regular file to `path`; see `write_bytes`.
+
+    Raises:
+        FileError: also where `source` cannot be read.
+    """
+    with open_regular(source) as content:
+        _write(path, lambda file: shutil.copyfileobj(content, file, 1 << 20))
+
+
+def _write(path: Path, put: Callable[[BinaryIO], object]) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            put(file)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())

@@ -35,10 +35,12 @@ from tsdsl.search.record.run_record import (
     recorded_data_settings,
     recorded_settings,
     refuse_changes,
+    remedy,
     settle_data,
     step_before,
     step_directory,
 )
+from tsdsl.search.record.take_over import data_of, take_over_steps
 from tsdsl.search.settings import Cadence, DataSettings, SearchSettings, StepSettings
 from tsdsl.search.step import run_step
 from tsdsl.space.architecture import Architecture, problems, read_architecture
@@ -59,13 +61,15 @@ def search(
     cadence: Cadence | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    begin_from: str | Path | None = None,
     ranks: Ranks = ALONE,
 ) -> SearchResult:
     """Search one step, all of them in turn, or the whole space at once; return the last step's result.
 
     The same call goes on with an interrupted search, and returns at once where all is done. `data`,
     `settings` and `data_settings` may be left out where the run records them: a step takes its own, else
-    those of the step before it, `epochs` excepted. Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same
+    those of the step before it, `epochs` excepted. `begin_from` is another run whose steps before `step` are copied
+    into this one first. Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same
     call; they share the samples, and only rank 0 writes.
 
     Raises:
@@ -90,9 +94,17 @@ def search(
     place = choose_device(device)
     display = progress or Progress(quiet=True)
     with ranks.locked(directory):
-        root = Path(
-            ranks.first(lambda: str(settle_data(directory, space, None if data is None else Path(data), display)))
-        )
+
+        def settle() -> str:
+            given = None if data is None else Path(data)
+            if begin_from is not None and given is None and not directory.settings.exists():
+                given = data_of(Path(begin_from), space)
+            settled = settle_data(directory, space, given, display)
+            if begin_from is not None:
+                take_over_steps(directory, Path(begin_from), space, steps[0])
+            return str(settled)
+
+        root = Path(ranks.first(settle))
         result: SearchResult | None = None
         for number in steps:
             result = _search_step(
@@ -163,7 +175,8 @@ def _search_step(
             # Nothing has been learned yet, as after running out of memory: other settings may be tried.
             folder.settings.unlink(missing_ok=True)
             (folder.path / EVALUATIONS_NAME).unlink(missing_ok=True)
-        folder.record_settings(STEP_KIND, recorded, newer=("class_names",))
+        help = f"give the same settings to go on with it; {remedy(step)}"
+        folder.record_settings(STEP_KIND, recorded, newer=("class_names",), remedy=help)
 
     ranks.first(record)
     distribution = Distribution.uniform(variables)
@@ -210,7 +223,7 @@ def _plan(
     result = read_result(folder)
     if result is not None:
         folder.require_unchanged()
-        refuse_changes(folder, settings, _target(space, step))
+        refuse_changes(folder, step, settings, _target(space, step))
     before = None if result is not None else _found_before(space, step, run, root)
     return _Plan(
         settings=settings or recorded_settings(run, space, step) or SearchSettings(),

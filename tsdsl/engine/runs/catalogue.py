@@ -158,6 +158,25 @@ def plan_removal(run: Run, checkpoints_only: bool) -> Removal:
     return Removal(run, paths, kept, sum(_size_bytes(path) for path in paths))
 
 
+def plan_part_removal(run: Run, names: Collection[str]) -> Removal:
+    """What to remove of some steps of a search: all that tsdsl wrote into their folders.
+
+    The last step goes first, and of each the result: a kill leaves steps that are unfinished, not damaged.
+
+    Raises:
+        UsageError: a process is writing the run.
+    """
+    if run.state == "running":
+        raise UsageError(f"{run.path}: a process is writing this run", help="wait until it ends, or end it")
+    paths: list[Path] = []
+    kept: list[Path] = []
+    for part in reversed([part for part in run.parts if part.name in names]):
+        entries = sorted(part.path.iterdir(), key=lambda entry: (entry.name != "result.json", entry.name))
+        paths += [entry for entry in entries if _is_written(entry)]
+        kept += [entry for entry in entries if not _is_written(entry)]
+    return Removal(run, paths, kept, sum(_size_bytes(path) for path in paths))
+
+
 def remove(removal: Removal) -> None:
     """Remove what the plan names, then the folders that are empty; the settings go last, so that it can be repeated.
 

@@ -74,6 +74,12 @@ def _recorded_step(run: str | Path, space: Space, step: int | None) -> tuple[Ste
     return None
 
 
+def remedy(step: int | None) -> str:
+    """What to do to search a step with other settings than those of the run."""
+    other = "choose another --run folder for others"
+    return other if step is None else f"{other}, or search the step again: `--redo {step} --force`"
+
+
 def step_before(space: Space, step: int) -> int | None:
     """The step that comes before a step; None for the first."""
     return max((s.index for s in space.steps if s.index < step), default=None)
@@ -142,7 +148,9 @@ def _clips_hash(data: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def refuse_changes(folder: RunDirectory, settings: SearchSettings | None, target_macs: int | None) -> None:
+def refuse_changes(
+    folder: RunDirectory, step: int | None, settings: SearchSettings | None, target_macs: int | None
+) -> None:
     """Refuse other settings for a finished step: the caller would take its result for theirs.
 
     Raises:
@@ -160,5 +168,5 @@ def refuse_changes(folder: RunDirectory, settings: SearchSettings | None, target
     if changed:
         raise UsageError(
             f"{folder.path}: is finished with other settings: {'; '.join(changed)}",
-            help="give the same settings or none, or choose another --run folder",
+            help=f"give the same settings or none; {remedy(step)}",
         )
