@@ -196,3 +196,15 @@ def test_weights_are_those_of_the_supernets(tiny: tsdsl.Space) -> None:
     assert dict(found.changed) == {n: (s, sizes[1][n]) for n, s in sizes[0].items() if sizes[1][n] != s}
     assert found.kept == sum(sizes[1][name] == shape for name, shape in sizes[0].items())
     assert compare(tiny, tiny).weights.kept == len(Supernet(Blueprint(tiny)).placed)
+
+
+def test_targets_and_epochs_of_steps_are_compared_and_break_nothing() -> None:
+    found = compare(
+        changed(("fusion, attention }", "fusion, attention  target = 2 MFLOPs  epochs = 4 }")), space_of(BASE)
+    )
+    assert [(c.path, c.old, c.new) for c in found.budgets] == [
+        ("step 1.target", (2_000_000,), ("none",)),
+        ("step 1.epochs", (4,), (1,)),
+    ]
+    assert found.breaks == {}
+    assert compare(space_of(BASE), space_of(BASE)).budgets == ()

@@ -31,6 +31,17 @@ def test_the_same_meaning_breaks_nothing(folder: Path, capsys: pytest.CaptureFix
     assert "breaks nothing" in out
 
 
+def test_another_target_or_number_of_epochs_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TINY.replace("target = 8 MFLOPs", "target = 9 MFLOPs").replace("epochs = 4", "epochs = 6")
+    (folder / "new.tsspace").write_text(text)
+    assert run(["diff", "old.tsspace", "new.tsspace"]) == 0
+    out = capsys.readouterr().out
+    assert "changed   step 1.target  8,000,000 -> 9,000,000" in out
+    assert "changed   step 3.epochs  4 -> 6" in out
+    assert "nothing else changed in meaning" in out
+    assert "breaks nothing" in out
+
+
 def test_a_narrowed_choice_is_told_and_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "new.tsspace").write_text(TINY.replace("channels = {16, 24}", "channels = {16}"))
     assert run(["diff", "old.tsspace", "new.tsspace"]) == 1

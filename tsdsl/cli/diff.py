@@ -67,6 +67,7 @@ def comparison_facts(found: Comparison) -> dict[str, Any]:
         "same": found.same_meaning,
         "settings": [_change_facts(change) for change in found.settings],
         "fixed": [_change_facts(change) for change in found.fixed],
+        "budgets": [_change_facts(change) for change in found.budgets],
         "names": [{"name": change.path, "change": change.change} for change in found.names],
         "size_ratio": ratio and {"numerator": str(ratio.numerator), "denominator": str(ratio.denominator)},
         "architectures": {
@@ -112,8 +113,9 @@ def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
     if len(changes) > MAX_LINES:
         lines.append(f"  ... and {len(changes) - MAX_LINES} more; --json lists all")
     lines += [f"  {change.change:<8}  {change.path}" for change in found.names]
+    lines += [f"  changed   {c.path}  {_budget(c.old)} -> {_budget(c.new)}" for c in found.budgets]
     if found.same_meaning:
-        lines.append("  nothing changed in meaning")
+        lines.append(f"  nothing {'else ' if found.budgets else ''}changed in meaning")
     ratio = f", {_ratio(found.size_ratio)}" if found.size_ratio is not None else ""
     lines.append(f"architectures  {_bracket(found.old_count)} -> {_bracket(found.new_count)}{ratio}")
     both = found.in_both
@@ -146,6 +148,10 @@ def comparison_lines(found: Comparison, old: str, new: str) -> list[str]:
 def _change_line(change: Changed, width: int) -> str:
     sides = [_values(side) for side in (change.old, change.new) if side]
     return f"  {change.change:<8}  {change.path:<{width}}  {' -> '.join(sides)}"
+
+
+def _budget(values: Values) -> str:
+    return ", ".join(f"{value:,}" if isinstance(value, int) else str(value) for value in values)
 
 
 def _values(values: Values) -> str:

@@ -34,7 +34,11 @@ def list_runs(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to search, with those in it.")] = Path("runs"),
     json: Json = False,
 ) -> None:
-    """List the runs in a folder: kind, state, result, size."""
+    """List the runs in a folder: kind, state, accuracies, size.
+
+    Accuracies are "shared" with the shared weights of a search, "trained" in the own validation of a training, or
+    of an evaluation, such as "val-10x1".
+    """
     from tsdsl.engine.runs.catalogue import find_runs
 
     runs, damaged = find_runs(folder)
@@ -56,14 +60,13 @@ def _table(folder: Path, runs: Sequence[Run]) -> Table:
         is_number = heading in ("accuracy", "MFLOPs", "size")
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for run in runs:
-        result = run.last_result or {}
-        accuracy, flops = result.get("accuracy", result.get("val_top1")), result.get("flops")
+        flops = (run.last_result or {}).get("flops")
         table.add_row(
             str(run.path.relative_to(folder)) if run.path != folder else str(folder),
             run.kind,
             run.space or "",
             _state(run),
-            f"{accuracy:.1%}" if isinstance(accuracy, float) else "",
+            "\n".join(_accuracies(run)),
             f"{flops / 1e6:,.1f}" if isinstance(flops, int) else "",
             _size(run.size_bytes),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.modified_s)),
@@ -156,6 +159,7 @@ def _run_facts(run: Run) -> dict[str, Any]:
                 "iteration": part.iteration,
                 "iterations": part.iterations,
                 "result": part.result,
+                "evaluations": {name: one.model_dump(mode="json") for name, one in part.evaluations.items()},
             }
             for part in run.parts
         ],
@@ -228,6 +232,14 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _accuracies(run: Run) -> list[str]:
+    """The accuracies of a run, each with what it is of: shared weights, a training's validation, an evaluation."""
+    result = run.last_result or {}
+    own = [("shared", result.get("accuracy")), ("trained", result.get("val_top1"))]
+    evaluated = [(name, one.top1) for part in run.parts for name, one in part.evaluations.items()]
+    return [f"{name} {value:.1%}" for name, value in (*own, *evaluated) if isinstance(value, float)]
 
 
 def _size(size_bytes: int) -> str:

@@ -140,6 +140,7 @@ def _verify_files(folder: Path, report: Report) -> None:
     """Compare the files of a run or a step with the hashes that it wrote."""
     from tsdsl.engine.runs.checkpoint import CheckpointStore
     from tsdsl.engine.runs.directory import RunDirectory
+    from tsdsl.engine.runs.evaluations import recorded_evaluations
     from tsdsl.search.step import LOGS
 
     run = RunDirectory(folder)
@@ -147,6 +148,7 @@ def _verify_files(folder: Path, report: Report) -> None:
         kind = run.kind()
         found = run.problems() if run.result.exists() else CheckpointStore(run.checkpoints, logs=LOGS).problems()
         problems = list(found)
+        recorded_evaluations(folder)
     except FileError as error:
         kind, problems = "run", [error.message]
     report.expect(not problems, f"{folder}: the files of this {kind} are as they were written", "; ".join(problems))

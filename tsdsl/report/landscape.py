@@ -8,8 +8,6 @@ from pathlib import Path
 
 from tsdsl.analysis.questions.cost_histogram import CostDistribution, cost_distribution
 from tsdsl.analysis.tables.cost_table import CostTable
-from tsdsl.errors import FileError
-from tsdsl.files import read_json
 from tsdsl.network.layout import Blueprint
 from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, Prediction, draw_landscape
 from tsdsl.render.theme import Theme
@@ -93,34 +91,27 @@ def measured(run: Path, space: Space) -> list[ModelPoint]:
 def trained_point(folder: Path) -> ModelPoint | None:
     """The accuracy and cost of a finished training run; None for other folders, or without validation.
 
-    The accuracy is that of the last `eval*.json` in the folder, an output of `tsdsl eval --json`, else that of the
-    validation in training.
+    The accuracy is that of the recorded evaluation with the most views on the validation videos of its data set, else
+    that of the validation in training.
     """
     from tsdsl.artifacts.trained import training_record
     from tsdsl.engine.runs.directory import RunDirectory
+    from tsdsl.engine.runs.evaluations import current_evaluations
     from tsdsl.engine.training.record import read_train_result
 
     run, record = RunDirectory(folder), training_record(folder)
     if record is None or not run.result.is_file():
         return None
-    for file in sorted(folder.glob("eval*.json"), reverse=True):
-        kept = _read(file)
-        top1, macs = kept.get("top1"), kept.get("flops_per_view")
-        if isinstance(top1, float) and isinstance(macs, int):
-            return ModelPoint(f"{folder.name}, {kept.get('views')} views", macs, top1, "trained", record.classes)
+    own = [
+        one
+        for one in current_evaluations(folder).values()
+        if (one.weights, one.split, one.data) == (run.weights.name, "val", record.data.get("root"))
+    ]
+    if own:
+        most = max(own, key=lambda one: one.flops_per_video)
+        name = f"{folder.name}, {most.views} views"
+        return ModelPoint(name, most.flops_per_view, most.top1, "trained", record.classes)
     result = read_train_result(run)
     if result.val_top1 is None:
         return None
     return ModelPoint(folder.name, result.flops, result.val_top1, "trained", record.classes)
-
-
-def _read(path: Path) -> dict[str, object]:
-    """A JSON object in a file.
-
-    Raises:
-        FileError: it cannot be read, or is not a JSON object.
-    """
-    content = read_json(path, "restore it, or move it away")
-    if not isinstance(content, dict):
-        raise FileError(f"{path}: is not a JSON object", help="restore it, or move it away")
-    return content

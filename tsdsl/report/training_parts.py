@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tsdsl.artifacts.trained import training_record
 from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.evaluations import current_evaluations
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.engine.training.record import TrainResult, read_train_result
 from tsdsl.report.chart import Line, line_figure
 from tsdsl.report.commands import train_command
 from tsdsl.report.page import Section, bars, charts, commands, folded, made_by, subheading, table
 
+EVALUATED = ("run", "weights", "data set", "split", "views", "top-1", "top-5", "videos")
 COLUMNS = ("run", "top-1", "top-5", "training loss", "multiply-adds", "parameters", "epochs", "seconds")
 
 
@@ -49,7 +51,18 @@ def training_sections(folders: Sequence[Path], show_commands: bool) -> list[Sect
             shown.append((folder.name, result.val_top1))
     bar_chart = bars("Top-1 accuracy on the validation videos", [*shown, ("chance", 1 / classes)]) if shown else ""
     curves = "\n".join(_curves(folder, show_commands) for folder in folders)
-    return [Section("Trained models", bar_chart + table("Training runs, each from scratch", COLUMNS, rows) + curves)]
+    trained = table("Training runs, each from scratch; accuracies of their own validation", COLUMNS, rows)
+    return [Section("Trained models", bar_chart + trained + _evaluations(folders) + curves)]
+
+
+def _evaluations(folders: Sequence[Path]) -> str:
+    """A table of the evaluations of the weights that the runs have; empty without any."""
+    rows = [
+        (folder.name, one.weights, one.data, one.split, one.views, one.top1, one.top5, one.num_videos)
+        for folder in folders
+        for one in current_evaluations(folder).values()
+    ]
+    return table("Evaluations of their weights", EVALUATED, rows) if rows else ""
 
 
 def _curves(folder: Path, show_command: bool) -> str:

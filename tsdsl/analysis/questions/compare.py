@@ -73,7 +73,8 @@ class Weights:
 class Comparison:
     """Everything that changed. `in_both` is None where it cannot be counted without listing architectures.
 
-    `old_count` and `new_count` are of the architectures that satisfy each space's constraints.
+    `budgets` are targets and epochs of steps, which change what a search finds, and break nothing. `old_count` and
+    `new_count` are of the architectures that satisfy each space's constraints.
     """
 
     old: Space
@@ -81,6 +82,7 @@ class Comparison:
     fixed: tuple[Changed, ...]
     settings: tuple[Changed, ...]
     names: tuple[Changed, ...]
+    budgets: tuple[Changed, ...]
     in_both: int | None
     old_count: Bracket
     new_count: Bracket
@@ -117,9 +119,9 @@ def compare(old: Space, new: Space) -> Comparison:
         both = _count_in_both(old_places, new_places)
     weights = compare_weights(old, new)
     breaks = _breaks(old, new, fixed, settings, names, old_count, both, weights)
-    return Comparison(
-        old, new, fixed, settings, names, both, old_count, new_count, bounds(old), bounds(new), weights, breaks
-    )
+    budgets = tuple(_changes(_budgets(old, new), _budgets(new, old)))
+    limits = bounds(old), bounds(new)
+    return Comparison(old, new, fixed, settings, names, budgets, both, old_count, new_count, *limits, weights, breaks)
 
 
 def count(space: Space) -> Bracket:
@@ -152,6 +154,16 @@ def _names(space: Space) -> dict[str, Values]:
         found[f"require {requirement.text}"] = ("",)
     for model in space.models:
         found[f"model {model.name}"] = (json.dumps(asdict(model)),)
+    return found
+
+
+def _budgets(space: Space, other: Space) -> dict[str, Values]:
+    """The target, in multiply-adds, and the epochs of each step that both spaces have."""
+    found: dict[str, Values] = {}
+    for step in space.steps:
+        if any(step.index == shared.index for shared in other.steps):
+            found[f"step {step.index}.target"] = ("none" if step.target_macs is None else step.target_macs,)
+            found[f"step {step.index}.epochs"] = (step.epochs,)
     return found
 
 

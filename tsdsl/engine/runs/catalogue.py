@@ -11,17 +11,19 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from tsdsl.engine.runs.directory import (
+    EVALUATIONS_FOLDER,
     WRITTEN_FILES,
     WRITTEN_FOLDERS,
     RunDirectory,
     is_run_settings,
     is_unfinished,
 )
+from tsdsl.engine.runs.evaluations import RecordedEvaluation, current_evaluations, recorded_evaluations
 from tsdsl.engine.runs.sealed import SEAL
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import LOCK_NAME, read_json
@@ -37,6 +39,7 @@ class RunPart:
     """A training run, or one step of a search: its settings, how far it is, its result once it is finished.
 
     `iteration` is that of the last checkpoint; `iterations` are those of the whole part, where the settings tell.
+    `evaluations` are by name, of the weights that the part has.
     """
 
     name: str
@@ -46,6 +49,7 @@ class RunPart:
     iteration: int
     iterations: int | None
     result: Mapping[str, Any] | None
+    evaluations: Mapping[str, RecordedEvaluation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,10 @@ def find_runs(folder: str | Path) -> tuple[list[Run], list[FileError]]:
                 read_json(path, RESTORE)
             except FileError as error:
                 damaged.append(error)
+        try:
+            recorded_evaluations(run.path)
+        except FileError as error:
+            damaged.append(error)
     return runs, damaged
 
 
@@ -219,7 +227,7 @@ def _run_folders(folder: Path, damaged: list[FileError]) -> Iterator[Path]:
     if recorded is not None and not _is_part(folder, recorded):
         yield folder
     for below in sorted(_subfolders(folder), key=_natural):
-        if recorded is None or below.name not in WRITTEN_FOLDERS:
+        if recorded is None or below.name not in {*WRITTEN_FOLDERS, EVALUATIONS_FOLDER}:
             yield from _run_folders(below, damaged)
 
 
@@ -269,7 +277,15 @@ def _part(folder: Path, name: str, is_running: bool) -> RunPart:
         max(iterations, default=0),
         _iterations(settings),
         {n: v for n, v in result.items() if n not in ("files", SEAL)} if isinstance(result, dict) else None,
+        _evaluations(folder),
     )
+
+
+def _evaluations(folder: Path) -> Mapping[str, RecordedEvaluation]:
+    try:
+        return current_evaluations(folder) if (folder / EVALUATIONS_FOLDER).is_dir() else {}
+    except FileError:  # which the list of runs reports beside them
+        return {}
 
 
 def _iterations(settings: Mapping[str, Any]) -> int | None:
@@ -301,7 +317,7 @@ def _is_written(entry: Path) -> bool:
     if entry.is_symlink():
         return False
     if entry.is_dir():
-        return entry.name in WRITTEN_FOLDERS
+        return entry.name in {*WRITTEN_FOLDERS, EVALUATIONS_FOLDER}
     return entry.name in (*WRITTEN_FILES, LOCK_NAME) or is_unfinished(entry)
 
 

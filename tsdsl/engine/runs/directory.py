@@ -9,6 +9,7 @@ RUN/weights.safetensors  the final weights
 RUN/best.safetensors     the weights of the best validation of a training run
 RUN/posterior.safetensors  what Thompson sampling learned about scores in a step of a search
 RUN/result.json          the final numbers; there only once the run is finished
+RUN/eval/                evaluations of a finished training run, see `evaluations.py`
 
 settings.json and result.json carry their own hashes, and result.json those of all other files of the finished run.
 """
@@ -42,6 +43,8 @@ DRAWN_FILES = ("report.html", "architecture.svg", "figure.svg", "difference.svg"
 WRITTEN_FILES = frozenset({*RECORDED_FILES, "result.json", *DRAWN_FILES})
 """Files that commands write into the folder of a run, or of a step of a search."""
 WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})
+EVALUATIONS_FOLDER = "eval"
+"""The folder of what `evaluations.py` adds to a finished run."""
 RESTORE = "restore it from a copy, or choose another run folder"
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -179,13 +182,17 @@ class RunDirectory:
                 f"{self.result}: the same command then finishes the run again from its last checkpoint",
             )
 
+    def file_hashes(self) -> dict[str, str]:
+        """The hashes of the files of a finished run by name; none of an unfinished one."""
+        return dict((self._sealed_result() or {"files": {}})["files"])
+
     def problems(self, name: str | None = None) -> Iterator[str]:
         """What is wrong with one file of a finished run, or with any. Checkpoints and event files may be removed.
 
         Raises:
             FileError: the result is damaged.
         """
-        for recorded, digest in (self._sealed_result() or {"files": {}})["files"].items():
+        for recorded, digest in self.file_hashes().items():
             path = self.path / recorded
             if name not in (None, recorded) or (recorded.startswith(tuple(WRITTEN_FOLDERS)) and not path.exists()):
                 continue
