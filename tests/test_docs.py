@@ -112,7 +112,8 @@ def test_the_example_operator_is_checked_counted_and_run(monkeypatch: pytest.Mon
     exec(compile(code[1], "CONTRIBUTING.md", "exec"), module)
     operator = module["SEPARABLE3D"]
     assert isinstance(operator, BlockOperator)
-    for reader in (tsdsl.network.group, tsdsl.space.resolve.parts.groups, tsdsl.space.resolve.parts.block_choices):
+    parts = tsdsl.space.resolve.parts
+    for reader in (tsdsl.network.group, tsdsl.space.reading, parts.groups, parts.block_choices):
         monkeypatch.setattr(reader, "BLOCKS", {**BLOCKS, operator.name: operator})
     (example,) = (e for e in EXAMPLES if e.mark == f"fragment with {operator.name}")
     resolved = check(SourceFile(example.place, whole_file(example.text)))

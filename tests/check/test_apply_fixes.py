@@ -86,7 +86,7 @@ def test_a_mistake_with_one_reading_is_fixed(right: str, wrong: str) -> None:
         ("32 .. 48 by 8, stride", "32 .. 55 by 8, stride", ["end at 56", "end at 48"]),
         ("kernel = 1x5x5", "kernel = 1x4x4", ["change to 1x3x3", "change to 1x5x5"]),
         ("target = 8 MFLOPs", "target = 8", ["write GFLOPs", "write MFLOPs"]),
-        ("channels = 16, stride = 2", "channels = 16, stride = {2, 4}", ["keep 2", "keep 4"]),
+        ("frames = 16", "frames = {16, 32}", ["keep 16", "keep 32"]),
     ],
 )
 def test_a_mistake_with_several_readings_waits_for_its_reader(right: str, wrong: str, titles: list[str]) -> None:

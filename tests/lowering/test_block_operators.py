@@ -16,21 +16,21 @@ from tsdsl.space.model import Space
 
 # Each with choices where the operator has them, at a stride in time and space, twice.
 BLOCKS = [
-    "x3d_stem(t = {3, 5}, k = {3, 5}, channels = {8, 12}, stride = 2) * 2",
-    "conv2plus1d(t = {1, 3}, k = {3, 5}, channels = {8, 12}, stride = 2, frame_stride = 2) * 2",
+    "x3d_stem(t = {3, 5}, k = {3, 5}, channels = {8, 12}, stride = {1, 2}) * 2",
+    "conv2plus1d(t = {1, 3}, k = {3, 5}, channels = {8, 12}, stride = {1, 2}, frame_stride = {1, 2}) * 2",
     "conv2plus1d(t = 3, k = 3, channels = {8, 12}, ratio = {0.5, 1.5}, act = swish) * 2",
-    "bottleneck3d(t = {1, 3}, channels = {16, 24}, stride = 2, frame_stride = 2) * 2",
+    "bottleneck3d(t = {1, 3}, channels = {16, 24}, stride = {1, 2}, frame_stride = {1, 2}) * 2",
     "bottleneck3d(t = {1, 3}, k = {3, 5}, channels = {8, 16}, ratio = 0.5, temporal = joint, frame_stride = 2) * 2",
-    "bottleneck3d(t = {1, 3}, channels = {8, 16}, temporal = factorised, stride = 2, frame_stride = 2) * 2",
-    "basic3d(t = {1, 3}, k = {3, 5}, channels = {8, 12}, stride = 2, frame_stride = 2) * 2",
+    "bottleneck3d(t = {1, 3}, channels = {8, 16}, temporal = factorised, stride = {1, 2}, frame_stride = {1, 2}) * 2",
+    "basic3d(t = {1, 3}, k = {3, 5}, channels = {8, 12}, stride = {1, 2}, frame_stride = {1, 2}) * 2",
     "basic3d(t = {1, 3}, channels = {8, 12}, temporal = factorised, stride = 2, frame_stride = 2) * 2",
     "max_pool3d(kernel = 3x3x3, stride = 2, frame_stride = 2) * 2",
-    "mbconv3d(t = 3, k = 3, expansion = 2, channels = {8, 12}, stride = 2, shortcut = bare_projection) * 2",
+    "mbconv3d(t = 3, k = 3, expansion = 2, channels = {8, 12}, stride = {1, 2}, shortcut = bare_projection) * 2",
     "mbconv3d(t = 3, k = 3, expansion = 2, channels = 8, stride = 2, se = all, shortcut = bare_projection) * 2",
     "conv3d(kernel = 3x3x3, channels = {8, 12}, stride = 2, act = {relu, swish, hswish, none}) * 2",
     "conv2plus1d(t = 3, k = 3, channels = 8, stride = 2, frame_stride = 2, act = {hswish, none}) * 2",
-    "max_pool3d(kernel = {1x1x1, 3x3x3, 1x3x5}, stride = 2, frame_stride = 2) * 2",
-    "mbconv3d(t = 3, k = 3, expansion = {2, 3}, channels = {8, 12}, stride = 2, act = {relu, hswish}, "
+    "max_pool3d(kernel = {1x1x1, 3x3x3, 1x3x5}, stride = {1, 2}, frame_stride = {1, 2}) * 2",
+    "mbconv3d(t = 3, k = 3, expansion = {2, 3}, channels = {8, 12}, stride = {1, 2}, act = {relu, hswish}, "
     "se = {none, all, alternate}, expand_from = {input, output}, "
     "shortcut = {identity, projection, bare_projection}) * 3",
 ]
@@ -105,9 +105,12 @@ def test_gradients_reach_every_parameter_and_the_export_gives_the_same_scores(bl
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if "frame_stride" in b])
 def test_the_first_block_alone_takes_every_second_frame(block: str) -> None:
-    network = Blueprint(space_of(block)).whole
-    assert network.by_name["one.stage0.group2"].shape.frames == 3
-    assert network.by_name["one.stage0.group3"].shape.frames == 3
+    space = space_of(block)
+    for architecture in sample_architectures(space, 4):
+        network = Blueprint(space).network(architecture.decisions)
+        stride = architecture.decisions.get("one.stage0.group2.frame_stride", 2)
+        assert network.by_name["one.stage0.group2"].shape.frames == {1: 5, 2: 3}[stride]
+        assert network.by_name["one.stage0.group3"].shape.frames == {1: 5, 2: 3}[stride]
 
 
 def test_a_factorised_convolution_has_as_many_parameters_as_the_whole_one() -> None:

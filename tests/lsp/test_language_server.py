@@ -147,6 +147,12 @@ def test_hover_explains_the_attribute_of_a_number(editor: Editor) -> None:
     assert "nodes of the graph" in hover(editor, at("nodes = {", "4"))
 
 
+def test_hover_at_a_searched_stride_shows_its_decision_and_all_sizes(editor: Editor) -> None:
+    shown = hover(editor, SPACE.replace("channels = widths", "channels = widths, stri|de = {1, 2}"))
+    assert "**sparse.stage0.group2.stride**: {1, 2}" in shown
+    assert "8..24 x 2 x 8..16 x 8..16" in shown
+
+
 def test_hover_at_a_product_lists_its_results(editor: Editor) -> None:
     assert "`2.5 * w`: 10 where `w` is 4; 13 where `w` is 5" in hover(editor, PRODUCT.replace("2 * w", "2.5 |* w"))
     assert "used 1 time" in hover(editor, PRODUCT.replace("2 * w", "2.5 * |w"))
@@ -206,6 +212,7 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (SPACE.replace("mb(channels = widths)", "mb(channels = widths) * |"), {"odd"}, {"mb", "channels"}),
         (SPACE.replace("mb(channels = widths)", "mb(channels = widths) * 2 |"), {"each", "group"}, {"*"}),
         (at("k = ", "3, expansion"), {"odd"}, {"widths"}),
+        (SPACE.replace("stride = 2", "stride = |", 1), {"odd"}, {"mb", "relu"}),
         (PRODUCT.replace("2 * w", "2 * |"), {"w"}, {"widths", "kind", "t"}),
         (at("fusion ", "dense"), {"sparse", "dense"}, {"tiny"}),
         (at("op    = {none, ", "time"), {"time_strided_conv", "time_to_channel"}, {"glore", "mbconv3d"}),

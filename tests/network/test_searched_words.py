@@ -1,4 +1,4 @@
-"""Attributes whose values are words, pools and the head as decisions: every fact is that of the value written out."""
+"""Attributes whose values are words, strides, pools and the head as decisions: every fact is that of the value."""
 
 from __future__ import annotations
 
@@ -58,6 +58,20 @@ SEARCHED = [
     ("second", "max_pool3d(stride = 2, kernel = ", ["1x1x1", "1x3x3", "3x3x3"], ")"),
     ("op", "{none, nonlocal(ratio = {0.25, 0.5}, pool = ", ["1", "2", "3"], ")}"),
     ("op", "glore(nodes = {4, 8}, normalize = ", ["no", "yes"], ")"),
+    ("first", "conv3d(kernel = 3x3x3, channels = {8, 12}, frame_stride = {1, 4}, stride = ", ["1", "2", "3"], ")"),
+    ("first", "x3d_stem(channels = {8, 12}, stride = ", ["1", "2"], ") * 2"),
+    ("second", "conv2plus1d(t = 3, k = 3, channels = 8, stride = {1, 2}, frame_stride = ", ["1", "2"], ") * 2"),
+    ("second", "bottleneck3d(t = 3, channels = {8, 12}, stride = {1, 2}, frame_stride = ", ["1", "3", "4"], ") * 2"),
+    ("second", "bottleneck3d(t = 1, channels = 8, temporal = joint, stride = ", ["1", "2"], ") * {1, 2}"),
+    ("second", "bottleneck3d(t = 3, channels = 8, temporal = factorised, stride = ", ["1", "2"], ") * 2"),
+    ("second", "basic3d(t = {1, 3}, channels = {8, 12}, frame_stride = 2, stride = ", ["1", "2"], ") * 2"),
+    ("second", "max_pool3d(kernel = {1x1x1, 3x3x3}, frame_stride = {1, 2}, stride = ", ["1", "2"], ")"),
+    (
+        "second",
+        MB + "expansion = 2, shortcut = {identity, projection}, stride = ",
+        ["1", "2"],
+        ") * 2",
+    ),
     ("head", "expansion = {1, 2.25}  features = ", ["4", "8", "16"], ""),
     ("head", "features = {8, 16}  expansion = ", ["1.5", "2.25"], ""),
     ("head", "features = {8, 16}  dropout = ", ["0.25", "0.5"], ""),

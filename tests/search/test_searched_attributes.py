@@ -1,4 +1,4 @@
-"""Every method searches words, products, the head and conditions; what it finds is drawn, extracted and reported."""
+"""Every method searches words, strides, products, the head and conditions; what it finds is drawn and reported."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ space words {
   stream one {
     frames = 2
     stage 1 {
-      group conv3d(kernel = 1x3x3, channels = 4 * w, stride = 4, act = {relu, hswish})
+      group conv3d(kernel = 1x3x3, channels = 4 * w, stride = {4, 8}, act = {relu, hswish})
       group mbconv3d(t = 1, k = 3, expansion = 1.5 * w, channels = {4, 8}, se = {none, all},
-                     shortcut = {identity, projection})
+                     shortcut = {identity, projection}, stride = {1, 2})
     }
   }
   head { features = {8, 16}  dropout = 0 }

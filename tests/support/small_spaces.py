@@ -49,7 +49,8 @@ def random_space(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_r
     """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 
     Every third seed has constraints, which leave something at every step. With `is_rich` every seed has, and their
-    comparisons are joined by `and`, `or` and `implies`; there are products, searched words and a searched head too.
+    comparisons are joined by `and`, `or` and `implies`; there are products, searched words, searched strides and a
+    searched head too.
     """
     draw = random.Random(seed)
     while True:
@@ -200,13 +201,22 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
             f"t = {choice(['1', '3'])}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
         )
 
+    def stride(values: list[str], name: str = "stride") -> str:
+        return f", {name} = {draw.choice(values)}" if is_rich and draw.random() < 0.4 else ""
+
     def block() -> str:
         depth = draw.choice(["1", "2", "1 .. 2", "{1, 3}", "1 .. 2 each", "2 each"])
         if has_few and draw.random() < 0.7:
             depth = "1"
         if draw.random() < 0.5:
-            return f"group mbconv3d({settings()}, channels = {channels()}) * {draw.choice([depth, '0 .. 1'])}"
-        kinds = [f"mbconv3d({settings()})", f"conv3d(kernel = {choice(['1x3x3', '3x3x3'])})", "none"]
+            strided = stride(["2", "{1, 2}"])
+            return f"group mbconv3d({settings()}, channels = {channels()}{strided}) * {draw.choice([depth, '0 .. 1'])}"
+        frames = stride(["{1, 2}"], "frame_stride")
+        kinds = [
+            f"mbconv3d({settings()}{stride(['2', '{1, 2}'])})",
+            f"conv3d(kernel = {choice(['1x3x3', '3x3x3'])}{stride(['{1, 2}'])}{frames})",
+            "none",
+        ]
         picked = draw.sample(kinds, 2)
         return f"group {{{', '.join(picked)}}}(channels = {channels()}) * {depth}"
 
@@ -219,15 +229,19 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
     if is_rich and draw.random() < 0.5:
         fusion, merge = ops(["time_strided_conv"]), f"merge = {draw.choice(['sum', '{concat, sum}'])}"
     attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se"])
+    shared_stride = draw.choice([None, "{1, 2}", "{2, 3}"]) if is_rich else None
+    down = "down" if shared_stride else "2"
+    faster = stride(["{1, 2}", "2"], "frame_stride")
     return f"""tsspace 1
 space random {{
   classes = 5
   size    = {draw.choice([13, 17])}
   {f"shared width = {shared}" if shared else ""}
+  {f"shared down = {shared_stride}" if shared_stride else ""}
   stream sparse {{
-    frames = 2
+    frames = {4 if is_rich else 2}
     stage 0 {{
-      group conv3d(kernel = 1x3x3, channels = {choice(["8", "12"])}, stride = 2)
+      group conv3d(kernel = 1x3x3, channels = {choice(["8", "12"])}, stride = {down})
       {block()}
       {block()}
     }}
@@ -235,7 +249,7 @@ space random {{
   stream dense {{
     frames = 8
     stage 0 {{
-      group conv3d(kernel = {choice(["1x3x3", "3x3x3"])}, channels = {choice(["4", "6"])}, stride = 2)
+      group conv3d(kernel = {choice(["1x3x3", "3x3x3"])}, channels = {choice(["4", "6"])}, stride = {down}{faster})
       {block()}
     }}
   }}

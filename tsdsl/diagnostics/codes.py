@@ -54,7 +54,7 @@ _ALL = (
     Code("TS307", "error", "a stream or stage without groups"),
     Code("TS308", "error", "a width that rounds down to zero"),
     Code("TS309", "error", "stages out of order"),
-    Code("TS310", "error", "alternatives of a group with different strides"),
+    Code("TS311", "error", "sizes that depend on too many choices"),
     Code("TS401", "error", "a decision searched in two steps"),
     Code("TS402", "warning", "a decision that no step searches"),
     Code("TS403", "error", "a step that needs a part of a later step"),

@@ -31,9 +31,20 @@ from tsdsl.operators.layers import (
     Residual,
     SqueezeExcite,
     TakeFrames,
-    walk,
+    TimeToChannel,
 )
-from tsdsl.operators.varying import Count, differs, either, fixed, is_same, maximum, negated, quotient
+from tsdsl.operators.varying import (
+    Count,
+    differs,
+    either,
+    exceeds,
+    fixed,
+    is_never,
+    maximum,
+    negated,
+    quotient,
+    selected,
+)
 
 BYTES_OF_AN_ELEMENT = 4
 
@@ -101,11 +112,12 @@ class _Liveness:
     def _passes_on(self, reader: Node, name: str) -> bool:
         """Whether the reader's value may be, or keep alive, what it reads."""
         may_be_absent = reader.kind in ("merge", "attention") or (reader.kind == "group" and reader.condition != 1)
-        return _is_view(reader) or (may_be_absent and reader.inputs[0] == name)
+        return maximum(_is_view(reader)) == 1 or (may_be_absent and reader.inputs[0] == name)
 
     def size(self, node: Node) -> Count:
         """The elements of a value, without those of a value that it is a view of."""
-        return 0 if node.kind == "input" or _is_view(node) else _elements(node.shape) * self._presence(node)
+        made = negated(_is_view(node))
+        return 0 if node.kind == "input" or _is_zero(made) else _elements(node.shape) * (self._presence(node) * made)
 
     def is_needed(self, name: str, after: int) -> Count:
         """1 where a node after the position `after` reads the value, under its own or another name."""
@@ -123,7 +135,7 @@ class _Liveness:
             if position > after:
                 needed = either(needed, presence)
             if self._passes_on(reader, name):
-                as_other = presence if _is_view(reader) else negated(presence)
+                as_other = presence * _is_view(reader) if reader.kind == "fusion" else negated(presence)
                 if not _is_zero(as_other):
                     needed = either(needed, as_other * self.is_needed(reader.name, after))
         return needed
@@ -159,22 +171,20 @@ def _run(node: Node, own: Count, held: Count) -> Iterator[Count]:
         for block, shape in alternatives:
             chain = _Chain(shape, own)
             yield from chain.run(block.layers, held, block.condition)
-            left.append((chain.own, block.condition))
+            left.append((block.condition, chain.own))
             absent = absent + block.condition * -1
-        if maximum(absent) > 0:
-            left.append((own, absent))
-        if all(is_same(left[0][0], other) for other, _ in left[1:]):
-            own = left[0][0]  # and no table of what decides between them
-        else:
-            own = 0
-            for elements, condition in left:
-                own = own + elements * condition
+        if not is_never(absent):
+            left.append((absent, own))
+        own = selected(left)
 
 
-def _is_view(node: Node) -> bool:
-    """Whether the node only takes frames of what it reads."""
-    layers = [layer for block in node.blocks for layer in walk(block.layers) if not isinstance(layer, Conditional)]
-    return bool(layers) and all(isinstance(layer, TakeFrames) for layer in layers)
+def _is_view(node: Node) -> Count:
+    """1 where a fusion only takes frames of what it reads, or all of them."""
+    view: Count = int(node.kind == "fusion")
+    for block in node.own if view else ():
+        for layer in block.layers:
+            view = view * _is_nothing(layer)
+    return view
 
 
 @dataclass
@@ -199,16 +209,20 @@ class _Chain:
                 inner = _Chain(self.shape, self.own)
                 yield from inner.run(layer.layers, held, condition * layer.condition)
                 self.own = inner.own * layer.condition + self.own * negated(layer.condition)
-            elif not _is_nothing(layer):
-                for made in _made(layer, self.shape, after):
-                    yield (held + self.own + made) * condition
-                self.own = _elements(after)
+            else:
+                nothing = _is_nothing(layer)
+                made_there = condition * negated(nothing)
+                for made in _made(layer, self.shape, after) if maximum(made_there) else ():
+                    yield (held + self.own + made) * made_there
+                self.own = selected([(negated(nothing), _elements(after)), (nothing, self.own)])
             self.shape = after
 
 
-def _is_nothing(layer: Layer) -> bool:
-    """Whether a layer returns its input, or a view of it."""
-    return isinstance(layer, TakeFrames | Dropout) or (isinstance(layer, Activation) and layer.kind == "none")
+def _is_nothing(layer: Layer) -> Count:
+    """1 where a layer returns its input, or a view of it, else 0."""
+    if isinstance(layer, TimeToChannel):
+        return negated(exceeds(layer.factor, 1))
+    return int(isinstance(layer, TakeFrames | Dropout) or (isinstance(layer, Activation) and layer.kind == "none"))
 
 
 def _made(layer: Layer, before: Shape, after: Shape) -> Iterator[Count]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from tsdsl.operators.layers import Block, ChannelSegment, Sizes, Width, block_widths
 from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import BlockLayers, BlockPlace, Settings
-from tsdsl.operators.strides import sizes_after, strides_at
+from tsdsl.operators.strides import sizes_after_any, strides_at
 from tsdsl.operators.varying import (
     Axis,
     Count,
@@ -26,7 +26,6 @@ from tsdsl.operators.varying import (
     minimum,
     negated,
     rounded,
-    selected,
 )
 from tsdsl.records import dataclass
 from tsdsl.space.parts import BlockAlternative, Group
@@ -144,16 +143,10 @@ class GroupLayout:
 
         They are over this group's decisions.
         """
-        sizes_in, options, absent = self.place.sizes_in, [], cast(Count, 1)
-        for variant in self.variants[0] if self.variants else ():
-            condition = variant.condition * exceeds(self.place.repeat, 0)
-            strides = strides_at(variant.settings, BlockPlace(0))
-            options.append((condition, sizes_after(sizes_in, strides)))
-            absent = absent + condition * -1
-        if not is_never(absent):
-            options.append((absent, sizes_in))
-        frames, rows, columns = (selected([(where, sizes[i]) for where, sizes in options]) for i in range(3))
-        return frames, rows, columns
+        there = exceeds(self.place.repeat, 0)
+        first = self.variants[0] if self.variants else ()
+        options = [(one.condition * there, strides_at(one.settings, BlockPlace(0))) for one in first]
+        return sizes_after_any(self.place.sizes_in, options)
 
     @cached_property
     def least_width(self) -> int:

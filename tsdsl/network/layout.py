@@ -183,7 +183,7 @@ class Blueprint:
     @cached_property
     def reading(self) -> Reading:
         """The settings over all decisions at once."""
-        return symbolic_reading(self.space)
+        return symbolic_reading(self.space.decisions, self.space.rank_by_path)
 
     @cached_property
     def whole(self) -> Network:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tsdsl.operators.layers import Sizes
 from tsdsl.operators.schema import Attribute, BlockPlace, Settings
-from tsdsl.operators.varying import Count, either, exceeds, shrunk
+from tsdsl.operators.varying import Count, either, exceeds, is_never, selected, shrunk
 
-STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8, searchable=False)
+STRIDE = Attribute("stride", "integer", "spatial stride of the group's first block", 1, maximum=8)
 
-FRAME_STRIDE = Attribute(
-    "frame_stride", "integer", "temporal stride of the group's first block", 1, maximum=64, searchable=False
-)
+FRAME_STRIDE = Attribute("frame_stride", "integer", "temporal stride of the group's first block", 1, maximum=64)
+
+STRIDES = (STRIDE.name, FRAME_STRIDE.name)
 
 
 def strides_at(settings: Settings, place: BlockPlace) -> Sizes:
@@ -30,4 +32,19 @@ def is_strided(strides: Sizes) -> Count:
 def sizes_after(sizes: Sizes, strides: Sizes) -> Sizes:
     """Frames, rows and columns after these strides, rounded up: (8, 7, 7) after (2, 2, 2) is (4, 4, 4)."""
     frames, rows, columns = (shrunk(size, stride) for size, stride in zip(sizes, strides, strict=True))
+    return frames, rows, columns
+
+
+def sizes_after_any(sizes: Sizes, options: Sequence[tuple[Count, Sizes]]) -> Sizes:
+    """The sizes after those strides whose condition is 1, or the sizes themselves where none is.
+
+    `options` are pairs of a condition and strides. Where all leave the same, the sizes do not depend on the conditions.
+    """
+    absent: Count = 1
+    for condition, _ in options:
+        absent = absent + condition * -1
+    found = [(condition, sizes_after(sizes, strides)) for condition, strides in options]
+    if not is_never(absent):
+        found.append((absent, sizes))
+    frames, rows, columns = (selected([(where, one[axis]) for where, one in found]) for axis in range(3))
     return frames, rows, columns

@@ -209,11 +209,11 @@ def selected(options: Sequence[tuple[Count, Count]]) -> Count:
 
     Where all are equal, it is that count, and no table of what decides between them.
     """
-    first = options[0][1]
-    if all(is_same(first, count) for _, count in options[1:]):
-        return first
+    found = [(where, count) for where, count in options if isinstance(where, Varying) or where]
+    if found and all(is_same(found[0][1], count) for _, count in found[1:]):
+        return found[0][1]
     total: Count = 0
-    for condition, count in options:
+    for condition, count in found:
         total = total + count * condition
     return total
 

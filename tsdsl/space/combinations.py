@@ -16,6 +16,11 @@ class Combination:
     indices: Mapping[str, int]
     text: str
 
+    @property
+    def prefix(self) -> str:
+        """The beginning of a message: `with a.stage1.group1.stride = 2, `; empty where all choices go wrong."""
+        return f"with {self.text}, " if self.text else ""
+
     def of(self, count: Count) -> int:
         """The count at these choices, and at the first value of all other decisions."""
         if not isinstance(count, Varying):
@@ -26,21 +31,24 @@ class Combination:
 def combination(flag: Count, decisions: Mapping[str, Decision]) -> Combination | None:
     """The first choices at which a flag is 1, with a text such as `a.stage1.group1.stride = 2`; None where none is.
 
-    The text is empty where the flag is 1 whatever is decided.
+    The text names no more decisions than are needed for it; it is empty where the flag is 1 whatever is decided.
     """
     if not isinstance(flag, Varying):
         return Combination({}, "") if flag else None
-    flag = flag.without_constant_axes()
     if not flag.table.any():
         return None
     places = [int(along[0]) for along in flag.table.nonzero()]
+    needed: list[int | slice] = [*places]
+    for number, place in enumerate(places):
+        needed[number] = slice(None)
+        if not flag.table[tuple(needed)].all():
+            needed[number] = place
+    chosen = {
+        axis.path: decisions[axis.path].values[place]
+        for axis, place in zip(flag.scope, needed, strict=True)
+        if isinstance(place, int)
+    }
+    above = {parent.path for path in chosen if (parent := decisions[path].parent) is not None and not parent.others}
+    named = [f"{path} = {value}" for path, value in chosen.items() if path not in above]
     indices = {axis.path: place for axis, place in zip(flag.scope, places, strict=True)}
-    values = {path: decisions[path].values[index] for path, index in indices.items()}
-    named = [
-        f"{path} = {value}"
-        for path, value in values.items()
-        if (parent := decisions[path].parent) is None
-        or parent.path not in values
-        or values[parent.path] in parent.values
-    ]
     return Combination(indices, ", ".join(named))

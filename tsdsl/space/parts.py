@@ -120,20 +120,6 @@ class Group(Strict):
     is_each: bool = False
 
     @property
-    def stride(self) -> int:
-        """The spatial stride of the first block."""
-        return self._integer("stride")
-
-    @property
-    def frame_stride(self) -> int:
-        """The temporal stride of the first block."""
-        return self._integer("frame_stride")
-
-    def _integer(self, name: str) -> int:
-        found = [self.attributes, *(one.attributes for choice in self.choices[:1] for one in choice.alternatives)]
-        return next((value for given in found if isinstance(value := given.get(name), int)), 1)
-
-    @property
     def block_choices(self) -> tuple[BlockChoice, ...]:
         """What the blocks may be, of a group of one operator as well."""
         return self.choices or (BlockChoice(alternatives=(BlockAlternative(name="", operator=self.operator),)),)
@@ -185,14 +171,6 @@ class Stream(Strict):
     def groups(self) -> tuple[Group, ...]:
         """All groups in order."""
         return tuple(group for stage in self.stages for group in stage.groups)
-
-    def frames_after(self, stage: int, group: int, frames: int | None = None) -> int:
-        """The frames of the features after a group, of `frames` that the stream sees."""
-        left = frames or self.frames
-        for one in self.groups:
-            if (one.stage, one.index) <= (stage, group):
-                left = -(-left // one.frame_stride)
-        return left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from tsdsl.operators.layers import Sizes
-from tsdsl.operators.registry import NONE
-from tsdsl.operators.schema import Attribute, Setting, Settings
-from tsdsl.operators.varying import Axis, Count, Varying
+from tsdsl.operators.registry import BLOCKS, NONE
+from tsdsl.operators.schema import Attribute, BlockPlace, Setting, Settings
+from tsdsl.operators.strides import STRIDES, strides_at
+from tsdsl.operators.varying import Axis, Count, Varying, exceeds
 from tsdsl.records import dataclass
-from tsdsl.space.model import Space
-from tsdsl.space.parts import Alternative, Group, Reference, Slot, Value
+from tsdsl.space.parts import Alternative, BlockAlternative, Decision, Group, Reference, Slot, Value
 from tsdsl.space.parts import Setting as SpaceSetting
 
 T = TypeVar("T")
@@ -26,6 +26,14 @@ def kernel_sizes(text: str) -> tuple[int, int, int]:
     return t, h, w
 
 
+class FirstBlock(NamedTuple):
+    """One thing that the first block of a group may be: the condition under which it is there, and its strides."""
+
+    alternative: BlockAlternative
+    condition: Count
+    strides: Sizes
+
+
 @dataclass(frozen=True)
 class Reading:
     """Reads settings either from `decisions` (one architecture) or from `axes` (all of them)."""
@@ -33,7 +41,7 @@ class Reading:
     decisions: Mapping[str, Value] = field(default_factory=dict)
     axes: Mapping[str, tuple[Axis, tuple[Value, ...]]] = field(default_factory=dict)
 
-    def settings(self, attributes: tuple[Attribute, ...], given: Mapping[str, SpaceSetting]) -> Settings:
+    def settings(self, attributes: Iterable[Attribute], given: Mapping[str, SpaceSetting]) -> Settings:
         """The values of an operator's attributes, with defaults."""
         values: dict[str, Setting] = {}
         for attribute in attributes:
@@ -74,6 +82,15 @@ class Reading:
         axis, values = self.axes[group.repeat.decision]
         return Varying((axis,), np.array([int(group.repeat.of(value)) for value in values]))
 
+    def first_blocks(self, group: Group) -> Iterator[FirstBlock]:
+        """What the first block of a group may be, without `none`."""
+        choice, there = group.block_choices[0], exceeds(self.repeat(group), 0)
+        for alternative, condition in self.chosen(choice.decision, {one.name: one for one in choice.alternatives}):
+            if alternative.operator != NONE:
+                schema = [a for a in BLOCKS[alternative.operator].attributes if a.name in STRIDES]
+                settings = self.settings(schema, {**group.attributes, **alternative.attributes})
+                yield FirstBlock(alternative, condition * there, strides_at(settings, BlockPlace(0)))
+
     def chosen(self, decision: str | None, alternatives: Mapping[Value, T]) -> tuple[tuple[T, Count], ...]:
         """The alternatives, by the decision's value, that may be present, each with the condition under which it is."""
         if decision is None:
@@ -96,11 +113,10 @@ def concrete_reading(decisions: Mapping[str, Value]) -> Reading:
     return Reading(decisions=decisions)
 
 
-def symbolic_reading(space: Space) -> Reading:
-    """Reads every setting as a table over its decision."""
-    ranks = space.rank_by_path
+def symbolic_reading(decisions: Iterable[Decision], ranks: Mapping[str, int]) -> Reading:
+    """Reads every setting as a table over its decision, whose rank among them is given by path."""
     axes = {
         decision.path: (Axis(ranks[decision.path], decision.path, len(decision.values)), decision.values)
-        for decision in space.decisions
+        for decision in decisions
     }
     return Reading(axes=axes) if axes else Reading()

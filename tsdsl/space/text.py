@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from tsdsl.operators.registry import NONE
+from tsdsl.operators.strides import STRIDES
 from tsdsl.space.model import Space
 from tsdsl.space.parts import (
     HEAD,
@@ -91,7 +92,7 @@ def _block(space: Space, group: Group, number: int) -> tuple[dict[str, str], dic
     own, of_all = dict[str, str](), dict[str, str]()
     for one in choice.alternatives:
         inner: dict[str, Setting] = {}
-        for name, setting in one.attributes.items():
+        for name, setting in {**_strides(group, one.name), **one.attributes}.items():
             if not one.name or setting == DecisionRef(decision=f"{path}.{name}"):
                 of_all[name] = _setting(space, setting)
             else:
@@ -99,6 +100,12 @@ def _block(space: Space, group: Group, number: int) -> tuple[dict[str, str], dic
         if one.name:
             own[one.name] = f"{one.name}({_attributes(space, inner)})" if inner else one.name
     return own, of_all
+
+
+def _strides(group: Group, name: str) -> dict[str, Setting]:
+    """The strides of an alternative, which the first block has for all."""
+    first = (one.attributes for one in group.choices[0].alternatives if one.name == name)
+    return {name: setting for given in first for name, setting in given.items() if name in STRIDES}
 
 
 def _block_path(group: Group, number: int) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from tsdsl.diagnostics import Diagnostic, Label, replacement
 from tsdsl.diagnostics.suggest import meant, similar
 from tsdsl.operators.head import HEADS, PROJECTED
+from tsdsl.operators.layers import Sizes
 from tsdsl.source import Span
 from tsdsl.space.model import Space
 from tsdsl.space.parts import AttentionSlot, FusionSlot, Head, Slot, Stream
@@ -20,9 +21,10 @@ from tsdsl.space.resolve.parts.literals import domain_values
 from tsdsl.space.resolve.parts.overrides import report_idle
 from tsdsl.space.resolve.parts.requires import resolve_requires
 from tsdsl.space.resolve.parts.settings import report_lacking, resolve_settings
-from tsdsl.space.resolve.parts.slots import check_sizes, resolve_attention, resolve_fusion
+from tsdsl.space.resolve.parts.sizes import SizesByGroup, check_fused_maps, check_strides
+from tsdsl.space.resolve.parts.slots import resolve_attention, resolve_fusion
 from tsdsl.space.resolve.parts.steps import MAX_PIXELS, resolve_models, resolve_steps
-from tsdsl.space.resolve.parts.streams import check_frames, check_strides, resolve_stream
+from tsdsl.space.resolve.parts.streams import check_frames, resolve_stream
 from tsdsl.space.resolve.parts.values import whole
 from tsdsl.syntax import ast
 
@@ -53,13 +55,13 @@ def _resolved(context: Context, flat: Flat) -> Space | None:
     report_lacking(context)
     order = {name: rank for rank, name in enumerate(["shared", *streams])}
     context.decisions.sort(key=lambda decision: order[decision.path.split(".", 1)[0]])
-    sizes: dict[str, tuple[int, int]] = {}
+    sizes: dict[str, Sizes] = {}
     check_frames(context, streams)
     for stream in streams.values():
         sizes |= check_strides(context, stream, size or MAX_PIXELS)
-    slots = _slots(context, flat, streams)
+    slots = _slots(context, flat, streams, sizes)
     context.decisions.sort(key=lambda decision: not decision.path.startswith("shared."))
-    check_sizes(context, slots, sizes)
+    check_fused_maps(context, slots, sizes)
     head = _head(context, flat)
     models = resolve_models(context, _placed(flat, ast.Model), streams, slots)
     steps = resolve_steps(context, _placed(flat, ast.Step), context.decisions, streams, slots)
@@ -214,7 +216,7 @@ def _streams(context: Context, flat: Flat) -> dict[str, Stream]:
     return streams
 
 
-def _slots(context: Context, flat: Flat, streams: dict[str, Stream]) -> list[Slot]:
+def _slots(context: Context, flat: Flat, streams: dict[str, Stream], sizes: SizesByGroup) -> list[Slot]:
     """The fusion slots, then the attention slots."""
     taken: dict[str, Span] = {}
     slots: list[Slot] = []
@@ -222,7 +224,7 @@ def _slots(context: Context, flat: Flat, streams: dict[str, Stream]) -> list[Slo
     for fusion, level in _placed(flat, ast.Fusion):
         context.level = level
         prefix = "fusion" if len(pairs) == 1 else f"fusion.{fusion.source.text}_to_{fusion.target.text}"
-        slots += resolve_fusion(context, fusion, streams, prefix, taken)
+        slots += resolve_fusion(context, fusion, streams, sizes, prefix, taken)
     for attention, level in _placed(flat, ast.Attention):
         context.level = level
         slots += resolve_attention(context, attention, streams, taken)

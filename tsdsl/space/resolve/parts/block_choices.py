@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tsdsl.diagnostics.suggest import meant, similar
 from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import Attribute, BlockOperator
+from tsdsl.operators.strides import STRIDES
 from tsdsl.records import dataclass
 from tsdsl.space.parts import BlockAlternative, BlockChoice, Parent, Setting
 from tsdsl.space.resolve.context import Context
@@ -115,8 +116,13 @@ class ChoiceOfBlocks:
         made: Decided,
         parent: Parent | None,
         of_block: Mapping[str, Setting] | None = None,
+        *,
+        is_first: bool = True,
     ) -> BlockChoice:
-        """The alternatives with their own settings, and with those `of_block` that their operators have."""
+        """The alternatives with their own settings, and with those `of_block` that their operators have.
+
+        Only the first block of a group has strides.
+        """
         found = []
         for name, one in made.alternatives:
             if one is None:
@@ -124,6 +130,7 @@ class ChoiceOfBlocks:
                 continue
             own_parent = Parent(path=made.decision, value=name) if made.decision is not None else parent
             schema = [a for a in one.operator.attributes if a.name in one.given or a.name not in self.common]
+            schema = [a for a in schema if is_first or a.name not in STRIDES]
             settings = settings_at(context, schema, one.given, f"{path}.op.{name}", own_parent)
             known = {attribute.name for attribute in one.operator.attributes}
             shared = {key: value for key, value in (of_block or {}).items() if key in known}

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tsdsl.diagnostics.suggest import meant
-from tsdsl.operators.registry import BLOCKS, NONE
+from tsdsl.operators.registry import BLOCKS
 from tsdsl.operators.schema import Attribute
+from tsdsl.operators.strides import STRIDES
 from tsdsl.space.parts import (
     BlockAlternative,
     BlockChoice,
@@ -26,7 +27,7 @@ from tsdsl.syntax import ast
 
 MAX_REPEATS = 1024
 DEPTH = Attribute("repeat", "integer", "the number of blocks", 1, minimum=0, maximum=MAX_REPEATS)
-OF_ALL_BLOCKS = ("channels", "stride", "frame_stride")
+OF_ALL_BLOCKS = ("channels", *STRIDES)
 """Attributes that `each` leaves to the group: they belong to its first block, which the others follow."""
 
 
@@ -105,45 +106,17 @@ def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Gr
         own = [attribute for attribute in schema if attribute not in of_all]
 
         def block(path: str, parent: Parent | None) -> BlockChoice:
-            made = choice.decided(context, path, parent, is_first=path.endswith(".block1"))
+            is_first = path.endswith(".block1")
+            made = choice.decided(context, path, parent, is_first=is_first)
             if made is None:
                 return BlockChoice(alternatives=())
             of_block = settings_at(context, own, choice.common, path, made.where_present or parent)
-            return choice.with_settings(context, path, made, parent, of_block)
+            return choice.with_settings(context, path, made, parent, of_block, is_first=is_first)
 
         choices = _each(context, path, repeat, block)
     if repeat is None or len(context.diagnostics) > before:
         return None
-    resolved = replace(nothing, attributes=attributes, repeat=repeat, choices=choices)
-    return resolved if _strides_agree(context, blocks, resolved) else None
-
-
-def _strides_agree(context: Context, blocks: ast.Blocks, group: Group) -> bool:
-    """Whether all that a group's first block may be has the same strides, those of `none` being 1 (TS310)."""
-    found: dict[str, tuple[int, int]] = {}
-    for one in group.choices[0].alternatives:
-        given = {**group.attributes, **one.attributes} if one.operator != NONE else {}
-        known = [attribute.name for attribute in BLOCKS[one.operator].attributes] if one.operator != NONE else []
-        strides = [given.get(name, 1) if name in known else 1 for name in ("stride", "frame_stride")]
-        found[one.name] = (int(str(strides[0])), int(str(strides[1])))
-    names = list(found)
-    other = next((name for name in names if found[name] != found[names[0]]), None)
-    if other is None:
-        return True
-    shown = "`{}` has stride {} and frame stride {}"
-    first, second = (shown.format(name, *found[name]) for name in (names[0], other))
-    has_none = NONE in (names[0], other)
-    context.report(
-        "TS310",
-        blocks.choice.span,
-        f"alternatives must have the same strides, but {first} and {second}",
-        label="sizes differ",
-        notes=["`none` passes on what it reads, so its strides are 1"] if has_none else (),
-        help="give the stride to a group of its own before this one"
-        if has_none
-        else "write the same `stride` and `frame_stride` for all of them",
-    )
-    return False
+    return replace(nothing, attributes=attributes, repeat=repeat, choices=choices)
 
 
 def _each(

@@ -1,4 +1,4 @@
-"""Fusion and attention slots: places selected, alternatives resolved, sizes compared."""
+"""Fusion and attention slots: places selected, alternatives resolved."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
-from tsdsl.diagnostics import Edit, Fix, Label
 from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Parent, Slot, Stream, group_path
+from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Parent, Stream, group_path
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.alternatives import alternatives_are_right, decided
-from tsdsl.space.resolve.parts.places import Place, selected_places
+from tsdsl.space.resolve.parts.places import selected_places
 from tsdsl.space.resolve.parts.settings import Given, settings_at
+from tsdsl.space.resolve.parts.sizes import SizesByGroup, check_fused_frames
 from tsdsl.syntax import ast
 
 Merge: TypeAlias = Literal["concat", "sum"]
-Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,14 @@ class Written:
 
 
 def resolve_fusion(
-    context: Context, fusion: ast.Fusion, streams: Mapping[str, Stream], prefix: str, taken: dict[str, Span]
+    context: Context,
+    fusion: ast.Fusion,
+    streams: Mapping[str, Stream],
+    sizes: SizesByGroup,
+    prefix: str,
+    taken: dict[str, Span],
 ) -> list[FusionSlot]:
-    """The slots of one `fusion A -> B { ... }`."""
+    """The slots of one `fusion A -> B { ... }`; `sizes` are those after each group."""
     names = (fusion.source, fusion.target)
     known = True
     for name in names:
@@ -69,7 +73,7 @@ def resolve_fusion(
     with_successor = {(g.stage, g.index) for g in target.groups[:-1]}
     in_both = {(g.stage, g.index) for g in source.groups} & {(g.stage, g.index) for g in target.groups}
     places = selected_places(context, written.after, target.name, sorted(in_both), with_successor, (), source.name)
-    if not _check_fused_frames(context, fusion, source, target, places) or fails:
+    if not check_fused_frames(context, fusion, source, target, places, sizes) or fails:
         context.incomplete.add("fusion")
         return []
     slots = []
@@ -115,45 +119,6 @@ def _merge(context: Context, written: Written, slot: FusionSlot) -> Merge | Deci
     if not operators and isinstance(found, DecisionRef):
         found = own.decisions[0].values[0]
     return cast("Merge | DecisionRef", found)
-
-
-def _check_fused_frames(
-    context: Context, fusion: ast.Fusion, source: Stream, target: Stream, places: Sequence[Place]
-) -> bool:
-    """Whether the source has a multiple of the receiver's frames at every place; else TS303, for the first one."""
-    if not context.frames_known(source.name, target.name):
-        return True
-    if source.frames > target.frames and source.frames % target.frames:
-        return False  # `check_frames` has said so
-    for stage, index in places:
-        more, fewer = source.frames_after(stage, index), target.frames_after(stage, index)
-        if more % fewer == 0:
-            continue
-        strided = more != source.frames or fewer != target.frames
-        at = f" after stage {stage} group {index}" if strided else ""
-        is_less = more < fewer
-        context.report(
-            "TS303",
-            fusion.source.span.to(fusion.target.span),
-            f"`{source.name}` has fewer frames than `{target.name}`{at}: {more} for {fewer}"
-            if is_less
-            else f"{fewer} frames of `{target.name}`{at} do not divide {more} of `{source.name}`",
-            label="fewer frames than the receiver" if is_less else "does not divide",
-            labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
-            help=f"fuse from the stream with more frames: `{target.name} -> {source.name}`"
-            if is_less
-            else "choose `frames` and frame strides so that one divides the other here",
-            fixes=[]
-            if strided
-            else [
-                Fix(
-                    "swap the streams",
-                    (Edit(fusion.source.span, target.name), Edit(fusion.target.span, source.name)),
-                )
-            ],
-        )
-        return False
-    return True
 
 
 def resolve_attention(
@@ -217,33 +182,3 @@ def _is_free(context: Context, path: str, span: Span, taken: dict[str, Span]) ->
         return False
     taken[path] = span
     return True
-
-
-def check_sizes(context: Context, slots: Sequence[Slot], sizes: Sizes) -> None:
-    """Both streams of a fusion have the same height and width at its place (TS302)."""
-    reported: set[tuple[str, str]] = set()
-    for slot in slots:
-        if not isinstance(slot, FusionSlot) or (slot.source, slot.target) in reported:
-            continue
-        source = group_path(slot.source, slot.stage, slot.group)
-        target = group_path(slot.target, slot.stage, slot.group)
-        if source not in sizes or target not in sizes:
-            continue
-        if sizes[source] != sizes[target]:
-            reported.add((slot.source, slot.target))
-            context.report(
-                "TS302",
-                context.origins[slot.path],
-                f"{slot.path} fuses maps of different sizes: {_by(sizes[source])} of `{slot.source}` "
-                f"and {_by(sizes[target])} of `{slot.target}`",
-                label="sizes differ",
-                labels=[
-                    Label(context.origins[source], f"{_by(sizes[source])} after this group"),
-                    Label(context.origins[target], f"{_by(sizes[target])} after this group"),
-                ],
-                help="give both streams the same strides up to this place",
-            )
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"

@@ -8,12 +8,14 @@ from math import gcd
 from typing import Any
 
 from tsdsl.diagnostics import Fix, Label, replacement
+from tsdsl.operators.layers import Sizes
 from tsdsl.records import dataclass
 from tsdsl.source import Span
 from tsdsl.space.parts import HEAD, Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
 from tsdsl.space.resolve.parts.selectors import all_selected, may_lack, selectors, selects
+from tsdsl.space.resolve.parts.sizes import check_fused_maps, frames_differ, sizes_of
 from tsdsl.space.resolve.parts.streams import MAX_FRAMES
 from tsdsl.space.resolve.parts.unmatched import Unmatched, unmatched
 from tsdsl.space.resolve.parts.values import flops, whole
@@ -229,7 +231,7 @@ def resolve_models(
         given = context.attributes(model.attributes, ["size", "frames", "depth", "width", "without"], f"model `{name}`")
         changes: dict[str, Any] = {"name": name}
         if "size" in given:
-            changes["size"] = whole(context, given["size"].value, "`size`", 1, MAX_PIXELS)
+            changes["size"] = _size(context, given["size"], streams, slots)
         if "frames" in given:
             changes["frames"] = _frames(context, given["frames"], streams, slots)
         for factor in ("depth", "width"):
@@ -241,6 +243,22 @@ def resolve_models(
             changes["without"] = _left_out(context, given["without"], parts, level < context.own_level)
         resolved[name] = replace(base, **changes)
     return tuple(resolved.values())
+
+
+def _size(
+    context: Context, attribute: ast.Attribute, streams: Mapping[str, Stream], slots: Sequence[Slot]
+) -> int | None:
+    """The side of the input in pixels, at which streams must still agree where they are fused (TS302).
+
+    Strides round up, so that maps of one size may differ at another.
+    """
+    side = whole(context, attribute.value, "`size`", 1, MAX_PIXELS)
+    if side is not None:
+        sizes: dict[str, Sizes] = {}
+        for stream in streams.values():
+            sizes |= sizes_of(context, stream, stream.frames, side)
+        check_fused_maps(context, slots, sizes, attribute.value.span, f"with {side} x {side} pixels, ")
+    return side
 
 
 def _frames(
@@ -266,18 +284,19 @@ def _frames(
                 help=f"use a multiple of {least}",
             )
             return None
+    sizes: dict[str, Sizes] = {}
+    for stream in streams.values():
+        sizes |= sizes_of(context, stream, frames * stream.frames // most, MAX_PIXELS)
     for slot in slots:
         if not isinstance(slot, FusionSlot):
             continue
-        source, target = (
-            streams[name].frames_after(slot.stage, slot.group, frames * streams[name].frames // most)
-            for name in (slot.source, slot.target)
-        )
-        if source % target:
+        found = frames_differ(context, slot.source, slot.target, (slot.stage, slot.group), sizes)
+        if found is not None:
+            where, more, fewer = found
             context.report(
                 "TS303",
                 attribute.value.span,
-                f"with {frames} frames, {target} frames of `{slot.target}` do not divide {source} of "
+                f"with {frames} frames, {where.prefix}{fewer} frames of `{slot.target}` do not divide {more} of "
                 f"`{slot.source}` at {slot.path}",
                 label="does not divide",
                 help="choose a number of frames that the frame strides divide",

@@ -1,4 +1,4 @@
-"""Streams and stages: what they hold, and whether their frames and strides fit together."""
+"""Streams and stages: what they hold, and whether their frames fit together."""
 
 from __future__ import annotations
 
@@ -124,37 +124,3 @@ def _nearest_agreeing(near: int, others: Sequence[int]) -> list[int]:
     below = next((n for n in range(near - 1, 0, -1) if agrees(n)), None)
     above = next((n for n in range(near + 1, MAX_FRAMES + 1) if agrees(n)), None)
     return [n for n in (below, above) if n is not None]
-
-
-def check_strides(context: Context, stream: Stream, size: int) -> dict[str, tuple[int, int]]:
-    """(height, width) after each group, as far as known; a stride above the size or frames it meets is TS301."""
-    sizes: dict[str, tuple[int, int]] = {}
-    side, frames, before = size, stream.frames, ""
-    frames_known = f"{stream.name}.frames" not in context.uncertain
-    for group in stream.groups:
-        if group.path in context.uncertain:
-            break
-        if group.frame_stride > frames and frames_known:
-            context.report(
-                "TS301",
-                context.origins[f"{group.path}.frame_stride"],
-                f"the frame stride {group.frame_stride} is larger than the {frames} frames left here",
-                label="leaves no frame",
-                help="use a smaller frame stride, or raise `frames`",
-            )
-            context.uncertain.add(group.path)
-            break
-        frames = -(-frames // group.frame_stride)
-        if group.stride > side:
-            context.report(
-                "TS301",
-                context.origins.get(f"{group.path}.stride", context.origins[group.path]),
-                f"the stride {group.stride} is larger than its {side} x {side} map",
-                label="leaves no pixel",
-                labels=[Label(context.origins[before], f"{side} x {side} after this group")] if before else [],
-                help="use a smaller stride, or raise `size`",
-            )
-            break
-        side, before = -(-side // group.stride), group.path
-        sizes[group.path] = (side, side)
-    return sizes
