@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tsdsl
 from tsdsl.cli.main import run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,15 +128,43 @@ def test_compile_of_a_wrong_space_writes_nothing(folder: Path, capsys: pytest.Ca
     assert not (folder / "build").exists()
 
 
-def test_without_a_space_the_one_compiled_last_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_space_the_only_one_in_the_folder_is_used_whatever_was_compiled(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compile", TINY]) == 0
     assert run(["inspect"]) == 2
-    assert "tsdsl compile" in capsys.readouterr().err
+    assert "no space given, and this folder has no .tsspace file" in capsys.readouterr().err
+    (folder / "own.tsspace").write_text(Path(TINY).read_text().replace("space tiny", "space own"))
     assert run(["compile", TINY]) == 0
     capsys.readouterr()
     assert run(["inspect", "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["space"] == "tiny"
-    assert "last compiled space: tiny" in captured.err
+    assert json.loads(captured.out)["space"] == "own"
+    assert "using the space in own.tsspace" in captured.err
+    (folder / "other.tsspace").write_text(Path(TINY).read_text())
+    assert run(["inspect"]) == 2
+    assert "this folder has several: other.tsspace, own.tsspace" in capsys.readouterr().err
+
+
+def test_a_sampled_architecture_finds_its_space_beside_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "here").mkdir()
+    text = Path(TINY).read_text().replace("space tiny", "space own")
+    (folder / "here" / "mine.tsspace").write_text(text)
+    assert run(["sample", "here/mine.tsspace", "--json"]) == 0
+    printed = capsys.readouterr().out
+    content = json.loads(printed)
+    assert (content["space"], content["space_file"]) == ("own", "mine.tsspace")
+    assert content["fingerprint"] == tsdsl.load(folder / "here" / "mine.tsspace").fingerprint
+    (folder / "here" / "a.json").write_text(printed)
+    # Others beside it: of the same name with another meaning, with errors, of another name.
+    (folder / "here" / "later.tsspace").write_text(text.replace("channels = {16, 24}", "channels = {16}"))
+    (folder / "here" / "broken.tsspace").write_text("space own {")
+    (folder / "here" / "else.tsspace").write_text(Path(TINY).read_text())
+    assert run(["render", "here/a.json", "-o", "a.svg"]) == 0
+    assert run(["verify", "here/a.json"]) == 0
+    (folder / "here" / "mine.tsspace").unlink()
+    assert run(["verify", "here/a.json"]) == 1
+    assert "is not an architecture of here/later.tsspace" in capsys.readouterr().out
 
 
 def test_inspect_tells_witnesses_and_what_a_budget_leaves(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.api import load, pick
 from tsdsl.check.stored import space_from_dict
 from tsdsl.engine.runs.directory import require_unchanged
-from tsdsl.errors import FileError, UsageError
+from tsdsl.errors import FileError, TsdslError, UsageError
 from tsdsl.files import read_json
 from tsdsl.network.layout import UNSCALED, Blueprint
 from tsdsl.source_files import STANDARD, shipped_with
@@ -34,24 +35,17 @@ class LocatedSpace:
     label: str
 
 
-def find_space(argument: str | None, name: str | None = None) -> LocatedSpace:
-    """The space that `argument` names; by default the last compiled space.
+def find_space(argument: str | None, name: str | None = None, run: Path | None = None) -> LocatedSpace:
+    """The space that `argument` names; by default that of `run` if it has one, else the only one in this folder.
 
     Raises:
         FileError: it cannot be read.
         SpaceError: it has errors.
-        UsageError: no space was compiled, or none is called `name`.
+        UsageError: none is given and there is not one to take, or none is called `name`.
     """
     if argument is None:
-        folder = last_compiled()
-        if folder is None:
-            raise UsageError(
-                f"no space given, and none compiled under {BUILD}/",
-                help="give a .tsspace file, or run `tsdsl compile FILE` first",
-            )
-        space = read_space(folder / SPACE_FILE)
-        print(f"using the last compiled space: {space.name} ({folder})", file=sys.stderr)
-        return LocatedSpace(pick([space], name, str(folder)), str(folder))
+        argument = _default_space(run)
+        print(f"using the space in {argument}", file=sys.stderr)
     path = Path(argument)
     if not argument.startswith(STANDARD) and path.is_dir():
         if not (path / SPACE_FILE).is_file():
@@ -62,10 +56,18 @@ def find_space(argument: str | None, name: str | None = None) -> LocatedSpace:
     return LocatedSpace(load(argument, name), argument)
 
 
-def last_compiled() -> Path | None:
-    """The folder under `build/` of the last compiled space."""
-    compiled = list(BUILD.glob(f"*/{SPACE_FILE}"))
-    return max(compiled, key=lambda file: file.stat().st_mtime_ns).parent if compiled else None
+def _default_space(run: Path | None) -> str:
+    """The file of the run's space, else the only `.tsspace` file in the current folder."""
+    if run is not None and (run / SPACE_FILE).is_file():
+        return str(run / SPACE_FILE)
+    texts = sorted(str(path) for path in Path().glob("*.tsspace") if path.is_file())
+    if len(texts) == 1:
+        return texts[0]
+    found = f"has several: {', '.join(texts)}" if texts else "has no .tsspace file"
+    raise UsageError(
+        f"no space given, and this folder {found}",
+        help="give one of them" if texts else "give a .tsspace file or std:NAME; `tsdsl new` writes one",
+    )
 
 
 def read_space(path: str | Path) -> Space:
@@ -183,20 +185,16 @@ def step_order(folder: Path) -> tuple[int, str]:
 
 
 def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
-    """The space of an architecture file: above it, compiled or shipped; one of equal fingerprint if there is one.
+    """The space of an architecture file: beside or above it, compiled or shipped; one of equal fingerprint if possible.
 
     Raises:
         FileError: none has its name.
     """
-    candidates = [folder / SPACE_FILE for folder in path.resolve().parents][:4]
-    candidates.append(BUILD / architecture.space / SPACE_FILE)
     near = None
-    for candidate in candidates:
-        if candidate.is_file():
-            space = read_space(candidate)
-            if space.fingerprint == architecture.fingerprint:
-                return LocatedSpace(space, str(candidate))
-            near = near or LocatedSpace(space, str(candidate))
+    for candidate in _candidates(path, architecture):
+        if architecture.fingerprint == candidate.space.fingerprint:
+            return candidate
+        near = near or candidate
     for label in shipped_with(architecture.space):
         shipped = LocatedSpace(load(label, architecture.space), label)
         if near is None or shipped.space.fingerprint == architecture.fingerprint:
@@ -207,6 +205,21 @@ def space_of(path: Path, architecture: Architecture) -> LocatedSpace:
         f"{path}: space {architecture.space} not found beside the file, under {BUILD}/ or among the shipped spaces",
         help="give the space with --in FILE",
     )
+
+
+def _candidates(path: Path, architecture: Architecture) -> Iterator[LocatedSpace]:
+    """Spaces of its name: in `.tsspace` files beside it, first in the one that it records; then compiled ones."""
+    beside = sorted(path.parent.glob("*.tsspace"), key=lambda text: (text.name != architecture.space_file, text.name))
+    for text in beside:
+        try:
+            yield LocatedSpace(load(text, architecture.space), str(text))
+        except TsdslError:
+            continue  # another space, or one with errors
+    compiled = [folder / SPACE_FILE for folder in path.resolve().parents][:4]
+    compiled.append(BUILD / architecture.space / SPACE_FILE)
+    for file in compiled:
+        if file.is_file():
+            yield LocatedSpace(read_space(file), str(file))
 
 
 def recommended_clip(data: Path | None, run: Path) -> dict[str, Any] | None:

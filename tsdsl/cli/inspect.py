@@ -17,7 +17,7 @@ from tsdsl.errors import UsageError
 def inspect(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="SPACE|ARCH", help="Space, architecture or run; default: last compiled space."),
+        typer.Argument(metavar="SPACE|ARCH", help="Space, architecture or run; default: the only .tsspace here."),
     ] = None,
     step: Annotated[int | None, typer.Option("--step", help="Show only this step.")] = None,
     budget: Annotated[

@@ -39,7 +39,7 @@ class DetailChoice(StrEnum):
 def render(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="SPACE|ARCH|RUN", help="Default: the last compiled space, and the result of its run."),
+        typer.Argument(metavar="SPACE|ARCH|RUN", help="Default: the only .tsspace here, and the result of its run."),
     ] = None,
     view: Annotated[View, typer.Option("--view", help="What to draw.")] = View.graph,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File ending in .svg, .png or .pdf.")] = None,

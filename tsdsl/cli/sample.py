@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,8 @@ from tsdsl.errors import UsageError
 
 def sample(
     space: Annotated[
-        str | None, typer.Argument(metavar="SPACE", help="A .tsspace file, std:NAME or compiled folder.")
+        str | None,
+        typer.Argument(metavar="SPACE", help="Space or run; default: the only .tsspace here."),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--number", min=1, help="Number of architectures.")] = 1,
     flops: Annotated[
@@ -25,15 +27,18 @@ def sample(
 ) -> None:
     """Draw architectures uniformly from the space, or from those within a window of FLOPs.
 
-    --json prints one JSON object per line.
+    --json prints one JSON object per line. A file of one is an architecture, used without --in beside its space.
     """
     import sys
 
     from tsdsl.analysis.questions.sampling import sample_architectures
     from tsdsl.artifacts.locate import find_space
     from tsdsl.cli.work.quantities import demand_step, flops_quantity
+    from tsdsl.source_files import STANDARD
 
-    found = find_space(space, name).space
+    located = find_space(space, name)
+    found, is_text = located.space, located.label.startswith(STANDARD) or located.label.endswith(".tsspace")
+    space_file = Path(located.label).name if is_text else None
     demand_step(found, step)
     least = most = None
     if flops is not None:
@@ -46,7 +51,8 @@ def sample(
         most = flops_quantity(high, "--flops") if high.strip() else None
     for architecture in sample_architectures(found, count, seed=seed, least_macs=least, most_macs=most, step=step):
         if json:
-            sys.stdout.write(architecture.model_dump_json(exclude={"lineage", "versions"}) + "\n")
+            named = architecture.model_copy(update={"space_file": space_file})
+            sys.stdout.write(named.model_dump_json(exclude={"lineage", "versions"}) + "\n")
         else:
             choices = " ".join(f"{path}={value}" for path, value in architecture.decisions.items())
             sys.stdout.write(f"{architecture.flops:,} multiply-adds, {architecture.params:,} parameters: {choices}\n")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def search(
     space: Annotated[
-        str | None, typer.Argument(metavar="SPACE", help="Space; default: the last compiled space.")
+        str | None, typer.Argument(metavar="SPACE", help="Space; default: that of --run, else the only .tsspace here.")
     ] = None,
     step: Annotated[str, typer.Option("--step", help="A step number, all, or joint (all at once).")] = "all",
     data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the run.")] = None,
@@ -107,7 +107,7 @@ def search(
         raise UsageError("--force has no effect without --redo", help="it lets --redo remove what was searched")
     if redo is not None and (which != "all" or begin_from is not None):
         raise UsageError("--redo N searches from step N to the last one", help="leave --step and --from out")
-    found = find_space(space, name).space
+    found = find_space(space, name, run).space
     folder = run or RUNS / found.name
     # Before `--redo` removes the steps that record them.
     branches_off = begin_from is not None and not (folder / "settings.json").exists()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tsdsl.errors import FileError
 from tsdsl.space.decided import decided_paths
@@ -27,11 +28,13 @@ class StepRecord(Frozen):
 class Architecture(Frozen):
     """A value for every decision that exists, the space it belongs to, and its cost.
 
-    `step` is the progressive step up to which it is decided; None means the whole space. `flops` are
+    `space_file` is the name of the file with the space's text, or `std:NAME`, where it is known. `step` is the
+    progressive step up to which it is decided; None means the whole space. `flops` are
     multiply-adds of one clip at the space's size; `params` are trainable parameters.
     """
 
     space: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    space_file: str | None = None
     fingerprint: str
     decisions: Mapping[str, Value]
     flops: int | None = None
@@ -40,6 +43,14 @@ class Architecture(Frozen):
     seed: int | None = None
     lineage: tuple[StepRecord, ...] = ()
     versions: Mapping[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_unknown_file(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What records of versions that did not know the file have, where it is not known."""
+        found: dict[str, Any] = write(self)
+        if found.get("space_file", "") is None:
+            del found["space_file"]
+        return found
 
     def __repr__(self) -> str:
         """Its space and costs on one line; `model_dump` has all of it."""

@@ -26,7 +26,7 @@ from tsdsl.render.theme import Theme
 
 @dataclass(frozen=True)
 class Drawing:
-    """The arguments shared by all views; `what` is a space, architecture or run, by default the last compiled."""
+    """The arguments shared by all views; `what` is a space, architecture or run, by default the only space here."""
 
     what: Path | None
     output: Path | None
@@ -47,7 +47,7 @@ class Drawing:
 
 
 def draw_graph_of(drawing: Drawing, detail: Detail) -> None:
-    """Write the graph of a space or an architecture; by default of the last compiled space and its result."""
+    """Write the graph of a space or an architecture; by default of the only space here and its result."""
     what = drawing.what
     if what is not None and is_architecture(what):
         _draw_architecture(drawing, what, _beside(what, ""), detail)
@@ -60,7 +60,7 @@ def draw_graph_of(drawing: Drawing, detail: Detail) -> None:
         picture = draw_architecture(space, architecture, scaled, detail, drawing.theme)
         drawing.write(picture, Path(f"{space.name}-{drawing.model}.svg"), f"{space.name} as model {drawing.model}")
         return
-    is_compiled = what is None or (what / "report.json").is_file()
+    is_compiled = what is not None and (what / "report.json").is_file()
     default = BUILD / space.name / "space.svg" if is_compiled else Path(f"{space.name}.svg")
     drawing.write(draw_space(space, detail, drawing.theme), default, f"the space {space.name}")
     run = RUNS / space.name
