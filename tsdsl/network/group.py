@@ -73,15 +73,11 @@ class GroupLayout:
     def _by_index(self) -> tuple[tuple[Block, ...], ...]:
         found: list[tuple[Block, ...]] = []
         entering = self.place.width_in
-        for index in range(maximum(self.place.repeat)):
+        for index, variants in enumerate(self._there):
             of_all = len(self.variants) == 1
-            variants = self.variants[0 if of_all else index]
             own = {block.variant: block.width for block in found[-1]} if found and of_all else {}
             blocks = []
-            for variant in variants:
-                condition = variant.condition * exceeds(self.place.repeat, index)
-                if is_never(condition):
-                    continue
+            for variant, condition in variants:
                 width_in = own.get(variant.name, entering)
                 place = BlockPlace(index, self.place.blocks_before)
                 block = variant.layers(variant.settings, width_in, place)
@@ -94,14 +90,21 @@ class GroupLayout:
         return tuple(found)
 
     @cached_property
+    def _there(self) -> tuple[tuple[tuple[Variant, Count], ...], ...]:
+        """For each index the variants that may be there, and when."""
+        found = []
+        for index in range(maximum(self.place.repeat)):
+            variants = self.variants[0 if len(self.variants) == 1 else index]
+            conditions = [(variant, variant.condition * exceeds(self.place.repeat, index)) for variant in variants]
+            found.append(tuple(pair for pair in conditions if not is_never(pair[1])))
+        return tuple(found)
+
+    @cached_property
     def is_there(self) -> Count:
         """1 where the group has a block, 0 where it passes on what it reads."""
         there: Count = 0
-        for blocks in self._by_index:
-            any_here: Count = 0
-            for block in blocks:
-                any_here = any_here + block.condition
-            there = there + any_here * negated(there)
+        for variants in self._there:
+            there = there + _sum(variants) * negated(there)
             if minimum(there) == 1:
                 return 1
         return there
@@ -109,17 +112,9 @@ class GroupLayout:
     @cached_property
     def present(self) -> tuple[Count, ...]:
         """For each index 1 where there is a block; the number of those that are always there is one of the counts."""
-        found: list[Count] = []
-        always = 0
-        for blocks in self._by_index:
-            there: Count = 0
-            for block in blocks:
-                there = there + block.condition
-            if minimum(there) == 1:
-                always += 1
-            else:
-                found.append(there)
-        return (always, *found)
+        there = [_sum(variants) for variants in self._there]
+        always = sum(minimum(count) == 1 for count in there)
+        return (always, *(count for count in there if minimum(count) != 1))
 
     @cached_property
     def width_out(self) -> Width:
@@ -206,6 +201,14 @@ class GroupLayout:
             return cast("Key", setting)
         axes = tuple([self.axes.index(axis) for axis in setting.scope])
         return axes, setting.table.shape, setting.table.dtype.str, setting.table.tobytes()
+
+
+def _sum(variants: Iterable[tuple[Variant, Count]]) -> Count:
+    """1 where one of them is there."""
+    found: Count = 0
+    for _, condition in variants:
+        found = found + condition
+    return found
 
 
 def _parts(setting: Any) -> Iterator[Any]:
