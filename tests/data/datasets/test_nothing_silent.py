@@ -75,7 +75,7 @@ def test_index_warns_of_one_class_and_of_no_validation_split(tmp_path: Path) -> 
 def test_index_warns_of_classes_without_clips_and_of_lists_beside_split_folders(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    touch(tmp_path, "train/run/a.mp4", "train/jump/b.mp4", "val/run/c.mp4", "train/swim/d.gif")
+    touch(tmp_path, "train/run/a.mp4", "train/jump/b.mp4", "val/run/c.mp4", "train/swim/d.heic")
     (tmp_path / "all.csv").write_text("train/run/a.mp4\ntrain/jump/b.mp4\n")
     assert run(["data", "index", str(tmp_path), "--json"]) == 0
     printed = capsys.readouterr()

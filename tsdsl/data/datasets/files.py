@@ -12,7 +12,10 @@ from tsdsl.errors import UsageError
 from tsdsl.files import read_json, read_text
 from tsdsl.files.reading import MAX_LIST_BYTES
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts"})
+_WEB_SUFFIXES = {".mp4", ".m4v", ".webm", ".mkv", ".ogv", ".flv", ".f4v", ".gif"}
+_CAMERA_SUFFIXES = {".mov", ".avi", ".wmv", ".asf", ".3gp", ".3g2", ".mts", ".m2ts", ".mxf"}
+_BROADCAST_SUFFIXES = {".ts", ".mpg", ".mpeg", ".vob"}
+VIDEO_SUFFIXES = frozenset(_WEB_SUFFIXES | _CAMERA_SUFFIXES | _BROADCAST_SUFFIXES)
 
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training"),

@@ -1,4 +1,4 @@
-"""Decodes chosen frames of a video file with PyAV, in one pass from the key frame before the first of them.
+"""Gives chosen frames of a video file, in one pass from the key frame before the first of them.
 
 Tensor names: T frames, H rows, W columns, C channels (RGB). Frames are uint8 in (T, H, W, C).
 """
@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
-from tsdsl.errors import FileError, UsageError
-from tsdsl.files import require_regular
+from tsdsl.data.video.seeking import decoded_from, open_stream
+from tsdsl.errors import UsageError
 
 Cut = Callable[[Tensor], Tensor]
 """Maps the pixels of a frame (H, W, C) to the uint8 tensor to keep."""
@@ -27,7 +26,7 @@ Cut = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The content of a video file; width and height after its rotation."""
+    """The content of a video file; width and height after its rotation, in pixels as they are stored."""
 
     path: Path
     num_frames: int
@@ -45,6 +44,10 @@ class OpenVideo:
     index: FrameIndex
     container: Any
     stream: Any
+
+    def decoded_from(self, first: int) -> Iterator[tuple[int, Any]]:
+        """(place in the index, frame) in presentation order, from the frame `first` or an earlier one on."""
+        return decoded_from(self.path, self.container, self.stream, self.index, first)
 
     def frames(self, wanted: NDArray[np.int64], cut: Cut | None = None, short_side_px: int | None = None) -> Tensor:
         """The wanted frames in the order given, uint8 (T, H, W, C), or `cut` of each, stacked.
@@ -136,8 +139,7 @@ def decode_all(path: Path) -> DecodedVideo:
 def count_decodable_frames(path: Path) -> int:
     """The number of frames that decode, with one at a time in memory; ClipError if the file is unusable."""
     with open_video(path) as video:
-        video.container.seek(0, backward=True)
-        num_decoded = sum(1 for _ in video.container.decode(video.stream))
+        num_decoded = sum(1 for _ in video.decoded_from(0))
         if num_decoded < video.index.num_frames * MIN_SHARE_PRESENT:
             raise ClipError(path, f"only {num_decoded} of its {video.index.num_frames} frames decode")
         return num_decoded
@@ -156,7 +158,7 @@ def frames_of_part(
         begin_s, length_s = index.window(path, start_s, end_s)
         first, last = index.frames_at([begin_s, begin_s + length_s - 0.5 / index.fps])
         num_decoded = 0
-        for place, frame in _decoded_from(video, int(first)):
+        for place, frame in video.decoded_from(int(first)):
             num_decoded += 1
             if place > last:
                 return
@@ -170,23 +172,8 @@ def frames_of_part(
 @contextmanager
 def open_video(path: Path) -> Iterator[OpenVideo]:
     """The first video stream of a file; errors of FFmpeg become ClipError."""
-    try:
-        require_regular(path)
-    except FileError as error:
-        raise ClipError(path, error.message.removeprefix(f"{path}: ")) from error
-    try:
-        # Old data sets have metadata that is not UTF-8, which PyAV refuses by default.
-        with av.open(str(path), metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise ClipError(path, "it has no video stream")
-            if all(video.disposition & av.stream.Disposition.attached_pic for video in container.streams.video):
-                raise ClipError(path, "it has no video stream, only a cover picture")
-            stream = container.streams.video[0]
-            # Workers are processes already; threads inside a decoder gain nothing.
-            stream.codec_context.thread_count = 1
-            yield OpenVideo(path, read_frame_index(path, container, stream), container, stream)
-    except av.error.FFmpegError as error:
-        raise ClipError(path, f"it cannot be decoded ({error.strerror})") from error
+    with open_stream(path) as (container, stream):
+        yield OpenVideo(path, read_frame_index(path, container, stream), container, stream)
 
 
 def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, enlarge: bool = True) -> tuple[int, int]:
@@ -202,7 +189,7 @@ def _frames_nearest_below(video: OpenVideo, distinct: NDArray[np.int64]) -> Iter
     position = 0
     previous: Any = None
     previous_place = -1
-    for place, frame in _decoded_from(video, int(distinct[0])):
+    for place, frame in video.decoded_from(int(distinct[0])):
         while position < len(distinct) and place > distinct[position]:
             yield previous if previous is not None else frame
             position += 1
@@ -218,24 +205,3 @@ def _frames_nearest_below(video: OpenVideo, distinct: NDArray[np.int64]) -> Iter
         raise ClipError(video.path, f"only {previous_place + 1} of its {num_frames} frames decode")
     for _ in distinct[position:]:
         yield previous
-
-
-def _decoded_from(video: OpenVideo, first: int) -> Iterator[tuple[int, Any]]:
-    """(place in the index, frame) in presentation order, from the key frame before `first` or earlier."""
-    container, stream, timestamps = video.container, video.stream, video.index.timestamps
-    if timestamps is None:
-        container.seek(0, backward=True)
-        yield from enumerate(container.decode(stream))
-        return
-    container.seek(int(timestamps[first]), stream=stream, backward=True)
-    frames = container.decode(stream)
-    opening = next(frames, None)
-    if first and (opening is None or opening.pts is None or opening.pts > timestamps[first]):
-        # A container with an incomplete index can land after the wanted frame: decode from the beginning.
-        container.seek(int(timestamps[0]), stream=stream, backward=True)
-        frames = container.decode(stream)
-        opening = next(frames, None)
-    while opening is not None:
-        if opening.pts is not None:
-            yield int(np.searchsorted(timestamps, opening.pts, side="right")) - 1, opening
-        opening = next(frames, None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -13,8 +14,17 @@ from numpy.typing import NDArray
 
 from tsdsl.errors import FileError
 
-FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
-"""Formats without presentation times: with B-frames their times run backwards, so frames are counted."""
+FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpeg", "mpegvideo"})
+"""Formats without reliable presentation times: with B-frames their times run backwards, so frames are counted."""
+
+FORMATS_WITHOUT_SEEKS = frozenset({"gif"})
+"""Formats that call every frame a key frame, though most repeat a part of the frame before."""
+
+FORMATS_WITHOUT_DURATION = frozenset({"mpegts", "mpeg"})
+"""Formats whose duration FFmpeg estimates from the times of their frames, which may jump."""
+
+MAX_GAP_S = 10.0
+"""A longer gap in a transport stream is a place where two recordings were joined, as in the ffmpeg program."""
 
 MIN_SHARE_PRESENT = 0.9
 """A file is truncated if it has less than this share of its declared frames, or if less of its frames decode."""
@@ -47,6 +57,23 @@ class FrameIndex:
 
     fps: float
 
+    key_frames: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    """(presentation time, decoding time) of each key frame, ascending; none if the file is decoded from its beginning.
+    """
+
+    def seeks_before(self, first: int) -> list[int]:
+        """The times to seek to for the frame `first`, the best one first.
+
+        Containers list key frames by presentation or by decoding times; the key frame before is the last resort.
+        """
+        if self.timestamps is None:
+            return []
+        nearest = int(np.searchsorted(self.key_frames[:, 0], self.timestamps[first], side="right")) - 1
+        if nearest < 0:
+            return []
+        shown, decoded = self.key_frames[nearest].tolist()
+        return list(dict.fromkeys([shown, decoded, int(self.key_frames[max(nearest - 1, 0), 1])]))
+
     @property
     def num_frames(self) -> int:
         """The number of frames."""
@@ -74,56 +101,105 @@ class FrameIndex:
         return np.clip(found, 0, self.num_frames - 1).astype(np.int64)
 
 
+class _Packet(NamedTuple):
+    """The times of a frame before decoding, in the unit of the stream."""
+
+    shown: int | None
+    decoded: int | None
+    is_key: bool
+    is_discarded: bool
+    """Whether it is decoded for other frames only, as those before the start of an edit list."""
+
+
 def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
     """The index of a stream; ClipError if it is empty, untimed or truncated."""
-    listed = _listed_times(path, container, stream)
-    # Packets are freed one by one: those of a film would not fit in memory.
-    times = listed or [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
-    if not times:
+    packets = _listed_packets(path, container, stream) or [
+        _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
+        for packet in container.demux(stream)
+        if packet.size
+    ]
+    frames = _decodable(packets)
+    if not frames:
         raise ClipError(path, "it has no video frames")
-    if len(times) == 1:
+    if len(frames) == 1:
         raise ClipError(path, "it is a still image, with one frame")
     declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
-    if container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES or None in times:
-        if declared_fps <= 0:
-            raise ClipError(path, "it has neither frame times nor a frame rate")
-        index = FrameIndex(np.arange(len(times)) / declared_fps, None, declared_fps)
+    if _are_timed(packets, container.format.name, stream.time_base):
+        index = _timed_index(packets, frames, container, stream, declared_fps)
+    elif declared_fps > 0:
+        index = FrameIndex(np.arange(len(frames)) / declared_fps, None, declared_fps)
     else:
-        timestamps = np.unique(np.array(times, dtype=np.int64))
-        times_s = (timestamps - timestamps[0]) * float(stream.time_base)
-        fps = (len(times_s) - 1) / float(times_s[-1]) if len(times_s) > 1 else declared_fps
-        index = FrameIndex(times_s, timestamps, fps if fps > 0 else 30.0)
-    _check_complete(path, container, stream, index)
+        raise ClipError(path, "it has neither frame times nor a frame rate")
+    _check_complete(path, container, stream, packets, index)
     return index
 
 
-def _listed_times(path: Path, container: Any, stream: Any) -> list[int] | None:
-    """The times in the table of an MP4 if they are reliable; 15 times faster than reading packets.
+def _decodable(packets: Sequence[_Packet]) -> list[_Packet]:
+    """The packets whose frames are shown.
+
+    What comes before the first key frame, in the file or in time, refers to frames that a cut has left out.
+    """
+    keys = [place for place, packet in enumerate(packets) if packet.is_key] or [0]
+    begin, second = keys[0], keys[1] if len(keys) > 1 else len(packets)
+    opening = [packet for packet in packets[begin:second] if not _is_before(packet, packets[begin])]
+    return [packet for packet in (*opening, *packets[second:]) if not packet.is_discarded]
+
+
+def _is_before(packet: _Packet, key: _Packet) -> bool:
+    return packet.shown is not None and key.shown is not None and packet.shown < key.shown
+
+
+def _are_timed(packets: Sequence[_Packet], format_name: str, time_base: Fraction) -> bool:
+    """Whether the frames can be told apart by their times."""
+    if format_name in FORMATS_WITHOUT_PRESENTATION_TIMES or any(packet.shown is None for packet in packets):
+        return False
+    if format_name != "mpegts":
+        return True
+    steps = np.diff([packet.decoded for packet in packets if packet.decoded is not None])
+    return bool(np.all((steps >= 0) & (steps * float(time_base) <= MAX_GAP_S)))
+
+
+def _timed_index(
+    packets: Sequence[_Packet], frames: Sequence[_Packet], container: Any, stream: Any, declared_fps: float
+) -> FrameIndex:
+    timestamps = np.unique(np.array([frame.shown for frame in frames], dtype=np.int64))
+    times_s = (timestamps - timestamps[0]) * float(stream.time_base)
+    fps = (len(times_s) - 1) / float(times_s[-1]) if len(times_s) > 1 else declared_fps
+    seekable = container.format.name not in FORMATS_WITHOUT_SEEKS
+    keys = sorted((p.shown, p.shown if p.decoded is None else p.decoded) for p in packets if p.is_key and seekable)
+    key_frames = np.array(keys, dtype=np.int64).reshape(-1, 2)
+    return FrameIndex(times_s, timestamps, fps if fps > 0 else 30.0, key_frames)
+
+
+def _listed_packets(path: Path, container: Any, stream: Any) -> list[_Packet] | None:
+    """The packets in the table of an MP4 if they are reliable; 15 times faster than reading them.
 
     The table contains decoding times, which are presentation times in a stream without B-frames. If it reaches past the
     end of the file, the file is truncated and its packets must be counted.
     """
     if "mp4" not in container.format.name.split(",") or stream.codec_context.has_b_frames:
         return None
-    times, end = [], 0
+    packets, end = [], 0
     for entry in stream.index_entries:
         end = max(end, entry.pos + entry.size)
-        if entry.size and not entry.is_discard:
-            times.append(entry.timestamp)
-    return times if times and end <= path.stat().st_size else None
+        if entry.size:
+            packets.append(_Packet(entry.timestamp, entry.timestamp, entry.is_keyframe, entry.is_discard))
+    return packets if packets and end <= path.stat().st_size else None
 
 
-def _check_complete(path: Path, container: Any, stream: Any, index: FrameIndex) -> None:
-    if stream.frames and index.num_frames < stream.frames * MIN_SHARE_PRESENT:
-        raise ClipError(
-            path,
-            f"it is truncated: {index.num_frames} of the {stream.frames} frames its header declares",
-        )
+def _check_complete(path: Path, container: Any, stream: Any, packets: Sequence[_Packet], index: FrameIndex) -> None:
+    """ClipError if there are fewer packets, shown or not, than the header declares."""
+    if stream.frames and len(packets) < stream.frames * MIN_SHARE_PRESENT:
+        raise ClipError(path, f"it is truncated: {len(packets)} of the {stream.frames} frames its header declares")
     # Matroska declares no frame count; its duration covers all streams, so it is only meaningful for a single one.
-    if not stream.frames and container.duration and len(container.streams) == 1:
+    declares_duration = container.duration and container.format.name not in FORMATS_WITHOUT_DURATION
+    if not stream.frames and declares_duration and len(container.streams) == 1:
         declared_s = container.duration / av.time_base
-        if index.duration_s < declared_s * MIN_SHARE_PRESENT:
-            raise ClipError(
-                path,
-                f"it is truncated: {index.duration_s:.2f} s of the {declared_s:.2f} s its header declares",
-            )
+        present_s = len(packets) / index.fps if index.timestamps is None else _span_s(packets, stream, index.fps)
+        if present_s < declared_s * MIN_SHARE_PRESENT:
+            raise ClipError(path, f"it is truncated: {present_s:.2f} s of the {declared_s:.2f} s its header declares")
+
+
+def _span_s(packets: Sequence[_Packet], stream: Any, fps: float) -> float:
+    times = [packet.shown for packet in packets if packet.shown is not None]
+    return (max(times) - min(times)) * float(stream.time_base) + 1.0 / fps
