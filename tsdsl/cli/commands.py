@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "data": ("data", "app"),
     "weights": ("weights", "app"),
     "quickstart": ("quickstart", "quickstart"),
+    "env": ("env", "env"),
 }
 
 

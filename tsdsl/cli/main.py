@@ -61,7 +61,7 @@ def _unexpected(error: Exception) -> TsdslError:
     name = type(error).__name__
     return TsdslError(
         f"{name}: {error}",
-        help="this is a bug in tsdsl: please report it with the traceback that TSDSL_DEBUG=1 prints",
+        help="this is a bug in tsdsl: please report it with what TSDSL_DEBUG=1 and `tsdsl env` print",
     )
 
 

@@ -59,11 +59,7 @@ def device_name(device: torch.device) -> str:
 def environment(device: torch.device | None = None) -> dict[str, str]:
     """The environment for the record of a run: versions, platform, device."""
     record = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in RECORDED_PACKAGES:
-        try:
-            record[package] = version(package)
-        except PackageNotFoundError:
-            record[package] = "not installed"
+    record |= {package: package_version(package) for package in RECORDED_PACKAGES}
     if torch.version.cuda is not None:
         record["cuda"] = torch.version.cuda
     used = device or choose_device("auto")
@@ -71,3 +67,11 @@ def environment(device: torch.device | None = None) -> dict[str, str]:
     record["depthwise_kernels"] = kernels_of(used.type)
     record["threads"] = str(torch.get_num_threads())
     return record
+
+
+def package_version(package: str) -> str:
+    """The installed version, or `not installed`."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
