@@ -214,6 +214,7 @@ def _index_facts(found: DatasetIndex) -> dict[str, Any]:
         "kind": found.kind,
         "classes": list(found.class_names),
         "split_number": found.splits[0].split_number,
+        "frames_fps": found.splits[0].frames_fps,
         "flip_allowed": found.splits[0].flip_allowed,
         "unlabelled": list(found.unlabelled),
         "warnings": found.concerns,
@@ -253,6 +254,12 @@ def _print_index(found: DatasetIndex) -> None:
     console.print(table)
     first, last = found.class_names[0], found.class_names[-1]
     console.print(f"classes: {first!r} (0) to {last!r} ({len(found.class_names) - 1})", markup=False)
+    fps = found.splits[0].frames_fps
+    if fps is not None:
+        console.print(
+            f"clips are folders of frames at {fps:g} a second; `frames_fps` in dataset.json gives another rate",
+            markup=False,
+        )
     for split in found.unlabelled:
         console.print(f"{split}: its list has no classes, so it is not read", markup=False)
     for dataset in found.splits:

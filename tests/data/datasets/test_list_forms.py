@@ -62,9 +62,9 @@ def test_class_names_of_all_lists_are_numbered_together_or_as_in_classes_txt(tmp
         ("path,label\na.mp4\n", r"train\.csv:2: has no path or no label"),
         ("a.mp4,run\nb.mp4,jump\n", r"train\.csv: has class names, and .*val\.csv has class numbers"),
         ("a.mp4,run\nb.mp4\n", r"train\.csv:1: is not `path label`"),
-        ("a.mp4 0 -1\n", r"train\.csv:1: is not `path label`"),
+        ("a.mp4 0 -1\n", r"train\.csv:1: has -1 for a label, as lists without classes"),
         ("a.mp4 0 3\nb.mp4 1 3\n", r"train\.csv:1: has several numbers after 'a\.mp4', expected one label"),
-        ("frames/a 24 0\nframes/b 30 1\n", r"train\.csv:1: looks like `folder frames label`"),
+        ("frames/a 24 0\nframes/b 30 1\n", r"has no clips; its list names 2, such as frames/a"),
     ],
 )
 def test_lines_that_could_be_misread_are_refused(tmp_path: Path, train: str, reason: str) -> None:
@@ -119,12 +119,6 @@ def test_lists_named_as_in_mmaction2(tmp_path: Path, ending: str) -> None:
     write_text(tmp_path / f"other_train{ending}.txt", "run/a.mp4 1\n")
     (concern,) = index_dataset(tmp_path).concerns
     assert f"lists are not read: other_train{ending}.txt" in concern
-
-
-def test_folders_of_images_are_refused_by_name(tmp_path: Path) -> None:
-    touch(tmp_path, "train/run/clip/00001.jpg")
-    with pytest.raises(FileError, match=r"has no videos, but images such as train/run/clip/00001\.jpg"):
-        open_dataset(tmp_path, "train")
 
 
 def test_metadata_in_the_folders_of_splits_as_hugging_face_has_it(tmp_path: Path) -> None:

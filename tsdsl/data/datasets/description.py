@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from tsdsl.data.settings import ClipSettings
 from tsdsl.space.stored import read_record
 
 DESCRIPTION_NAME = "dataset.json"
+
+DEFAULT_FRAMES_FPS = 30.0
 
 DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2", "ucf101", "hmdb51", "table"]
 
@@ -45,6 +47,9 @@ class DatasetDescription(BaseModel):
     split_number: PositiveInt | None = None
     """The official split of UCF101 or HMDB51, from 1 to 3; None for 1. Others have none."""
 
+    frames_fps: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The frames per second of extracted frames, None for 30; video files have their own times."""
+
     flip_allowed: bool = True
     """False if mirroring a clip changes its class."""
 
@@ -65,6 +70,12 @@ def read_description(root: Path) -> DatasetDescription | None:
         return None
     help = "repair or remove it; its keys are " + ", ".join(DatasetDescription.model_fields)
     return read_record(path, DatasetDescription, "a description of a data set", help)
+
+
+def extracted_frames_fps(root: Path) -> float:
+    """The frames per second of extracted frames below a folder."""
+    description = read_description(root)
+    return (description.frames_fps if description is not None else None) or DEFAULT_FRAMES_FPS
 
 
 def write_description(root: Path, description: DatasetDescription) -> None:

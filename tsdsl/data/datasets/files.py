@@ -17,6 +17,10 @@ _CAMERA_SUFFIXES = {".mov", ".avi", ".wmv", ".asf", ".3gp", ".3g2", ".mts", ".m2
 _BROADCAST_SUFFIXES = {".ts", ".mpg", ".mpeg", ".vob"}
 VIDEO_SUFFIXES = frozenset(_WEB_SUFFIXES | _CAMERA_SUFFIXES | _BROADCAST_SUFFIXES)
 
+FRAMES_ENDING = "frames"
+"""The end of the names of folders of extracted frames, such as `rawframes` and `20bn-something-something-v2-frames`."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training"),
     "val": ("val", "validation", "validate", "valid"),
@@ -36,6 +40,11 @@ def split_spellings(split: str) -> tuple[str, ...]:
 def is_video(path: Path) -> bool:
     """Whether a file has the suffix of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_image(name: str) -> bool:
+    """Whether a visible file has the suffix of an extracted frame."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
 def annotation_folders(root: Path) -> list[Path]:
@@ -77,6 +86,19 @@ def videos_below(folder: Path) -> Videos:
     return found
 
 
+def frame_folders_below(folder: Path) -> list[Path]:
+    """The visible folders below a folder that hold images, in sorted order; folders inside them are not looked for.
+
+    Of each folder only so many entries are read as it takes to find an image.
+    """
+    found = []
+    for inner in folders_in(folder):
+        with os.scandir(inner) as entries:
+            holds_images = any(is_image(entry.name) for entry in entries)
+        found += [inner] if holds_images else frame_folders_below(inner)
+    return found
+
+
 class ClipFinder:
     """Finds clips anywhere below a folder by class folder and name; a re-encoded clip may have another suffix."""
 
@@ -92,23 +114,24 @@ class ClipFinder:
 
 
 class FileListing:
-    """The existing files, reading each folder once: a query per file is far slower for 250,000 files."""
+    """The existing files or folders, reading each folder once: a query per file is far slower for 250,000 files."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_folders: bool = False) -> None:
+        self._of_folders = of_folders
         self._names: dict[str, frozenset[str]] = {}
 
     def has(self, path: str) -> bool:
-        """Whether a file exists at a path; links are followed."""
-        folder, name = os.path.split(path)
+        """Whether a file, or folder, exists at a path; links are followed."""
+        folder, name = os.path.split(path.rstrip("/"))
         if folder not in self._names:
-            self._names[folder] = _file_names(folder)
+            self._names[folder] = _names_in(folder, self._of_folders)
         return name in self._names[folder]
 
 
-def _file_names(folder: str) -> frozenset[str]:
+def _names_in(folder: str, of_folders: bool) -> frozenset[str]:
     try:
         with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if entry.is_file())
+            return frozenset(entry.name for entry in entries if (entry.is_dir() if of_folders else entry.is_file()))
     except (OSError, ValueError):  # ValueError: a NUL in a path
         # Clips in an unreadable folder are reported as missing.
         return frozenset()

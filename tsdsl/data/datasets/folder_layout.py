@@ -1,17 +1,23 @@
-"""Reads a folder of class folders, optionally in a folder per split."""
+"""Reads a folder of class folders, optionally in a folder per split: of videos, or of folders of extracted frames."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, folders_in, split_spellings, videos_below
+from tsdsl.data.datasets.description import extracted_frames_fps
+from tsdsl.data.datasets.files import (
+    IMAGE_SUFFIXES,
+    SPLIT_NAMES,
+    folders_in,
+    frame_folders_below,
+    is_image,
+    split_spellings,
+    videos_below,
+)
 from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.errors import FileError
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -70,25 +76,33 @@ def read_class_folders(root: Path, split: str) -> ClassFolders:
         class_names = _agreed_class_names(splits)
     below = {n: videos_below(folder / name) for n, name in enumerate(class_names) if (folder / name).is_dir()}
     records = [ClipRecord(path, label) for label, videos in below.items() for path in videos.paths]
+    others = sum((videos.others for videos in below.values()), Counter())
     if not records:
-        _refuse_frames(root, folder)
+        records = _frame_records(root, {label: folder / class_names[label] for label in below})
+        others = Counter({suffix: count for suffix, count in others.items() if suffix not in IMAGE_SUFFIXES})
     return ClassFolders(
         records,
         class_names,
         [link for videos in below.values() for link in videos.passed_over],
-        sum((videos.others for videos in below.values()), Counter()),
+        others,
     )
 
 
-def _refuse_frames(root: Path, folder: Path) -> None:
-    """FileError if there are images in place of videos."""
-    for base, _, names in os.walk(folder):
-        image = next((name for name in sorted(names) if Path(name).suffix.lower() in IMAGE_SUFFIXES), None)
+def _frame_records(root: Path, class_folders: dict[int, Path]) -> list[ClipRecord]:
+    """Clips that are folders of extracted frames; FileError if images are in class folders themselves."""
+    fps = extracted_frames_fps(root)
+    for folder in class_folders.values():
+        image = next((path for path in sorted(folder.iterdir()) if is_image(path.name)), None)
         if image is not None:
             raise FileError(
-                f"{root}: has no videos, but images such as {Path(base, image).relative_to(root)}",
-                help="extracted frames are not read; use the videos, or make one of each folder with ffmpeg",
+                f"{root}: has images in place of clips, such as {image.relative_to(root)}",
+                help=f"put the frames of each clip into a folder of its own, such as {folder / 'clip1'}",
             )
+    return [
+        ClipRecord(clip, label, frames_fps=fps)
+        for label, folder in class_folders.items()
+        for clip in frame_folders_below(folder)
+    ]
 
 
 def _agreed_class_names(splits: dict[str, Path]) -> list[str]:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tsdsl.data.datasets.description import extracted_frames_fps
 from tsdsl.data.datasets.files import (
+    FRAMES_ENDING,
     SPLIT_NAMES,
     FileListing,
     annotation_folders,
@@ -33,7 +35,7 @@ from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
 MAX_HEADER_BYTES = 4096
-LIST_ENDING = r"(?:(?:[_-]list)?(?:[_-]split_?\d+)?[_-]videos|[_-]?list)?"
+LIST_ENDING = r"(?:(?:[_-]list)?(?:[_-]split_?\d+)?[_-](?:videos|rawframes|videofolder)|[_-]?list)?"
 LIST_SUFFIXES = (".csv", ".txt", ".list")
 CLASS_LIST_NAMES = ("classes.txt", "class_names.txt", "classInd.txt")
 
@@ -99,13 +101,15 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
     """
     chosen = list_of_split(root, split)
     lists = {split: path for split, path in find_lists(root).items() if not is_official(path)}
-    listing = FileListing()
-    unnumbered = {path: _with_slashes(parse_list(path), _Places(root, name, listing)) for name, path in lists.items()}
+    written = {path: parse_list(path) for path in lists.values()}
+    listing = FileListing(of_folders=any(clip.num_frames is not None for clip in written[chosen]))
+    unnumbered = {path: _with_slashes(written[path], _Places(root, name, listing)) for name, path in lists.items()}
     parsed, settled = number_labels(unnumbered, find_class_list(root))
     num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
     class_names = settled if settled is not None else _class_names_by_folder(parsed, num_classes)
     places = _Places(root, split, listing)
     moved = find_moved_root(root, [clip.path for clip in parsed[chosen]], listing)
+    fps = extracted_frames_fps(root)
     records, missing = [], []
     used_moved = False
     for clip in parsed[chosen]:
@@ -126,21 +130,32 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
         if found is None:
             missing.append(clip.path)
         else:
-            records.append(ClipRecord(Path(found), clip.label))
+            records.append(_record(found, clip, fps))
     if not records:
         refuse_other_lists(chosen, parsed[chosen])
     _refuse_two_labels(root, parsed, listing)
     return records, class_names, missing, moved.old if moved is not None and used_moved else None
 
 
+def _record(path: str, clip: ListedClip, fps: float) -> ClipRecord:
+    if clip.num_frames is None:
+        return ClipRecord(Path(path), clip.label)
+    return ClipRecord(Path(path), clip.label, end_s=clip.num_frames / fps, frames_fps=fps)
+
+
 class _Places:
-    """Resolves paths of a list: below the folder itself, its videos/, the folder of the split or videos_<split>/."""
+    """Resolves paths of a list: below the folder itself, one of videos or frames in it, or the folder of the split.
+
+    Other folders of frames are those whose names end in it, as `20bn-something-something-v2-frames/`.
+    """
 
     def __init__(self, root: Path, split: str, listing: FileListing) -> None:
         self._listing = listing
         # Strings, because joining a million paths by pathlib takes longer than everything else.
         spellings = split_spellings(split)
-        folders = ("", "videos", *spellings, *(f"videos_{name}" for name in spellings))
+        of_split = (f"{kind}_{name}" for kind in ("videos", "rawframes") for name in spellings)
+        of_frames = sorted(path.name for path in root.iterdir() if path.name.lower().endswith(FRAMES_ENDING))
+        folders = ("", "videos", *spellings, *of_split, *of_frames)
         self._folders = [os.path.join(root, folder, "") for folder in folders]  # noqa: PTH118
 
     def found(self, path: str) -> str | None:

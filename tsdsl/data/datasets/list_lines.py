@@ -34,6 +34,8 @@ class ListedClip:
     class_name: str | None = None
     split: str | None = None
     """The split that the line names, in a csv with a column `split`."""
+    num_frames: int | None = None
+    """The number of extracted frames in the folder `path`; None for a video."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def parse_list(path: Path) -> list[ListedClip]:
     """The clips of a list, in any of these forms.
 
     - `path label`, `path,label` (the path may contain spaces) or `number label path`, perhaps in quotes;
+    - `folder frames label`, where a folder has that number of extracted frames;
     - the same with a class name for every label, if the paths have suffixes of videos;
     - a csv whose first line names a column of `PATH_COLUMNS`, one of `LABEL_COLUMNS`, and perhaps one of
       `SPLIT_COLUMNS`; others are not read.
@@ -145,26 +148,36 @@ def parse_list(path: Path) -> list[ListedClip]:
         if len(named) == len(lines):
             return named
     for (number, text), clip in zip(lines, numbered, strict=True):
+        if clip is None and re.search(r"[ ,\t]-1$", text):
+            raise FileError(
+                f"{path}:{number}: has -1 for a label, as lists without classes: {text[:80]!r}",
+                help="search and train need classes: write `path label` on each line; "
+                "`tsdsl predict` reads lists without labels",
+            )
         if clip is None:
             raise FileError(f"{path}:{number}: is not `path label`: {text[:80]!r}", help=_HELP)
-    return [clip for clip in numbered if clip is not None]
+    clips = [clip for clip in numbered if clip is not None]
+    of_frames = [_of_frames(clip) for clip in clips]
+    return [clip for clip in of_frames if clip is not None] if all(of_frames) else clips
+
+
+def _of_frames(clip: ListedClip) -> ListedClip | None:
+    """The clip of a line `folder frames label`."""
+    match = re.fullmatch(r"(.+?)[ ,\t]+(\d{1,9})", clip.path)
+    if match is None or is_video(Path(match[1])):
+        return None
+    return replace(clip, path=match[1], num_frames=int(match[2]))
 
 
 def refuse_other_lists(path: Path, clips: Sequence[ListedClip]) -> None:
-    """FileError if the lines of a list without any existing file are those of frames or of several labels."""
+    """FileError if the lines of a list without any existing file have several labels."""
     for clip in clips:
         match = re.fullmatch(r"(.+?)((?:[ ,]+-?\d+)+)", clip.path)
-        if match is None:
-            continue
-        if is_video(Path(match[1])):
+        if match is not None:
             raise FileError(
                 f"{path}:{clip.line}: has several numbers after {match[1]!r}, expected one label",
-                help="give each clip one class, as `path label`",
+                help="give each clip one class, as `path label`, or as `folder frames label` if it is extracted frames",
             )
-        raise FileError(
-            f"{path}:{clip.line}: looks like `folder frames label`, a list of extracted frames; expected videos",
-            help="list the videos as `path label`, or make a video of each folder with ffmpeg",
-        )
 
 
 def has_columns(path: Path, *, split: bool = False) -> bool:

@@ -19,12 +19,14 @@ UNLABELLED = -1
 
 @dataclass(frozen=True, slots=True)
 class ClipRecord:
-    """A video file, its class or `UNLABELLED`, and the times of the clip (None: the ends of the video)."""
+    """A video, its class or `UNLABELLED`, and the times of the clip (None: the ends of the video)."""
 
     path: Path
     label: int
     start_s: float | None = None
     end_s: float | None = None
+    frames_fps: float | None = None
+    """The rate at which the frames in the folder `path` were extracted; None for a video file."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class VideoDataset:
         for record in self.records:
             counts[record.label] += 1
         return tuple(counts)
+
+    @property
+    def frames_fps(self) -> float | None:
+        """The rate of extracted frames; None if the clips are video files."""
+        return self.records[0].frames_fps if self.records else None
 
     def with_records(self, records: Sequence[ClipRecord]) -> VideoDataset:
         """The same data set with other clips, such as a part of `split_for_search`."""

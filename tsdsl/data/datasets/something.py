@@ -6,10 +6,21 @@ because mirrors number the same templates differently.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, annotation_folders, is_video, read_list_json, split_spellings
+from tsdsl.data.datasets.description import extracted_frames_fps
+from tsdsl.data.datasets.files import (
+    FRAMES_ENDING,
+    SPLIT_NAMES,
+    annotation_folders,
+    folders_in,
+    frame_folders_below,
+    is_video,
+    read_list_json,
+    split_spellings,
+)
 from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
@@ -65,8 +76,7 @@ def read_something(root: Path, split: str, labelled: bool = True) -> tuple[list[
         raise FileError(f"{root}: has no {lacking}", help="put the files of Something-Something V2 into the folder")
     labels = _read_labels(labels_path)
     class_names = sorted(labels, key=lambda name: labels[name])
-    folder = next((root / name for name in VIDEO_FOLDERS if (root / name).is_dir() and _holds_video(root / name)), root)
-    videos = {path.stem: path for path in sorted(folder.iterdir()) if is_video(path)}
+    clips = _clips(root)
     entries = read_list_json(list_path)
     if not isinstance(entries, list):
         raise FileError(f"{list_path}: is not a list of clips", help="download the file again")
@@ -79,9 +89,8 @@ def read_something(root: Path, split: str, labelled: bool = True) -> tuple[list[
                 f"{list_path}: clip {identifier}: the class {template!r} is not in {labels_path}",
                 help="take the labels file and the lists from the same release",
             )
-        if identifier in videos:
-            label = UNLABELLED if template is None else labels[template]
-            records.append(ClipRecord(videos[identifier], label))
+        if identifier in clips:
+            records.append(replace(clips[identifier], label=UNLABELLED if template is None else labels[template]))
         else:
             missing.append(identifier)
     return records, class_names, missing
@@ -136,5 +145,17 @@ def _without_brackets(template: str) -> str:
     return template.replace("[", "").replace("]", "").strip()
 
 
-def _holds_video(folder: Path) -> bool:
-    return any(is_video(path) for path in folder.iterdir())
+def _clips(root: Path) -> dict[str, ClipRecord]:
+    """The clips by id, still without classes: videos, else the folders of frames in a folder `...frames/`."""
+    for name in VIDEO_FOLDERS:
+        folder = root / name
+        videos = [path for path in sorted(folder.iterdir()) if is_video(path)] if folder.is_dir() else []
+        if videos:
+            return {path.stem: ClipRecord(path, UNLABELLED) for path in videos}
+    fps = extracted_frames_fps(root)
+    of_frames = [folder for folder in folders_in(root) if folder.name.lower().endswith(FRAMES_ENDING)]
+    return {
+        clip.name: ClipRecord(clip, UNLABELLED, frames_fps=fps)
+        for folder in of_frames
+        for clip in frame_folders_below(folder)
+    }

@@ -81,8 +81,8 @@ def prepare_dataset(
             half_written.unlink(missing_ok=True)
         targets = _targets(source, datasets)
         tasks = [
-            TranscodeTask(path, building / target, settings, start_s, end_s)
-            for (path, start_s, end_s), target in targets.items()
+            TranscodeTask(path, building / target, settings, start_s, end_s, frames_fps)
+            for (path, start_s, end_s, frames_fps), target in targets.items()
         ]
         todo = [task for task in tasks if not _is_done(task)]
         left_out = SkippedClips()
@@ -110,14 +110,20 @@ def prepare_dataset(
         num_reused=len(tasks) - len(todo),
         num_missing=sum(len(dataset.missing) for dataset in datasets),
         left_out=left_out,
-        source_bytes=sum(path.stat().st_size for path in {key[0] for key in targets} if path.is_file()),
+        source_bytes=sum(map(_size_bytes, {path for path, *_ in targets})),
         size_bytes=sum(path.stat().st_size for path in written),
         seconds=time.monotonic() - began,
     )
 
 
-_Part = tuple[Path, float | None, float | None]
-"""A video file and the part of it that is used."""
+def _size_bytes(path: Path) -> int:
+    """The size of a video or of all frames in a folder; 0 where there is none."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+_Part = tuple[Path, float | None, float | None, float | None]
+"""A video, the part of it that is used, and its rate if it is a folder of frames."""
 
 
 def _opened(source: Path, kind: str | None, splits: Sequence[str] | None) -> list[VideoDataset]:
@@ -132,7 +138,7 @@ def _opened(source: Path, kind: str | None, splits: Sequence[str] | None) -> lis
 
 
 def _part(record: ClipRecord) -> _Part:
-    return record.path, record.start_s, record.end_s
+    return record.path, record.start_s, record.end_s, record.frames_fps
 
 
 def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]:
@@ -140,7 +146,7 @@ def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]
     targets: dict[_Part, str] = {}
     taken: set[str] = set()
     for part in dict.fromkeys(_part(record) for dataset in datasets for record in dataset.records):
-        path, start_s, end_s = part
+        path, start_s, end_s, _ = part
         # Listed files outside of the folder keep the names of their folders.
         inside = path.relative_to(source) if path.is_relative_to(source) else Path(*path.parts[1:])
         folders = [name for name in inside.parent.parts if name != ".."]

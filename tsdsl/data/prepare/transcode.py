@@ -51,9 +51,16 @@ def transcode_settings(values: dict[str, Any]) -> TranscodeSettings:
 
 
 def transcode(
-    source: Path, target: Path, settings: TranscodeSettings, start_s: float | None = None, end_s: float | None = None
+    source: Path,
+    target: Path,
+    settings: TranscodeSettings,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    frames_fps: float | None = None,
 ) -> int:
     """Write the part of a video between two times to an mp4; its number of frames.
+
+    With `frames_fps`, the source is a folder of frames that were extracted at this rate.
 
     The result is decoded for verification before `target` appears. Memory does not grow with the length.
 
@@ -69,7 +76,8 @@ def transcode(
         raise _unwritable(target, error) from error
     building = Path(name)
     try:
-        num_frames = _encode(source, building, settings, start_s, end_s)
+        part = frames_of_part(source, start_s, end_s, settings.short_side_px, frames_fps=frames_fps, enlarge=False)
+        num_frames = _encode(source, part, building, settings)
         _verify(source, building, num_frames)
         with _writing(target):
             with building.open("rb") as file:
@@ -81,15 +89,13 @@ def transcode(
     return num_frames
 
 
-def _encode(
-    source: Path, building: Path, settings: TranscodeSettings, start_s: float | None, end_s: float | None
-) -> int:
+def _encode(source: Path, part: Iterator[TimedFrame], building: Path, settings: TranscodeSettings) -> int:
     num_frames = 0
     container: Any = None
     stream: Any = None
     last_tick = -1
     try:
-        for timed in frames_of_part(source, start_s, end_s, settings.short_side_px, enlarge=False):
+        for timed in part:
             tick = round(timed.time_s * TICKS_PER_S)
             if tick <= last_tick:
                 continue

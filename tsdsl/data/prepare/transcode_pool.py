@@ -23,6 +23,8 @@ class TranscodeTask:
     settings: TranscodeSettings
     start_s: float | None = None
     end_s: float | None = None
+    frames_fps: float | None = None
+    """The rate of extracted frames in the folder `source`; None for a video file."""
 
 
 Outcome = tuple[TranscodeTask, str | None]
@@ -59,7 +61,7 @@ def transcode_all(tasks: Sequence[TranscodeTask], num_workers: int) -> Iterator[
 def run_task(task: TranscodeTask) -> Outcome:
     """Transcode a video; errors of the video are returned, not raised."""
     try:
-        transcode(task.source, task.target, task.settings, task.start_s, task.end_s)
+        transcode(task.source, task.target, task.settings, task.start_s, task.end_s, task.frames_fps)
     except ClipError as error:
         return task, error.reason
     return task, None

@@ -73,18 +73,18 @@ def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
 def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
     """Decode every frame of every file once."""
     index = index_dataset(root, kind=kind)
-    paths = sorted({record.path for dataset in index.splits for record in dataset.records})
+    parts = {(r.path, r.frames_fps, r.end_s if r.frames_fps else None) for d in index.splits for r in d.records}
     bad = SkippedClips()
     num_frames = 0
-    for done, path in enumerate(paths, start=1):
+    for done, (path, frames_fps, end_s) in enumerate(sorted(parts, key=lambda part: part[0]), start=1):
         try:
-            num_frames += count_decodable_frames(path)
+            num_frames += count_decodable_frames(path, frames_fps, end_s)
         except ClipError as error:
             bad.add(path, error.reason)
         if progress is not None:
-            progress(done, len(paths))
+            progress(done, len(parts))
     missing = tuple(name for dataset in index.splits for name in dataset.missing)
-    return VerifyReport(len(paths), num_frames, bad, missing)
+    return VerifyReport(len(parts), num_frames, bad, missing)
 
 
 def write_bad_list(path: Path, lines: Sequence[str]) -> None:

@@ -34,11 +34,11 @@ class ClipCache:
         self.used_bytes = 0
         self._videos: dict[Path, DecodedVideo] = {}
 
-    def video(self, path: Path) -> DecodedVideo:
+    def video(self, path: Path, frames_fps: float | None = None) -> DecodedVideo:
         """The decoded video; ClipError as `decode_all`."""
         held = self._videos.get(path)
         if held is None:
-            held = decode_all(path)
+            held = decode_all(path, frames_fps)
             if self.used_bytes + held.frames_THWC.nbytes <= self.limit_bytes:
                 self._videos[path] = held
                 self.used_bytes += held.frames_THWC.nbytes
@@ -81,7 +81,9 @@ def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache
 
 
 def _opened(record: ClipRecord, cache: ClipCache | None) -> AbstractContextManager[OpenVideo | DecodedVideo]:
-    return open_video(record.path) if cache is None else nullcontext(cache.video(record.path))
+    if cache is not None:
+        return nullcontext(cache.video(record.path, record.frames_fps))
+    return open_video(record.path, record.frames_fps, record.end_s)
 
 
 def _clip(video: OpenVideo | DecodedVideo, start_s: float, times_s: Sequence[float], view: View) -> Tensor:

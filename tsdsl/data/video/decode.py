@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tsdsl.data.video.frame_folder import decoded_images, frame_index, frame_names
 from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
 from tsdsl.data.video.seeking import decoded_from, open_stream
 from tsdsl.errors import UsageError
@@ -38,16 +40,12 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """A video file that is open for decoding, and the times of its frames."""
+    """A video that is open for decoding: a file, or a folder of frames."""
 
     path: Path
     index: FrameIndex
-    container: Any
-    stream: Any
-
-    def decoded_from(self, first: int) -> Iterator[tuple[int, Any]]:
-        """(place in the index, frame) in presentation order, from the frame `first` or an earlier one on."""
-        return decoded_from(self.path, self.container, self.stream, self.index, first)
+    decoded: Callable[[Sequence[int]], Iterator[tuple[int, Any]]]
+    """(place in the index, frame) in presentation order for ascending places; others may be among them."""
 
     def frames(self, wanted: NDArray[np.int64], cut: Cut | None = None, short_side_px: int | None = None) -> Tensor:
         """The wanted frames in the order given, uint8 (T, H, W, C), or `cut` of each, stacked.
@@ -130,35 +128,41 @@ def decode_frames(
         return video.frames(wanted, short_side_px=short_side_px)
 
 
-def decode_all(path: Path) -> DecodedVideo:
+def decode_all(path: Path, frames_fps: float | None = None) -> DecodedVideo:
     """Every frame at its own size. Memory grows with the video: use it for checks and for caches of small clips."""
-    with open_video(path) as video:
+    with open_video(path, frames_fps) as video:
         return DecodedVideo(video.frames(np.arange(video.index.num_frames)), video.index)
 
 
-def count_decodable_frames(path: Path) -> int:
-    """The number of frames that decode, with one at a time in memory; ClipError if the file is unusable."""
-    with open_video(path) as video:
-        num_decoded = sum(1 for _ in video.decoded_from(0))
+def count_decodable_frames(path: Path, frames_fps: float | None = None, end_s: float | None = None) -> int:
+    """The number of frames that decode, with one at a time in memory; ClipError if the video is unusable."""
+    with open_video(path, frames_fps, end_s) as video:
+        num_decoded = sum(1 for _ in video.decoded(range(video.index.num_frames)))
         if num_decoded < video.index.num_frames * MIN_SHARE_PRESENT:
             raise ClipError(path, f"only {num_decoded} of its {video.index.num_frames} frames decode")
         return num_decoded
 
 
 def frames_of_part(
-    path: Path, start_s: float | None, end_s: float | None, short_side_px: int, *, enlarge: bool = True
+    path: Path,
+    start_s: float | None,
+    end_s: float | None,
+    short_side_px: int,
+    *,
+    frames_fps: float | None = None,
+    enlarge: bool = True,
 ) -> Iterator[TimedFrame]:
     """The frames between two times of a video (None: its ends), with one at a time in memory.
 
     Raises:
         ClipError: the file is unusable, or the part is outside of it.
     """
-    with open_video(path) as video:
+    with open_video(path, frames_fps, end_s) as video:
         index = video.index
         begin_s, length_s = index.window(path, start_s, end_s)
-        first, last = index.frames_at([begin_s, begin_s + length_s - 0.5 / index.fps])
+        first, last = index.frames_at([begin_s, begin_s + length_s - 0.5 / index.fps]).tolist()
         num_decoded = 0
-        for place, frame in video.decoded_from(int(first)):
+        for place, frame in video.decoded(range(first, last + 1)):
             num_decoded += 1
             if place > last:
                 return
@@ -170,10 +174,18 @@ def frames_of_part(
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[OpenVideo]:
-    """The first video stream of a file; errors of FFmpeg become ClipError."""
+def open_video(path: Path, frames_fps: float | None = None, end_s: float | None = None) -> Iterator[OpenVideo]:
+    """The first video stream of a file, or with a rate the frames in a folder; errors of FFmpeg become ClipError.
+
+    A folder that has far fewer frames than are used, up to `end_s`, is truncated.
+    """
+    if frames_fps is not None:
+        names = frame_names(path)
+        yield OpenVideo(path, frame_index(path, names, frames_fps, end_s), partial(decoded_images, path, names))
+        return
     with open_stream(path) as (container, stream):
-        yield OpenVideo(path, read_frame_index(path, container, stream), container, stream)
+        index = read_frame_index(path, container, stream)
+        yield OpenVideo(path, index, lambda places: decoded_from(path, container, stream, index, places[0]))
 
 
 def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, enlarge: bool = True) -> tuple[int, int]:
@@ -189,7 +201,7 @@ def _frames_nearest_below(video: OpenVideo, distinct: NDArray[np.int64]) -> Iter
     position = 0
     previous: Any = None
     previous_place = -1
-    for place, frame in video.decoded_from(int(distinct[0])):
+    for place, frame in video.decoded(distinct.tolist()):
         while position < len(distinct) and place > distinct[position]:
             yield previous if previous is not None else frame
             position += 1

@@ -144,7 +144,8 @@ def _clips_hash(data: Path) -> str:
     digest = hashlib.sha256()
     for clip in open_dataset(data, "train").records:
         name = str(clip.path.absolute()).removeprefix(root)
-        digest.update(f"{name}\t{clip.start_s}\t{clip.end_s}\t{clip.label}\n".encode(errors="surrogateescape"))
+        rate = "" if clip.frames_fps is None else f"\t{clip.frames_fps}"
+        digest.update(f"{name}\t{clip.start_s}\t{clip.end_s}\t{clip.label}{rate}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
 
 
