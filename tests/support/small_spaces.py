@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import tsdsl
-from tsdsl.analysis.tables.constraints import spoken_of
+from tsdsl.analysis.tables.constraints import named_in, spoken_of
 from tsdsl.analysis.tables.cost_table import architecture_cost
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint
@@ -139,6 +139,9 @@ def _holds(
     costs: dict[str, list[int]],
     present: frozenset[str],
 ) -> bool:
+    shared = [path for path in named_in(requirement) if path.startswith("shared.")]
+    if not {part for part in space.parts if any(space.is_of(path, {part}) for path in shared)} <= present:
+        return True
     if isinstance(requirement, AnyOf):
         if not spoken_of(space, requirement) <= present:
             return True
