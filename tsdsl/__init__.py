@@ -20,11 +20,12 @@ from tsdsl.space.model import Space
 if TYPE_CHECKING:
     from tsdsl import search as search
     from tsdsl.artifacts.predict import predict as predict
+    from tsdsl.engine.callbacks import Callback as Callback
     from tsdsl.space.architecture import Architecture as Architecture
 
 __version__ = "0.1.0"
 
-__all__ = ["Architecture", "Space", "__version__", "load", "model", "predict", "search", "supernet"]
+__all__ = ["Architecture", "Callback", "Space", "__version__", "load", "model", "predict", "search", "supernet"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,6 +33,10 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module("tsdsl.search")
+    if name == "Callback":
+        from tsdsl.engine.callbacks import Callback
+
+        return Callback
     if name == "predict":
         from tsdsl.artifacts.predict import predict
 

@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import tsdsl
 from support.search_spaces import TINY, load_text
 from tsdsl.data import Batch
 from tsdsl.engine.ranks.interruption import InterruptedRunError
@@ -356,3 +359,34 @@ def test_a_step_refuses_classes_that_the_weights_before_it_do_not_know(
         first.rename(first.with_name("zebra"))  # as many classes, and all numbers but this one's move
     with pytest.raises(UsageError, match="was not trained on 1 of the 8 classes: 'zebra'"):
         searched(tiny, tmp_path / "clips", tmp_path / "run", 2)
+
+
+class Told(tsdsl.Callback):
+    """Keeps which steps begin, log and end."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+
+    def begin(self, run: Path, settings: Mapping[str, Any]) -> None:
+        self.calls.append((run.name, f"begin with {settings['samples']} samples"))
+
+    def log(self, run: Path, iteration: int, values: Mapping[str, float | int]) -> None:
+        assert "training/loss" in values
+        self.calls.append((run.name, str(iteration)))
+
+    def end(self, run: Path, result: Mapping[str, Any]) -> None:
+        self.calls.append((run.name, f"end of step {result['step']}"))
+
+
+def test_each_step_is_told_to_callbacks_once(tiny: Space, clips: Path, tmp_path: Path) -> None:
+    told = Told()
+    options: dict[str, Any] = {"data": clips, "settings": SETTINGS, "data_settings": DATA, "device": "cpu"}
+    search(tiny, step=1, run=tmp_path, callbacks=[told], cadence=Cadence(log_iterations=4), **options)
+    assert told.calls == [
+        ("step1", "begin with 2 samples"),
+        ("step1", "4"),
+        ("step1", "8"),
+        ("step1", "end of step 1"),
+    ]
+    search(tiny, step=1, run=tmp_path, callbacks=[told], **options)
+    assert len(told.calls) == 4

@@ -6,11 +6,13 @@ from their weights, and leaves out the parts that no step so far has named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
 
+from tsdsl.engine.callbacks import Callback
 from tsdsl.engine.device import choose_device
 from tsdsl.engine.ranks.interruption import InterruptedRunError, interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
@@ -62,6 +64,7 @@ def search(
     device: str = "auto",
     progress: Progress | None = None,
     begin_from: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
     ranks: Ranks = ALONE,
 ) -> SearchResult:
     """Search one step, all of them in turn, or the whole space at once; return the last step's result.
@@ -69,8 +72,8 @@ def search(
     The same call goes on with an interrupted search, and returns at once where all is done. `data`,
     `settings` and `data_settings` may be left out where the run records them: a step takes its own, else
     those of the step before it, `epochs` excepted. `begin_from` is another run whose steps before `step` are copied
-    into this one first. Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same
-    call; they share the samples, and only rank 0 writes.
+    into this one first. `callbacks` are told of each step that is not finished. Several ranks, from
+    `tsdsl.engine.ranks.ranks.joined`, make the same call; they share the samples, and only rank 0 writes.
 
     Raises:
         UsageError: step, settings, data and run do not fit together; the help says what to do.
@@ -108,7 +111,17 @@ def search(
         result: SearchResult | None = None
         for number in steps:
             result = _search_step(
-                space, number, root, run, settings, data_settings, cadence or Cadence(), place, display, ranks
+                space,
+                number,
+                root,
+                run,
+                settings,
+                data_settings,
+                cadence or Cadence(),
+                place,
+                display,
+                callbacks,
+                ranks,
             )
     assert result is not None
     return result
@@ -139,6 +152,7 @@ def _search_step(
     cadence: Cadence,
     device: torch.device,
     progress: Progress,
+    callbacks: Sequence[Callback],
     ranks: Ranks,
 ) -> SearchResult:
     folder = step_directory(run, step)
@@ -191,8 +205,13 @@ def _search_step(
             "step": step,
             "lineage": [record.model_dump(mode="json") for record in lineage],
         }
-        tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request, of)
+        told = callbacks if ranks.is_first else ()
+        for callback in told:
+            callback.begin(folder.path, recorded.model_dump(mode="json"))
+        tally = run_step(learner, clips, recorded, cadence, folder, title, progress, request, of, told)
         result = finish(learner, space, step, clips, recorded, tally, lineage, folder, progress, request)
+    for callback in told:
+        callback.end(folder.path, result.model_dump(mode="json"))
     if request.agreed():
         # It came when nothing was left to interrupt; the step after this one must not begin.
         total = recorded.step_epochs * clips.training.iterations_per_epoch

@@ -7,7 +7,7 @@ because every draw follows from the seed, the step and the iteration.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 
 from tsdsl.data import Batch, VideoDataset
+from tsdsl.engine.callbacks import Callback
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.engine.ranks.shared_checkpoint import latest_checkpoint, save_checkpoint, tidy_checkpoints
@@ -100,11 +101,12 @@ def run_step(
     progress: Progress,
     request: Interruption,
     of: Mapping[str, Any],
+    callbacks: Sequence[Callback],
 ) -> Tally:
     """Learn weights and alpha up to the last iteration, from the last checkpoint on if there is one.
 
     All ranks call it together; each reads its share of a batch and gets all of it. Rank 0 writes. `of` is
-    what its checkpoints must be of.
+    what its checkpoints must be of, `callbacks` are told of its metrics.
 
     Raises:
         InterruptedRunError: a signal asked to stop; the checkpoint is written.
@@ -132,7 +134,7 @@ def run_step(
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
         torch.random.fork_rng(devices=devices),
-        _logs(folder.path, {} if checkpoint is None else checkpoint.log_bytes, ranks) as logs,
+        _logs(folder.path, {} if checkpoint is None else checkpoint.log_bytes, ranks, callbacks) as logs,
         progress.task(title, total, begin) as task,
     ):
         if logs is not None and checkpoint is None:
@@ -205,14 +207,17 @@ class _Logs:
 
 
 @contextmanager
-def _logs(folder: Path, keep_bytes: Mapping[str, int], ranks: Ranks) -> Iterator[_Logs | None]:
+def _logs(
+    folder: Path, keep_bytes: Mapping[str, int], ranks: Ranks, callbacks: Sequence[Callback]
+) -> Iterator[_Logs | None]:
     """The logs, on rank 0 alone."""
     with ExitStack() as stack:
         if not ranks.is_first:
             yield None
         else:
             alpha = stack.enter_context(RunLog(folder / ALPHA_NAME, keep_bytes.get(ALPHA_NAME, 0)))
-            yield _Logs(alpha, stack.enter_context(MetricsLog(folder, keep_bytes.get(METRICS_NAME, 0))))
+            metrics = MetricsLog(folder, keep_bytes.get(METRICS_NAME, 0), callbacks)
+            yield _Logs(alpha, stack.enter_context(metrics))
 
 
 @contextmanager

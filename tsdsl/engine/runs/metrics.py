@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tsdsl.engine.callbacks import Callback
 from tsdsl.engine.runs.log import RunLog, read_log, unwritable
 
 METRICS_NAME = "metrics.jsonl"
@@ -24,12 +25,13 @@ class MetricsLog:
     """Appends to `metrics.jsonl` and to TensorBoard's event file in one folder.
 
     `keep_bytes` of `metrics.jsonl` stay, those that the checkpoint tells of that the run goes on from; the rest will
-    be written again. 0 begins anew.
+    be written again. 0 begins anew. `callbacks` are told of each line.
     """
 
-    def __init__(self, folder: Path, keep_bytes: int) -> None:
+    def __init__(self, folder: Path, keep_bytes: int, callbacks: Sequence[Callback] = ()) -> None:
         self._tensorboard: Any = None
         self._log = RunLog(folder / METRICS_NAME, keep_bytes)
+        self._folder, self._callbacks = folder, callbacks
         self._events = folder / TENSORBOARD_FOLDER
         try:
             for path in self._events.glob("events.out.tfevents.*"):
@@ -54,6 +56,8 @@ class MetricsLog:
             # TensorBoard's writer would raise the same again when closed.
             self._tensorboard = None
             raise unwritable(self._events, error) from error
+        for callback in self._callbacks:
+            callback.log(self._folder, iteration, named)
 
     def close(self) -> None:
         """Close the files; closing twice is harmless.
