@@ -180,6 +180,8 @@ def test_what_means_the_same_changes_nothing(pair: tuple[str, str]) -> None:
         (("size    = 16", "size    = 32"), {"ARCHITECTURES"}),
         (("classes = 3", "classes = 4"), {"ARCHITECTURES", "WEIGHTS"}),
         (("channels = 4)", "channels = {4, 6})"), {"ARCHITECTURES", "WEIGHTS"}),
+        (("ratio = {1, 2})", "ratio = {1, 2}, kernel = {3x1x1, 5x1x1})"), {"ARCHITECTURES"}),
+        (("ratio = {1, 2})", "ratio = 2)"), {"ARCHITECTURES"}),
     ],
 )
 def test_what_breaks_is_told(pair: tuple[str, str], breaks: set[str]) -> None:

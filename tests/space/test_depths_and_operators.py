@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import pytest
 
@@ -70,6 +71,63 @@ def test_the_order_of_alternatives_does_not_change_the_fingerprint() -> None:
     assert spaces(other)["base"].fingerprint == spaces()["base"].fingerprint
     deeper = TEXT.replace("* {1, 2}", "* {1, 3}")
     assert spaces(deeper)["base"].fingerprint != spaces()["base"].fingerprint
+
+
+ABSENT = """tsspace 1
+space s {
+  classes = 4
+  size    = 16
+  block mb = mbconv3d(t = {1, 3}, k = 3, expansion = 2)
+  stream one {
+    frames = 4
+    stage 0 {
+      group conv3d(kernel = 1x3x3, channels = {8, 16}, stride = 2)
+      group {mb, conv3d(kernel = 1x1x1), none}(channels = {8, 16}) * 1 .. 2
+      group {mb, conv3d(kernel = 1x1x1)}(channels = {8, 16}) * 0 .. 1
+      group mb(channels = 8) * 0 .. 2
+      group mb(channels = 8) * 0 .. 2 each
+    }
+  }
+}
+space t from s { fix ONE }
+"""
+
+
+def test_the_operator_of_a_group_that_may_have_no_block_exists_where_it_has_one() -> None:
+    found = existence(spaces(ABSENT.replace("ONE", "one.stage[0].group[1].channels = 8"))["s"])
+    assert found["one.stage0.group3.repeat"] is None
+    assert found["one.stage0.group3.op"] == found["one.stage0.group3.channels"] == (1,)
+
+
+@pytest.mark.parametrize(
+    ("fix", "part"),
+    [
+        ("group[2].op = none", Fraction(1, 1 + 2 * 2 * (2 + 1))),
+        ("group[2].op = conv3d", Fraction(2 * 2, 1 + 2 * 2 * (2 + 1))),
+        ("group[2].op = mb", Fraction(2 * 2 * 2, 1 + 2 * 2 * (2 + 1))),
+        ("group[3].repeat = 0", Fraction(1, 1 + 2 * (2 + 1))),
+        ("group[4].repeat = 0", Fraction(1, 1 + 2 + 2)),
+        ("group[5].repeat = 0", Fraction(1, 1 + 2 + 2 * 2)),
+        ("group[5].repeat = 1", Fraction(2, 1 + 2 + 2 * 2)),
+    ],
+)
+def test_a_group_fixed_at_nothing_leaves_nothing_to_decide(fix: str, part: Fraction) -> None:
+    found = spaces(ABSENT.replace("ONE", f"one.stage[0].{fix}"))
+    base, derived = found["s"], found["t"]
+    assert derived.cardinality == base.cardinality * part
+    assert compare(base, derived).in_both == compare(derived, base).in_both == derived.cardinality
+    assert tsdsl.Space.from_dict(json.loads(json.dumps(derived.to_dict()))) == derived
+    assert problems(Blueprint(derived).whole, derived) == []
+
+
+def test_an_architecture_without_the_group_does_not_decide_its_operator() -> None:
+    space = spaces(ABSENT.replace("ONE", "one.stage[0].group[1].channels = 8"))["s"]
+    seen = set()
+    for one in space.sample(30):
+        network = Blueprint(space).network(one.decisions)
+        assert ("one.stage0.group3" in network.by_name) == ("one.stage0.group3.op" in one.decisions)
+        seen.add("one.stage0.group3.op" in one.decisions)
+    assert seen == {True, False}
 
 
 def test_a_narrower_depth_is_a_subset() -> None:

@@ -44,14 +44,23 @@ def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
     return [*gate, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in night)]
 
 
-@cache
 def random_space(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_rich: bool = False) -> tsdsl.Space:
     """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 
     Every third seed has constraints, which leave something at every step. With `is_rich` every seed has, and their
-    comparisons are joined by `and`, `or` and `implies`; there are products, searched words, searched strides and a
+    comparisons are joined by `and`, `or` and `implies`; there are products, searched words, strides and merges, and a
     searched head too.
     """
+    return _drawn(seed, most_architectures, is_rich=is_rich)[1]
+
+
+def random_text(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_rich: bool = False) -> str:
+    """The text of `random_space`."""
+    return _drawn(seed, most_architectures, is_rich=is_rich)[0]
+
+
+@cache
+def _drawn(seed: int, most_architectures: int, *, is_rich: bool) -> tuple[str, tsdsl.Space]:
     draw = random.Random(seed)
     while True:
         text = _text(draw, most_architectures < MAX_ARCHITECTURES, is_rich)
@@ -59,11 +68,11 @@ def random_space(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_r
         if not 1 < space.cardinality <= most_architectures:
             continue
         if seed % 3 != 2 and not is_rich:
-            return space
-        requires = _requires(draw, space, is_rich)
-        constrained = _resolved(text.removesuffix("}\n") + requires + "}\n")
-        if all(everything(constrained, step) for step in (1, 2, None)):
-            return constrained
+            return text, space
+        constrained = text.removesuffix("}\n") + _requires(draw, space, is_rich) + "}\n"
+        space = _resolved(constrained)
+        if all(everything(space, step) for step in (1, 2, None)):
+            return constrained, space
 
 
 def _resolved(text: str) -> tsdsl.Space:
@@ -200,9 +209,8 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
         convention = draw.choice(["", ", expand_from = output", ", shortcut = projection", ", se = alternate"])
         if is_rich and draw.random() < 0.4:
             convention = draw.choice(WORDS)
-        return (
-            f"t = {choice(['1', '3'])}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
-        )
+        t = "taps" if is_rich and draw.random() < 0.2 else choice(["1", "3"])
+        return f"t = {t}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
 
     def stride(values: list[str], name: str = "stride") -> str:
         return f", {name} = {draw.choice(values)}" if is_rich and draw.random() < 0.4 else ""
@@ -227,11 +235,13 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
         picked = draw.sample(alternatives, draw.randint(1, len(alternatives)))
         return "{none, " + ", ".join(picked) + "}"
 
-    fusion = ops([f"time_strided_conv(ratio = {choice(['1', '1.5', '2'])})", "time_to_channel"])
+    convolution = f"time_strided_conv(ratio = {choice(['1', '1.5', '2'])})"
+    fusion = ops([convolution, "time_to_channel", *(["time_strided_sample"] if is_rich else [])])
     merge = ""
     if is_rich and draw.random() < 0.5:
         fusion, merge = ops(["time_strided_conv"]), f"merge = {draw.choice(['sum', '{concat, sum}'])}"
-    attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se"])
+    pooled = [f"nonlocal(ratio = 0.5, pool = {choice(['1', '2'])})"] if is_rich else []
+    attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se", *pooled])
     shared_stride = draw.choice([None, "{1, 2}", "{2, 3}"]) if is_rich else None
     down = "down" if shared_stride else "2"
     faster = stride(["{1, 2}", "2"], "frame_stride")
@@ -239,6 +249,7 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
 space random {{
   classes = 5
   size    = {draw.choice([13, 17])}
+  {"domain taps = {1, 3}" if is_rich else ""}
   {f"shared width = {shared}" if shared else ""}
   {f"shared down = {shared_stride}" if shared_stride else ""}
   stream sparse {{
@@ -266,7 +277,7 @@ space random {{
     op    = {attention}
   }}
   {f"head {{ features = {{8, 16}}  dropout = {choice(['0', '0.5'])} }}" if is_rich else ""}
-  step 1 "sparse" {{
+  step 1 "one" {{
     search = sparse
   }}
   step 2 "rest" {{

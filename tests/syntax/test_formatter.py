@@ -56,6 +56,18 @@ def test_equal_signs_of_consecutive_lines_are_aligned() -> None:
     assert lines[5:7] == ["  domain a    = {1}", "  domain long = {2}"]
 
 
+def test_an_empty_line_that_is_left_out_does_not_keep_equal_signs_apart() -> None:
+    text = NEAT.replace(
+        "group conv3d(kernel = 1x3x3, channels = {1, 2})",
+        "group conv3d(\n\n kernel = 1x3x3,\n\n act = relu,\nchannels = 8)",
+    )
+    text = text.replace(
+        "conv3d(\n\n kernel = 1x3x3,", "conv3d(kernel =\n1x3x3\n, stride = 2, frame_stride = 1) group mb(\n\nt =\n3,"
+    )
+    once = format_text(SourceFile("x", text))
+    assert format_text(SourceFile("x", once)) == once
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_formatting_is_idempotent_and_keeps_every_token(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

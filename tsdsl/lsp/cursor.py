@@ -12,7 +12,10 @@ _SILENT = frozenset({"WS", "COMMENT", "BAD"})
 _HEADS = frozenset({"SPACE", "STREAM", "STAGE", "FUSION", "ATTENTION", "HEAD", "STEP", "MODEL"})
 _DECLARES = frozenset({"DOMAIN", "SHARED", "BLOCK"})
 _STATEMENTS = _HEADS | _DECLARES | {"TSSPACE", "IMPORT", "GROUP", "FIX", "FREE", "REQUIRE"}
-_BEFORE_SELECTORS = frozenset({"FIX", "FREE", "REQUIRE", "DOT", "EQUAL", "COMMA"})
+BEFORE_OPERANDS = frozenset(
+    {"REQUIRE", "COMPARISON", "SIGN", "STAR", "PLUS", "MINUS", "AND", "OR", "IMPLIES", "LPAR", "COMMA"}
+)
+_BEFORE_SELECTORS = BEFORE_OPERANDS | {"FIX", "FREE", "DOT", "EQUAL"}
 _OPENERS = {"LBRACE": "RBRACE", "LPAR": "RPAR", "LSQB": "RSQB"}
 _CLOSERS = frozenset(_OPENERS.values())
 
@@ -127,7 +130,7 @@ def _step(frames: list[Frame], before: Sequence[Token], token: Token) -> None:
         if not declares:
             frames[-1].given.add(name)
         frames[-1].attribute = name
-    elif token.type in _DECLARES | {"GROUP", "FIX", "FREE", "REQUIRE"} and (previous is None or previous.type != "DOT"):
+    elif token.type in _STATEMENTS and (previous is None or previous.type not in _BEFORE_SELECTORS):
         frames[-1].attribute = None
 
 

@@ -147,8 +147,9 @@ class Group(Strict):
 
     @property
     def operators(self) -> tuple[str, ...]:
-        """The operators that its blocks may be of, in the order written, and `none`."""
-        return tuple(dict.fromkeys(one.operator for choice in self.block_choices for one in choice.alternatives))
+        """The operators that its blocks may be of, in the order written, and `none`; none at all without blocks."""
+        found = (one.operator for choice in self.block_choices for one in choice.alternatives)
+        return tuple(dict.fromkeys(found)) if self.repeat != 0 else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

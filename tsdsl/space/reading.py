@@ -12,7 +12,7 @@ from tsdsl.operators.layers import Sizes
 from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import Attribute, BlockPlace, Setting, Settings
 from tsdsl.operators.strides import STRIDES, strides_at
-from tsdsl.operators.varying import Axis, Count, Varying, exceeds
+from tsdsl.operators.varying import Axis, Count, Varying, exceeds, is_never
 from tsdsl.records import dataclass
 from tsdsl.space.parts import Alternative, BlockAlternative, Decision, Group, Reference, Slot, Value
 from tsdsl.space.parts import Setting as SpaceSetting
@@ -73,7 +73,7 @@ class Reading:
     def repeat(self, group: Group) -> Count:
         """The number of blocks of a group, as it is written or chosen; 0 where `none` is chosen for all of them."""
         choice = group.block_choices[0]
-        if not self.axes and choice.decision is not None and self.decisions[choice.decision] == NONE:
+        if not self.axes and choice.decision is not None and self.decisions.get(choice.decision) == NONE:
             return 0
         if isinstance(group.repeat, int):
             return group.repeat
@@ -85,6 +85,8 @@ class Reading:
     def first_blocks(self, group: Group) -> Iterator[FirstBlock]:
         """What the first block of a group may be, without `none`."""
         choice, there = group.block_choices[0], exceeds(self.repeat(group), 0)
+        if is_never(there):
+            return
         for alternative, condition in self.chosen(choice.decision, {one.name: one for one in choice.alternatives}):
             if alternative.operator != NONE:
                 schema = [a for a in BLOCKS[alternative.operator].attributes if a.name in STRIDES]

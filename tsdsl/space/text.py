@@ -34,6 +34,7 @@ from tsdsl.space.resolve.parts.literals import LARGEST_NUMBER
 from tsdsl.space.resolve.parts.unmatched import written_path
 
 Lines: TypeAlias = Iterator[tuple[str, str]]
+ANY = "conv3d(kernel = 1x1x1, channels = 1)"
 LARGEST = int(LARGEST_NUMBER)
 UNITS = {"flops": "1 FLOPs", "params": "0.001 Kparams"}
 
@@ -70,6 +71,8 @@ def space_lines(space: Space) -> Lines:
 
 
 def _group(space: Space, group: Group) -> str:
+    if _is_always_absent(group):
+        return f"{{{ANY}, {NONE}}}()" if group.choices else f"{ANY} * {{0, 1}}"
     repeat = f" * {_setting(space, group.repeat)}" if group.is_repeated else ""
     if not group.choices:
         return f"{group.operator}({_attributes(space, group.attributes)}){repeat}"
@@ -112,8 +115,16 @@ def _block_path(group: Group, number: int) -> str:
     return f"{group.path}.block{number}" if group.is_each else group.path
 
 
+def _is_always_absent(group: Group) -> bool:
+    """Whether a space that derives has fixed a group at `none` or a depth of 0, which no group is that is written."""
+    return not group.is_each and set(group.operators) <= {NONE}
+
+
 def _freed(space: Space) -> Lines:
-    """The blocks that are not as their group says, because a space that derives has changed them alone."""
+    """The groups and blocks that are not as their group says, because a space that derives has changed them alone."""
+    for group in (group for stream in space.streams for group in stream.groups if _is_always_absent(group)):
+        fixed = f"op = {NONE}" if group.choices else "repeat = 0"
+        yield "", f"fix {written_path(group.path)}.{fixed}"
     for group in (group for stream in space.streams for group in stream.groups if group.is_each):
         own, of_all = _block(space, group, _typical(group))
         for number in range(1, len(group.choices) + 1):

@@ -62,20 +62,24 @@ def _significant(text: str) -> list[tuple[str, str]]:
 
 
 def _layout(text: str) -> str:
-    lines = _lines(text)
+    lines = _without_needless(_lines(text))
     columns = _equal_columns(lines)
-    rendered: list[str] = []
-    for position, line in enumerate(lines):
-        if not line.tokens:
-            before = lines[position - 1].tokens if position else ()
-            after = lines[position + 1].tokens if position + 1 < len(lines) else ()
-            opens = not before or (before[-1].type in _OPEN)
-            closes = not after or after[0].type in _CLOSE
-            if not opens and not closes:
-                rendered.append("")
-            continue
-        rendered.append(_INDENT * line.depth + _line(line, columns[position]))
+    rendered = [
+        _INDENT * line.depth + _line(line, column) if line.tokens else ""
+        for line, column in zip(lines, columns, strict=True)
+    ]
     return "\n".join(rendered) + "\n" if rendered else ""
+
+
+def _without_needless(lines: list[Line]) -> list[Line]:
+    """The lines but for empty ones after an opening bracket or before a closing one."""
+    kept: list[Line] = []
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        is_first = not kept or (kept[-1].tokens and kept[-1].tokens[-1].type in _OPEN)
+        is_last = following is None or (following.tokens and following.tokens[0].type in _CLOSE)
+        if line.tokens or not (is_first or is_last):
+            kept.append(line)
+    return kept
 
 
 def _lines(text: str) -> list[Line]:

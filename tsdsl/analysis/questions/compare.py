@@ -108,6 +108,7 @@ def compare(old: Space, new: Space) -> Comparison:
     """What changed from `old` to `new`."""
     old_places, new_places = setting_places(old), setting_places(new)
     fixed = tuple(_changes(fixed_properties(old), fixed_properties(new)))
+    fixed += tuple(change for change in _changes(_alternatives(old), _alternatives(new)) if change.change == "changed")
     settings = tuple(_setting_changes(old_places, new_places))
     names = tuple(_changes(_names(old), _names(new)))
     old_count, new_count = count(old), count(new)
@@ -118,7 +119,8 @@ def compare(old: Space, new: Space) -> Comparison:
     else:
         both = _count_in_both(old_places, new_places)
     weights = compare_weights(old, new)
-    breaks = _breaks(old, new, fixed, settings, names, old_count, both, weights)
+    decided = _decided_otherwise(old, new, old_places, new_places)
+    breaks = _breaks(old, new, fixed, settings, names, decided, old_count, both, weights)
     budgets = tuple(_changes(_budgets(old, new), _budgets(new, old)))
     limits = bounds(old), bounds(new)
     return Comparison(old, new, fixed, settings, names, budgets, both, old_count, new_count, *limits, weights, breaks)
@@ -132,17 +134,28 @@ def count(space: Space) -> Bracket:
 
 
 def fixed_properties(space: Space) -> dict[str, Values]:
-    """What no decision changes: sizes, frames, operators, repeats, the streams that a slot joins."""
+    """What no decision changes: sizes, frames, operators, the streams that a slot joins."""
     found: dict[str, Values] = {"classes": (space.classes,), "size": (space.size,)}
     for stream in space.streams:
         found[f"{stream.name}.frames"] = (stream.frames,)
         for group in stream.groups:
-            found[f"{group.path}.operator"] = group.operators
-            if isinstance(group.repeat, int):
-                found[f"{group.path}.repeat"] = (group.repeat,)
+            if group.operator and group.operators:
+                found[f"{group.path}.operator"] = group.operators
     for fusion in space.fusions:
         found[f"{fusion.path}.streams"] = (f"{fusion.source} -> {fusion.target}",)
     return found
+
+
+def _alternatives(space: Space) -> dict[str, Values]:
+    """The operators of what groups choose between, by the names of the alternatives."""
+    groups = [group for stream in space.streams for group in stream.groups]
+    return {
+        f"{group.path}.op.{one.name}": (one.operator,)
+        for group in groups
+        for choice in group.choices
+        for one in choice.alternatives
+        if one.name
+    }
 
 
 def _names(space: Space) -> dict[str, Values]:
@@ -194,9 +207,11 @@ def _setting_changes(old: Mapping[str, SettingPlace], new: Mapping[str, SettingP
 
 
 def _differs(old: Space, new: Space, fixed: tuple[Changed, ...]) -> bool:
-    """Whether no network can be the same. A slot that one space lacks may hold `none` in the other."""
-    slots = {f"{slot.path}.streams" for slot in (*old.fusions, *new.fusions)}
-    return any(change.path not in slots or change.change == "changed" for change in fixed)
+    """Whether no network can be the same. A slot or group that one space lacks may hold nothing in the other."""
+    may_lack = {f"{slot.path}.streams" for slot in (*old.fusions, *new.fusions)}
+    groups = (group for stream in (*old.streams, *new.streams) for group in stream.groups)
+    may_lack |= {f"{group.path}.operator" for group in groups if group.repeat == 0}
+    return any(change.path not in may_lack or change.change == "changed" for change in fixed)
 
 
 def _count_in_both(old: Mapping[str, SettingPlace], new: Mapping[str, SettingPlace]) -> int | None:
@@ -350,12 +365,30 @@ def shared_sizes(space: Space) -> dict[str, Shape]:
     return {name: extents(parameter) for name, parameter in network_parameters(Blueprint(space).whole).items()}
 
 
+def _decided_otherwise(
+    old: Space, new: Space, old_places: Mapping[str, SettingPlace], new_places: Mapping[str, SettingPlace]
+) -> list[str]:
+    """What architectures of one space decide and those of the other do not, though both have what it decides.
+
+    A decision that is nested under an alternative that one space lacks changes nothing for the others.
+    """
+    reasons = []
+    for decision in new.decisions:
+        if decision.path not in old.decision_by_path and (decision.parent is None or decision.path in old_places):
+            reasons.append(f"architectures lack the new decision {decision.path}")
+    for decision in old.decisions:
+        if decision.path not in new.decision_by_path and (decision.parent is None or decision.path in new_places):
+            reasons.append(f"{decision.path} is a decision no more")
+    return reasons
+
+
 def _breaks(
     old: Space,
     new: Space,
     fixed: tuple[Changed, ...],
     settings: tuple[Changed, ...],
     names: tuple[Changed, ...],
+    decided: Sequence[str],
     old_count: Bracket,
     both: int | None,
     weights: Weights,
@@ -377,12 +410,7 @@ def _breaks(
         reasons.append("choices are gone")
     if both is None:
         reasons += [f"{change.path} may refuse some" for change in names if _constrains(change)]
-    for decision in new.decisions:
-        if decision.path not in old.decision_by_path and decision.parent is None:
-            reasons.append(f"architectures lack the new decision {decision.path}")
-    for decision in old.decisions:
-        if decision.path not in new.decision_by_path and decision.parent is None:
-            reasons.append(f"{decision.path} is a decision no more")
+    reasons += decided
     for change in names:
         if change.path.startswith("step ") and change.change == "changed":
             reasons.append(f"{change.path} decides other things, or brings in other parts")

@@ -54,25 +54,30 @@ def setting_places(space: Space) -> dict[str, SettingPlace]:
 
 def _group_places(space: Space, group: Group) -> dict[str, SettingPlace]:
     found: dict[str, SettingPlace] = {}
+    names = [one.name for choice in group.choices[:1] for one in choice.alternatives if one.operator != NONE]
+    there = None
+    if not group.is_each and group.choices and len(names) < len(group.choices[0].alternatives):
+        there = Parent(path=f"{group.path}.op", value=names[0], others=tuple(names[1:])) if names else None
     depths: Values = ()
     if isinstance(group.repeat, Reference):
         depth = space.decision_by_path[group.repeat.decision]
         depths = tuple(group.repeat.of(value) for value in depth.values)
-        found[f"{group.path}.repeat"] = SettingPlace(f"{group.path}.repeat", depths, depth.path, depth.parent)
+        found[f"{group.path}.repeat"] = SettingPlace(f"{group.path}.repeat", depths, depth.path, there)
+    elif names or not group.choices:
+        found[f"{group.path}.repeat"] = SettingPlace(f"{group.path}.repeat", (group.repeat,), None, there)
+    if group.repeat == 0:
+        return found
     if not group.choices:
         return found | _attribute_places(
             space, group.path, BLOCKS[group.operator].attributes, group.attributes, _deep(group, depths, 1)
         )
-    names = [one.name for one in group.choices[0].alternatives if one.operator != NONE]
-    there = _deep(group, depths, 1)
-    if not group.is_each and len(names) < len(group.choices[0].alternatives):
-        there = Parent(path=f"{group.path}.op", value=names[0], others=tuple(names[1:])) if names else None
+    there = there or _deep(group, depths, 1)
     schema = {a.name: a for name in group.operators if name != NONE for a in BLOCKS[name].attributes}
     common = tuple(schema[name] for name in group.attributes)
     found |= _attribute_places(space, group.path, common, group.attributes, there)
     for number, choice in enumerate(group.choices, 1):
         path = f"{group.path}.block{number}" if group.is_each else group.path
-        parent = _deep(group, depths, number) if group.is_each else None
+        parent = _deep(group, depths, number)
         listed = tuple(one.name for one in choice.alternatives)
         if listed[0]:
             found[f"{path}.op"] = SettingPlace(f"{path}.op", listed, choice.decision, parent)

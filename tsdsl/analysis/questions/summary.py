@@ -19,6 +19,7 @@ from tsdsl.errors import RunError
 from tsdsl.network.activations import peak_activation_bytes
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint, Network, Shape
+from tsdsl.operators.registry import NONE
 from tsdsl.operators.varying import fixed, fixed_sizes
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Group, Reference, Setting
@@ -201,7 +202,7 @@ def part_rows(space: Space) -> list[PartRow]:
 
 def operators_text(space: Space, group: Group) -> str:
     """`mbconv3d`, `mbconv3d * 2`, `{mbconv3d, none} * {2, 3} each`: what the blocks of a group may be, and how many."""
-    names = " | ".join(group.operators)
+    names = " | ".join(group.operators) or NONE
     repeat = group.repeat
     if isinstance(repeat, int):
         return names + (f" * {repeat}" if repeat > 1 else "")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from tsdsl.lsp.cursor import Cursor, Frame, cursor_at
+from tsdsl.lsp.cursor import BEFORE_OPERANDS, Cursor, Frame, cursor_at
 from tsdsl.lsp.names.import_paths import import_path_at
 from tsdsl.lsp.snapshot import Snapshot
 from tsdsl.lsp.wording import ATTRIBUTES, FUNCTIONS, KEYWORDS, attribute_line, operator_text
@@ -35,9 +35,6 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "stage": ("group",),
 }
 _NAMING = frozenset({"STREAM", "SPACE", "DOMAIN", "SHARED", "BLOCK", "MODEL"})
-_BEFORE_OPERANDS = frozenset(
-    {"REQUIRE", "COMPARISON", "SIGN", "STAR", "PLUS", "MINUS", "AND", "OR", "IMPLIES", "LPAR", "COMMA"}
-)
 _STARTS_VALUE = frozenset({"EQUAL", "COMMA"})
 
 
@@ -144,7 +141,7 @@ class _Completer:
             return
         if first == "REQUIRE" and last == "COMPARISON":
             yield from (self.make(str(v), "value", "a value") for v in self.decided(statement[1:-1]) if str(v) == v)
-        if first == "REQUIRE" and last in _BEFORE_OPERANDS:
+        if first == "REQUIRE" and last in BEFORE_OPERANDS:
             yield from (self.make(name, "value", doc, f"{name}(") for name, doc in FUNCTIONS.items())
             yield self.make("flops", "value", "multiply-adds of a clip")
             yield self.make("params", "value", "trainable parameters")

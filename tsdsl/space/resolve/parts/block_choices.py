@@ -11,6 +11,7 @@ from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import Attribute, BlockOperator
 from tsdsl.operators.strides import STRIDES
 from tsdsl.records import dataclass
+from tsdsl.source import Span
 from tsdsl.space.parts import BlockAlternative, BlockChoice, Parent, Setting
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.alternatives import Named, named_alternatives, pinned_alternatives
@@ -56,17 +57,30 @@ class _Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """The alternatives at a place by name, as overrides leave them, and where they are written."""
+
+    alternatives: tuple[tuple[str, _Written | None], ...]
+    span: Span
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether `none` is among them."""
+        return any(written is None for _, written in self.alternatives)
+
+    @property
+    def is_always_absent(self) -> bool:
+        """Whether only `none` is left of them, so that nothing of the group is decided."""
+        return all(written is None for _, written in self.alternatives)
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """The alternatives at a place by name, the decision between them, and where a block is there, if not everywhere."""
 
     alternatives: tuple[tuple[str, _Written | None], ...]
     decision: str | None
     where_present: Parent | None
-
-    @property
-    def may_be_absent(self) -> bool:
-        """Whether `none` is among them."""
-        return any(written is None for _, written in self.alternatives)
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ class ChoiceOfBlocks:
     common: Given
     schema: Mapping[str, Attribute]
 
-    def decided(self, context: Context, path: str, parent: Parent | None, *, is_first: bool = False) -> Decided | None:
+    def left(self, context: Context, path: str, *, is_first: bool = False) -> Left | None:
         """The alternatives that may be at a place; with `is_first` none of them is `none`. None with diagnostics."""
         own = f"{path}.op"
         written = overridden(context, own, self.choice)
@@ -98,16 +112,21 @@ class ChoiceOfBlocks:
                 help="list an operator",
             )
             return None
-        context.origins[own] = span
-        names = tuple(name for name, _ in found)
-        decision = own if len(found) > 1 else None
+        return Left(tuple(found), span)
+
+    def decided(self, context: Context, path: str, left: Left, parent: Parent | None) -> Decided:
+        """The alternatives at a place with the decision between them, which exists where the parent says."""
+        own = f"{path}.op"
+        context.origins[own] = left.span
+        names = tuple(name for name, _ in left.alternatives)
+        decision = own if len(names) > 1 else None
         if decision is not None:
-            context.decide(decision, names, span, parent)
-        real = tuple(name for name, one in found if one is not None)
+            context.decide(decision, names, left.span, parent)
+        real = tuple(name for name, one in left.alternatives if one is not None)
         where = None
         if decision is not None and 0 < len(real) < len(names):
             where = Parent(path=decision, value=real[0], others=real[1:])
-        return Decided(tuple(found), decision, where)
+        return Decided(left.alternatives, decision, where)
 
     def with_settings(
         self,

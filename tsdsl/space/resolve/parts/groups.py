@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tsdsl.diagnostics.suggest import meant
-from tsdsl.operators.registry import BLOCKS
+from tsdsl.operators.registry import BLOCKS, NONE
 from tsdsl.operators.schema import Attribute
 from tsdsl.operators.strides import STRIDES
 from tsdsl.space.parts import (
@@ -43,6 +43,8 @@ def resolve_group(context: Context, stream: str, stage: int, index: int, group: 
     if resolved is None:
         context.uncertain.add(path)
         return nothing
+    if set(resolved.operators) <= {NONE}:
+        return resolved  # fixed at a depth of 0 or at `none`, so that nothing else of it is decided
     is_repeated = group.repeat is not None or isinstance(resolved.repeat, Reference)
     return replace(resolved, is_repeated=is_repeated, is_each=group.is_each)
 
@@ -57,6 +59,8 @@ def _one(context: Context, group: ast.Group, call: ast.Call, nothing: Group) -> 
     call = replace(call, broken=call.broken or called.is_broken)
     given = given_attributes(context, operator.name, operator.attributes, call, inherited=called.inherited)
     repeat = _depth(context, nothing.path, group)
+    if repeat == 0:
+        return replace(nothing, repeat=0)
     parent = _where_deep(context, repeat)
     of_all = [a for a in operator.attributes if not group.is_each or a.name in OF_ALL_BLOCKS]
     attributes = settings_at(context, of_all, given or {}, nothing.path, parent)
@@ -82,11 +86,17 @@ def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Gr
         return None
     schema = list(choice.schema.values())
     if not group.is_each:
-        made = choice.decided(context, path, None)
-        repeat = _depth(context, path, group, made.where_present if made is not None else None)
-        if made is None or repeat is None:
+        left = choice.left(context, path)
+        if left is None:
             return None
-        if made.may_be_absent and min(_depths(context, repeat)) == 0:
+        if left.is_always_absent:
+            nowhere = choice.decided(context, path, left, None)
+            return replace(nothing, choices=(choice.with_settings(context, path, nowhere, None),))
+        made = choice.decided(context, path, left, None) if left.may_be_absent else None
+        repeat = _depth(context, path, group, made.where_present if made is not None else None)
+        if repeat is None or repeat == 0:
+            return replace(nothing, repeat=0) if repeat == 0 else None
+        if made is not None and min(_depths(context, repeat)) == 0:
             context.report(
                 "TS203",
                 group.repeat.span if group.repeat is not None else group.span,
@@ -95,11 +105,14 @@ def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Gr
                 help="begin at 1, or remove `none`",
             )
             return None
+        made = made or choice.decided(context, path, left, _where_deep(context, repeat))
         parent = made.where_present or _where_deep(context, repeat)
         attributes = settings_at(context, schema, choice.common, path, parent)
         choices: tuple[BlockChoice, ...] = (choice.with_settings(context, path, made, parent),)
     else:
         repeat = _depth(context, path, group)
+        if repeat == 0:
+            return replace(nothing, repeat=0)
         parent = _where_deep(context, repeat)
         of_all = [attribute for attribute in schema if attribute.name in OF_ALL_BLOCKS]
         attributes = settings_at(context, of_all, choice.common, path, parent)
@@ -107,9 +120,10 @@ def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Gr
 
         def block(path: str, parent: Parent | None) -> BlockChoice:
             is_first = path.endswith(".block1")
-            made = choice.decided(context, path, parent, is_first=is_first)
-            if made is None:
+            left = choice.left(context, path, is_first=is_first)
+            if left is None:
                 return BlockChoice(alternatives=())
+            made = choice.decided(context, path, left, parent)
             of_block = settings_at(context, own, choice.common, path, made.where_present or parent)
             return choice.with_settings(context, path, made, parent, of_block, is_first=is_first)
 
@@ -133,12 +147,12 @@ def _each(
 
 
 def _depth(context: Context, path: str, group: ast.Group, parent: Parent | None = None) -> int | Reference | None:
-    """The number of blocks, or what it follows from; None with diagnostics."""
+    """The number of blocks, or what it follows from; 0 only where `fix` chooses that; None with diagnostics."""
     written = overridden(context, f"{path}.repeat", group.repeat)
     if written.expression is None and not written.pins:
         return 1
     found = setting(context, DEPTH, written, f"{path}.repeat", parent)
-    if found == 0:
+    if found == 0 and not written.pins:
         span = written.expression.span if written.expression is not None else group.span
         context.report(
             "TS202", span, "a group needs at least 1 block, got 0", label="out of range", help="remove the group"
