@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from support.search_spaces import load_text
 from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.network.layout import Blueprint
-from tsdsl.search import Cadence, DataSettings, SearchSettings, read_alpha, search
+from tsdsl.search import Cadence, DataSettings, SearchSettings, progressive, read_alpha, search
 from tsdsl.search.budget.candidates import WithinTarget, drawn
 from tsdsl.search.budget.flops import step_flops
 from tsdsl.search.budget.within_target import Found
@@ -105,17 +106,42 @@ def test_a_posterior_is_restored_to_the_bit(tiny: Space) -> None:
     assert not StepPosterior(candidates_of(tiny, 1, 0.7)).restore(first.tensors())
 
 
-def searched(space: Space, clips: Path, run: Path) -> None:
+def searched(space: Space, clips: Path, run: Path, settings: SearchSettings = SETTINGS) -> None:
     search(
         space,
         step=1,
         data=clips,
         run=run,
-        settings=SETTINGS,
+        settings=settings,
         data_settings=DataSettings(cache=True),
         cadence=OFTEN,
         device="cpu",
     )
+
+
+def test_a_step_stops_once_the_loss_is_small_and_after_a_kill_at_the_same_place(
+    tiny: Space, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 6, "scoring_fraction": 1.0, "stop_loss": 1e6})
+    searched(tiny, clips, tmp_path / "whole", settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(progressive, "finish", lambda *given: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            searched(tiny, clips, tmp_path / "killed", settings)
+    searched(tiny, clips, tmp_path / "killed", settings)
+    for run in ("whole", "killed"):
+        result = json.loads((tmp_path / run / "step1" / "result.json").read_text())
+        epochs = result["stopped_after_epoch"]
+        assert 1 <= epochs < 6
+        assert [line["epoch"] for line in read_alpha(tmp_path / run / "step1")] == list(range(epochs + 1))
+        assert read_architecture(tmp_path / run / "step1" / "architecture.json").lineage[-1].epochs == epochs
+    ours, theirs = (read_tensors(tmp_path / run / "step1" / "weights.safetensors") for run in ("whole", "killed"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_step_goes_on_while_the_loss_is_large(tiny: Space, clips: Path, tmp_path: Path) -> None:
+    searched(tiny, clips, tmp_path, SETTINGS.model_copy(update={"scoring_fraction": 1.0, "stop_loss": 1e-9}))
+    assert json.loads((tmp_path / "step1" / "result.json").read_text())["stopped_after_epoch"] is None
 
 
 def test_a_killed_search_ends_with_the_same_numbers(

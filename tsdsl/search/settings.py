@@ -159,6 +159,11 @@ class SearchSettings(BaseModel):
     scores K / scoring_fraction of them, so that about the same number is scored and trained. Own choice: scores of
     early weights say little about the final ones (own measurements)."""
 
+    stop_loss: float | None = Field(default=None, gt=0)
+    """Of `thompson`: a step ends with the first epoch after which the best architecture is expected to score at most
+    so much more than the one that would be found, in the unit of scores: .005 is half a point of accuracy. The weights'
+    learning rate has then not come to its end. None: all epochs. Own choice."""
+
     warmup_samples: Literal["drawn", "sandwich", "distilled"] = "drawn"
     """What the weights learn from in the `warmup_epochs`. `drawn`: as afterwards (own choice). `sandwich`: the
     largest architecture, the smallest and K - 2 drawn ones, all of the same weight (BigNAS's rule). `distilled`:
@@ -186,6 +191,8 @@ class SearchSettings(BaseModel):
     def _refuse_without_effect(self) -> SearchSettings:
         if self.warmup_samples != "drawn" and not self.warmup_epochs:
             raise ValueError(f"warmup_samples = {self.warmup_samples} has no effect without warmup_epochs")
+        if self.stop_loss is not None and self.method != "thompson":
+            raise ValueError(f"stop_loss has no effect on method = {self.method}: only thompson knows a loss")
         return self
 
 

@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 
 from tsdsl.data import Batch, VideoDataset
+from tsdsl.data.randomness import derive_generator
 from tsdsl.engine.callbacks import Callback
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, StopRequestedError
 from tsdsl.engine.ranks.ranks import Ranks
@@ -45,6 +46,8 @@ class Tally:
 
     seconds: float = 0.0
     samples: int = 0
+    stopped_after_epoch: int | None = None
+    """Where it stopped early, see `SearchSettings.stop_loss`."""
 
 
 def read_alpha(folder: str | Path, space: Space | None = None) -> list[dict[str, Any]]:
@@ -143,6 +146,12 @@ def run_step(
         validation = request.stoppable(endless(clips.validation, max(0, begin - scored_from)))
         last_saved = begin
         for iteration in range(begin, total):
+            if iteration > scored_from and iteration % per_epoch == 0 and _is_sure(learner, settings, iteration):
+                tally.stopped_after_epoch = iteration // per_epoch
+                progress.note(f"{title}: stops after epoch {tally.stopped_after_epoch}, as stop_loss is reached")
+                if iteration > last_saved:
+                    _save(store, learner, tally, iteration)
+                break
             started_s = time.monotonic()
             fraction = iteration / total
             try:
@@ -179,6 +188,19 @@ def run_step(
                 last_saved = done
             _show(task, trained, scored, learner, len(batch.labels_B), done / per_epoch, settings.step_epochs)
     return tally
+
+
+def _is_sure(learner: StepLearner, settings: StepSettings, iteration: int) -> bool:
+    """Whether the posterior knows the best architecture as well as `stop_loss` asks; all ranks together."""
+    posterior, limit = learner.posterior, settings.stop_loss
+    if posterior is None or limit is None:
+        return False
+
+    def is_sure() -> bool:
+        draw = derive_generator(settings.seed, "stop", str(learner.step), iteration)
+        return posterior.has_begun and posterior.expected_loss(draw) <= limit
+
+    return bool(learner.ranks.first(is_sure))
 
 
 def _save(store: CheckpointStore, learner: StepLearner, tally: Tally, iteration: int) -> None:

@@ -25,6 +25,8 @@ from tsdsl.space.parts import Value
 
 FIRST = 40
 """Scores of uniform samples before the first draw from the posterior."""
+CERTAINTY_DRAWS = 64
+"""Draws from which it is known how sure the posterior is."""
 AVERAGED = 256
 """Uniform architectures that the average one is made of."""
 WIDENING, MAX_SPREAD = 1.2, 8.0
@@ -127,6 +129,10 @@ class StepPosterior:
         top = zip(distinct.values(), means_N.tolist(), deviations_N.tolist(), strict=True)
         ranked = tuple(sorted(top, key=lambda entry: -entry[1]))
         return Certainty(float(losses.mean()), float(prior), share, ranked)
+
+    def expected_loss(self, generator: torch.Generator) -> float:
+        """How much better than the architecture that would be found the best is expected to be."""
+        return self.certainty(self.found().decisions, CERTAINTY_DRAWS, generator).expected_loss
 
     def interval(self, architecture: Decisions) -> tuple[float, float]:
         """(mean, deviation) of an architecture's score above the average one's within the target."""

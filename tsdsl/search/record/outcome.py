@@ -31,6 +31,7 @@ from tsdsl.search.budget.within_target import Found, Road
 from tsdsl.search.distribution.factorised import Distribution
 from tsdsl.search.learning.clips import SearchClips, first_clips
 from tsdsl.search.learning.learner import StepLearner
+from tsdsl.search.learning.posterior import CERTAINTY_DRAWS
 from tsdsl.search.methods.selection import select
 from tsdsl.search.settings import Method, StepSettings
 from tsdsl.search.step import Tally
@@ -42,7 +43,6 @@ from tsdsl.space.stored import Frozen
 
 UNDECIDED_LOSS, UNDECIDED_ENTROPY = 0.5, 0.9
 """From which part of the loss of a random choice, or of the entropy of a uniform one, a search is undecided."""
-CERTAINTY_DRAWS = 64
 MAX_TOP = 20
 
 
@@ -86,6 +86,8 @@ class SearchResult(Frozen):
     """Of Thompson sampling: how much more than what was found the best scores, by expectation."""
     best_share: float | None = None
     """Thompson sampling: the share of the posterior's draws in which the architecture found is the best."""
+    stopped_after_epoch: int | None = None
+    """Where `stop_loss` ended the step early."""
     top: tuple[Contender, ...] = ()
     """Of Thompson sampling: the best architectures of the posterior's draws and the one found, best first."""
 
@@ -123,7 +125,12 @@ def finish(
         seed=settings.seed,
         lineage=(
             *lineage,
-            StepRecord(step=name, seed=settings.seed, epochs=settings.step_epochs, entropy=entropy),
+            StepRecord(
+                step=name,
+                seed=settings.seed,
+                epochs=tally.stopped_after_epoch or settings.step_epochs,
+                entropy=entropy,
+            ),
         ),
         versions=environment(learner.device),
     )
@@ -146,6 +153,7 @@ def finish(
         gap_nats=found.gap_nats,
         skipped_clips=len(skipped),
         skipped=dict(sorted(skipped.items())),
+        stopped_after_epoch=tally.stopped_after_epoch,
         **sure,
     )
 
