@@ -12,10 +12,20 @@ _SIMILAR = 0.61
 _CLEARLY_MEANT = 0.75
 _AHEAD = 0.1
 _NEAR = 0.15
+_CALLED_ELSEWHERE = {
+    "spatial_stride": "stride",
+    "stride_t": "frame_stride",
+    "t_stride": "frame_stride",
+    "temporal_stride": "frame_stride",
+    "time_stride": "frame_stride",
+}
+"""Names that are more like another than like the one that they mean."""
 
 
 def similarity(one: str, other: str) -> float:
     """How alike two names are, from 0 to 1, capitals aside."""
+    if one.casefold() in _CALLED_ELSEWHERE:
+        return float(_CALLED_ELSEWHERE[one.casefold()] == other)
     matcher = SequenceMatcher(None, one.casefold(), other.casefold())
     return matcher.ratio() if matcher.real_quick_ratio() >= _SIMILAR else 0.0
 

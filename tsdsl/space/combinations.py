@@ -6,15 +6,20 @@ from collections.abc import Mapping
 
 from tsdsl.operators.varying import Count, Varying
 from tsdsl.records import dataclass
-from tsdsl.space.parts import Decision
+from tsdsl.space.parts import Decision, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """One value, by its index, for each decision that matters; the names of those that exist with the others."""
+    """One value, by its index, for each decision of a table; `chosen` are the values of those that matter."""
 
     indices: Mapping[str, int]
-    text: str
+    chosen: Mapping[str, Value]
+
+    @property
+    def text(self) -> str:
+        """The values that matter, such as `a.stage1.group1.stride = 2`; empty where it is so whatever is decided."""
+        return ", ".join(f"{path} = {value}" for path, value in self.chosen.items())
 
     @property
     def prefix(self) -> str:
@@ -29,12 +34,9 @@ class Combination:
 
 
 def combination(flag: Count, decisions: Mapping[str, Decision]) -> Combination | None:
-    """The first choices at which a flag is 1, with a text such as `a.stage1.group1.stride = 2`; None where none is.
-
-    The text names no more decisions than are needed for it; it is empty where the flag is 1 whatever is decided.
-    """
+    """The first choices at which a flag is 1, naming no more decisions than are needed for it; None where none is."""
     if not isinstance(flag, Varying):
-        return Combination({}, "") if flag else None
+        return Combination({}, {}) if flag else None
     if not flag.table.any():
         return None
     places = [int(along[0]) for along in flag.table.nonzero()]
@@ -49,6 +51,5 @@ def combination(flag: Count, decisions: Mapping[str, Decision]) -> Combination |
         if isinstance(place, int)
     }
     above = {parent.path for path in chosen if (parent := decisions[path].parent) is not None and not parent.others}
-    named = [f"{path} = {value}" for path, value in chosen.items() if path not in above]
     indices = {axis.path: place for axis, place in zip(flag.scope, places, strict=True)}
-    return Combination(indices, ", ".join(named))
+    return Combination(indices, {path: value for path, value in chosen.items() if path not in above})

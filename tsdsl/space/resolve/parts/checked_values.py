@@ -8,6 +8,7 @@ from decimal import Decimal
 from tsdsl.diagnostics import replacement
 from tsdsl.diagnostics.suggest import did_you_mean, renames, similar
 from tsdsl.operators.schema import Attribute
+from tsdsl.operators.strides import STRIDES
 from tsdsl.source import Span
 from tsdsl.space.parts import Value
 from tsdsl.space.resolve.context import Context
@@ -68,12 +69,17 @@ def checked_value(context: Context, attribute: Attribute, literal: Literal, span
     kernels: list[str] = []
     if attribute.kind == "kernel" and isinstance(literal, Decimal) and literal in _LIKELY_SIDES:
         kernels = [f"{frames}x{literal}x{literal}" for frames in dict.fromkeys((1, int(literal)))]
+    strides = literal.text.split("x") if isinstance(literal, Kernel) and attribute.name in STRIDES else []
     context.report(
         "TS201",
         span,
         f"`{attribute.name}` must be {values}, got `{shown(getattr(literal, 'text', literal))}`",
         label=found,
-        help=f"write {either(f'`{kernel}`' for kernel in kernels)}" if kernels else None,
+        help=f"write {either(f'`{kernel}`' for kernel in kernels)}"
+        if kernels
+        else f"write `stride = {strides[1]}` for rows and columns, `frame_stride = {strides[0]}` for frames"
+        if strides
+        else None,
         fixes=[replacement(f"change to {kernel}", span, kernel) for kernel in kernels if written_out(context, span)],
     )
     return None

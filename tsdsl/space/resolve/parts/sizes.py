@@ -150,7 +150,7 @@ def check_fused_frames(
             else f"{where.prefix}{fewer} frames of `{target.name}`{at} do not divide {more} of `{source.name}`",
             label="fewer frames than the receiver" if is_less else "does not divide",
             labels=[Label(context.origins[f"{target.name}.frames"], f"{target.frames} frames here")],
-            help=_SHARE.format("frame_stride")
+            help=_remedy(where, "frame_stride")
             if where.text
             else f"fuse from the stream with more frames: `{target.name} -> {source.name}`"
             if is_less
@@ -168,7 +168,11 @@ def check_fused_frames(
     return True
 
 
-_SHARE = "let the streams share the choice (`shared down = {{1, 2}}` and `{0} = down` in both), or fix the strides"
+def _remedy(found: Combination, name: str) -> str:
+    """What makes streams fit that do not with some choices."""
+    if any(path.endswith((".op", ".repeat")) for path in found.chosen):
+        return f"give the `{name}` to a group of its own, of one operator, that is always there"
+    return f"let the streams share it (`shared down = {{1, 2}}` and `{name} = down` in both), or fix the strides"
 
 
 def frames_differ(
@@ -213,5 +217,5 @@ def check_fused_maps(
                     Label(context.origins[source], f"{here} after this group"),
                     Label(context.origins[target], f"{there} after this group"),
                 ],
-                help=_SHARE.format("stride") if found.text else "give both streams the same strides up to this place",
+                help=_remedy(found, "stride") if found.text else "give both streams the same strides up to this place",
             )

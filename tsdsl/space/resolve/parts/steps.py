@@ -253,7 +253,7 @@ def _size(
     Strides round up, so that maps of one size may differ at another.
     """
     side = whole(context, attribute.value, "`size`", 1, MAX_PIXELS)
-    if side is not None:
+    if side is not None and not any(diagnostic.code == "TS302" for diagnostic in context.diagnostics):
         sizes: dict[str, Sizes] = {}
         for stream in streams.values():
             sizes |= sizes_of(context, stream, stream.frames, side)
