@@ -24,6 +24,9 @@ Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips per batch.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")]
 Cache = Annotated[bool | None, typer.Option("--cache", help="Keep decoded videos in memory.")]
+Log = Annotated[
+    list[str] | None, typer.Option("--log", metavar="TRACKER", help="Log to wandb or mlflow, too; repeatable.")
+]
 Settings = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="TOML file of settings; other options override it.")
 ]

@@ -56,6 +56,7 @@ def search(
     checkpoint_every: Annotated[
         int | None, typer.Option("--checkpoint-every", min=1, help="Iterations between checkpoints.")
     ] = None,
+    log: options.Log = None,
     redo: Annotated[
         int | None, typer.Option("--redo", min=1, help="Search this step and those after it again; see --force.")
     ] = None,
@@ -78,6 +79,7 @@ def search(
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.report.run import write_report
+    from tsdsl.report.trackers import tracker
     from tsdsl.search import SearchOptions
     from tsdsl.search import search as search_space
 
@@ -107,6 +109,7 @@ def search(
         raise UsageError("--force has no effect without --redo", help="it lets --redo remove what was searched")
     if redo is not None and (which != "all" or begin_from is not None):
         raise UsageError("--redo N searches from step N to the last one", help="leave --step and --from out")
+    callbacks = [tracker(one) for one in log or ()]
     found = find_space(space, name, run).space
     folder = run or RUNS / found.name
     # Before `--redo` removes the steps that record them.
@@ -139,6 +142,7 @@ def search(
                 device=device,
                 progress=progress,
                 begin_from=begin_from,
+                callbacks=callbacks,
                 ranks=ranks,
             )
     if not ranks.is_first:

@@ -38,6 +38,7 @@ def train(
     workers: options.Workers = None,
     cache: options.Cache = None,
     weights: Annotated[Path | None, typer.Option("--weights", help="Initial weights; default: random.")] = None,
+    log: options.Log = None,
     space: options.SpaceName = None,
     in_space: options.InSpace = None,
     show_settings: options.ShowSettings = False,
@@ -66,6 +67,7 @@ def train(
     from tsdsl.engine.training_data import fitted_clip_settings, open_training_data
     from tsdsl.network.layout import Blueprint
     from tsdsl.report.run import write_report
+    from tsdsl.report.trackers import tracker
 
     flags = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "num_workers": workers, "cache": cache}
     given = given_settings(settings, flags, changes or [])
@@ -74,6 +76,7 @@ def train(
         return
     if architecture is None:
         raise UsageError("no architecture given", help="give an architecture file, or the folder of a search run")
+    callbacks = [tracker(name) for name in log or ()]
     place = choose_device(device)
     found, located = find_architecture(architecture, in_space, space)
     recorded = training_record(architecture) if run is None else None
@@ -120,6 +123,7 @@ def train(
             progress=progress,
             begin_with=weights,
             extend=recorded is not None,
+            callbacks=callbacks,
             ranks=ranks,
         )
     if not ranks.is_first:
