@@ -163,7 +163,7 @@ def sizes(space: tsdsl.Space) -> set[str]:
         ("{mb, conv3d(kernel = 1x1x1), none}(channels = 4, stride = 3)", ["op"], {"4 x 9 x 9", "4 x 3 x 3"}),
         (
             "{mb(stride = {1, 2}), conv3d(kernel = 1x1x1, frame_stride = {2, 4})}(channels = 4) * {1, 3}",
-            ["op", "repeat", "op.mb.stride", "op.conv3d.frame_stride"],
+            ["repeat", "op", "op.mb.stride", "op.conv3d.frame_stride"],
             {"4 x 9 x 9", "4 x 5 x 5", "2 x 9 x 9", "1 x 9 x 9"},
         ),
         (
