@@ -24,11 +24,23 @@ class _Worker(ForkServerProcess):
         # The new process reads this before the state, and so watches before it imports torch for what is in there.
         return _begin, (_lifeline(os.getpid())[0],), self.__dict__
 
+    def terminate(self) -> None:
+        """End the worker at once; a stopped process would keep SIGTERM for later, and be waited for until then."""
+        self.kill()
+
 
 class WorkerContext(ForkServerContext):
     """Starts workers that end with this process, and never by a fork of a process that has threads."""
 
-    Process = _Worker
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[ForkServerProcess] = []
+
+    def Process(self, *arguments: Any, **settings: Any) -> ForkServerProcess:  # type: ignore[override]
+        """A worker, which is also kept in `started`."""
+        worker = _Worker(*arguments, **settings)
+        self.started.append(worker)
+        return worker
 
 
 def available_cores() -> int:

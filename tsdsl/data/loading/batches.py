@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.loading.delivery import delivered
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.loading.workers import (
     Failures,
@@ -99,6 +100,7 @@ class ClipLoader:
             _Clips(dataset.records, settings, seed, augment, make_cache(cache, cache_limit_bytes, num_workers)),
             self._order,
             num_workers,
+            -(-batch_size // world_size) * settings.frames_per_clip * 3 * settings.size_px**2,
         )
 
     @property
@@ -112,7 +114,7 @@ class ClipLoader:
         RunError if a bad clip cannot be replaced. Only one iterator of a loader is valid at a time.
         """
         self._order.batches = self._keys(epoch)[start_iteration:]
-        for loaded in self._loader:
+        for loaded in delivered(self._loader):
             note_failures(self.skipped, loaded)
             if loaded.clips is None or loaded.num_unreadable:
                 raise _no_clips_left(self.dataset, loaded.failures)

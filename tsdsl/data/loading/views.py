@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.loading.delivery import delivered
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.loading.workers import KeyBatches, Sample, check_loader, make_cache, make_loader, note_failures
 from tsdsl.data.settings import ClipSettings
@@ -68,10 +69,12 @@ class ViewLoader:
         self._indices = range(rank, len(dataset.records), world_size)
         self._videos_per_batch = videos_per_batch
         self._order: KeyBatches[int] = KeyBatches()
+        views = settings.test_clips * settings.test_crops
         self._loader = make_loader(
             _Videos(dataset.records, settings, make_cache(cache, cache_limit_bytes, num_workers)),
             self._order,
             num_workers,
+            videos_per_batch * views * settings.frames_per_clip * 3 * settings.test_crop_px**2,
         )
 
     @property
@@ -84,7 +87,7 @@ class ViewLoader:
         size = self._videos_per_batch
         self._order.batches = [list(self._indices[at : at + size]) for at in range(0, len(self._indices), size)]
         num_usable = 0
-        for loaded in self._loader:
+        for loaded in delivered(self._loader):
             note_failures(self.skipped, loaded)
             if loaded.clips is not None:
                 num_usable += len(loaded.clips)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.loading.delivery import require_shared_memory
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.clips import ClipCache
@@ -64,8 +65,17 @@ class KeyBatches(Sampler[list[Key]], Generic[Key]):
         return len(self.batches)
 
 
-def make_loader(dataset: Dataset[Sample], order: KeyBatches[Key], num_workers: int) -> DataLoader[Any]:
-    """A DataLoader of `Loaded` that does not use the global generator, nor forks a process with threads."""
+def make_loader(
+    dataset: Dataset[Sample], order: KeyBatches[Key], num_workers: int, batch_bytes: int
+) -> DataLoader[Any]:
+    """A DataLoader of `Loaded` that does not use the global generator, nor forks a process with threads.
+
+    Take its batches by `delivered`.
+
+    Raises:
+        RunError: shared memory has no room for the batches of the workers.
+    """
+    require_shared_memory(num_workers, batch_bytes)
     return DataLoader(
         dataset,
         batch_sampler=order,

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
+from tsdsl.data.loading.delivery import WorkerError
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.errors import RunError
 
@@ -92,25 +93,14 @@ class Interruption:
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 item = None
-            except RuntimeError as error:
+            except WorkerError:
                 # Worker processes get the terminal's Ctrl-C too; their end is then no error of its own.
                 if self.signal_number is None:
-                    if str(error).startswith("DataLoader worker"):
-                        raise _worker_ended(error) from error
                     raise
                 item = None
             finally:
                 self.is_waiting = False
             yield item
-
-
-def _worker_ended(error: RuntimeError) -> RunError:
-    reason = str(error).split("\n")[0].rstrip(". ")
-    return RunError(
-        f"a process that decodes clips ended: {reason}",
-        help="it may have run out of memory: give fewer --workers, or more memory; `tsdsl data verify` finds files "
-        "that end what reads them. The same command goes on from the last checkpoint",
-    )
 
 
 @contextmanager
