@@ -185,6 +185,67 @@ def test_implies_with_a_decision_that_does_not_exist_is_satisfied() -> None:
     assert allowed * 3 == space.cardinality / 3 * (1 + 1 + 0.5) * 3  # none, 4 and, with half of the widths, 8
 
 
+NESTED = """tsspace 1
+space s {{
+  classes = 3
+  size    = 16
+  block mb = mbconv3d(t = {{1, 3}}, k = 3, expansion = 2)
+  stream one {{
+    frames = 2
+    stage 0 {{
+      group conv3d(kernel = 1x3x3, channels = {{8, 16}}, stride = 2)
+      group {{mb, conv3d(kernel = 1x1x1), none}}(channels = {{8, 16}}) * 1 .. 2
+      group mb(channels = 8) * 0 .. 1
+    }}
+  }}
+  attention one {{ after = stage[0].group[1, 2]  op = {{none, glore(nodes = {{4, 8}}), se}} }}
+  require {rule}
+}}
+space t from s {{ fix {path} = {value} }}
+"""
+SLOT = "attention.one.stage[0].group[1]"
+GLORE = f"{SLOT}.op.glore.nodes"
+GROUP = "one.stage[0].group[2]"
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "value"),
+    [
+        (f"2 * {GLORE} < 15", GLORE, 8),
+        (f"2 * {GLORE} > 3", GLORE, 8),
+        (f"{GLORE} <= 4 implies {GROUP}.op == mb", GLORE, 4),
+        (f"{GROUP}.channels == one.stage[0].group[1].channels", f"{GROUP}.channels", 16),
+        (f"{GROUP}.op.mb.t + one.stage[0].group[3].t >= 4 or {GROUP}.op == none", f"{GROUP}.op.mb.t", 3),
+        (f"{GROUP}.op.mb.t + one.stage[0].group[3].t >= 4", "one.stage[0].group[3].t", 1),
+        (f"max({GROUP}.repeat, {GROUP}.op.mb.t) <= 1", f"{GROUP}.repeat", 2),
+        (
+            "attention.one.stage[0].group[1].op != attention.one.stage[0].group[2].op",
+            "attention.one.stage[0].group[2].op",
+            "se",
+        ),
+        (
+            f"{GROUP}.op == attention.one.stage[0].group[1].op or {GROUP}.repeat == 1",
+            "attention.one.stage[0].group[1].op",
+            "se",
+        ),
+    ],
+)
+def test_a_fixed_setting_counts_where_it_exists_as_the_decision_of_the_base_does(
+    rule: str, path: str, value: str | int
+) -> None:
+    checked = check(SourceFile("x", NESTED.format(rule=rule, path=path, value=value)))
+    assert [d.message for d in checked.diagnostics if d.severity == "error"] == []
+    base, derived = (one.space for one in checked.spaces)
+    plain_path = path.replace("[", "").replace("]", "")
+    expected = [one for one in everything(base) if one.get(plain_path, value) == value]
+    found = everything(derived)
+    assert 0 < len(found) == len(expected)
+    assert {frozenset(one.items()) for one in found} == {
+        frozenset((p, v) for p, v in one.items() if p != plain_path) for one in expected
+    }
+    assert counts(FreeSpace(CostTable(Blueprint(derived)))).within() == len(expected)
+
+
 def test_the_order_of_conditions_and_their_text_do_not_change_the_fingerprint() -> None:
     one = rules("a.stage[1].group[1].t == 3 implies a.stage[1].group[1].k == 3")
     other = rules("a.stage[1].group[1].t != 3   or a.stage[1].group[1].k == 3 # the same")

@@ -131,7 +131,7 @@ def satisfies(blueprint: Blueprint, one: dict[str, Value], step: int | None) -> 
     """Whether one architecture satisfies what the constraints say of the network after `step`."""
     space = blueprint.space
     costs: dict[str, list[int]] = {}
-    for node in blueprint.network(one, step).nodes:
+    for node in blueprint.network(one, step).nodes if "Amount" in repr(space.requires) else ():
         macs, params, _ = plain(node_cost(node))
         part = node.part.split(".")[0]
         for name in {part, ""}:

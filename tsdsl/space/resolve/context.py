@@ -35,6 +35,7 @@ class Context:
     `lacks_declarations`: a domain, shared decision or block could not be read. `strange` are the parts that were given
     an attribute which may be meant for a missing one.
     `left_out` are the first words of what `without` leaves out, and where.
+    `nested` says where constants exist that stand where a nested decision may.
     `block_uses` counts the groups of each block by name, `lacking` are those that lack a required attribute, and of
     which operator it is.
     """
@@ -62,6 +63,7 @@ class Context:
     lacking: dict[tuple[str, str], list[tuple[Span, str]]] = field(default_factory=dict)
     open_domains: list[str] = field(default_factory=list)
     domain_values: dict[str, list[Placed] | None] = field(default_factory=dict)
+    nested: dict[str, Parent] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     origins: dict[str, Span] = field(default_factory=dict)
 
@@ -136,6 +138,10 @@ class Context:
         """Record a decision and where it is written."""
         self.decisions.append(Decision(path=path, values=values, parent=parent))
         self.origins[path] = span
+
+    def decision(self, path: str) -> Decision:
+        """The decision at a path."""
+        return next(decision for decision in reversed(self.decisions) if decision.path == path)
 
     def unknown_name(self, name: ast.Name, what: str, known: Iterable[str], *, help: str | None = None) -> None:
         """Report an unknown name, with the most similar known one; with `help` where none is similar."""

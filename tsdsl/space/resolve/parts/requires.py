@@ -6,7 +6,7 @@ these two. So a constraint is a sum within a bound, a comparison of names, or a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tsdsl.diagnostics.suggest import did_you_mean, renames
@@ -27,6 +27,7 @@ from tsdsl.space.parts import (
 )
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.conditions import clauses, sums_of
+from tsdsl.space.resolve.parts.nested_constants import one_of_rules, situations
 from tsdsl.space.resolve.parts.sums import QUANTITIES, Places, Wrong, linear, wrong
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
@@ -48,7 +49,7 @@ def resolve_requires(
         if not _all_found(places, tuple(sums_of(require.rule))):
             continue
         try:
-            made = [_clause(places, comparisons) for comparisons in clauses(context, require.rule)]
+            made = [one for each in clauses(context, require.rule) for one in _situated(places, each)]
         except Wrong:
             continue
         text = context.text(require.span)
@@ -60,6 +61,16 @@ def resolve_requires(
                 context.origins[f"require{len(resolved)}"] = require.span
                 resolved.append(replace(clause, text=text))
     return tuple(resolved)
+
+
+def _situated(places: Places, comparisons: Sequence[ast.Comparison]) -> Iterator[Requirement | bool]:
+    """What comparisons of which one must hold say in each situation of a derived space's nested constants."""
+    if places.context.own_level == 0:
+        yield _clause(places, comparisons)
+        return
+    for there, ways in situations(places, comparisons):
+        made = _clause(there, comparisons)
+        yield from (one_of_rules(made, rules) for rules in ways)
 
 
 def _clause(places: Places, comparisons: Sequence[ast.Comparison]) -> Requirement | bool:
@@ -132,6 +143,9 @@ def _alike(places: Places, comparison: ast.Comparison) -> Alike | bool | None:
     if comparison.relation not in ("==", "!="):
         wrong(places.context, comparison, "names have no order", "compare names with `==` or `!=`")
     is_equal = comparison.relation == "=="
+    named = [side for side in (left, right) if isinstance(side, ast.Selector) and not _is_word(places, side)]
+    if any(places.is_absent(side) for side in named):
+        return True
     first = places.setting(left)
     second: Setting
     if isinstance(right, ast.KernelSize):
@@ -150,7 +164,10 @@ def _alike(places: Places, comparison: ast.Comparison) -> Alike | bool | None:
     if not isinstance(first, DecisionRef):
         wrong(places.context, comparison, "both sides are constants", "name a decision")
     if not isinstance(second, DecisionRef):
-        decision = next(d for d in places.context.decisions if d.path == first.decision)
+        decision = places.context.decision(first.decision)
+        is_settled = len(named) == 2 and (decision.parent is None or not is_equal)
+        if second not in decision.values and is_settled:  # the base compares decisions, one of which is fixed
+            return not is_equal
         if second not in decision.values:
             values = [str(value) for value in decision.values]
             places.context.report(
@@ -187,6 +204,5 @@ def _names_words(places: Places, operand: ast.Operand) -> bool:
         return False
     setting = places.setting(operand)
     if isinstance(setting, DecisionRef):
-        decision = next(d for d in places.context.decisions if d.path == setting.decision)
-        return isinstance(decision.values[0], str)
+        return isinstance(places.context.decision(setting.decision).values[0], str)
     return isinstance(setting, str)

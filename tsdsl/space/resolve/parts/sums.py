@@ -49,9 +49,18 @@ class Places:
     context: Context
     settings: Mapping[str, Setting]
     streams: Sequence[str]
+    absent: frozenset[str] = frozenset()
 
     def setting(self, selector: ast.Selector) -> Setting:
-        """The decision or constant that a selector names; it names exactly one."""
+        """The decision or constant that a selector names."""
+        return self.settings[self.path(selector)]
+
+    def is_absent(self, selector: ast.Selector) -> bool:
+        """Whether what a selector names does not exist in the situation that is looked at."""
+        return bool(self.absent) and self.path(selector) in self.absent
+
+    def path(self, selector: ast.Selector) -> str:
+        """The path of what a selector names; it names exactly one decision or constant."""
         last = selector.segments[-1].word.text
         matched = [p for p in self.settings if p.rpartition(".")[2] == last and selects(selector, p)]
         if not matched and may_lack(self.context, selector):
@@ -83,7 +92,7 @@ class Places:
                 help="name one decision, and write one `require` for each",
             )
             raise Wrong
-        return self.settings[matched[0]]
+        return matched[0]
 
     def amount(self, selector: ast.Selector) -> Amount | None:
         """The cost that a selector names: `flops`, `sparse.params`, `fusion.flops`."""
@@ -191,14 +200,16 @@ def _operand(places: Places, operand: ast.Operand) -> Side:
     amount = places.amount(operand)
     if amount is not None:
         return Side(Fraction(0), {amount: Fraction(1)}, "FLOPs" if amount.quantity == "flops" else "parameters")
+    if places.is_absent(operand):
+        return Side(Fraction(0), {}, "plain numbers")
     setting = places.setting(operand)
     if isinstance(setting, DecisionRef):
-        values = next(d.values for d in context.decisions if d.path == setting.decision)
+        values = context.decision(setting.decision).values
         if any(isinstance(value, str) for value in values):
             wrong(context, operand, "names cannot be added or multiplied", "compare names with `==` or `!=`")
         return Side(Fraction(0), {setting: Fraction(1)}, "plain numbers")
     if isinstance(setting, Scaled):
-        values = next(d.values for d in context.decisions if d.path == setting.decision)
+        values = context.decision(setting.decision).values
         factor = Fraction(str(setting.factor))
         if all(setting.of(value) == factor * Fraction(str(value)) for value in values):
             return Side(Fraction(0), {DecisionRef(decision=setting.decision): factor}, "plain numbers")

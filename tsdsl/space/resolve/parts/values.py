@@ -125,6 +125,8 @@ def setting(
     if len(values) == 1:
         if shared is not None:
             context.shared_values.setdefault(path, tuple(values))
+        elif parent is not None:
+            context.nested[path] = parent
         return reference.of(values[0])
     if not attribute.searchable:
         context.report(
