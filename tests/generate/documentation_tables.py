@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import tsdsl
+from support.gallery import gallery
 from support.published_networks import MANUAL, NETWORKS, rows
 from tsdsl.analysis.questions.compare import bounds
 from tsdsl.data.settings import ClipSettings, ReadingSettings
@@ -109,6 +110,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "clip": lambda: settings(ClipSettings),
     "networks": lambda: table((*NETWORK_HEADER, "where"), rows(NETWORKS, with_source=True)),
     "searched": searched,
+    "gallery": gallery,
     "manual": lambda: table(NETWORK_HEADER, rows(MANUAL, with_source=False)),
 }
 

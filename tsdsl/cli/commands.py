@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "new": ("new", "new"),
     "check": ("check", "check"),
     "explain": ("explain", "explain"),
+    "docs": ("docs", "docs"),
     "fmt": ("fmt", "fmt"),
     "fix": ("fix", "fix"),
     "diff": ("diff", "diff"),

@@ -1,0 +1,89 @@
+"""The cards of the documentation's gallery: every shipped space with its drawing and exact facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tsdsl.analysis.questions.compare import bounds
+from tsdsl.check.check import check
+from tsdsl.source_files import read_source
+from tsdsl.units import giga, many, parameters
+
+
+@dataclass(frozen=True)
+class Card:
+    """A shipped space: its file, what it is, the picture of it, and the section of the page on networks."""
+
+    file: str
+    text: str
+    picture: str
+    section: str | None = None
+
+
+CARDS: Sequence[Card] = (
+    Card("auto_tsnet", "The space of the Auto-TSNet paper; drawn is one architecture of it.", "auto_tsnet_figure"),
+    Card("tiny", "Two streams for the demo clips, searched in minutes on a laptop.", "tiny"),
+    Card(
+        "slowfast_search",
+        "SlowFast: the width of the fast pathway, lateral connections, depths.",
+        "slowfast_search",
+        "search-spaces-of-other-work",
+    ),
+    Card(
+        "once_for_all",
+        "Depth of each unit, kernel and expansion of each block.",
+        "once_for_all",
+        "search-spaces-of-other-work",
+    ),
+    Card(
+        "attentive_nas",
+        "Depth, width, expansion and kernel of each stage.",
+        "attentive_nas",
+        "search-spaces-of-other-work",
+    ),
+    Card(
+        "movinet",
+        "Depth of each stage, temporal kernel and expansion of each block.",
+        "movinet",
+        "search-spaces-of-other-work",
+    ),
+    Card("auto_x3d", "The type of each block of X3D.", "auto_x3d", "search-spaces-of-other-work"),
+    Card("x3d", "X3D: XS, S, M, L and XL as models of one network; drawn is S.", "x3d", "x3d"),
+    Card("slowfast", "SlowFast 4x16 and 8x8, on ResNet-50 and 101, with published sizes.", "slowfast", "slowfast"),
+    Card("single_stream", "C2D, Slow, I3D, R(2+1)D and S3D; drawn is I3D.", "i3d", "single-stream-networks"),
+    Card("manual_tsnet", "The hand-made two-stream networks of the Auto-TSNet paper.", "manual_tsnet", "manual-tsnet"),
+    Card("ablations", "The comparisons of the Auto-TSNet paper, by derivation.", "manual_tsnet", "ablations"),
+)
+"""Every shipped file once, in the order of the page."""
+
+
+def gallery() -> str:
+    """The cards as Markdown: a list, which the site lays out as a grid."""
+    return "\n" + "\n".join(map(card_text, CARDS)) + "\n"
+
+
+def card_text(card: Card) -> str:
+    """One card: name, picture, what it is, facts."""
+    name = f"`std:{card.file}`"
+    heading = f"**[{name}](models.md#{card.section})**" if card.section else f"**{name}**"
+    return (
+        f"- {heading}\n\n"
+        f"    [![std:{card.file}](pictures/{card.picture}.svg)](pictures/{card.picture}.svg)\n\n"
+        f"    {card.text} {facts(card.file)}\n"
+    )
+
+
+def facts(file: str) -> str:
+    """How large the space called as its file is, and what it costs; else the names of the spaces in the file."""
+    spaces = {resolved.space.name: resolved.space for resolved in check(read_source(f"std:{file}")).spaces}
+    if file not in spaces:
+        return f"Spaces: {', '.join(f'`{name}`' for name in spaces)}."
+    space, found = spaces[file], bounds(spaces[file])
+    if not space.decisions:
+        return f"{giga(found.most_macs)}, {parameters(found.most_params)}."
+    return (
+        f"{len(space.decisions)} decisions, {many(space.cardinality)} architectures, "
+        f"{giga(found.least_macs)} to {giga(found.most_macs)}, "
+        f"{parameters(found.least_params)} to {parameters(found.most_params)}."
+    )
