@@ -34,7 +34,7 @@ KINDS: Sequence[Kind] = (
     Kind("selects nothing", r"(after +=.*stage)\[\d+\]", r"\1[77]", "TS306"),
     Kind("no unit", r"(target +=) ([0-9.]+) [MG]FLOPs", r"\1 \2", "TS201"),
     Kind("text for a number", r"\b(classes +=) (\d+)", r'\1 "many"', "TS201"),
-    Kind("choice of a stride", r"\bstride = \d", "stride = {1, 2}", "TS206"),
+    Kind("stride written as a kernel", r"\bstride = \d", "stride = 1x2x2", "TS201"),
     Kind("unclosed title", r'(step \d+ "[^"]*)"', r"\1", "TS001"),
     Kind("missing attribute", r"^(.*\b(?:group|block) .*)\bexpansion = (\{[^}]*\}|[0-9.]+), ", r"\1", "TS106"),
     Kind("unknown domain", r"\bchannels = \d+(?=[,)])", "channels = widths_of_nothing", "TS101"),

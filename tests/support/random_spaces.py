@@ -109,9 +109,9 @@ class Written:
         repeat, each = self.depth(), False
         if isinstance(repeat, ast.Number) and repeat.value > 1 and not self.loose and self.draw.random() < 0.3:
             each = True
-        strides = [given("stride", number(stride))] if stride > 1 or self.draw.random() < 0.2 else []
+        strides = [given("stride", self.stride(stride))] if stride > 1 or self.draw.random() < 0.2 else []
         if frame_stride > 1:
-            strides.append(given("frame_stride", number(frame_stride)))
+            strides.append(given("frame_stride", self.stride(frame_stride)))
         if frame_stride > 1 or self.draw.random() < 0.5:
             kernels = [ast.KernelSize(text, NOWHERE) for text in ("1x1x1", "1x3x3", "3x1x1", "3x3x3")]
             kernel = choice(several(self.draw, kernels, 2 if self.left > 0 else 1))
@@ -145,6 +145,10 @@ class Written:
             blocks = ast.Blocks(ast.Choice(tuple(items), NOWHERE), tuple(common), False, NOWHERE)
             return ast.Group(blocks, repeat, each, NOWHERE)
         return ast.Group(call("mbconv3d", *arguments), repeat, each, NOWHERE)
+
+    def stride(self, stride: int) -> ast.Expression:
+        """A stride, or where shapes may be wrong also a choice of some."""
+        return self.few(["1", "2"]) if self.loose and self.draw.random() < 0.3 else number(stride)
 
     def depth(self) -> ast.Expression | None:
         """The number of blocks: not written, a number, a range, or a choice."""

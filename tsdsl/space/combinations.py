@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tsdsl.operators.varying import Count, Varying
+from tsdsl.operators.varying import Count, Varying, is_never
 from tsdsl.records import dataclass
 from tsdsl.space.parts import Decision, Value
 
@@ -35,10 +35,10 @@ class Combination:
 
 def combination(flag: Count, decisions: Mapping[str, Decision]) -> Combination | None:
     """The first choices at which a flag is 1, naming no more decisions than are needed for it; None where none is."""
-    if not isinstance(flag, Varying):
-        return Combination({}, {}) if flag else None
-    if not flag.table.any():
+    if is_never(flag):
         return None
+    if not isinstance(flag, Varying) or not flag.scope:
+        return Combination({}, {})
     places = [int(along[0]) for along in flag.table.nonzero()]
     needed: list[int | slice] = [*places]
     for number, place in enumerate(places):
