@@ -67,6 +67,8 @@ def formats() -> dict[str, Format]:
     """All of them by name; another format is another entry."""
     from tsdsl.cli.work.settings_sources import fitted, given_settings
     from tsdsl.data.datasets.open import available_splits, open_dataset
+    from tsdsl.data.own_videos import own_videos
+    from tsdsl.engine.runs.evaluations import RecordedEvaluation
     from tsdsl.engine.runs.metrics import read_metrics
     from tsdsl.export.provenance import read_provenance
     from tsdsl.report.quickstart import quickstart_section
@@ -75,6 +77,7 @@ def formats() -> dict[str, Format]:
     from tsdsl.search.methods.evaluation_log import Measured, _encoded, read_evaluations
     from tsdsl.search.settings import SearchSettings
     from tsdsl.search.step import read_alpha
+    from tsdsl.space.stored import read_record
 
     (resolved,) = check(SourceFile("micro.tsspace", SPACE)).spaces
     space: Space = resolved.space
@@ -82,6 +85,24 @@ def formats() -> dict[str, Format]:
     found, compiled = json.dumps(architecture.model_dump(mode="json")), json.dumps(space.to_dict())
     dataset = call(lambda folder: [open_dataset(folder, split) for split in available_splits(folder)])
     videos = {"train/a/1.mp4": "", "train/b/2.mp4": "", "videos/1.mp4": "", "videos/2.mp4": ""}
+    frames = {f"frames/{clip}/{number:05}.jpg": "" for clip in (1, 2) for number in (1, 2)}
+    evaluation = {
+        "data": "clips",
+        "split": "val",
+        "views": "10x1",
+        "weights": "weights.safetensors",
+        "weights_sha256": "0" * 64,
+        "settings": {"clip": {"num_frames": 8}},
+        "top1": 0.5,
+        "top5": 1.0,
+        "num_videos": 2,
+        "num_skipped": 0,
+        "view_size_px": 64,
+        "flops_per_view": 100,
+        "flops_per_video": 1000,
+        "per_class": {"a": 0.5, "b": None},
+        "environment": {"torch": "2.13.0"},
+    }
     shares = {"sparse.stage1.group1.k": [0.5, 0.5]}
     others = {f"other/{name}": "" for name in videos}
     alpha = {"epoch": 0, "iteration": 0, "entropy": 1.5, "expected_flops": 1e5, "probability_within": 0.5}
@@ -114,6 +135,15 @@ def formats() -> dict[str, Format]:
         Format("labels.json", labels, (dataset,), {**videos, "train.json": json.dumps(clips)}),
         Format("train.json", json.dumps(clips), (dataset,), {**videos, "labels.json": labels}),
         Format("train.csv", "videos/1.mp4 0\nvideos/2.mp4 1\n", (dataset,), videos),
+        Format("train.txt", "frames/1 2 0\nframes/2 2 1\n", (dataset,), frames),
+        Format(
+            "own.csv", "path,label\nvideos/1.mp4,0\n", (call(lambda folder: own_videos(folder / "own.csv")),), videos
+        ),
+        Format(
+            "evaluation.json",
+            json.dumps(evaluation),
+            (call(lambda folder: read_record(folder / "evaluation.json", RecordedEvaluation, "an evaluation", "")),),
+        ),
         Format("train.csv", "label,youtube_id,time_start,time_end,split\na,1,0,2,train\n", (dataset,), videos),
         Format(
             "search.toml",

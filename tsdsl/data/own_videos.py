@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tsdsl.data.datasets.files import VIDEO_SUFFIXES, is_folder, read_list_text, videos_below
+from tsdsl.data.datasets.files import VIDEO_SUFFIXES, is_file, is_folder, read_list_text, videos_below
 from tsdsl.data.datasets.list_lines import PATH_COLUMNS
 from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset
 from tsdsl.errors import FileError
 
+LONGEST_PATH = 4096
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".lst", ".list"})
 
 
@@ -24,8 +25,11 @@ def own_videos(source: str | Path) -> VideoDataset:
     source = Path(source)
     if is_folder(source):
         paths = videos_below(source).paths
-    elif not source.exists():
-        raise FileError(f"{source}: does not exist", help="give a video, a folder of videos or a list of their paths")
+    elif not is_file(source):
+        raise FileError(
+            f"{source}: does not exist, or is not a file or folder",
+            help="give a video, a folder of videos or a list of paths",
+        )
     elif source.suffix.lower() in LIST_SUFFIXES:
         paths = _listed(source)
     else:
@@ -47,8 +51,8 @@ def _listed(path: Path) -> list[Path]:
 def _path_in(line: str, folder: Path) -> Path:
     """The first beginning of a line, at a comma or space, that is a file; else the line up to the first of these."""
     whole = line.strip("\"'")
-    shorter = [line[:at].strip(" \"'") for at, sign in enumerate(line) if sign in ", \t"]
+    shorter = [line[:at].strip(" \"'") for at, sign in enumerate(line[:LONGEST_PATH]) if sign in ", \t"]
     for text in (whole, *reversed(shorter)):
-        if text and (folder / text).is_file():
+        if text and is_file(folder / text):
             return folder / text
     return folder / (shorter[0] if shorter else whole)

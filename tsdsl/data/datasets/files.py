@@ -145,6 +145,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file at this path, which may be longer than a path can be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def folders_in(folder: Path) -> list[Path]:
     """The visible folders directly in a folder, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
