@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from tsdsl.cli.work.console import report_error, report_space_error
@@ -65,6 +66,13 @@ def _unexpected(error: Exception) -> TsdslError:
     )
 
 
+def _end_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    """Print the traceback of a thread, unless the command reports the error of its file, as on a full disk."""
+    if not issubclass(arguments.exc_type, OSError) or os.environ.get("TSDSL_DEBUG"):
+        threading.__excepthook__(arguments)
+
+
 def main() -> None:
     """Run the `tsdsl` script."""
+    threading.excepthook = _end_of_thread
     sys.exit(run())

@@ -108,8 +108,13 @@ def exclusive(folder: Path, purpose: str) -> Iterator[None]:
             raise UsageError(
                 f"{folder}: process {owner} is {purpose}", help="wait until it ends, or choose another folder"
             ) from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise FileError(
+                f"{folder}: the folder cannot be written ({error.strerror})", help="make room, or choose another folder"
+            ) from error
         yield
     finally:
         os.close(handle)
