@@ -109,6 +109,27 @@ def select(
 
 
 @app.command()
+def split(
+    folder: Dataset,
+    validation: Annotated[float, typer.Option(help="Share of each class's training clips, between 0 and 1.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make some training clips the validation split, in DIR/dataset.json; no file is moved."""
+    from tsdsl.data import split_dataset
+
+    report = split_dataset(folder, validation, seed)
+    counts = {dataset.split: len(dataset.records) for dataset in (report.training, report.validation)}
+    if as_json:
+        typer.echo(json.dumps({"root": str(folder), **report.part.model_dump(), "clips": counts}))
+        return
+    typer.echo(
+        f"{folder}: {counts['val']} of {sum(counts.values())} training clips validate, {report.part.fraction:g} of each"
+        f" class by seed {report.part.seed}; clips of one video stay together; dataset.json records it"
+    )
+
+
+@app.command()
 def verify(
     folder: Dataset,
     kind: Kind = None,

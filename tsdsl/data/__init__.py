@@ -7,7 +7,7 @@ of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo`
 from tsdsl.data.datasets.concerns import concerns, overlap
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset, unlabelled_splits
 from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset, choose_classes, split_for_search
-from tsdsl.data.datasets.selection import SelectionReport, select_classes
+from tsdsl.data.datasets.selection import SelectionReport, SplitReport, select_classes, split_dataset
 from tsdsl.data.demo.write import DemoReport, DemoSettings, write_demo
 from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.loading.skipped import SkippedClips
@@ -36,6 +36,7 @@ __all__ = [
     "ReadingSettings",
     "SelectionReport",
     "SkippedClips",
+    "SplitReport",
     "TranscodeSettings",
     "VerifyReport",
     "VideoDataset",
@@ -55,6 +56,7 @@ __all__ = [
     "prepare_dataset",
     "probe",
     "select_classes",
+    "split_dataset",
     "split_for_search",
     "unlabelled_splits",
     "verify_dataset",

@@ -136,3 +136,12 @@ def test_index_warns_of_no_training_split(tmp_path: Path) -> None:
     touch(tmp_path, "val/run/a.mp4", "val/jump/b.mp4")
     (concern,) = index_dataset(tmp_path).concerns
     assert "has no training split, which search and train need; only val" in concern
+
+
+@pytest.mark.parametrize(("most", "warns"), [(20, False), (21, True)])
+def test_extreme_imbalance_is_a_warning(tmp_path: Path, most: int, warns: bool) -> None:
+    touch(tmp_path, *(f"run/{clip}.mp4" for clip in range(most)), "jump/a.mp4")
+    found = [
+        concern for concern in index_dataset(tmp_path).concerns if "'run' has 21 train clips and 'jump' 1" in concern
+    ]
+    assert bool(found) == warns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 
 from tsdsl.data.datasets.kinetics import find_lists
@@ -9,15 +10,8 @@ from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.data.datasets.unlike_classes import lists_in
 
 MAX_NAMED = 3
-_VALIDATION_LISTS = {
-    "folder": "move a part of each training class into val/",
-    "kinetics-list": "move a part of the training list into val.csv",
-    "kinetics-csv": "move a part of the training list into val.csv",
-    "something-something-v2": "move a part of the training list into validation.json",
-    "ucf101": "move a part of trainlist01.txt into vallist01.txt beside it",
-    "table": "give a part of the training clips the split val",
-    "hmdb51": "list the clips as `path label` in train.csv and val.csv",
-}
+MAX_IMBALANCE = 20
+"""A class with more than this many times the clips of another is unusual."""
 
 
 def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
@@ -40,13 +34,26 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
     elif "val" not in splits:
         found.append(
             f"{training.root}: has no validation split, so training is not validated; "
-            + _VALIDATION_LISTS[training.kind]
+            f"`tsdsl data split {shlex.quote(str(training.root))}` takes a tenth of the training clips for it"
         )
+    found += _imbalance(training)
     unread = _unread_lists(training)
     if unread:
         source = "class folders" if training.kind == "folder" else "lists of the splits"
         found.append(f"{training.root}: clips are those of the {source}; lists are not read: {', '.join(unread)}")
     return found
+
+
+def _imbalance(training: VideoDataset) -> list[str]:
+    """A warning if some class has many times the clips of another that has any."""
+    present = [count for count in training.clips_per_class if count]
+    if not present or max(present) <= MAX_IMBALANCE * min(present):
+        return []
+    most, fewest = (training.class_names[training.clips_per_class.index(pick(present))] for pick in (max, min))
+    return [
+        f"{training.root}: the class {most!r} has {max(present)} {training.split} clips and {fewest!r} {min(present)}; "
+        "a model may learn to ignore small classes: look at the accuracy of each, and add clips to them"
+    ]
 
 
 def overlap(first: VideoDataset, second: VideoDataset) -> list[str]:

@@ -36,6 +36,18 @@ class ClassSelection(BaseModel):
     """The names of the chosen classes, in the order of their labels."""
 
 
+class ValidationPart(BaseModel):
+    """Training clips that are validation clips instead; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    fraction: float = Field(gt=0, lt=1)
+    """The share of each class's training clips."""
+
+    seed: int
+    """The seed of the choice."""
+
+
 class DatasetDescription(BaseModel):
     """The contents of `dataset.json`; unknown keys are refused."""
 
@@ -50,14 +62,17 @@ class DatasetDescription(BaseModel):
     frames_fps: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The frames per second of extracted frames, None for 30; video files have their own times."""
 
-    flip_allowed: bool = True
-    """False if mirroring a clip changes its class."""
+    flip_allowed: bool | None = None
+    """False if mirroring a clip changes its class; None for what holds for the kind."""
 
     clip: ClipSettings | None = None
     """The recommended settings; None for those of the kind."""
 
     selection: ClassSelection | None = None
     """The classes and the other data set, if `tsdsl data select` made this one."""
+
+    validation: ValidationPart | None = None
+    """The validation clips of a data set without a list of its own, if `tsdsl data split` took them."""
 
     demo: dict[str, Any] | None = None
     """The parameters of `tsdsl data demo`, if it wrote the folder."""

@@ -19,7 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from tsdsl.data.datasets.description import DESCRIPTION_NAME, ClassSelection, DatasetKind, read_description
+from tsdsl.data.datasets.description import (
+    DESCRIPTION_NAME,
+    ClassSelection,
+    DatasetKind,
+    ValidationPart,
+    read_description,
+)
 from tsdsl.data.datasets.files import SPLIT_NAMES, is_folder, split_spellings
 from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
 from tsdsl.data.datasets.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hmdb51
@@ -29,6 +35,7 @@ from tsdsl.data.datasets.something import find_labels, find_list, has_templates,
 from tsdsl.data.datasets.table import find_tables, read_table, table_splits
 from tsdsl.data.datasets.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
 from tsdsl.data.datasets.unlike_classes import loose_files, refuse_other_folders
+from tsdsl.data.datasets.validation import take_validation
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8
@@ -72,6 +79,19 @@ def unlabelled_splits(root: str | Path, *, kind: str | None = None) -> tuple[str
 
 def _splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(all splits, those without classes)."""
+    listed, unlabelled = _own_splits(root, kind)
+    if validation_part(root) is None or "train" not in listed:
+        return listed, unlabelled
+    if "val" in listed:
+        raise FileError(
+            f"{root}: has validation clips, and {root / DESCRIPTION_NAME} takes some from training",
+            help="remove `validation` there",
+        )
+    return tuple(split for split in SPLIT_NAMES if split in (*listed, "val")), unlabelled
+
+
+def _own_splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The same without validation clips that are taken from training."""
     detected = detect_kind(root)
     _refuse_circle(root)
     source = _selected_from(root)
@@ -102,6 +122,24 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None, label
     clip, or if labels contradict each other.
     """
     root = Path(root)
+    detect_kind(root)
+    part = validation_part(root)
+    name = split_spellings(split)[0]
+    if part is None or name == "test":
+        return _open_own(root, split, kind, labelled)
+    _splits(root, kind)
+    parts = take_validation(_open_own(root, "train", kind, labelled), part)
+    return parts.training if name == "train" else parts.validation
+
+
+def validation_part(root: Path) -> ValidationPart | None:
+    """The training clips that validate, if `dataset.json` names such a part."""
+    description = read_description(root)
+    return None if description is None else description.validation
+
+
+def _open_own(root: Path, split: str, kind: str | None, labelled: bool) -> VideoDataset:
+    """A split as the layout of the folder has it, without validation clips that are taken from training."""
     detected = detect_kind(root)
     _refuse_circle(root)
     chosen = _checked_kind(kind) or detected
@@ -145,7 +183,8 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None, label
             else "put the videos below the folder, under the names in the list",
         )
     directions_matter = chosen == "something-something-v2"
-    flip_allowed = description.flip_allowed if description is not None else not directions_matter
+    stated = None if description is None else description.flip_allowed
+    flip_allowed = not directions_matter if stated is None else stated
     if description is not None and description.clip is not None:
         recommended = description.clip
     elif directions_matter:

@@ -1,4 +1,4 @@
-"""Makes a data set of some classes of another: a folder with only a `dataset.json` that names them.
+"""Makes a data set of some classes of another, or with a validation split, by what it writes into `dataset.json`.
 
 MiniKinetics-100 (paper section 5.2) is 100 random classes of Kinetics-400. The paper does not list them; here they
 depend only on the seed and the names of the classes.
@@ -9,11 +9,56 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.description import DESCRIPTION_NAME, ClassSelection, DatasetDescription, read_description
-from tsdsl.data.datasets.open import available_splits, open_dataset
+from tsdsl.data.datasets.description import (
+    DESCRIPTION_NAME,
+    ClassSelection,
+    DatasetDescription,
+    ValidationPart,
+    read_description,
+)
+from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
 from tsdsl.data.datasets.records import VideoDataset, choose_classes
-from tsdsl.errors import UsageError
+from tsdsl.data.datasets.validation import take_validation
+from tsdsl.errors import FileError, UsageError
 from tsdsl.files import write_json
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """The training and the validation clips, and how these were taken."""
+
+    part: ValidationPart
+    training: VideoDataset
+    validation: VideoDataset
+
+
+def split_dataset(root: str | Path, fraction: float = 0.1, seed: int = 0) -> SplitReport:
+    """Make a fraction of each class's training clips the validation split, in `dataset.json`; see `take_validation`.
+
+    Raises:
+        UsageError: the data set has another validation split, or the fraction is not between 0 and 1.
+        FileError: it is not a data set, its `dataset.json` cannot be written, or no class has two videos.
+    """
+    root = Path(root)
+    if not 0.0 < fraction < 1.0:
+        raise UsageError(f"--validation must be between 0 and 1, got {fraction:g}", help="for instance 0.1")
+    part = ValidationPart(fraction=fraction, seed=seed)
+    kind = detect_kind(root)
+    before = read_description(root) or DatasetDescription(kind=kind)
+    if before.validation is not None and before.validation != part:
+        raise UsageError(
+            f"{root}: has another validation part: {before.validation.fraction:g}, by seed {before.validation.seed}",
+            help=f"give the same fraction and seed, or remove `validation` from {root / DESCRIPTION_NAME}",
+        )
+    if before.validation is None:
+        if "val" in available_splits(root):
+            raise UsageError(f"{root}: has a validation split", help="nothing is to be done")
+        parts = take_validation(open_dataset(root, "train"), part)
+        if not parts.validation.records:
+            raise FileError(f"{root}: no class has two videos, one of which could validate", help="add videos")
+        after = before.model_copy(update={"validation": part})
+        write_json(root / DESCRIPTION_NAME, after.model_dump(mode="json", exclude_defaults=True) | {"kind": kind})
+    return SplitReport(part, open_dataset(root, "train"), open_dataset(root, "val"))
 
 
 @dataclass(frozen=True)
