@@ -228,3 +228,49 @@ def test_a_page_is_well_formed_and_fetches_nothing(tiny: tsdsl.Space) -> None:
     assert checker.external == ["#part1"]
     assert page.count("<script") == 1
     assert "50.0%" in page
+
+
+NESTED = """tsspace 1
+space s {
+  classes = 3
+  size    = 16
+  block mb = mbconv3d(t = {1, 3}, k = 3, expansion = 2)
+  stream one {
+    frames = 2
+    stage 0 {
+      group conv3d(kernel = 1x3x3, channels = {8, 16}, stride = 2)
+      group {mb, conv3d(kernel = {1x1x1, 3x1x1}), none}(channels = {8, 16}) * 1 .. 2
+      group mb(channels = 8) * 1 .. 2 each
+    }
+  }
+  require one.stage[0].group[2].op == mb
+    implies one.stage[0].group[1].channels == 16
+  RULES
+}
+"""
+
+
+def test_a_group_shows_what_is_decided_under_which_operator_and_whether_each_block_decides() -> None:
+    space = check(SourceFile("x", NESTED.replace("RULES", ""))).spaces[0].space
+    lines = [part.lines for part in space_graph(space).parts]
+    assert lines[1][:4] == (
+        "mbconv3d | conv3d | none x 0..2",
+        "c 8, 16",
+        "mbconv3d: t 1, 3 · k 3",
+        "e 2",
+    )
+    assert lines[1][4] == "conv3d: kernel 1x1x1, 3x1x1"
+    assert lines[2][0] == "mbconv3d x 1..2 each"
+
+
+@pytest.mark.parametrize("number", [0, 4, 6])
+def test_the_first_constraints_stand_below_the_title_of_a_space(number: int) -> None:
+    text = NESTED.replace("RULES", "\n".join(f"require params <= {80 - n} Kparams" for n in range(number)))
+    space = check(SourceFile("x", text)).spaces[0].space
+    shown = texts(draw_space(space))
+    assert any("before constraints" in line for line in shown)
+    assert "require one.stage[0].group[2].op == mb implies one.stage[0].group[1].channels == 16" in shown
+    assert [line for line in shown if line.startswith("require params")] == [
+        f"require params <= {80 - n} Kparams" for n in range(min(number, 4))
+    ]
+    assert ("and 2 more constraints" in shown) == (number == 6)

@@ -27,10 +27,12 @@ from tsdsl.render.graph_parts import (
 from tsdsl.render.theme import LIGHT, Theme, mixed
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
+from tsdsl.units import counted
 
 COLUMNS_A_LINE = 10
 MARGIN, TITLE_HEIGHT, LINE_GAP, LEAST_WIDTH = 16.0, 54.0, 14.0, 420.0
 DARKEST = 0.34
+RULE_HEIGHT, MAX_RULES = 16.0, 5
 MAX_SPOKEN = 50
 
 
@@ -70,10 +72,19 @@ def draw_graph(graph: Graph, theme: Theme = LIGHT, columns_a_line: int = COLUMNS
         svg.text(MARGIN, 44, graph.caption, theme.muted, 11, width_px=width - 2 * MARGIN),
     ]
     y = TITLE_HEIGHT
+    for rule in _listed(graph.rules):
+        parts.append(svg.text(MARGIN, y + 6, rule, theme.muted, 11, width_px=width - 2 * MARGIN))
+        y += RULE_HEIGHT
     for drawing in drawings:
         parts.append(drawing.placed(MARGIN, y))
         y += drawing.height + LINE_GAP
     return svg.document(width, y, f"{graph.title}. {_spoken(graph)}", parts, theme)
+
+
+def _listed(rules: Sequence[str]) -> list[str]:
+    """The first constraints, and how many there are besides."""
+    more = len(rules) - MAX_RULES
+    return [*rules[:MAX_RULES], *([f"and {counted(more, 'more constraint')}"] if more > 0 else [])]
 
 
 def graph_lines(graph: Graph, columns_a_line: int = COLUMNS_A_LINE) -> list[GraphLine]:

@@ -19,12 +19,11 @@ from tsdsl.network.cost import node_cost, node_macs, plain
 from tsdsl.network.group import merged_width
 from tsdsl.network.layout import Blueprint, Node
 from tsdsl.operators.layers import Width
-from tsdsl.operators.registry import NONE
-from tsdsl.operators.varying import Count, Varying, fixed, maximum, minimum
-from tsdsl.render.font import shortened
+from tsdsl.operators.varying import Count, Varying, fixed
+from tsdsl.render.graph_text import SHORT, choices, names_of, num_blocks, operators_line, setting_lines
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.model import Space
-from tsdsl.space.parts import AttentionSlot, BlockAlternative, FusionSlot, Group, Reference, Setting
+from tsdsl.space.parts import AttentionSlot, FusionSlot, Group, Reference, Setting
 from tsdsl.units import giga
 
 Column = tuple[int, ...]
@@ -64,7 +63,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole graph view; `frames` has the streams from top to bottom."""
+    """A whole graph view; `frames` has the streams from top to bottom, `rules` the constraints as they are written."""
 
     title: str
     caption: str
@@ -72,17 +71,9 @@ class Graph:
     parts: tuple[Part, ...]
     links: tuple[Link, ...]
     head: tuple[str, ...]
+    rules: tuple[str, ...] = ()
 
 
-SHORT = {
-    "time_strided_conv": "conv",
-    "time_strided_sample": "sample",
-    "time_to_channel": "time-to-channel",
-    "expansion": "e",
-    "channels": "c",
-}
-SHOWN = ("kernel", "t", "k", "expansion", "channels")
-MAX_WIDTH_PX = 190.0
 DOUBLE_OUTLINE = "; double outline: attention"
 
 
@@ -112,8 +103,8 @@ def space_graph(space: Space, detail: Detail = Detail.group) -> Graph:
     total = sum(_mean(node) for node in table.network.nodes)
     attention = DOUBLE_OUTLINE if space.attentions else ""
     decisions = len(space.decisions)
-    count = f"{space.cardinality:,} architectures"
-    return _graph(
+    count = f"{space.cardinality:,} architectures{' before constraints' if space.requires else ''}"
+    graph = _graph(
         space,
         table.network.nodes,
         detail,
@@ -122,8 +113,9 @@ def space_graph(space: Space, detail: Detail = Detail.group) -> Graph:
         f"%: mean share of the cost, the larger the more colour{attention}",
         cost=cost,
         total=total,
-        setting=lambda value: _choices(space, value),
+        setting=lambda value: choices(space, value),
     )
+    return replace(graph, rules=tuple(dict.fromkeys(" ".join(rule.text.split()) for rule in space.requires)))
 
 
 def architecture_graph(
@@ -173,13 +165,13 @@ def _graph(
         if node.kind != "group" or detail is Detail.stage:
             continue
         group = groups[node.name]
-        lines = _setting_lines(group, node, setting)
+        lines = setting_lines(group, node, setting)
         own = attention.get(node.name, ())
         if detail is Detail.block:
             parts += _block_parts(group, node, setting, own, cost, total)
             continue
         own_cost = cost([node])
-        text = (_operators(group, node), *lines, str(node.shape), _cost_line(own_cost, total))
+        text = (operators_line(group, node), *lines, str(node.shape), _cost_line(own_cost, total))
         text += own
         share = own_cost.mean / total if total else 0.0
         parts.append(Part(node.name, node.part, (group.stage, group.index), text, share, bool(own)))
@@ -212,7 +204,7 @@ def _block_parts(
         is_last = number == len(by_index) - 1
         shown = replace(node, own=blocks, layout=None) if group.is_each else node
         is_new = number == 0 or group.is_each
-        first = (" | ".join(_names(group, shown)), *_setting_lines(group, shown, setting)) if is_new else ()
+        first = (" | ".join(names_of(group, shown)), *setting_lines(group, shown, setting)) if is_new else ()
         text = (f"group {group.index}, block {number + 1}", *first, str(after))
         text += (_cost_line(own_cost, total),)
         text += attention if is_last else ()
@@ -237,14 +229,14 @@ def _stages(
             found.setdefault((node.part, groups[node.name].stage), []).append(node)
     parts = []
     for (stream, stage), own in found.items():
-        num_blocks = _num_blocks(own)
-        operators = " | ".join(dict.fromkeys(name for node in own for name in _names(groups[node.name], node)))
+        count = num_blocks(own)
+        operators = " | ".join(dict.fromkeys(name for node in own for name in names_of(groups[node.name], node)))
         attending = [slot.path for slot in space.attentions if (slot.stream, slot.stage) == (stream, stage)]
         of_stage = cost([*own, *(node for node in nodes if node.kind == "attention" and node.part in attending)])
         prefix = f"{stream}.stage{stage}."
         num_decisions = sum(decision.path.startswith(prefix) for decision in space.decisions)
         num_attention = sum(node.name in attention for node in own)
-        blocks = f"{num_blocks} block{'s' * (num_blocks != '1')}"
+        blocks = f"{count} block{'s' * (count != '1')}"
         lines = [f"stage {stage}", operators, f"{_counted(len(own), 'group')}, {blocks}"]
         lines += [_counted(num_decisions, "decision")] if num_decisions and of_stage.least != of_stage.most else []
         lines += [str(own[-1].shape), _cost_line(of_stage, total)]
@@ -318,57 +310,6 @@ def _attention_lines(space: Space, nodes: Sequence[Node], cost: _Costs, total: f
 
 def _alternatives(slot: FusionSlot | AttentionSlot) -> str:
     return " | ".join(SHORT.get(a.operator, a.operator) for a in slot.alternatives)
-
-
-def _num_blocks(nodes: Iterable[Node]) -> str:
-    """`2`, `2..4`: how many blocks nodes have together."""
-    counts = [count for node in nodes for count in (node.layout.present if node.layout else (len(node.blocks),))]
-    low, high = sum(map(minimum, counts)), sum(map(maximum, counts))
-    return str(low) if low == high else f"{low}..{high}"
-
-
-def _present(group: Group, node: Node) -> list[BlockAlternative]:
-    """What the blocks of a node are, or may be."""
-    found: list[BlockAlternative] = []
-    for block in node.blocks:
-        one = group.alternative(block.index, block.variant)
-        found += [one] if one not in found else []
-    return found
-
-
-def _names(group: Group, node: Node) -> list[str]:
-    return list(dict.fromkeys(one.operator for one in _present(group, node)))
-
-
-def _operators(group: Group, node: Node) -> str:
-    """`mbconv3d`, `mbconv3d x 2..4`, `mbconv3d | none`: the operators of the blocks, and how many there are."""
-    may_be_none = isinstance(node.condition, Varying) and NONE in group.operators
-    names = " | ".join([*_names(group, node), *([NONE] if may_be_none else [])])
-    count = _num_blocks([node])
-    return names + (f" x {count}" if count != "1" else "")
-
-
-def _setting_lines(group: Group, node: Node, setting: Callable[[Setting], str]) -> tuple[str, ...]:
-    """The displayed attributes and all that are searched, two per line; where blocks differ, the values of each."""
-    given = [{**group.attributes, **one.attributes} for one in _present(group, node)]
-    small = []
-    searched = [name for own in given for name, value in own.items() if isinstance(value, Reference)]
-    for name in dict.fromkeys((*SHOWN, *searched)):
-        texts = dict.fromkeys(setting(attributes[name]) for attributes in given if name in attributes)
-        small += [f"{SHORT.get(name, name)} {' / '.join(texts)}"] if texts else []
-    lines = [" · ".join(small[n : n + 2]) for n in range(0, len(small), 2)]
-    return tuple(shortened(line, MAX_WIDTH_PX, 10) if len(line) > 40 else line for line in lines if line)
-
-
-def _choices(space: Space, value: Setting) -> str:
-    """`32..48` for many values, `3, 5` for two, or the only value."""
-    if not isinstance(value, Reference):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    values = [value.of(one) for one in space.decision_by_path[value.decision].values]
-    items = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
-    numbers = [one for one in values if isinstance(one, int | float)]
-    is_range = len(items) > 2 and numbers == sorted(numbers) and len(numbers) == len(items)
-    return f"{items[0]}..{items[-1]}" if is_range else ", ".join(items)
 
 
 def _mean(node: Node) -> float:
