@@ -78,9 +78,9 @@ space s {
   size    = 12
   shared w = {1, 2}
   stream one { frames = 4  stage 0 {
-    group conv3d(kernel = 1x3x3, channels = 8 * w, stride = 2, act = {hswish, swish})
+    group conv3d(kernel = 1x3x3, channels = 8 * w, stride = w, act = {hswish, swish})
     group mbconv3d(t = 3, k = 3, expansion = 2, channels = 8 * w, act = {relu, hswish}, se = {none, all},
-                   shortcut = {identity, projection}) * 2
+                   shortcut = {identity, projection}, stride = {1, 2}) * 2
   } }
   head { features = 16 }
 }
@@ -88,6 +88,7 @@ space s {
     space = check(SourceFile("s.tsspace", text)).spaces[0].space
     decisions = {"shared.w": 2, "one.stage0.group1.act": "hswish", "one.stage0.group2.act": "hswish"}
     decisions |= {"one.stage0.group2.se": "all", "one.stage0.group2.shortcut": "identity"}
+    decisions |= {"one.stage0.group2.stride": 2}
     architecture = Architecture(space=space.name, fingerprint=space.fingerprint, decisions=decisions)
     network = Blueprint(space).network(decisions)
     model, provenance = settled(network), Provenance(architecture=architecture, scale=Scale(name=""), classes=5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from tsdsl.diagnostics import Edit, Fix, Label
@@ -49,17 +49,21 @@ def check_strides(context: Context, stream: Stream, side: int) -> dict[str, Size
             before = met.group.path
             sizes[before] = met.after
     except TableTooLarge as error:
-        names = ", ".join(sorted(axis.path for axis in error.axes))
         group = next(group.path for group in stream.groups if group.path not in sizes)
-        context.report(
-            "TS311",
-            context.origins[group],
-            f"the sizes after `{group}` depend on more than {MAX_COMBINATIONS:,} combinations of choices: {names}",
-            label="too many sizes",
-            help="give several strides one `shared` decision, or fix some of them",
-        )
+        _report_too_many(context, context.origins[group], f"after `{group}`", error)
         context.uncertain.add(group)
     return sizes
+
+
+def _report_too_many(context: Context, span: Span, where: str, error: TableTooLarge) -> None:
+    names = ", ".join(sorted(axis.path for axis in error.axes))
+    context.report(
+        "TS311",
+        span,
+        f"the sizes {where} depend on more than {MAX_COMBINATIONS:,} combinations of choices: {names}",
+        label="too many sizes",
+        help="give several strides one `shared` decision, or fix some of them",
+    )
 
 
 def _walk(context: Context, stream: Stream, frames: int, side: int) -> Iterator[_Met]:
@@ -70,9 +74,13 @@ def _walk(context: Context, stream: Stream, frames: int, side: int) -> Iterator[
             return
         first = tuple(reading.first_blocks(group))
         after = sizes_after_any(sizes, [(one.condition, one.strides) for one in first])
-        refuse_too_large({axis for size in after for axis in getattr(size, "scope", ())}, MAX_COMBINATIONS)
+        _refuse_too_many(after)
         yield _Met(group, sizes, first, after)
         sizes = after
+
+
+def _refuse_too_many(sizes: Iterable[Count]) -> None:
+    refuse_too_large({axis for size in sizes for axis in getattr(size, "scope", ())}, MAX_COMBINATIONS)
 
 
 def _reading(context: Context) -> Reading:
@@ -129,7 +137,18 @@ def check_fused_frames(
     places: Sequence[Place],
     sizes: SizesByGroup,
 ) -> bool:
-    """Whether the source has a multiple of the receiver's frames at every place; else TS303, for the first one."""
+    """Whether the source has a multiple of the receiver's frames at every place; else TS303, for the first one.
+
+    Sizes of both that depend on more than MAX_COMBINATIONS choices together are TS311.
+    """
+    for stage, index in places:
+        both = [sizes.get(group_path(stream.name, stage, index), ()) for stream in (source, target)]
+        try:
+            _refuse_too_many(size for of_stream in both for size in of_stream)
+        except TableTooLarge as error:
+            span = fusion.source.span.to(fusion.target.span)
+            _report_too_many(context, span, f"of both streams after stage {stage} group {index}", error)
+            return False
     if not context.frames_known(source.name, target.name):
         return True
     if source.frames > target.frames and source.frames % target.frames:
