@@ -61,6 +61,6 @@ def test_a_run_that_began_with_weights_is_extended_without_them(folder: Path) ->
 
 def test_another_run_may_train_the_architecture_of_a_run(folder: Path) -> None:
     assert train(folder, "one") == 0
-    command = ["train", str(folder / "one"), "--run", str(folder / "two"), "--data", str(folder / "clips")]
+    command = ["train", str(folder / "one"), "--run", str(folder / "two")]
     assert run([*command, "--epochs", "1", "--batch-size", "2", *QUIET]) == 0
     assert [line["epoch"] for line in read_metrics(folder / "one")] == [1]

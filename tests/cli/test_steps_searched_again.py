@@ -10,6 +10,7 @@ import pytest
 
 from support.micro_runs import differences, outcome, search_command, write_inputs
 from tsdsl.cli.main import run
+from tsdsl.engine.runs import catalogue
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,29 @@ def test_a_step_is_searched_again_with_other_settings_and_the_earlier_ones_are_k
 def test_a_step_searched_again_unchanged_finds_the_same(folder: Path, copy: Path) -> None:
     assert run(search_command(folder, copy, "--redo", "2", "--force")) == 0
     assert differences(below(outcome(copy), 2), below(outcome(folder / "first"), 2)) == []
+
+
+@pytest.mark.parametrize("removed", [1, 2, 3, 14])
+def test_a_kill_while_steps_are_removed_leaves_none_damaged(
+    folder: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    """The result goes first, so that the rest is not taken for a finished step, and logs after their checkpoints."""
+    left, remove = [removed], catalogue._remove
+
+    def dying(path: Path) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        remove(path)
+
+    redo = search_command(folder, copy, "--redo", "1", "--force")
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "_remove", dying)
+        assert run(redo) == 130
+    assert not (copy / "step2" / "result.json").exists()
+    assert run(["verify", str(copy)]) in (0, 3)  # 3: no step is left that found an architecture
+    assert run([*search_command(folder, copy, "--step", "1")]) == 0
+    assert differences(below(outcome(copy), 1), below(outcome(folder / "first"), 1)) == []
 
 
 def test_another_run_branches_off_after_a_step(folder: Path, tmp_path: Path) -> None:

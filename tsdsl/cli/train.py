@@ -79,9 +79,10 @@ def train(
     callbacks = [tracker(name) for name in log or ()]
     place = choose_device(device)
     found, located = find_architecture(architecture, in_space, space)
-    recorded = training_record(architecture) if run is None else None
+    trained = training_record(architecture)
+    recorded = trained if run is None else None
     scale = find_scale(located.space, model) if recorded is None or model is not None else recorded.scale
-    root = data or _recorded_data(architecture, recorded)
+    root = data or _recorded_data(architecture, trained)
     has_clip = any(name.startswith("clip.") for name in given.values)
     beneath: dict[str, Any] = {"clip": recommended_clip(root, architecture)} if has_clip else {}
     if recorded is not None:
@@ -146,12 +147,12 @@ def _print_result(folder: Path, result: TrainResult) -> None:
     console.print(f"  {result.flops:,} multiply-adds per clip, {result.params:,} parameters")
 
 
-def _recorded_data(architecture: Path, recorded: TrainRecord | None) -> Path:
-    """The data set of the training run to go on with, or of the search run that found the architecture."""
+def _recorded_data(architecture: Path, trained: TrainRecord | None) -> Path:
+    """The data set of the training run, or of the search run that found the architecture."""
     from tsdsl.artifacts.locate import is_space, searched_data
 
-    if recorded is not None and "root" in recorded.data:
-        return Path(str(recorded.data["root"]))
+    if trained is not None and "root" in trained.data:
+        return Path(str(trained.data["root"]))
     root = None if is_space(architecture) else searched_data(architecture)
     if root is None:
         raise UsageError("no data set given, and ARCH is not in a search run that records one", help="give --data DIR")

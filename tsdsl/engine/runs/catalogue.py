@@ -169,7 +169,7 @@ def plan_removal(run: Run, checkpoints_only: bool) -> Removal:
 def plan_part_removal(run: Run, names: Collection[str]) -> Removal:
     """What to remove of some steps of a search: all that tsdsl wrote into their folders.
 
-    The last step goes first, and of each the result: a kill leaves steps that are unfinished, not damaged.
+    The last step goes first, and of each the result, then the checkpoints: a kill leaves no step damaged.
 
     Raises:
         UsageError: a process is writing the run.
@@ -179,7 +179,8 @@ def plan_part_removal(run: Run, names: Collection[str]) -> Removal:
     paths: list[Path] = []
     kept: list[Path] = []
     for part in reversed([part for part in run.parts if part.name in names]):
-        entries = sorted(part.path.iterdir(), key=lambda entry: (entry.name != "result.json", entry.name))
+        first = {"result.json": 0, "checkpoints": 1}
+        entries = sorted(part.path.iterdir(), key=lambda entry: (first.get(entry.name, 2), entry.name))
         paths += [entry for entry in entries if _is_written(entry)]
         kept += [entry for entry in entries if not _is_written(entry)]
     return Removal(run, paths, kept, sum(_size_bytes(path) for path in paths))
