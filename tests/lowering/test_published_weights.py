@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import types
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 import tsdsl
 from tsdsl.errors import FileError
 from tsdsl.lowering import Model
-from tsdsl.lowering.published_weights import num_classes, read_published, translated
+from tsdsl.lowering.published_file import read_published
+from tsdsl.lowering.published_names import num_classes
+from tsdsl.lowering.published_weights import translated
 from tsdsl.network.layout import UNSCALED, Blueprint, Network
 
 TOLERANCE = 1e-4
@@ -132,10 +135,15 @@ class Code:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no checkpoint", "is not a PyTorch checkpoint"),
-        ({"model_state": {"a": Code()}}, "is not a PyTorch checkpoint of tensors only"),
+        (b"no checkpoint", "is not a PyTorch checkpoint, or is incomplete"),
+        (b"\n<!DOCTYPE html><html>confirm</html>", "is a web page, not a checkpoint"),
+        ({"model_state": {"a": Code()}}, "tensors only: it holds builtins.print, which would run code"),
         ({"epoch": 3}, "holds no state dict"),
-        ({"fc.weight": torch.zeros(1)}, "expected names of a known network, got fc.weight"),
+        ({"fc.weight": torch.zeros(1)}, "expected names of a known network, got fc.weight$"),
+        ({"module.backbone.conv1.weight": torch.zeros(1)}, "got backbone.conv1.weight, as in mmaction2"),
+        ({"base_model.fc.weight": torch.zeros(1)}, "got base_model.fc.weight, as in TSN or TSM"),
+        ({"layer1.0.conv1.0.weight": torch.zeros(1)}, "got layer1.0.conv1.0.weight, as in torchvision"),
+        ({"s1.pathway0_stem.conv.weight": torch.zeros(1)}, "as in another network of PySlowFast"),
     ],
 )
 def test_a_file_that_is_no_published_network_is_refused(
@@ -147,9 +155,80 @@ def test_a_file_that_is_no_published_network_is_refused(
     else:
         torch.save(content, path)
     network = network_of("x3d")
-    with pytest.raises(FileError, match=message):
+    with pytest.raises(FileError, match=message) as caught:
         translated(read_published(path), network, {}, path)
+    assert "weights_only" not in f"{caught.value.message} {caught.value.help}"
     assert capsys.readouterr().out == ""
+
+
+OWN_NAMES = {
+    "x3d": {
+        "stage0.group1.block0.spatial": "s1.pathway0_stem.conv_xy",
+        "stage0.group1.block0.temporal": "s1.pathway0_stem.conv",
+        "stage0.group1.block0.norm": "s1.pathway0_stem.bn",
+        "expand": "branch2.a",
+        "expand_norm": "branch2.a_bn",
+        "depthwise": "branch2.b",
+        "depthwise_norm": "branch2.b_bn",
+        "se.reduce": "branch2.se.fc1",
+        "se.expand": "branch2.se.fc2",
+        "project": "branch2.c",
+        "project_norm": "branch2.c_bn",
+        "head.rgb.pool.conv": "head.conv_5",
+        "head.rgb.pool.norm": "head.conv_5_bn",
+        "head.classifier.project": "head.lin_5",
+    },
+    "slowfast": {
+        "stage0.group1.block0.conv": "s1.pathway{pathway}_stem.conv",
+        "stage0.group1.block0.norm": "s1.pathway{pathway}_stem.bn",
+        "reduce": "branch2.a",
+        "reduce_norm": "branch2.a_bn",
+        "conv": "branch2.b",
+        "conv_norm": "branch2.b_bn",
+        "restore": "branch2.c",
+        "restore_norm": "branch2.c_bn",
+    },
+}
+SHARED_NAMES = {
+    "shortcut": "branch1",
+    "shortcut_norm": "branch1_bn",
+    "head.classifier.classifier": "head.projection",
+}
+
+
+def own_name(name: str, file: str) -> str:
+    """PySlowFast's name of one of our parameters; all blocks of a stage are in its group 1."""
+    names = OWN_NAMES[file] | SHARED_NAMES
+    whole, _, kind = name.rpartition(".")
+    if whole in names:
+        return f"{names[whole]}.{kind}"
+    stream, _, place = whole.partition(".")
+    pathway = int(stream == "fast")
+    if place in names:
+        return f"{names[place].format(pathway=pathway)}.{kind}"
+    if stream == "fusion":
+        stage, layer = int(place[5]), place.rpartition(".")[2]
+        return f"s{stage + 1}_fuse.{'conv_f2s' if layer == 'conv' else 'bn'}.{kind}"
+    stage, _, block, layer = place.split(".", 3)
+    return f"s{int(stage[5:]) + 1}.pathway{pathway}_res{block[5:]}.{names[layer]}.{kind}"
+
+
+@pytest.mark.parametrize(("file", "model"), [("x3d", "S"), ("slowfast", None)])
+def test_the_names_of_pyslowfast_are_translated_with_and_without_prefixes(
+    tmp_path: Path, file: str, model: str | None
+) -> None:
+    network = network_of(file, file, model)
+    state = Model(network, seed=0).state_dict()
+    state = {name: torch.full_like(tensor, number % 251) for number, (name, tensor) in enumerate(state.items())}
+    published = {own_name(name, file): tensor for name, tensor in state.items()}
+    assert len(published) == len(state)
+    path = tmp_path / "own.pyth"
+    for prefix in ("", "module.", "model.module."):
+        prefixed = {f"{prefix}{name}": tensor for name, tensor in published.items()}
+        torch.save({"epoch": 3, "state_dict": prefixed, "hyper_parameters": Namespace(lr=0.1)}, path)
+        found = translated(read_published(path), network, state, path)
+        assert found.keys() == state.keys()
+        assert all(torch.equal(found[name], state[name]) for name in state)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ def root() -> None:
 
 @app.command("import")
 def import_weights(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Checkpoint of an X3D or SlowFast from pytorchvideo.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Checkpoint of an X3D or SlowFast from pytorchvideo or PySlowFast.")
+    ],
     space_file: Annotated[str, typer.Argument(metavar="SPACE", help="The network's space, such as std:x3d.")],
     model: ModelName = None,
     space: SpaceName = None,
@@ -36,7 +38,9 @@ def import_weights(
     """
     from tsdsl.artifacts.locate import find_scale, find_space, only_architecture
     from tsdsl.lowering import Model, save_model
-    from tsdsl.lowering.published_weights import family_of, num_classes, read_published, translated
+    from tsdsl.lowering.published_file import read_published
+    from tsdsl.lowering.published_names import family_of, num_classes
+    from tsdsl.lowering.published_weights import translated
     from tsdsl.network.layout import Blueprint
 
     output = output or file.with_suffix(".safetensors")

@@ -1,4 +1,4 @@
-"""Converts published weights of X3D and SlowFast, pytorchvideo's state dicts, to our names and shapes.
+"""Converts published weights of X3D and SlowFast to our names and shapes.
 
 A published name has a pathway, a stage and a block of that stage; ours counts blocks by group. So the weights fit any
 space of the same structure, however its stages are divided into groups.
@@ -15,82 +15,12 @@ import torch
 from torch import Tensor
 
 from tsdsl.errors import FileError
-from tsdsl.files import require_regular
 from tsdsl.lowering.ops.norm import EPSILON
+from tsdsl.lowering.published_names import Family, family_of
 from tsdsl.network.layout import Network
-
-STATE_KEYS = ("model_state", "state_dict")
-"""The keys of a state dict in a checkpoint: the one of pytorchvideo's files, and the usual one."""
 
 NORM_VALUES = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0 - EPSILON}
 """The values of a BN that changes nothing, for shortcuts without BN in pytorchvideo's X3D."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """How to translate the names of one family of published networks.
-
-    In `rules`, a pattern that matches a whole name gives ours. `{block:I}` is replaced by the dotted name of block
-    `block` of the stage in pathway `I` of the pattern's groups, `{stem:I}` by that of the first block of pathway I.
-    """
-
-    name: str
-    mark: str
-    rules: tuple[tuple[str, str], ...]
-
-
-RESIDUAL = r"res_blocks\.(?P<block>\d+)\."
-
-X3D = Family(
-    "X3D",
-    "blocks.0.conv.conv_t.weight",
-    (
-        (r"blocks\.0\.conv\.conv_t\.(?P<rest>.+)", "{stem}.spatial.{rest}"),
-        (r"blocks\.0\.conv\.conv_xy\.(?P<rest>.+)", "{stem}.temporal.{rest}"),
-        (r"blocks\.0\.norm\.(?P<rest>.+)", "{stem}.norm.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch1_conv\.(?P<rest>.+)", "{in_stage}.shortcut.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch1_norm\.(?P<rest>.+)", "{in_stage}.shortcut_norm.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.conv_a\.(?P<rest>.+)", "{in_stage}.expand.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.norm_a\.(?P<rest>.+)", "{in_stage}.expand_norm.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.conv_b\.(?P<rest>.+)", "{in_stage}.depthwise.{rest}"),
-        (
-            rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.norm_b\.1\.block\.0\.(?P<rest>.+)",
-            "{in_stage}.se.reduce.{rest}",
-        ),
-        (
-            rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.norm_b\.1\.block\.2\.(?P<rest>.+)",
-            "{in_stage}.se.expand.{rest}",
-        ),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.norm_b\.0\.(?P<rest>.+)", "{in_stage}.depthwise_norm.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.conv_c\.(?P<rest>.+)", "{in_stage}.project.{rest}"),
-        (rf"blocks\.(?P<stage>\d+)\.{RESIDUAL}branch2\.norm_c\.(?P<rest>.+)", "{in_stage}.project_norm.{rest}"),
-        (r"blocks\.\d+\.pool\.pre_conv\.(?P<rest>.+)", "head.{stream}.pool.conv.{rest}"),
-        (r"blocks\.\d+\.pool\.pre_norm\.(?P<rest>.+)", "head.{stream}.pool.norm.{rest}"),
-        (r"blocks\.\d+\.pool\.post_conv\.(?P<rest>.+)", "head.classifier.project.{rest}"),
-        (r"blocks\.\d+\.proj\.(?P<rest>.+)", "head.classifier.classifier.{rest}"),
-    ),
-)
-PATH = r"blocks\.(?P<stage>\d+)\.multipathway_blocks\.(?P<pathway>\d+)\."
-SLOWFAST = Family(
-    "SlowFast",
-    "blocks.0.multipathway_blocks.0.conv.weight",
-    (
-        (rf"{PATH}conv\.(?P<rest>.+)", "{stem}.conv.{rest}"),
-        (rf"{PATH}norm\.(?P<rest>.+)", "{stem}.norm.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch1_conv\.(?P<rest>.+)", "{in_stage}.shortcut.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch1_norm\.(?P<rest>.+)", "{in_stage}.shortcut_norm.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch2\.conv_a\.(?P<rest>.+)", "{in_stage}.reduce.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch2\.norm_a\.(?P<rest>.+)", "{in_stage}.reduce_norm.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch2\.conv_b\.(?P<rest>.+)", "{in_stage}.conv.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch2\.norm_b\.(?P<rest>.+)", "{in_stage}.conv_norm.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch2\.conv_c\.(?P<rest>.+)", "{in_stage}.restore.{rest}"),
-        (rf"{PATH}{RESIDUAL}branch2\.norm_c\.(?P<rest>.+)", "{in_stage}.restore_norm.{rest}"),
-        (r"blocks\.(?P<stage>\d+)\.multipathway_fusion\.conv_fast_to_slow\.(?P<rest>.+)", "{fusion}.conv.{rest}"),
-        (r"blocks\.(?P<stage>\d+)\.multipathway_fusion\.norm\.(?P<rest>.+)", "{fusion}.norm.{rest}"),
-        (r"blocks\.\d+\.proj\.(?P<rest>.+)", "head.classifier.classifier.{rest}"),
-    ),
-)
-FAMILIES = (X3D, SLOWFAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +49,9 @@ class Places:
                 fusions[int(stage[1])] = node.name
         return Places(streams, blocks, fusions)
 
-    def fields(self, found: Mapping[str, str]) -> dict[str, str]:
+    def fields(self, found: Mapping[str, str], first_stage: int) -> dict[str, str]:
         """The values of the names in a rule, given what its pattern found; KeyError if there is no such block."""
-        pathway, stage = int(found.get("pathway", 0)), int(found.get("stage", 0))
+        pathway, stage = int(found.get("pathway", 0)), int(found.get("stage", first_stage)) - first_stage
         fields = {"rest": found["rest"], "stream": self.streams[0]}
         if "block" in found:
             fields["in_stage"] = dict(enumerate(self.blocks[pathway, stage]))[int(found["block"])]
@@ -130,51 +60,6 @@ class Places:
         if (pathway, 0) in self.blocks:
             fields["stem"] = self.blocks[pathway, 0][0]
         return fields
-
-
-def read_published(path: Path) -> dict[str, Tensor]:
-    """The state dict in a PyTorch checkpoint, read without running any code in it.
-
-    Raises:
-        FileError: the file is missing, is not a checkpoint of tensors, or has no state dict.
-    """
-    require_regular(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error})", help="check the path") from error
-    except Exception as error:  # the unpickler raises any kind of error on unknown content
-        raise FileError(
-            f"{path}: is not a PyTorch checkpoint of tensors only ({str(error).splitlines()[0]})",
-            help="give a file that holds a state dict",
-        ) from error
-    for key in STATE_KEYS:
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise FileError(f"{path}: holds no state dict", help="give a file that holds a state dict")
-    return {str(name): tensor for name, tensor in content.items()}
-
-
-def family_of(published: Mapping[str, Tensor], path: Path) -> Family:
-    """The family of networks that these names belong to.
-
-    Raises:
-        FileError: the names are not of a known family.
-    """
-    for family in FAMILIES:
-        if family.mark in published:
-            return family
-    first = next(iter(published), "nothing")
-    raise FileError(
-        f"{path}: expected names of a known network, got {first}",
-        help=f"give weights of pytorchvideo's {' or '.join(family.name for family in FAMILIES)}",
-    )
-
-
-def num_classes(published: Mapping[str, Tensor]) -> int | None:
-    """The number of classes of the weights, if they have a classifier."""
-    return next((t.shape[0] for name, t in published.items() if re.fullmatch(r"blocks\.\d+\.proj\.bias", name)), None)
 
 
 def translated(
@@ -192,13 +77,13 @@ def translated(
         if ours is None or ours not in state:
             raise FileError(
                 f"{path}: {name} does not belong to {network.space}",
-                help=f"give the space and model of these weights, which are {family.name}'s",
+                help=f"give the space and model of these weights, of {family.name}",
             )
         if tensor.numel() != state[ours].numel() or _squeezed(tensor) != _squeezed(state[ours]):
             sizes = (" x ".join(map(str, t.shape)) for t in (tensor, state[ours]))
             raise FileError(
                 f"{path}: {name} is {next(sizes)}, and {ours} of {network.space} is {next(sizes)}",
-                help=f"give the space and model of these weights, which are {family.name}'s",
+                help=f"give the space and model of these weights, of {family.name}",
             )
         found[ours] = tensor.reshape(state[ours].shape).to(state[ours].dtype)
     for name, tensor in state.items():
@@ -223,7 +108,7 @@ def _translated_name(name: str, family: Family, places: Places) -> str | None:
         if match is None:
             continue
         try:
-            return template.format(**places.fields(match.groupdict()))
+            return template.format(**places.fields(match.groupdict(), family.first_stage))
         except KeyError:
             return None
     return None
