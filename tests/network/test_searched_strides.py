@@ -12,6 +12,7 @@ import tsdsl
 from support.enumeration_checks import Enumerated, checks
 from support.small_spaces import everything
 from tsdsl.analysis.questions.compare import compare
+from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.check.check import check
 from tsdsl.export import export_python, verify_export
 from tsdsl.lowering import Model, Supernet, extract
@@ -181,6 +182,23 @@ def test_the_first_block_strides_as_what_it_is(group: str, paths: list[str], exp
     assert problems(Blueprint(space).whole, space) == []
     assert {name for name, is_right in checks(Enumerated(space, None, 0)) if not is_right} == set()
     assert tsdsl.Space.from_dict(space.to_dict()) == space
+
+
+def test_groups_that_differ_only_in_their_sizes_have_costs_of_their_own() -> None:
+    streams = "".join(
+        f"""stream {name} {{
+    frames = 2
+    stage 0 {{ group conv3d(kernel = 1x1x1, channels = 4, stride = {{1, {stride}}}) }}
+    stage 1 {{ group conv3d(kernel = 1x3x3, channels = {{4, 8}}) }}
+  }}
+  """
+        for name, stride in (("a", 2), ("b", 3))
+    )
+    space = space_of(f"tsspace 1\nspace two {{ classes = 3  size = 9  {streams} }}\n")
+    blueprint = Blueprint(space)
+    table = CostTable(blueprint)
+    for one in everything(space):
+        assert table.macs(one) == plain(network_cost(blueprint.network(one)))[0]
 
 
 def test_a_stride_is_fixed_and_freed_and_its_change_is_found() -> None:
