@@ -56,7 +56,7 @@ def test_other_classes_are_refused_and_none_is_scored(folder: Path, capsys: pyte
 
 def test_the_same_classes_in_another_order_score_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole, told = evaluated(folder, capsys)
-    assert "classes" not in told
+    assert "matched" not in told
     upper = renamed(folder, "upper", {DOWN: "texture00_Down", LEFT: "Texture00-left"})  # sorted before the others
     again, told = evaluated(folder, capsys, "--data", str(upper))
     assert "classes are matched by name" in told
@@ -97,6 +97,18 @@ def test_a_run_does_not_go_on_with_a_class_of_another_name(folder: Path, capsys:
         (data / split / UP).rename(data / split / "texture00_upwards")
     assert train(folder, "moved", data="moving") == 2
     assert f"class_names[3] is 'texture00_upwards', was '{UP}'" in capsys.readouterr().err
+
+
+def test_the_number_of_classes_is_told_only_where_the_space_has_another(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folder, "trained") == 0
+    assert "the space plain" not in capsys.readouterr().err
+    renamed(folder, "fewer", {DOWN: None})
+    assert train(folder, "less", data="fewer") == 0
+    told = capsys.readouterr().err
+    assert f"{folder / 'fewer'}: has 3 classes, the space plain 4: models have 3" in told
+    assert "`classes = 3` in the space makes them agree" in told
 
 
 def test_fine_tuning_takes_over_the_classifier_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,9 +124,11 @@ def test_train_and_search_warn_of_what_is_unusual_about_the_data(
     searched = capsys.readouterr().err
     assert "warning: clips: has one class only, 'run'" in searched
     assert "no validation split" not in searched
+    assert "clips: has 1 classes, the space net " in searched
     assert run(["train", "net.tsspace", "--data", "clips", *BRIEF]) == 0
     trained = capsys.readouterr().err
     assert "warning: clips: has one class only, 'run'" in trained
+    assert "clips: has 1 classes, the space net " in trained
     assert "warning: clips: has no validation split" in trained
     (folder / "clips/train.csv").write_text("train/run/0.mp4 0\ntrain/run/1.mp4 0\n")
     (folder / "clips/val.csv").write_text("train/run/1.mp4 0\n")

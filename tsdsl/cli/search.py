@@ -74,7 +74,7 @@ def search(
     `torchrun --nproc-per-node W -m -- tsdsl search ...` starts W processes that share the samples.
     """
     from tsdsl.artifacts.locate import RUNS, find_space
-    from tsdsl.data import concerns, open_dataset
+    from tsdsl.data import concerns, open_dataset, unlike_space
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.runs.progress import Progress
@@ -126,8 +126,11 @@ def search(
             )
         if data is not None and ranks.is_first:
             # A search divides the training clips itself.
-            for concern in concerns(open_dataset(data, "train"), ("train", "val")):
+            clips = open_dataset(data, "train")
+            for concern in concerns(clips, ("train", "val")):
                 note(f"warning: {concern}")
+            for difference in unlike_space(data, planned[0][2].classes or clips.num_classes, found.name, found.classes):
+                note(difference)
         if redo is not None:
             ranks.first(lambda: _remove_steps(folder, redo, force))
         for one, chosen, data_settings, cadence in planned:

@@ -57,7 +57,7 @@ def train(
         recommended_clip,
     )
     from tsdsl.artifacts.trained import training_record
-    from tsdsl.data import available_splits, concerns, open_dataset, overlap
+    from tsdsl.data import available_splits, concerns, open_dataset, overlap, unlike_space
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.recipe import TrainOptions
@@ -102,6 +102,8 @@ def train(
         if ranks.is_first:
             for concern in concerns(clips, available_splits(root)):
                 note(f"warning: {concern}")
+            for difference in unlike_space(root, clips.num_classes, located.space.name, located.space.classes):
+                note(difference)
         opened = open_training_data(
             root,
             network,

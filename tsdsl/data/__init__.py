@@ -4,7 +4,7 @@ In processing order: `datasets` reads a folder as records, `video` decodes a rec
 of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo` writes a small one.
 """
 
-from tsdsl.data.datasets.concerns import concerns, overlap
+from tsdsl.data.datasets.concerns import concerns, overlap, unlike_space
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset, unlabelled_splits
 from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.data.datasets.selection import SelectionReport, SplitReport, select_classes, split_dataset
@@ -59,6 +59,7 @@ __all__ = [
     "split_dataset",
     "split_for_search",
     "unlabelled_splits",
+    "unlike_space",
     "verify_dataset",
     "write_demo",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
+from pathlib import Path
 
 from tsdsl.data.datasets.kinetics import find_lists
 from tsdsl.data.datasets.records import VideoDataset
@@ -12,6 +13,16 @@ from tsdsl.data.datasets.unlike_classes import lists_in
 MAX_NAMED = 3
 MAX_IMBALANCE = 20
 """A class with more than this many times the clips of another is unusual."""
+
+
+def unlike_space(root: Path, classes: int, space: str, space_classes: int) -> list[str]:
+    """What to say of a data set that has another number of classes than a space."""
+    if classes == space_classes:
+        return []
+    return [
+        f"{root}: has {classes} classes, the space {space} {space_classes}: models have {classes}, and costs and "
+        f"targets are counted with {space_classes}; `classes = {classes}` in the space makes them agree"
+    ]
 
 
 def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
