@@ -38,6 +38,7 @@ def test_the_quickstart_leaves_a_report_and_goes_on(short: Path, capsys: pytest.
         "found, dense removed",
         "found, sparse removed",
     ]
+    assert json.loads((folder / "train" / "eval" / "val-1x1.json").read_text())["top1"] == results[0]["top1"]
     page = (folder / "report.html").read_text()
     assert "<svg" in page
     assert "Both streams are needed" in page

@@ -13,13 +13,9 @@ from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_tex
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    import torch
-
-    from tsdsl.artifacts.trained import Trained
     from tsdsl.data import VideoDataset
     from tsdsl.engine.evaluation.evaluate import Evaluation
     from tsdsl.engine.evaluation.predict import Predicted
-    from tsdsl.engine.recipe import EvaluateSettings
 
 MAX_SHOWN = 3
 
@@ -70,8 +66,10 @@ def evaluate(
     from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
     from tsdsl.engine.evaluation.predict import NUM_RANKED
     from tsdsl.engine.evaluation.predictions import require_table_format, write_confusion, write_predictions
+    from tsdsl.engine.evaluation.record import record_in_run
     from tsdsl.engine.ranks.ranks import joined
     from tsdsl.engine.recipe import EvaluateSettings
+    from tsdsl.engine.runs.directory import RunDirectory
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.engine.training_data import fitted_clip_settings
 
@@ -136,7 +134,9 @@ def evaluate(
     if confusion is not None:
         write_confusion(confusion, result.confusion, dataset.class_names)
         note(f"wrote {confusion}")
-    recorded = _record(architecture, trained, root, chosen, result, place)
+    recorded = record_in_run(
+        RunDirectory(architecture), trained.weights, result, chosen, root, place, trained_on=trained.data
+    )
     if recorded is not None:
         note(f"wrote {recorded}")
     if json:
@@ -151,34 +151,6 @@ def evaluate(
     console.print(
         f"{result.flops_per_view:,} multiply-adds per view, {result.flops_per_video:,} per video ({result.views} views)"
     )
-
-
-def _record(
-    folder: Path, trained: Trained, root: Path, chosen: EvaluateSettings, result: Evaluation, device: torch.device
-) -> Path | None:
-    """Record the evaluation in the training run whose weights were evaluated; None for other weights."""
-    from tsdsl.data.datasets.files import split_spellings
-    from tsdsl.engine.device import environment
-    from tsdsl.engine.runs.directory import RunDirectory
-    from tsdsl.engine.runs.evaluations import RecordedEvaluation, record_evaluation
-
-    run = RunDirectory(folder)
-    name = trained.weights.name
-    if trained.weights.absolute().parent != folder.absolute() or name not in run.file_hashes():
-        return None
-    values = result.model_dump(include=set(RecordedEvaluation.model_fields) - {"views"})
-    evaluation = RecordedEvaluation(
-        data=str(root.absolute()),
-        split=split_spellings(chosen.split)[0],
-        views=chosen.views,
-        weights=name,
-        weights_sha256=run.file_hashes()[name],
-        settings=chosen.model_dump(mode="json"),
-        num_skipped=len(result.skipped),
-        environment=environment(device),
-        **values,
-    )
-    return record_evaluation(run, evaluation, None if trained.data is None else str(trained.data))
 
 
 def _write_unlabelled(path: Path, found: Predicted, own: VideoDataset, dataset: VideoDataset) -> None:

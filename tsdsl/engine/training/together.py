@@ -22,8 +22,9 @@ import torch
 
 from tsdsl.data import open_dataset
 from tsdsl.engine.evaluation.evaluate import Evaluation, evaluate
+from tsdsl.engine.evaluation.record import record_in_run
 from tsdsl.engine.ranks.interruption import InterruptedRunError, Interruption, interruption
-from tsdsl.engine.recipe import TrainSettings
+from tsdsl.engine.recipe import EvaluateSettings, TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.progress import FieldValue, Progress, Task
 from tsdsl.engine.training.train import train
@@ -106,7 +107,11 @@ def _train(training: Training, device: str, progress: Progress) -> Trained:
     result = train(blueprint, architecture, data, training.settings, run, device=device, progress=progress)
     model = Model(network)
     load_weights(run.weights, model)
-    evaluation = evaluate(model, open_dataset(training.clips, "val"), "1x1", device=device, progress=progress)
+    settings = EvaluateSettings(views="1x1")
+    validation = open_dataset(training.clips, settings.split)
+    evaluation = evaluate(model, validation, settings.views, device=device, progress=progress)
+    place = torch.device(device)
+    record_in_run(run, run.weights, evaluation, settings, training.clips, place, trained_on=training.clips.absolute())
     return Trained(result.flops, result.params, evaluation)
 
 
