@@ -1,4 +1,4 @@
-"""What a user's own tracker of runs overrides: it is told of the begin, the numbers and the end of each run."""
+"""What a user's own tracker overrides: methods that are called as a run begins, with its numbers, and at its end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Callback:
-    """Told of a training run, or of each step of a search; methods that are not overridden do nothing.
+    """Called during a training run, or each step of a search; methods that are not overridden do nothing.
 
     `run` is the folder of the training or step. With several processes, only the first calls. A run that goes on after
     a kill begins again, and repeats the numbers since its last checkpoint under their iterations. An exception ends the

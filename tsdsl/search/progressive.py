@@ -72,7 +72,7 @@ def search(
     The same call goes on with an interrupted search, and returns at once where all is done. `data`,
     `settings` and `data_settings` may be left out where the run records them: a step takes its own, else
     those of the step before it, `epochs` excepted. `begin_from` is another run whose steps before `step` are copied
-    into this one first. `callbacks` are told of each step that is not finished. Several ranks, from
+    into this one first. `callbacks` get each step that is not finished. Several ranks, from
     `tsdsl.engine.ranks.ranks.joined`, make the same call; they share the samples, and only rank 0 writes.
 
     Raises:

@@ -109,7 +109,7 @@ def run_step(
     """Learn weights and alpha up to the last iteration, from the last checkpoint on if there is one.
 
     All ranks call it together; each reads its share of a batch and gets all of it. Rank 0 writes. `of` is
-    what its checkpoints must be of, `callbacks` are told of its metrics.
+    what its checkpoints must be of, `callbacks` get its metrics.
 
     Raises:
         InterruptedRunError: a signal asked to stop; the checkpoint is written.

@@ -79,7 +79,7 @@ def _drawn_extreme(free: FreeSpace, sense: Literal["min", "max"], quantity: Quan
             break
     if best is None:
         raise TooWide(
-            "constraints on costs leave too little for its extremes to be told",
+            "constraints on costs leave too little for its extremes to be found",
             help="constrain fewer costs, or decisions that are close together in the network",
         )
     return Bound(best[0], free.architecture(best[1].tolist()), is_exact=False)

@@ -72,7 +72,7 @@ def _allowed_extreme(free: FreeSpace, tables: Sequence[Varying], sense: Sense) -
                 drawn = int(peaks[index]), rows[index]
     if drawn is None:
         raise TooWide(
-            "constraints on costs leave too little for the extremes of the activations to be told",
+            "constraints on costs leave too little for the extremes of the activations to be found",
             help="constrain fewer costs, or decisions that are close together in the network",
         )
     return Bound(drawn[0], free.architecture(drawn[1].tolist()), is_exact=False)

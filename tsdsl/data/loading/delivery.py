@@ -1,4 +1,4 @@
-"""Waits for the batches of worker processes: a worker that dies or stands still ends the run, with its remedy."""
+"""Waits for the batches of worker processes: a worker that dies or stops ends the run, with the remedy."""
 
 from __future__ import annotations
 

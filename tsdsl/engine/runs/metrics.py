@@ -25,7 +25,7 @@ class MetricsLog:
     """Appends to `metrics.jsonl` and to TensorBoard's event file in one folder.
 
     `keep_bytes` of `metrics.jsonl` stay, those that the checkpoint tells of that the run goes on from; the rest will
-    be written again. 0 begins anew. `callbacks` are told of each line.
+    be written again. 0 begins anew. `callbacks` get each line.
     """
 
     def __init__(self, folder: Path, keep_bytes: int, callbacks: Sequence[Callback] = ()) -> None:

@@ -51,7 +51,7 @@ def train(
 
     `begin_with` is a weights file of the same network; its classifier is taken over class by class, by name.
     With `extend`, a run in the folder that is equal but for fewer epochs goes on to those of `settings`; from its last
-    checkpoint on, the learning rate is that of a run which has these epochs from its beginning. `callbacks` are told of
+    checkpoint on, the learning rate is that of a run which has these epochs from its beginning. `callbacks` get
     the run unless it is finished.
     Several ranks, from `tsdsl.engine.ranks.ranks.joined`, make the same call, each with its share of the data; only
     rank 0 writes.
