@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.listed_files import touch, write_text
-from tsdsl.data import available_splits, index_dataset, open_dataset
+from tsdsl.data import UNLABELLED, available_splits, index_dataset, open_dataset, unlabelled_splits
 from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.errors import FileError
 
@@ -38,6 +38,33 @@ def test_headers_quotes_names_and_further_columns(tmp_path: Path, text: str, cla
     train = open_dataset(tmp_path, "train")
     assert train.class_names == classes
     assert described(train) == [("a b.mp4", classes[1]), ("c.mp4", classes[0])]
+
+
+@pytest.mark.parametrize(
+    "text", ["c.mp4 -1\nd.mp4 -1\n", "c.mp4 0 -1\nd.mp4 0 -1\n", "c.mp4,-1\nd.mp4,-1\n", "c.mp4\nd.mp4\n"]
+)
+def test_a_list_without_classes_is_an_unlabelled_split(tmp_path: Path, text: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    write_text(tmp_path / "train.csv", "a.mp4 0\nb.mp4 1\n")
+    write_text(tmp_path / "test.csv", text)
+    assert available_splits(tmp_path) == ("train",)
+    assert unlabelled_splits(tmp_path) == ("test",)
+    assert index_dataset(tmp_path).unlabelled == ("test",)
+    test = open_dataset(tmp_path, "test", labelled=False)
+    assert [(clip.path.name, clip.label) for clip in test.records] == [("c.mp4", UNLABELLED), ("d.mp4", UNLABELLED)]
+    assert test.class_names == open_dataset(tmp_path, "train").class_names == ("0", "1")
+
+
+def test_lists_of_which_none_or_a_part_names_classes_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    write_text(tmp_path / "train.csv", "a.mp4 0 -1\nb.mp4 0 -1\n")
+    with pytest.raises(FileError, match="no list names classes, only clips, for train") as caught:
+        index_dataset(tmp_path)
+    assert "tsdsl predict" in str(caught.value.help)
+    write_text(tmp_path / "train.csv", "a.mp4 0\n")
+    write_text(tmp_path / "test.csv", "a.mp4 -1\n" * 60 + "b.mp4 1\n")
+    with pytest.raises(FileError, match=r"test\.csv:61: names a class, unlike the lines before"):
+        open_dataset(tmp_path, "test", labelled=False)
 
 
 def test_class_names_of_all_lists_are_numbered_together_or_as_in_classes_txt(tmp_path: Path) -> None:

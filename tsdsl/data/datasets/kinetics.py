@@ -24,8 +24,10 @@ from tsdsl.data.datasets.files import (
 from tsdsl.data.datasets.list_lines import (
     ClassList,
     ListedClip,
+    names_no_classes,
     number_labels,
     parse_list,
+    parse_unlabelled,
     read_class_list,
     refuse_other_lists,
 )
@@ -91,22 +93,31 @@ def has_labels(path: Path) -> bool:
         return b"label" in [name.strip(b' "\r\n') for name in file.readline(MAX_HEADER_BYTES).split(b",")]
 
 
-def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
+def read_list(
+    root: Path, split: str, labelled: bool = True
+) -> tuple[list[ClipRecord], list[str], list[str], str | None]:
     """(records, class names, missing, old root of the absolute paths) of a `path label` list.
 
     Class names are the labels if these are names, else the lines of `classes.txt`, else the folders of clips if each
     label has one, else the numbers.
     FileError for a label beyond `classes.txt`, a folder that two lists label differently, and a clip with two labels.
     Absolute paths that do not exist may be found below `root`; see `moved_root.py`.
+    Without `labelled`, the list names no classes, and every clip is `UNLABELLED`.
     """
     chosen = list_of_split(root, split)
-    lists = {split: path for split, path in find_lists(root).items() if not is_official(path)}
-    written = {path: parse_list(path) for path in lists.values()}
+    with_classes = {name: path for name, path in find_lists(root).items() if not is_official(path)}
+    with_classes = {name: path for name, path in with_classes.items() if not names_no_classes(path)}
+    lists = with_classes | {split: chosen}
+    written = {
+        path: parse_list(path) if labelled or path != chosen else parse_unlabelled(path) for path in lists.values()
+    }
     listing = FileListing(of_folders=any(clip.num_frames is not None for clip in written[chosen]))
     unnumbered = {path: _with_slashes(written[path], _Places(root, name, listing)) for name, path in lists.items()}
-    parsed, settled = number_labels(unnumbered, find_class_list(root))
+    labels = {path: clips for path, clips in unnumbered.items() if labelled or path != chosen}
+    numbered, settled = number_labels(labels, find_class_list(root))
+    parsed = unnumbered | numbered
     num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
-    class_names = settled if settled is not None else _class_names_by_folder(parsed, num_classes)
+    class_names = settled if settled is not None else _class_names_by_folder(numbered, num_classes)
     places = _Places(root, split, listing)
     moved = find_moved_root(root, [clip.path for clip in parsed[chosen]], listing)
     fps = extracted_frames_fps(root)
@@ -133,7 +144,7 @@ def read_list(root: Path, split: str) -> tuple[list[ClipRecord], list[str], list
             records.append(_record(found, clip, fps))
     if not records:
         refuse_other_lists(chosen, parsed[chosen])
-    _refuse_two_labels(root, parsed, listing)
+    _refuse_two_labels(root, numbered, listing)
     return records, class_names, missing, moved.old if moved is not None and used_moved else None
 
 

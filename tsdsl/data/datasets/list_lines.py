@@ -14,6 +14,7 @@ from tsdsl.files import open_regular
 
 MAX_LABEL_DIGITS = 6
 MAX_HEADER_BYTES = 4096
+NUM_JUDGED_LINES = 50
 PATH_COLUMNS = frozenset(
     ["path", "file", "filename", "file_name", "filepath", "file_path", "video", "video_path", "video_name", "clip"]
 )
@@ -159,6 +160,38 @@ def parse_list(path: Path) -> list[ListedClip]:
     clips = [clip for clip in numbered if clip is not None]
     of_frames = [_of_frames(clip) for clip in clips]
     return [clip for clip in of_frames if clip is not None] if all(of_frames) else clips
+
+
+def names_no_classes(path: Path) -> bool:
+    """Whether a list is that of a split without classes: its first lines are paths of videos alone, or end in -1."""
+    with open_regular(path) as file:
+        lines = [file.readline(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace") for _ in range(NUM_JUDGED_LINES)]
+    texts = [_unquoted(line.strip()) for line in lines if line.strip()]
+    return bool(texts) and all(_without_class(text) is not None for text in texts)
+
+
+def parse_unlabelled(path: Path) -> list[ListedClip]:
+    """The clips of a list that `names_no_classes`; FileError names a line with another form."""
+    clips = []
+    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
+        text = _unquoted(line.strip())
+        name = _without_class(text)
+        if name is not None:
+            clips.append(ListedClip(name, -1, number))
+        elif text:
+            raise FileError(
+                f"{path}:{number}: names a class, unlike the lines before: {text[:80]!r}",
+                help="give all clips of a list classes, or none of them",
+            )
+    return clips
+
+
+def _without_class(text: str) -> str | None:
+    """The path in a line that is a path alone, or has -1 for a label, as `a.mp4 -1` and `a.mp4 0 -1`; else None."""
+    match = re.fullmatch(r"(.+?)(?:[ ,\t]+\d+)?[ ,\t]+-1", text)
+    if match is not None:
+        return match[1].strip('"')
+    return text.strip('"') if is_video(Path(text.strip('"'))) and not _named(text, 0) else None
 
 
 def _of_frames(clip: ListedClip) -> ListedClip | None:

@@ -30,6 +30,7 @@ from tsdsl.data.datasets.files import SPLIT_NAMES, is_folder, split_spellings
 from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
 from tsdsl.data.datasets.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hmdb51
 from tsdsl.data.datasets.kinetics import find_lists, has_labels, is_official, read_list, read_official
+from tsdsl.data.datasets.list_lines import names_no_classes
 from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
 from tsdsl.data.datasets.something import find_labels, find_list, has_templates, read_something
 from tsdsl.data.datasets.table import find_tables, read_table, table_splits
@@ -103,7 +104,7 @@ def _own_splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[st
         return found, tuple(split for split in found if not has_templates(root, split))
     if kind in ("kinetics-list", "kinetics-csv"):
         lists = find_lists(root)
-        return tuple(lists), tuple(s for s, path in lists.items() if is_official(path) and not has_labels(path))
+        return tuple(lists), tuple(name for name, path in lists.items() if not _has_classes(path))
     if kind == "ucf101":
         lists = ucf101_lists(root, _split_number(root))
         return tuple(split for split in SPLIT_NAMES if split in lists), ()
@@ -154,7 +155,7 @@ def _open_own(root: Path, split: str, kind: str | None, labelled: bool) -> Video
     if chosen == "something-something-v2":
         records, class_names, missing = read_something(root, split, labelled)
     elif chosen == "kinetics-list":
-        records, class_names, missing, moved_from = read_list(root, split)
+        records, class_names, missing, moved_from = read_list(root, split, labelled)
     elif chosen == "kinetics-csv":
         records, class_names, missing = read_official(root, split, labelled)
     elif chosen == "ucf101":
@@ -205,6 +206,11 @@ def _open_own(root: Path, split: str, kind: str | None, labelled: bool) -> Video
         others=others,
         split_number=_split_number(root) if chosen in NUMBERED_KINDS else None,
     )
+
+
+def _has_classes(path: Path) -> bool:
+    """Whether a list of Kinetics, official or not, names the classes of its clips."""
+    return has_labels(path) if is_official(path) else not names_no_classes(path)
 
 
 def _split_number(root: Path) -> int:

@@ -65,9 +65,15 @@ def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
     """All splits of a data set, without decoding. FileError as `open_dataset`."""
     root = Path(root)
     splits = tuple(open_dataset(root, split, kind=kind) for split in available_splits(root, kind=kind))
+    unlabelled = unlabelled_splits(root, kind=kind)
+    if not splits and unlabelled:
+        raise FileError(
+            f"{root}: no list names classes, only clips, for {', '.join(unlabelled)}",
+            help="write `path label` on each line of train.csv; `tsdsl predict` reads lists without classes",
+        )
     if not splits:
         raise FileError(f"{root}: has no list for kind {kind!r}", help="omit the kind to detect it")
-    return DatasetIndex(root, splits[0].kind, splits, unlabelled_splits(root, kind=kind))
+    return DatasetIndex(root, splits[0].kind, splits, unlabelled)
 
 
 def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
