@@ -14,6 +14,7 @@ import pytest
 
 import tsdsl
 from generate.site_pages import documented
+from support.gallery import CARDS
 from tsdsl.cli.commands import COMMANDS
 from tsdsl.diagnostics import CODES
 
@@ -132,6 +133,10 @@ def test_commands_codes_and_the_library_are_described_in_full(site: Path, pages:
     assert "--format <rich|concise|json|sarif>" in pages[site / "commands.html"].text
     assert {f"{code}.html" for code in CODES} <= set(pages[site / "codes" / "index.html"].links)
     assert {documented(name) for name in tsdsl.__all__ if name[0] != "_"} <= set(pages[site / "api.html"].ids)
+
+
+def test_the_gallery_has_every_shipped_space() -> None:
+    assert sorted(card.file for card in CARDS) == sorted(path.stem for path in (ROOT / "spaces").glob("*.tsspace"))
 
 
 def test_the_language_is_coloured_by_its_own_words(site: Path) -> None:

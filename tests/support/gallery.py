@@ -13,47 +13,48 @@ from tsdsl.units import giga, many, parameters
 
 @dataclass(frozen=True)
 class Card:
-    """A shipped space: its file, what it is, the picture of it, and the section of the page on networks."""
+    """A shipped space: its file, what it is, the picture of it, and where there is more about it."""
 
     file: str
     text: str
     picture: str
-    section: str | None = None
+    page: str
 
 
+OTHER_WORK = "models.md#search-spaces-of-other-work"
 CARDS: Sequence[Card] = (
-    Card("auto_tsnet", "The space of the Auto-TSNet paper; drawn is one architecture of it.", "auto_tsnet_figure"),
-    Card("tiny", "Two streams for the demo clips, searched in minutes on a laptop.", "tiny"),
+    Card(
+        "auto_tsnet",
+        "The space of the Auto-TSNet paper; drawn is one architecture of it.",
+        "auto_tsnet_figure",
+        "method.md#sizes-of-the-auto-tsnet-space",
+    ),
+    Card("tiny", "Two streams for the demo clips, searched in minutes on a laptop.", "tiny", "index.md#install"),
     Card(
         "slowfast_search",
         "SlowFast: the width of the fast pathway, lateral connections, depths.",
         "slowfast_search",
-        "search-spaces-of-other-work",
+        OTHER_WORK,
     ),
+    Card("once_for_all", "Depth of each unit, kernel and expansion of each block.", "once_for_all", OTHER_WORK),
+    Card("attentive_nas", "Depth, width, expansion and kernel of each stage.", "attentive_nas", OTHER_WORK),
+    Card("movinet", "Depth of each stage, temporal kernel and expansion of each block.", "movinet", OTHER_WORK),
+    Card("auto_x3d", "The type of each block of X3D.", "auto_x3d", OTHER_WORK),
+    Card("x3d", "X3D: XS, S, M, L and XL as models of one network; drawn is S.", "x3d", "models.md#x3d"),
     Card(
-        "once_for_all",
-        "Depth of each unit, kernel and expansion of each block.",
-        "once_for_all",
-        "search-spaces-of-other-work",
+        "slowfast",
+        "SlowFast 4x16 and 8x8, on ResNet-50 and 101, with published sizes.",
+        "slowfast",
+        "models.md#slowfast",
     ),
+    Card("single_stream", "C2D, Slow, I3D, R(2+1)D and S3D; drawn is I3D.", "i3d", "models.md#single-stream-networks"),
     Card(
-        "attentive_nas",
-        "Depth, width, expansion and kernel of each stage.",
-        "attentive_nas",
-        "search-spaces-of-other-work",
+        "manual_tsnet",
+        "The hand-made two-stream networks of the Auto-TSNet paper.",
+        "manual_tsnet",
+        "models.md#manual-tsnet",
     ),
-    Card(
-        "movinet",
-        "Depth of each stage, temporal kernel and expansion of each block.",
-        "movinet",
-        "search-spaces-of-other-work",
-    ),
-    Card("auto_x3d", "The type of each block of X3D.", "auto_x3d", "search-spaces-of-other-work"),
-    Card("x3d", "X3D: XS, S, M, L and XL as models of one network; drawn is S.", "x3d", "x3d"),
-    Card("slowfast", "SlowFast 4x16 and 8x8, on ResNet-50 and 101, with published sizes.", "slowfast", "slowfast"),
-    Card("single_stream", "C2D, Slow, I3D, R(2+1)D and S3D; drawn is I3D.", "i3d", "single-stream-networks"),
-    Card("manual_tsnet", "The hand-made two-stream networks of the Auto-TSNet paper.", "manual_tsnet", "manual-tsnet"),
-    Card("ablations", "The comparisons of the Auto-TSNet paper, by derivation.", "manual_tsnet", "ablations"),
+    Card("ablations", "The comparisons of the Auto-TSNet paper, by derivation.", "manual_tsnet", "models.md#ablations"),
 )
 """Every shipped file once, in the order of the page."""
 
@@ -65,12 +66,12 @@ def gallery() -> str:
 
 def card_text(card: Card) -> str:
     """One card: name, picture, what it is, facts."""
-    name = f"`std:{card.file}`"
-    heading = f"**[{name}](models.md#{card.section})**" if card.section else f"**{name}**"
+    picture = f"pictures/{card.picture}.svg"
+    links = f"[More]({card.page}), [its text](../../spaces/{card.file}.tsspace)"
     return (
-        f"- {heading}\n\n"
-        f"    [![std:{card.file}](pictures/{card.picture}.svg)](pictures/{card.picture}.svg)\n\n"
-        f"    {card.text} {facts(card.file)}\n"
+        f"- **`std:{card.file}`**\n\n"
+        f"    [![std:{card.file}]({picture})]({picture})\n\n"
+        f"    {card.text} {facts(card.file)} {links}\n"
     )
 
 
