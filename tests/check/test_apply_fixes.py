@@ -114,3 +114,38 @@ def test_fixes_that_collide_are_made_in_turn() -> None:
 def test_nothing_that_seems_unused_is_removed_while_something_else_is_wrong() -> None:
     text = TINY.replace("group mb(", "group zz(")
     assert "block mb" in apply_fixes(SourceFile("x", text), suggested=True).source.text
+
+
+def test_a_name_that_is_reserved_now_is_renamed_wherever_it_is_used() -> None:
+    word = "channels = each, stride = 1) * {1, 2} each"
+    old = f"""tsspace 1
+space s {{
+  classes = 4
+  size    = 32
+  domain each = {{1, 3}}
+  domain each_ = {{8, 16}}
+  stream one {{
+    frames = 4
+    stage 0 {{
+      group conv3d(kernel = 1x3x3, channels = each_, stride = 2)
+      group mbconv3d(t = each, k = 3, expansion = {{2, each}}, {word}
+    }}
+  }}
+}}
+"""
+    (found,) = check(SourceFile("x", old)).diagnostics
+    assert (found.code, found.message) == ("TS002", "`each` is a reserved word now and cannot be a name")
+    fixed = apply_fixes(SourceFile("x", old)).source
+    renamed = (
+        old.replace("domain each ", "domain each__ ").replace("= each,", "= each__,").replace(", each}", ", each__}")
+    )
+    assert fixed.text == renamed
+    assert check(fixed).diagnostics == ()
+
+
+def test_a_stream_or_shared_decision_of_a_reserved_name_is_renamed_only_on_request() -> None:
+    right = TINY.replace('"sparse stream"', '"one stream"')
+    old = right.replace("sparse", "or")
+    assert apply_fixes(SourceFile("x", old)).source.text == old
+    fixed = apply_fixes(SourceFile("x", old), suggested=True).source
+    assert fixed.text == right.replace("sparse", "or_")

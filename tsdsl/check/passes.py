@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from tsdsl.check.lint_budgets import budgets
 from tsdsl.check.lint_idle_decisions import idle_decisions
+from tsdsl.check.lint_models import unscaled_depths
 from tsdsl.check.lint_shapes import fused_widths, fused_widths_of_models, layer_widths, pooled_sizes
 from tsdsl.check.subject import Subject
 from tsdsl.diagnostics import Diagnostic
@@ -36,7 +37,7 @@ def dead_ends(subject: Subject) -> Iterable[Diagnostic]:
 SHAPES: tuple[tuple[Pass, ...], ...] = ((fused_widths, pooled_sizes, layer_widths), (fused_widths_of_models,))
 PASSES = (
     *SHAPES,
-    (constraints, idle_decisions),
+    (constraints, idle_decisions, unscaled_depths),
     (budgets, dead_ends),
 )
 """Rounds of passes. A round runs if those before it found no error, since it relies on what they check."""

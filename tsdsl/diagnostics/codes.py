@@ -66,5 +66,6 @@ _ALL = (
     Code("TS409", "warning", "a constraint that every architecture satisfies"),
     Code("TS410", "warning", "a decision without effect"),
     Code("TS411", "warning", "a constraint that an earlier step can make impossible"),
+    Code("TS412", "warning", "a depth that leaves groups with `each` as they are"),
 )
 CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _ALL})

@@ -18,6 +18,7 @@ from tsdsl.syntax.grammar.machine import Machine, Mark, Node, Token, Unexpected,
 from tsdsl.syntax.recovery.match import ITEMS, MAX_TOKENS_BEFORE, Found, Window
 from tsdsl.syntax.recovery.mistake import Mistake, filled
 from tsdsl.syntax.recovery.mistakes import mistakes
+from tsdsl.syntax.recovery.reserved import read_as_names
 from tsdsl.syntax.recovery.words import brief, expected_words
 from tsdsl.syntax.recovery.writers import SEPARATE
 
@@ -36,10 +37,9 @@ class Recovery:
 
     def __init__(self, source: SourceFile) -> None:
         self.source = source
-        self.tokens = joined_runs(source.text, lex_meaning(source.text))
+        self.tokens, self.diagnostics = read_as_names(source, joined_runs(source.text, lex_meaning(source.text)))
         self.machine = Machine(table())
         self.position = 0
-        self.diagnostics: list[Diagnostic] = []
         self.marks: deque[tuple[int, Mark]] = deque(maxlen=MAX_TOKENS_BEFORE)
         self.tried: set[tuple[int, int]] = set()
 

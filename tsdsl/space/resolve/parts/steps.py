@@ -239,6 +239,7 @@ def resolve_models(
                 value = _factor(context, given[factor])
                 if value is not None:
                     changes[factor] = value
+                    context.origins[f"model.{name}.{factor}"] = given[factor].value.span
         if "without" in given:
             changes["without"] = _left_out(context, given["without"], parts, level < context.own_level)
         resolved[name] = replace(base, **changes)
