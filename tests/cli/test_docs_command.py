@@ -28,6 +28,14 @@ def test_a_page_is_printed_as_it_is_where_the_output_is_no_terminal(
     assert capsys.readouterr().out == (DOCS / f"{page}.md").read_text(encoding="utf-8")
 
 
+def test_a_terminal_gets_the_page_laid_out(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert run(["docs", "glossary"]) == 0
+    shown = capsys.readouterr().out
+    assert "natural logarithms" in shown
+    assert "**entropy, nat**" not in shown
+
+
 def test_an_unknown_page_names_a_similar_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["docs", "langage"]) == 2
     message = " ".join(capsys.readouterr().err.split())
