@@ -9,7 +9,7 @@ to be its own canonical form.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from tsdsl.source import SourceFile
 from tsdsl.syntax.grammar.lexer import lex
@@ -74,7 +74,7 @@ def _layout(text: str) -> str:
 def _without_needless(lines: list[Line]) -> list[Line]:
     """The lines but for empty ones after an opening bracket or before a closing one."""
     kept: list[Line] = []
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
+    for line, following in zip_longest(lines, lines[1:]):
         is_first = not kept or (kept[-1].tokens and kept[-1].tokens[-1].type in _OPEN)
         is_last = following is None or (following.tokens and following.tokens[0].type in _CLOSE)
         if line.tokens or not (is_first or is_last):
