@@ -15,7 +15,7 @@ MAX_IMBALANCE = 20
 """A class with more than this many times the clips of another is unusual."""
 
 
-def unlike_space(root: Path, classes: int, space: str, space_classes: int) -> list[str]:
+def unlike_space(root: str | Path, classes: int, space: str, space_classes: int) -> list[str]:
     """What to say of a data set that has another number of classes than a space."""
     if classes == space_classes:
         return []
