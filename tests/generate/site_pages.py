@@ -29,8 +29,8 @@ def made_pages() -> Mapping[str, str]:
 
 
 def api() -> str:
-    """The reference of the Python library: every public name, from its docstring."""
-    names = (name for name in tsdsl.__all__ if not name.startswith("_"))
+    """The reference of the Python library: every public name from its docstring, functions before classes."""
+    names = sorted((name for name in tsdsl.__all__ if not name.startswith("_")), key=lambda name: name[0].isupper())
     intro = "# Python\n\nAll that `import tsdsl` offers. Errors are subclasses of `tsdsl.errors.TsdslError`.\n\n"
     return intro + "\n".join(f"::: {documented(name)}\n" for name in names)
 
