@@ -13,6 +13,7 @@ import typer
 from tsdsl.cli.options import Json
 from tsdsl.cli.work.console import facts, note
 from tsdsl.errors import UsageError
+from tsdsl.printable import printable
 from tsdsl.processes import available_cores
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def verify(
         typer.echo(json.dumps(content))
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo(printable(line))
         typer.echo(
             f"{report.num_videos} videos, {report.num_frames} frames: {len(report.bad)} bad,"
             f" {len(report.missing)} missing"
@@ -194,7 +195,7 @@ def prepare(
         typer.echo(json.dumps(_prepare_facts(report)))
         return
     for path, reason in report.left_out:
-        typer.echo(f"left out: {path}\t{reason}", err=True)
+        typer.echo(printable(f"left out: {path}\t{reason}"), err=True)
     clips = ", ".join(f"{count} {split} clips" for split, count in report.clips.items())
     typer.echo(
         f"{report.root}: {clips}; {report.num_videos} videos ({report.num_reused} already done),"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tsdsl.cli.main import run
 from tsdsl.data.prepare.verify import index_dataset, verify_dataset, write_bad_list
 from tsdsl.errors import FileError
 
@@ -46,5 +48,18 @@ def test_the_bad_list_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     write_bad_list(tmp_path / "bad.txt", ["a.mp4\tempty", "b.mp4\tmissing"])
     assert (tmp_path / "bad.txt").read_text() == "a.mp4\tempty\nb.mp4\tmissing\n"
     with pytest.raises(FileError, match="cannot be written"):
-        write_bad_list(tmp_path / "nowhere" / "bad.txt", [])
+        write_bad_list(tmp_path / "bad.txt" / "bad.txt", [])
     assert [path.name for path in tmp_path.iterdir()] == ["bad.txt"]
+
+
+def test_bad_files_whose_names_are_not_utf_8_are_listed_by_their_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data" / "run"
+    folder.mkdir(parents=True)
+    bad = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.mp4"))
+    bad.touch()
+    assert run(["data", "verify", str(tmp_path / "data"), "-o", str(tmp_path / "bad.txt")]) == 1
+    assert (tmp_path / "bad.txt").read_bytes().startswith(os.fsencode(bad) + b"\t")
+    assert "caf\\udce9.mp4" in capsys.readouterr().out
+    assert verify_dataset(tmp_path / "data").bad.to_json().keys() == {f"{folder}/caf\\xe9.mp4"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tsdsl.printable import utf_8
+
 
 class SkippedClips:
     """Path -> reason of each skipped clip."""
@@ -23,5 +25,5 @@ class SkippedClips:
         return iter(sorted(self._reasons.items()))
 
     def to_json(self) -> dict[str, str]:
-        """{path: reason}, sorted by path."""
-        return {str(path): reason for path, reason in self}
+        """{path: reason}, sorted by path; names that are not UTF-8 are written as they are printed."""
+        return {utf_8(str(path)): reason for path, reason in self}

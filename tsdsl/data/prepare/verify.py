@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,6 +15,7 @@ from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.video.decode import count_decodable_frames
 from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import FileError
+from tsdsl.files import write_bytes
 
 Progress = Callable[[int, int], None]
 """Called with (files done, number of files)."""
@@ -94,14 +93,5 @@ def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progr
 
 
 def write_bad_list(path: Path, lines: Sequence[str]) -> None:
-    """Write lines to a file atomically."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            file.write("".join(line + "\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror})", help="choose another file") from error
+    """Write lines to a file, with the bytes of names that are not UTF-8; FileError where it cannot be written."""
+    write_bytes(path, "".join(line + "\n" for line in lines).encode(errors="surrogateescape"))
