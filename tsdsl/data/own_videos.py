@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tsdsl.data.datasets.files import VIDEO_SUFFIXES, is_file, is_folder, read_list_text, videos_below
+from tsdsl.data.datasets.description import DEFAULT_FRAMES_FPS
+from tsdsl.data.datasets.files import (
+    VIDEO_SUFFIXES,
+    frame_folders_below,
+    is_file,
+    is_folder,
+    is_image,
+    read_list_text,
+    videos_below,
+)
 from tsdsl.data.datasets.list_lines import PATH_COLUMNS
 from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset
 from tsdsl.errors import FileError
@@ -16,6 +25,8 @@ LIST_SUFFIXES = frozenset({".txt", ".csv", ".lst", ".list"})
 def own_videos(source: str | Path) -> VideoDataset:
     """The videos of a file, of a folder and those below it, or of a list with a path a line; none has a class.
 
+    A folder without videos may hold extracted frames, or folders of them, at 30 a second.
+
     The paths of a list are relative to its folder. What follows the path in a line, as the label in the list of a data
     set, is not read. A file that does not exist is met when it is decoded.
 
@@ -23,8 +34,11 @@ def own_videos(source: str | Path) -> VideoDataset:
         FileError: there is no such file or folder, or it names no videos.
     """
     source = Path(source)
+    frames_fps: float | None = None
     if is_folder(source):
         paths = videos_below(source).paths
+        if not paths:
+            paths, frames_fps = _frame_folders(source), DEFAULT_FRAMES_FPS
     elif not is_file(source):
         raise FileError(
             f"{source}: does not exist, or is not a file or folder",
@@ -37,8 +51,14 @@ def own_videos(source: str | Path) -> VideoDataset:
     if not paths:
         known = " ".join(sorted(VIDEO_SUFFIXES))
         raise FileError(f"{source}: contains no video", help=f"suffixes of videos are {known}")
-    records = tuple(ClipRecord(path, UNLABELLED) for path in paths)
+    records = tuple(ClipRecord(path, UNLABELLED, frames_fps=frames_fps) for path in paths)
     return VideoDataset(source, "test", "folder", records, ())
+
+
+def _frame_folders(source: Path) -> list[Path]:
+    """A folder of extracted frames itself, or the folders of frames below it."""
+    holds_images = any(is_image(path.name) for path in source.iterdir())
+    return [source] if holds_images else frame_folders_below(source)
 
 
 def _listed(path: Path) -> list[Path]:

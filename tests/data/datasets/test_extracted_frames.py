@@ -11,7 +11,8 @@ from support.frame_files import write_frames
 from support.listed_files import touch, write_text
 from tsdsl.cli.main import run
 from tsdsl.data import open_dataset, prepare_dataset, probe, verify_dataset
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
+from tsdsl.data.own_videos import own_videos
 from tsdsl.errors import FileError
 
 
@@ -57,6 +58,22 @@ def test_lists_of_folders_and_numbers_of_frames(tmp_path: Path, name: str, folde
     assert train.missing == ("c",)
 
 
+@pytest.mark.parametrize("text", ["a 1\nb 0\n", "path,num_frames,label\na,24,1\nb,30,0\n"])
+def test_all_frames_are_used_of_a_folder_without_their_number(tmp_path: Path, text: str) -> None:
+    touch(tmp_path, "frames/a/img_1.jpg", "frames/b/img_1.jpg")
+    write_text(tmp_path / "train.csv", text)
+    assert open_dataset(tmp_path, "train").records == (
+        ClipRecord(tmp_path / "frames/a", 1, frames_fps=30),
+        ClipRecord(tmp_path / "frames/b", 0, frames_fps=30),
+    )
+
+
+def test_files_without_a_suffix_are_videos(tmp_path: Path) -> None:
+    touch(tmp_path, "a", "videos/b")
+    write_text(tmp_path / "train.csv", "a 0\nb 1\n")
+    assert [clip.frames_fps for clip in open_dataset(tmp_path, "train").records] == [None, None]
+
+
 def test_something_something_reads_frames_in_place_of_videos(tmp_path: Path) -> None:
     touch(tmp_path, "20bn-something-something-v2-frames/7/000001.jpg")
     write_text(tmp_path / "labels/labels.json", json.dumps({"Moving something": "0"}))
@@ -82,3 +99,15 @@ def test_videos_are_made_of_frames_at_their_rate(tmp_path: Path) -> None:
     made = open_dataset(tmp_path / "videos", "train")
     assert made.frames_fps is None
     assert [(probe(clip.path).num_frames, round(probe(clip.path).fps, 6)) for clip in made.records] == [(8, 10)] * 2
+
+
+def test_own_frames_are_classified_as_own_videos_are(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.jpg", "b/c/1.jpg", "empty/notes.txt")
+    clips = own_videos(tmp_path).records
+    assert [(clip.path, clip.label, clip.frames_fps) for clip in clips] == [
+        (tmp_path / "a", UNLABELLED, 30),
+        (tmp_path / "b/c", UNLABELLED, 30),
+    ]
+    assert own_videos(tmp_path / "a").records == clips[:1]
+    with pytest.raises(FileError, match="contains no video"):
+        own_videos(tmp_path / "empty")

@@ -22,6 +22,7 @@ from tsdsl.data.datasets.files import (
     videos_below,
 )
 from tsdsl.data.datasets.list_lines import (
+    NUM_JUDGED_LINES,
     ClassList,
     ListedClip,
     names_no_classes,
@@ -111,7 +112,8 @@ def read_list(
     written = {
         path: parse_list(path) if labelled or path != chosen else parse_unlabelled(path) for path in lists.values()
     }
-    listing = FileListing(of_folders=any(clip.num_frames is not None for clip in written[chosen]))
+    of_frames = _lists_folders(written[chosen], _Places(root, split, FileListing()))
+    listing = FileListing(of_folders=of_frames)
     unnumbered = {path: _with_slashes(written[path], _Places(root, name, listing)) for name, path in lists.items()}
     labels = {path: clips for path, clips in unnumbered.items() if labelled or path != chosen}
     numbered, settled = number_labels(labels, find_class_list(root))
@@ -141,17 +143,24 @@ def read_list(
         if found is None:
             missing.append(clip.path)
         else:
-            records.append(_record(found, clip, fps))
+            records.append(_frames_record(found, clip, fps) if of_frames else ClipRecord(Path(found), clip.label))
     if not records:
         refuse_other_lists(chosen, parsed[chosen])
     _refuse_two_labels(root, numbered, listing)
     return records, class_names, missing, moved.old if moved is not None and used_moved else None
 
 
-def _record(path: str, clip: ListedClip, fps: float) -> ClipRecord:
-    if clip.num_frames is None:
-        return ClipRecord(Path(path), clip.label)
-    return ClipRecord(Path(path), clip.label, end_s=clip.num_frames / fps, frames_fps=fps)
+def _lists_folders(clips: Sequence[ListedClip], files: _Places) -> bool:
+    """Whether a list is one of folders of frames: it gives their numbers, or no path is a video or a file."""
+    if any(clip.num_frames is not None for clip in clips):
+        return True
+    first = clips[:NUM_JUDGED_LINES]
+    return bool(first) and not any(is_video(Path(clip.path)) or files.found(clip.path) for clip in first)
+
+
+def _frames_record(path: str, clip: ListedClip, fps: float) -> ClipRecord:
+    end_s = None if clip.num_frames is None else clip.num_frames / fps
+    return ClipRecord(Path(path), clip.label, end_s=end_s, frames_fps=fps)
 
 
 class _Places:
