@@ -19,7 +19,7 @@ DEFAULT_TIMEOUT_S = 600.0
 ENDS_OF_WORKERS = ("DataLoader worker", "Pin memory thread exited")
 """How the messages of DataLoader about a worker that died begin."""
 
-SHARED_MEMORY = "/dev/shm"
+SHARED_MEMORY = "/dev/shm"  # nosec B108: only its free space is asked for, nothing is written there
 PREFETCHED_BATCHES = 2
 """Batches that a worker makes ahead, the default of DataLoader."""
 
