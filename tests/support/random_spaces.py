@@ -77,6 +77,7 @@ class Written:
         self.draw, self.loose, self.left = draw, loose, most_choices
         self.items: list[ast.Item] = []
         self.domains = 0
+        self.has_each = False
 
     def few(self, values: Sequence[str], most: int = 2) -> ast.Expression:
         """A choice while any may be made, else one value; now and then as a range or under a name."""
@@ -108,7 +109,7 @@ class Written:
         """One group of a random operator."""
         repeat, each = self.depth(), False
         if isinstance(repeat, ast.Number) and repeat.value > 1 and not self.loose and self.draw.random() < 0.3:
-            each = True
+            each = self.has_each = True
         strides = [given("stride", self.stride(stride))] if stride > 1 or self.draw.random() < 0.2 else []
         if frame_stride > 1:
             strides.append(given("frame_stride", self.stride(frame_stride)))
@@ -276,10 +277,12 @@ class Written:
         """A model, and one from it."""
         if self.draw.random() < 0.6:
             return []
-        first = (given("size", number(self.draw.choice([16, 24]))), given("depth", ast.Factor(Decimal(2), NOWHERE)))
+        first = [given("size", number(self.draw.choice([16, 24])))]
+        if not self.has_each:  # a depth would not multiply the blocks of such a group (TS412)
+            first.append(given("depth", ast.Factor(Decimal(2), NOWHERE)))
         second = (given("width", ast.Factor(Decimal("1.5"), NOWHERE)),)
         return [
-            ast.Model(name("S"), None, first, False, NOWHERE),
+            ast.Model(name("S"), None, tuple(first), False, NOWHERE),
             ast.Model(name("L"), name("S"), second, False, NOWHERE),
         ]
 
