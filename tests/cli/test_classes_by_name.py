@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluated(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[dict[str, Any], str]:
-    """The evaluation of the run as JSON, and what is told beside it."""
+    """The evaluation of the run as JSON, and the messages on stderr."""
     capsys.readouterr()
     assert run(["eval", str(folder / "trained"), "--views", "1x1", "--device", "cpu", "-q", "--json", *more]) == 0
     printed = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""`--log wandb` and `--log mlflow`: what they are given, what becomes of it offline, and how a failure is told."""
+"""`--log wandb` and `--log mlflow`: what they get, what they write offline, and the message of a failure."""
 
 from __future__ import annotations
 

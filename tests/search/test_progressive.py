@@ -356,7 +356,7 @@ def test_a_step_refuses_classes_that_the_weights_before_it_do_not_know(
     searched(tiny, tmp_path / "clips", tmp_path / "run", 1)
     for split in ("train", "val"):
         first = min((tmp_path / "clips" / split).iterdir())
-        first.rename(first.with_name("zebra"))  # as many classes, and all numbers but this one's move
+        first.rename(first.with_name("zebra"))  # as many classes as before, but the others get new numbers
     with pytest.raises(UsageError, match="was not trained on 1 of the 8 classes: 'zebra'"):
         searched(tiny, tmp_path / "clips", tmp_path / "run", 2)
 

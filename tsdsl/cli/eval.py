@@ -25,14 +25,10 @@ def evaluate(
         Path | None,
         typer.Argument(metavar="ARCH", help="A training run, an architecture file, or a space without decisions."),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights file; default: that of the training run.")
-    ] = None,
+    weights: options.TrainedWeights = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the training run.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="train, val or test; default: val.")] = None,
-    views: Annotated[
-        str | None, typer.Option("--views", help="Clips x crops per video, such as 10x3; default: 10x1.")
-    ] = None,
+    views: options.Views = None,
     model: options.ModelName = None,
     device: options.Device = "auto",
     settings: options.Settings = None,

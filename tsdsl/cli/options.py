@@ -22,6 +22,10 @@ ModelName = Annotated[str | None, typer.Option("--model", help="Scale to one of 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training clips.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Clips per batch.")]
+Views = Annotated[str | None, typer.Option("--views", help="Clips x crops per video, such as 10x3; default: 10x1.")]
+TrainedWeights = Annotated[
+    Path | None, typer.Option("--weights", help="Weights file; default: that of the training run.")
+]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="Processes that decode clips.")]
 Cache = Annotated[bool | None, typer.Option("--cache", help="Keep decoded videos in memory.")]
 Log = Annotated[

@@ -23,12 +23,8 @@ def predict(
         Path | None, typer.Argument(metavar="VIDEOS", help="A video, a folder of videos, or a list of their paths.")
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Print so many of the best classes.")] = 5,
-    views: Annotated[
-        str | None, typer.Option("--views", help="Clips x crops per video, such as 10x3; default: 10x1.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights file; default: that of the training run.")
-    ] = None,
+    views: options.Views = None,
+    weights: options.TrainedWeights = None,
     model: options.ModelName = None,
     device: options.Device = "auto",
     settings: options.Settings = None,

@@ -1,4 +1,4 @@
-"""A user's tracker is told of the begin, the numbers and the end of a run, and of what a resumed run repeats."""
+"""A callback gets the begin, the numbers and the end of a run, and what a resumed run repeats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETTINGS = TrainSettings(epochs=3, batch_size=4, precise_norm_batches=1, evaluat
 
 
 class Told(tsdsl.Callback):
-    """Keeps what it is told; raises at an iteration."""
+    """Keeps its calls; raises at an iteration."""
 
     def __init__(self, fatal_iteration: int | None = None) -> None:
         self.calls: list[tuple[str, Path, Any]] = []
