@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_a_terminal_shows_escapes_and_markup_as_they_are(capsys: pytest.CaptureF
     facts().print(HOSTILE)
     assert capsys.readouterr().out.count(SHOWN) == 2
     messages.cache_clear()
+
+
+def test_an_error_and_its_help_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(sys.stderr, "write", written.append)
+    messages.cache_clear()
+    report_error(TsdslError("the disk is full", help="free some space"))
+    messages.cache_clear()
+    assert written == ["error: the disk is full\n help: free some space\n"]
 
 
 def test_json_for_a_pipe_holds_the_name_and_no_command(capsys: pytest.CaptureFixture[str]) -> None:

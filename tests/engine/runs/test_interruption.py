@@ -12,6 +12,7 @@ import pytest
 
 from tsdsl.data.loading.delivery import WorkerError
 from tsdsl.engine.ranks.interruption import Interruption, StopRequestedError, interruption
+from tsdsl.engine.ranks.ranks import Ranks
 from tsdsl.errors import RunError
 from tsdsl.processes import WorkerContext
 
@@ -30,6 +31,18 @@ def test_handlers_are_put_back() -> None:
     with interruption():
         pass
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_rank_that_failed_lives_through_the_signal_for_the_others_of_torchrun() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(RunError), interruption(Ranks(rank=1, size=2)) as request:
+            raise RunError("another process of this run ended")
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.signal_number == signal.SIGTERM
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_items_stop_once_a_stop_is_requested() -> None:

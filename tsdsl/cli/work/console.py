@@ -55,13 +55,13 @@ def note(text: str) -> None:
 
 
 def report_error(error: TsdslError) -> None:
-    """Print `error: ...` and its help line."""
-    console = messages()
-    console.print("error: ", style="bold red", end="")
-    console.print(error.message, markup=False, soft_wrap=True)
+    """Print `error: ...` and its help line, in one piece: other processes may write to the same terminal."""
+    from rich.text import Text
+
+    text = Text.assemble(("error: ", "bold red"), printable(error.message))
     if error.help:
-        console.print(" help: ", style="bold green", end="")
-        console.print(error.help, markup=False, soft_wrap=True)
+        text.append("\n help: ", "bold green").append(printable(error.help))
+    messages().print(text, soft_wrap=True)
 
 
 def report_space_error(error: SpaceError) -> None:

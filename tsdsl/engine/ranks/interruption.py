@@ -110,8 +110,9 @@ def interruption(ranks: Ranks = ALONE) -> Iterator[Interruption]:
     The first ends the wait for an item of worker processes, which can be long where they have just been started.
 
     Of several ranks each only notes, however many come: torchrun passes on a signal that the terminal has
-    sent to all already, and ends what does not stop by itself. Outside the main thread signals cannot be
-    handled, and are left as they are.
+    sent to all already, and ends what does not stop by itself. An error of several ranks leaves signals noted:
+    torchrun sends SIGTERM to the others once one has failed, and each must still report why it ends. Outside the
+    main thread signals cannot be handled, and are left as they are.
     """
     request = Interruption(ranks)
     if threading.current_thread() is not threading.main_thread():
@@ -128,6 +129,10 @@ def interruption(ranks: Ranks = ALONE) -> Iterator[Interruption]:
     before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
         yield request
+    except Exception:
+        if ranks.size > 1:
+            before.clear()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
