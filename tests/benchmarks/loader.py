@@ -30,7 +30,7 @@ from recording import recorded
 from torch import Tensor
 
 from tsdsl.data import ClipSettings, open_dataset, prepare_dataset, probe
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.data.video.augment import cut, draw_training_view
 from tsdsl.data.video.clips import read_training_clip
 from tsdsl.data.video.sampling import draw_training_times_s

@@ -67,7 +67,7 @@ def formats() -> dict[str, Format]:
     """All of them by name; another format is another entry."""
     from tsdsl.cli.work.settings_sources import fitted, given_settings
     from tsdsl.data.datasets.open import available_splits, open_dataset
-    from tsdsl.data.own_videos import own_videos
+    from tsdsl.data.datasets.own_videos import own_videos
     from tsdsl.engine.runs.evaluations import RecordedEvaluation
     from tsdsl.engine.runs.metrics import read_metrics
     from tsdsl.export.provenance import read_provenance

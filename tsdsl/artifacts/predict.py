@@ -9,7 +9,7 @@ import torch
 
 from tsdsl.artifacts.trained import Trained, known_class_names, open_trained
 from tsdsl.data import ClipSettings, VideoDataset, ViewLoader
-from tsdsl.data.own_videos import own_videos
+from tsdsl.data.datasets.own_videos import own_videos
 from tsdsl.engine.device import choose_device
 from tsdsl.engine.evaluation.predict import Predicted, predict_views
 from tsdsl.engine.ranks.ranks import ALONE, Ranks

@@ -56,8 +56,8 @@ def evaluate(
     from tsdsl.artifacts.predict import predict_videos
     from tsdsl.artifacts.trained import open_trained
     from tsdsl.data import open_dataset, unlabelled_splits
-    from tsdsl.data.class_names import matched_classes
-    from tsdsl.data.datasets.files import split_spellings
+    from tsdsl.data.datasets.class_names import matched_classes
+    from tsdsl.data.layouts.files import split_spellings
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
     from tsdsl.engine.evaluation.predict import NUM_RANKED
@@ -151,7 +151,7 @@ def evaluate(
 
 def _write_unlabelled(path: Path, found: Predicted, own: VideoDataset, dataset: VideoDataset) -> None:
     """Write the predictions for a split without labels: for Something-Something V2 as its test server takes them."""
-    from tsdsl.data.class_names import class_places
+    from tsdsl.data.datasets.class_names import class_places
     from tsdsl.engine.evaluation.predictions import write_predictions, write_submission
 
     report_skipped(found.skipped)

@@ -43,7 +43,7 @@ def predict(
     """
     from tsdsl.artifacts.predict import class_names, named_predictions, predict_videos
     from tsdsl.artifacts.trained import known_class_names, open_trained
-    from tsdsl.data.own_videos import own_videos
+    from tsdsl.data.datasets.own_videos import own_videos
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluation.predictions import predictions_csv
     from tsdsl.engine.recipe import PredictSettings

@@ -1,14 +1,15 @@
 """Video files to batches of clips.
 
-In processing order: `datasets` reads a folder as records, `video` decodes a record to a clip, `loading` makes batches
-of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo` writes a small one.
+In processing order: `layouts` reads a folder as records, `datasets` opens and chooses them, `video` decodes a record
+to a clip, `loading` makes batches of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo`
+writes a small one.
 """
 
 from tsdsl.data.datasets.concerns import concerns, overlap, unlike_space
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset, unlabelled_splits
-from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.data.datasets.selection import SelectionReport, SplitReport, select_classes, split_dataset
 from tsdsl.data.demo.write import DemoReport, DemoSettings, write_demo
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.loading.views import ViewBatch, ViewLoader

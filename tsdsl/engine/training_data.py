@@ -19,7 +19,7 @@ from tsdsl.data import (
     choose_classes,
     open_dataset,
 )
-from tsdsl.data.class_names import matched_classes
+from tsdsl.data.datasets.class_names import matched_classes
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.errors import UsageError

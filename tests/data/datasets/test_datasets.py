@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
 

@@ -11,9 +11,9 @@ import pytest
 from support.listed_files import touch, write_text
 from tsdsl.cli.main import run
 from tsdsl.data import VideoDataset, available_splits, open_dataset, select_classes, split_dataset
-from tsdsl.data.datasets.description import ValidationPart
-from tsdsl.data.datasets.records import ClipRecord
 from tsdsl.data.datasets.validation import take_validation
+from tsdsl.data.layouts.description import ValidationPart
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError, UsageError
 
 

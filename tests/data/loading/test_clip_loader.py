@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tsdsl.data.datasets.open import open_dataset
-from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.clips import ClipCache

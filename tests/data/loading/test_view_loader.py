@@ -10,7 +10,7 @@ import torch
 
 from support.video_files import indices_in, write_video
 from tsdsl.data.datasets.open import open_dataset
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset
 from tsdsl.data.loading.views import ViewLoader
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import RunError

@@ -8,7 +8,7 @@ import pytest
 
 from support.frame_files import write_frames
 from support.video_files import indices_in, level_of
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.data.randomness import derive_generator
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.clips import ClipCache, read_centre_clip, read_test_views, read_training_clip

@@ -1,3 +1,3 @@
-"""A folder to a list of labelled clips: `open` recognises the layout, one module reads each layout, `records` and
-`selection` choose a part.
+"""Data sets as commands use them: `open` recognises a layout and reads a split, `selection` and `validation` choose a
+part, `class_names` matches classes with those of a model, `concerns` says what is unusual.
 """

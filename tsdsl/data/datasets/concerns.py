@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Collection
 from pathlib import Path
 
-from tsdsl.data.datasets.kinetics import find_lists
-from tsdsl.data.datasets.records import VideoDataset
 from tsdsl.data.datasets.unlike_classes import lists_in
+from tsdsl.data.layouts.kinetics import find_lists
+from tsdsl.data.layouts.records import VideoDataset
 
 MAX_NAMED = 3
 MAX_IMBALANCE = 20

@@ -19,24 +19,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from tsdsl.data.datasets.description import (
+from tsdsl.data.datasets.unlike_classes import loose_files, refuse_other_folders
+from tsdsl.data.datasets.validation import take_validation
+from tsdsl.data.layouts.description import (
     DESCRIPTION_NAME,
     ClassSelection,
     DatasetKind,
     ValidationPart,
     read_description,
 )
-from tsdsl.data.datasets.files import SPLIT_NAMES, is_folder, split_spellings
-from tsdsl.data.datasets.folder_layout import read_class_folders, split_folders
-from tsdsl.data.datasets.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hmdb51
-from tsdsl.data.datasets.kinetics import find_lists, has_labels, is_official, read_list, read_official
-from tsdsl.data.datasets.list_lines import names_no_classes
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset, keep_classes
-from tsdsl.data.datasets.something import find_labels, find_list, has_templates, read_something
-from tsdsl.data.datasets.table import find_tables, read_table, table_splits
-from tsdsl.data.datasets.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
-from tsdsl.data.datasets.unlike_classes import loose_files, refuse_other_folders
-from tsdsl.data.datasets.validation import take_validation
+from tsdsl.data.layouts.files import SPLIT_NAMES, is_folder, split_spellings
+from tsdsl.data.layouts.folder_layout import read_class_folders, split_folders
+from tsdsl.data.layouts.hmdb51 import HMDB51_SPLITS, find_hmdb51_lists, read_hmdb51
+from tsdsl.data.layouts.kinetics import find_lists, has_labels, is_official, read_list, read_official
+from tsdsl.data.layouts.list_lines import names_no_classes
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset, keep_classes
+from tsdsl.data.layouts.something import find_labels, find_list, has_templates, read_something
+from tsdsl.data.layouts.table import find_tables, read_table, table_splits
+from tsdsl.data.layouts.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8

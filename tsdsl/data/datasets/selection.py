@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.description import (
+from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
+from tsdsl.data.datasets.validation import take_validation
+from tsdsl.data.layouts.description import (
     DESCRIPTION_NAME,
     ClassSelection,
     DatasetDescription,
     ValidationPart,
     read_description,
 )
-from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
-from tsdsl.data.datasets.records import VideoDataset, choose_classes
-from tsdsl.data.datasets.validation import take_validation
+from tsdsl.data.layouts.records import VideoDataset, choose_classes
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import write_json
 

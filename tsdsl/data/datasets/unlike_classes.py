@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsdsl.data.datasets.description import DESCRIPTION_NAME
-from tsdsl.data.datasets.files import SPLIT_NAMES, VIDEO_SUFFIXES, is_video, split_spellings
-from tsdsl.data.datasets.folder_layout import split_folders
+from tsdsl.data.layouts.description import DESCRIPTION_NAME
+from tsdsl.data.layouts.files import SPLIT_NAMES, VIDEO_SUFFIXES, is_video, split_spellings
+from tsdsl.data.layouts.folder_layout import split_folders
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 

@@ -10,8 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tsdsl.data.datasets.description import ValidationPart
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.layouts.description import ValidationPart
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset
 from tsdsl.data.randomness import derive_seed
 
 _PART_OF_GROUP = re.compile(r"(.+_g\d+)_c\d+")

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.description import DESCRIPTION_NAME, DatasetDescription, read_description, write_description
 from tsdsl.data.demo.motion import FPS, MOTIONS, draw_clip, draw_texture, write_grey_video
+from tsdsl.data.layouts.description import DESCRIPTION_NAME, DatasetDescription, read_description, write_description
 from tsdsl.data.randomness import derive_generator
 from tsdsl.data.settings import REFERENCE_FPS, ClipSettings
 from tsdsl.errors import FileError, UsageError

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset
 from tsdsl.data.loading.delivery import delivered
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.loading.workers import (

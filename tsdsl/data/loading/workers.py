@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.delivery import require_shared_memory
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.settings import ClipSettings

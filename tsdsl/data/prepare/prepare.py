@@ -14,9 +14,9 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tsdsl.data.datasets.description import DESCRIPTION_NAME, DatasetDescription
 from tsdsl.data.datasets.open import available_splits, open_dataset
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset
+from tsdsl.data.layouts.description import DESCRIPTION_NAME, DatasetDescription
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.prepare.transcode import TranscodeSettings
 from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all

@@ -8,9 +8,9 @@ from itertools import combinations
 from pathlib import Path
 
 from tsdsl.data.datasets.concerns import concerns, overlap
-from tsdsl.data.datasets.description import DatasetKind
 from tsdsl.data.datasets.open import available_splits, open_dataset, unlabelled_splits
-from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.layouts.description import DatasetKind
+from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.video.decode import count_decodable_frames
 from tsdsl.data.video.frame_index import ClipError

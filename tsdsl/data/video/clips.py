@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.augment import View, centre_view, cut, draw_training_view, test_views
 from tsdsl.data.video.decode import Cut, DecodedVideo, OpenVideo, decode_all, open_video

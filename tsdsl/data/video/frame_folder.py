@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from tsdsl.data.datasets.files import is_image
+from tsdsl.data.layouts.files import is_image
 from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex
 from tsdsl.errors import FileError
 from tsdsl.files import read_bytes

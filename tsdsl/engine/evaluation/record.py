@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tsdsl.data.datasets.files import split_spellings
+from tsdsl.data.layouts.files import split_spellings
 from tsdsl.engine.device import environment
 from tsdsl.engine.evaluation.evaluate import Evaluation
 from tsdsl.engine.recipe import EvaluateSettings

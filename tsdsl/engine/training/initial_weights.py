@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from tsdsl.data.class_names import are_numbers, class_places, named
+from tsdsl.data.datasets.class_names import are_numbers, class_places, named
 from tsdsl.lowering.weights import CLASSIFIER, CLASSIFIER_BIAS, load_weights, read_class_names, read_tensors
 
 

@@ -21,7 +21,7 @@ from tsdsl.data import (
     open_dataset,
     split_for_search,
 )
-from tsdsl.data.class_names import matched_classes
+from tsdsl.data.datasets.class_names import matched_classes
 from tsdsl.data.randomness import derive_seed
 from tsdsl.engine.ranks.interruption import Interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks

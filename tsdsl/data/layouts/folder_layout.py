@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tsdsl.data.datasets.description import extracted_frames_fps
-from tsdsl.data.datasets.files import (
+from tsdsl.data.layouts.description import extracted_frames_fps
+from tsdsl.data.layouts.files import (
     IMAGE_SUFFIXES,
     SPLIT_NAMES,
     folders_in,
@@ -16,7 +16,7 @@ from tsdsl.data.datasets.files import (
     split_spellings,
     videos_below,
 )
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError
 
 

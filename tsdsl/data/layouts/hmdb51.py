@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tsdsl.data.datasets.files import ClipFinder, folders_in, read_list_text, split_spellings
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.files import ClipFinder, folders_in, read_list_text, split_spellings
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError
 
 HMDB51_SPLITS = ("train", "test")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tsdsl.data.datasets.files import FileListing
+from tsdsl.data.layouts.files import FileListing
 
 MAX_TRIED = 200
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tsdsl.data.datasets.files import SPLIT_NAMES, FileListing, split_spellings
-from tsdsl.data.datasets.folder_layout import split_folders
-from tsdsl.data.datasets.kinetics import find_class_list
-from tsdsl.data.datasets.list_lines import ListedClip, has_columns, number_labels, parse_list
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.files import SPLIT_NAMES, FileListing, split_spellings
+from tsdsl.data.layouts.folder_layout import split_folders
+from tsdsl.data.layouts.kinetics import find_class_list
+from tsdsl.data.layouts.list_lines import ListedClip, has_columns, number_labels, parse_list
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError
 
 TABLE_NAME = "metadata.csv"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tsdsl.cli.main import run
-from tsdsl.data.datasets.files import FileListing
 from tsdsl.data.datasets.open import open_dataset
+from tsdsl.data.layouts.files import FileListing
 from tsdsl.errors import FileError
 
 OFFICIAL = "label,youtube_id,time_start,time_end,split\n"

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tsdsl.data.datasets.description import extracted_frames_fps
-from tsdsl.data.datasets.files import (
+from tsdsl.data.layouts.description import extracted_frames_fps
+from tsdsl.data.layouts.files import (
     FRAMES_ENDING,
     SPLIT_NAMES,
     FileListing,
@@ -21,7 +21,7 @@ from tsdsl.data.datasets.files import (
     split_spellings,
     videos_below,
 )
-from tsdsl.data.datasets.list_lines import (
+from tsdsl.data.layouts.list_lines import (
     NUM_JUDGED_LINES,
     ClassList,
     ListedClip,
@@ -32,8 +32,8 @@ from tsdsl.data.datasets.list_lines import (
     read_class_list,
     refuse_other_lists,
 )
-from tsdsl.data.datasets.moved_root import find_moved_root
-from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
+from tsdsl.data.layouts.moved_root import find_moved_root
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tsdsl.data.datasets.description import extracted_frames_fps
-from tsdsl.data.datasets.files import (
+from tsdsl.data.layouts.description import extracted_frames_fps
+from tsdsl.data.layouts.files import (
     FRAMES_ENDING,
     SPLIT_NAMES,
     annotation_folders,
@@ -21,7 +21,7 @@ from tsdsl.data.datasets.files import (
     read_list_json,
     split_spellings,
 )
-from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 

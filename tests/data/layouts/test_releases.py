@@ -10,7 +10,7 @@ import pytest
 from support.listed_files import touch, write_text
 from tsdsl.cli.main import run
 from tsdsl.data import available_splits, open_dataset
-from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.errors import FileError
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdsl.data.datasets.records import ClipRecord, VideoDataset, choose_classes, split_for_search
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset, choose_classes, split_for_search
 from tsdsl.errors import UsageError
 
 

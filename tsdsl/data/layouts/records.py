@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import floor
 from pathlib import Path
 
-from tsdsl.data.datasets.description import DatasetKind
+from tsdsl.data.layouts.description import DatasetKind
 from tsdsl.data.randomness import derive_seed
 from tsdsl.data.settings import ClipSettings
 from tsdsl.errors import UsageError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tsdsl.data.datasets.description import DEFAULT_FRAMES_FPS
-from tsdsl.data.datasets.files import (
+from tsdsl.data.layouts.description import DEFAULT_FRAMES_FPS
+from tsdsl.data.layouts.files import (
     VIDEO_SUFFIXES,
     frame_folders_below,
     is_file,
@@ -14,8 +14,8 @@ from tsdsl.data.datasets.files import (
     read_list_text,
     videos_below,
 )
-from tsdsl.data.datasets.list_lines import PATH_COLUMNS
-from tsdsl.data.datasets.records import UNLABELLED, ClipRecord, VideoDataset
+from tsdsl.data.layouts.list_lines import PATH_COLUMNS
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, VideoDataset
 from tsdsl.errors import FileError
 
 LONGEST_PATH = 4096

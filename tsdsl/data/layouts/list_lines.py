@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tsdsl.data.datasets.files import is_video, read_list_text
+from tsdsl.data.layouts.files import is_video, read_list_text
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 

@@ -11,8 +11,8 @@ from support.frame_files import write_frames
 from support.listed_files import touch, write_text
 from tsdsl.cli.main import run
 from tsdsl.data import open_dataset, prepare_dataset, probe, verify_dataset
-from tsdsl.data.datasets.records import UNLABELLED, ClipRecord
-from tsdsl.data.own_videos import own_videos
+from tsdsl.data.datasets.own_videos import own_videos
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from support.listed_files import touch, write_text
 from tsdsl.data import UNLABELLED, available_splits, index_dataset, open_dataset, unlabelled_splits
-from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.errors import FileError
 
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tsdsl.data.datasets.records import VideoDataset
+from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.errors import UsageError
 
 MAX_NAMED = 3

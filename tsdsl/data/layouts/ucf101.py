@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from tsdsl.data.datasets.files import ClipFinder, folders_in, read_list_text, split_spellings
-from tsdsl.data.datasets.list_lines import read_class_list
-from tsdsl.data.datasets.records import ClipRecord
+from tsdsl.data.layouts.files import ClipFinder, folders_in, read_list_text, split_spellings
+from tsdsl.data.layouts.list_lines import read_class_list
+from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError
 
 CLASS_INDEX = "classind.txt"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tsdsl.data import ClipRecord, VideoDataset
-from tsdsl.data.class_names import class_places, matched_classes
+from tsdsl.data.datasets.class_names import class_places, matched_classes
 from tsdsl.errors import UsageError
 
 
