@@ -10,7 +10,7 @@ from tsdsl.source import SourceFile
 from tsdsl.space.parts import Group
 from tsdsl.space.resolve import Resolved, resolve
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.selectors import all_selected, selectors, selects
+from tsdsl.space.resolve.selection.selectors import all_selected, selectors, selects
 from tsdsl.syntax import ast
 from tsdsl.syntax.parser import parse
 

@@ -31,7 +31,7 @@ from tsdsl.space.parts import (
     Value,
 )
 from tsdsl.space.resolve.parts.literals import LARGEST_NUMBER
-from tsdsl.space.resolve.parts.unmatched import written_path
+from tsdsl.space.resolve.selection.unmatched import written_path
 
 Lines: TypeAlias = Iterator[tuple[str, str]]
 ANY = "conv3d(kernel = 1x1x1, channels = 1)"

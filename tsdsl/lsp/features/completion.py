@@ -22,7 +22,7 @@ from tsdsl.space.resolve.parts.checked_values import checked_value
 from tsdsl.space.resolve.parts.groups import DEPTH
 from tsdsl.space.resolve.parts.literals import literals, shown
 from tsdsl.space.resolve.parts.products import FACTOR
-from tsdsl.space.resolve.parts.selectors import path_parts
+from tsdsl.space.resolve.selection.selectors import path_parts
 from tsdsl.syntax import ast
 from tsdsl.syntax.grammar.machine import Token
 from tsdsl.units import FLOPS_UNITS, PARAMS_UNITS

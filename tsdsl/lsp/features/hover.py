@@ -21,7 +21,7 @@ from tsdsl.operators.schema import Attribute, Operator
 from tsdsl.space.parts import SHARED, Decision, Group
 from tsdsl.space.resolve.parts.literals import shown
 from tsdsl.space.resolve.parts.products import scaled
-from tsdsl.space.resolve.parts.selectors import selects
+from tsdsl.space.resolve.selection.selectors import selects
 from tsdsl.syntax import ast
 
 

@@ -16,8 +16,8 @@ from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS, NONE
 from tsdsl.operators.schema import Operator
 from tsdsl.source import Span
-from tsdsl.space.resolve.parts.conditions import sums_of
-from tsdsl.space.resolve.parts.selectors import selects
+from tsdsl.space.resolve.relations.conditions import sums_of
+from tsdsl.space.resolve.selection.selectors import selects
 from tsdsl.syntax import ast
 
 SELECTING = frozenset({"after", "search", "without"})

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from tsdsl.records import dataclass
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.selectors import selectors
-from tsdsl.space.resolve.parts.unmatched import unmatched
+from tsdsl.space.resolve.selection.selectors import selectors
+from tsdsl.space.resolve.selection.unmatched import unmatched
 from tsdsl.syntax import ast
 
 Declaration: TypeAlias = ast.Domain | ast.BlockAlias

@@ -18,14 +18,14 @@ from tsdsl.space.resolve.derive import Declaration, Flat
 from tsdsl.space.resolve.mentions import has_gaps, mentions
 from tsdsl.space.resolve.parts.groups import check_block_alias
 from tsdsl.space.resolve.parts.literals import domain_values
-from tsdsl.space.resolve.parts.overrides import report_idle
-from tsdsl.space.resolve.parts.requires import resolve_requires
 from tsdsl.space.resolve.parts.settings import report_lacking, resolve_settings
 from tsdsl.space.resolve.parts.sizes import SizesByGroup, check_fused_maps, check_strides
 from tsdsl.space.resolve.parts.slots import resolve_attention, resolve_fusion
 from tsdsl.space.resolve.parts.steps import MAX_PIXELS, resolve_models, resolve_steps
 from tsdsl.space.resolve.parts.streams import check_frames, resolve_stream
 from tsdsl.space.resolve.parts.values import whole
+from tsdsl.space.resolve.relations.requires import resolve_requires
+from tsdsl.space.resolve.selection.overrides import report_idle
 from tsdsl.syntax import ast
 
 MAX_CLASSES = 1_000_000

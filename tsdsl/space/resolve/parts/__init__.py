@@ -1,3 +1,3 @@
-"""The parts of a space, resolved: `values` and `literals`, then `streams` and their `groups`, `selectors` and the
-`places` they match, `slots` and their `alternatives`, `steps`, and `requires`.
+"""The parts of a space, resolved: `values` and `literals`, then `streams` and their `groups`, `slots` and their
+`alternatives`, `sizes` of what flows between them, and `steps`.
 """

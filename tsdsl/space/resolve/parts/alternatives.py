@@ -14,9 +14,9 @@ from tsdsl.source import Span
 from tsdsl.space.parts import Alternative, Parent
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import shared_path
-from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.settings import resolve_settings
 from tsdsl.space.resolve.parts.values import decide_shared, report_fixed_use, shared_named
+from tsdsl.space.resolve.selection.overrides import overridden
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief, either
 

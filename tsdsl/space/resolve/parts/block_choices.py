@@ -15,9 +15,9 @@ from tsdsl.source import Span
 from tsdsl.space.parts import BlockAlternative, BlockChoice, Parent, Setting
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.alternatives import Named, named_alternatives, pinned_alternatives
-from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.settings import Given, given_attributes, settings_at
 from tsdsl.space.resolve.parts.values import listed_values
+from tsdsl.space.resolve.selection.overrides import overridden
 from tsdsl.syntax import ast
 
 

@@ -20,9 +20,9 @@ from tsdsl.space.parts import (
 )
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.block_choices import called_operator, resolve_choice
-from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.settings import given_attributes, settings_at
 from tsdsl.space.resolve.parts.values import setting
+from tsdsl.space.resolve.selection.overrides import overridden
 from tsdsl.syntax import ast
 
 MAX_REPEATS = 1024

@@ -10,8 +10,8 @@ from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
 from tsdsl.space.parts import Parent, Setting
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.overrides import overridden
 from tsdsl.space.resolve.parts.values import setting
+from tsdsl.space.resolve.selection.overrides import overridden
 from tsdsl.syntax import ast
 
 Given = Mapping[str, ast.Attribute]

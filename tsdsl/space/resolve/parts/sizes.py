@@ -14,7 +14,7 @@ from tsdsl.space.combinations import Combination, combination
 from tsdsl.space.parts import FusionSlot, Group, Slot, Stream, group_path
 from tsdsl.space.reading import FirstBlock, Reading, symbolic_reading
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.places import Place
+from tsdsl.space.resolve.selection.places import Place
 from tsdsl.syntax import ast
 
 MAX_COMBINATIONS = 1 << 16

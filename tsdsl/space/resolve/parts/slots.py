@@ -13,9 +13,9 @@ from tsdsl.source import Span
 from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Parent, Stream, group_path
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.alternatives import alternatives_are_right, decided
-from tsdsl.space.resolve.parts.places import selected_places
 from tsdsl.space.resolve.parts.settings import Given, settings_at
 from tsdsl.space.resolve.parts.sizes import SizesByGroup, check_fused_frames
+from tsdsl.space.resolve.selection.places import selected_places
 from tsdsl.syntax import ast
 
 Merge: TypeAlias = Literal["concat", "sum"]

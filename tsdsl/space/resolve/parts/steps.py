@@ -14,11 +14,11 @@ from tsdsl.source import Span
 from tsdsl.space.parts import HEAD, Decision, FusionSlot, Scale, Slot, Step, Stream
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
-from tsdsl.space.resolve.parts.selectors import all_selected, may_lack, selectors, selects
 from tsdsl.space.resolve.parts.sizes import check_fused_maps, frames_differ, sizes_of
 from tsdsl.space.resolve.parts.streams import MAX_FRAMES
-from tsdsl.space.resolve.parts.unmatched import Unmatched, unmatched
 from tsdsl.space.resolve.parts.values import flops, whole
+from tsdsl.space.resolve.selection.selectors import all_selected, may_lack, selectors, selects
+from tsdsl.space.resolve.selection.unmatched import Unmatched, unmatched
 from tsdsl.syntax import ast
 
 MAX_EPOCHS = 1_000_000

@@ -13,7 +13,6 @@ from tsdsl.space.parts import DecisionRef, Parent, Reference, Setting, Value
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.checked_values import checked_value, written_out
 from tsdsl.space.resolve.parts.literals import exact, literals, shown
-from tsdsl.space.resolve.parts.overrides import Overridden, overridden
 from tsdsl.space.resolve.parts.products import (
     FACTOR,
     are_numbers,
@@ -22,6 +21,7 @@ from tsdsl.space.resolve.parts.products import (
     products_are_right,
     scaled,
 )
+from tsdsl.space.resolve.selection.overrides import Overridden, overridden
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
 from tsdsl.units import FLOPS_UNITS

@@ -9,7 +9,7 @@ from tsdsl.diagnostics import Edit, Fix, replacement
 from tsdsl.diagnostics.suggest import did_you_mean, renames, similar
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.resolve.parts.selectors import PathPart, matched_parts, path_parts
+from tsdsl.space.resolve.selection.selectors import PathPart, matched_parts, path_parts
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
 

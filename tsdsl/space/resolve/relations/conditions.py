@@ -14,7 +14,7 @@ from math import prod
 from typing import Literal, NoReturn, TypeAlias
 
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.sums import Wrong, wrong
+from tsdsl.space.resolve.relations.sums import Wrong, wrong
 from tsdsl.syntax import ast
 
 Clauses: TypeAlias = list[tuple[ast.Comparison, ...]]

@@ -26,9 +26,9 @@ from tsdsl.space.parts import (
     Stream,
 )
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.conditions import clauses, sums_of
-from tsdsl.space.resolve.parts.nested_constants import one_of_rules, situations
-from tsdsl.space.resolve.parts.sums import QUANTITIES, Places, Wrong, linear, wrong
+from tsdsl.space.resolve.relations.conditions import clauses, sums_of
+from tsdsl.space.resolve.relations.nested_constants import one_of_rules, situations
+from tsdsl.space.resolve.relations.sums import QUANTITIES, Places, Wrong, linear, wrong
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import either
 

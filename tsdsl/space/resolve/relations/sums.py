@@ -20,8 +20,8 @@ from tsdsl.source import Span
 from tsdsl.space.parts import Amount, DecisionRef, LinearRule, Reference, Scaled, Setting, Term
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import exact
-from tsdsl.space.resolve.parts.selectors import may_lack, selects
-from tsdsl.space.resolve.parts.unmatched import unmatched, written_path
+from tsdsl.space.resolve.selection.selectors import may_lack, selects
+from tsdsl.space.resolve.selection.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
 from tsdsl.units import PREFIXES
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from tsdsl.space.parts import group_path
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.selectors import selectors, selects
-from tsdsl.space.resolve.parts.unmatched import unmatched
+from tsdsl.space.resolve.selection.selectors import selectors, selects
+from tsdsl.space.resolve.selection.unmatched import unmatched
 from tsdsl.syntax import ast
 
 Place: TypeAlias = tuple[int, int]

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from tsdsl.space.parts import Alike, AnyOf, DecisionRef, LinearRule, Parent, Requirement, Term, Value
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.sums import Places, wrong
+from tsdsl.space.resolve.relations.sums import Places, wrong
 from tsdsl.syntax import ast
 
 Rule: TypeAlias = LinearRule | Alike

@@ -7,8 +7,8 @@ from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Operator
 from tsdsl.records import dataclass
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.selectors import may_lack, selects
-from tsdsl.space.resolve.parts.unmatched import unmatched, written_path
+from tsdsl.space.resolve.selection.selectors import may_lack, selects
+from tsdsl.space.resolve.selection.unmatched import unmatched, written_path
 from tsdsl.syntax import ast
 
 _OPERATORS: tuple[Operator, ...] = (*BLOCKS.values(), *FUSIONS.values(), *ATTENTIONS.values())
