@@ -6,6 +6,7 @@ JSON and TOML values are what `json.loads` gives, but finite, without lone surro
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -34,6 +35,7 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|Infinity)|NaN|[\[\]{}:]')
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_AS_UTF_8 = "save the file as UTF-8"
 CHECK_PATH = "check the path and its permissions"
 
 T = TypeVar("T")
@@ -90,11 +92,13 @@ def read_text(path: str | Path, help: str = CHECK_PATH, max_bytes: int = MAX_BYT
 
 def decode(data: bytes, name: str, first_line: int = 1) -> str:
     """UTF-8 as text, a byte-order mark dropped; FileError names the line and the byte that is not UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FileError(f"{name}: is UTF-16, expected UTF-8", help=f"{_AS_UTF_8}, as by `iconv -f UTF-16 -t UTF-8`")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + first_line
-        raise FileError(f"{name}:{line}: byte {error.start} is not UTF-8", help="save the file as UTF-8") from error
+        raise FileError(f"{name}:{line}: byte {error.start} is not UTF-8", help=_AS_UTF_8) from error
 
 
 def read_json(path: str | Path, help: str = CHECK_PATH, max_bytes: int = MAX_BYTES) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
 from tsdsl.data.datasets.unlike_classes import lists_in
+from tsdsl.data.layouts.files import ANNOTATION_FOLDERS, folders_in
+from tsdsl.data.layouts.folder_layout import split_folders
 from tsdsl.data.layouts.kinetics import find_lists
 from tsdsl.data.layouts.records import VideoDataset
 
@@ -47,7 +50,7 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
             f"{training.root}: has no validation split, so training is not validated; "
             f"`tsdsl data split {shlex.quote(str(training.root))}` takes a tenth of the training clips for it"
         )
-    found += _imbalance(training)
+    found += _imbalance(training) + _unread_folders(training) + _repeated(training)
     unread = _unread_lists(training)
     if unread:
         source = "class folders" if training.kind == "folder" else "lists of the splits"
@@ -64,6 +67,33 @@ def _imbalance(training: VideoDataset) -> list[str]:
     return [
         f"{training.root}: the class {most!r} has {max(present)} {training.split} clips and {fewest!r} {min(present)}; "
         "a model may learn to ignore small classes: look at the accuracy of each, and add clips to them"
+    ]
+
+
+def _unread_folders(training: VideoDataset) -> list[str]:
+    """A warning if folders lie beside those of the splits."""
+    splits = split_folders(training.root) if training.kind == "folder" else {}
+    if not splits:
+        return []
+    others = [path.name for path in folders_in(training.root) if path not in splits.values()]
+    others = [name for name in others if name.lower() not in ANNOTATION_FOLDERS]
+    if not others:
+        return []
+    return [
+        f"{training.root}: clips are those of {', '.join(f'{path.name}/' for path in splits.values())}; other folders "
+        f"are not read: {', '.join(map(repr, others[:MAX_NAMED]))}{' and more' if others[MAX_NAMED:] else ''}"
+    ]
+
+
+def _repeated(training: VideoDataset) -> list[str]:
+    """A warning if a clip is in the split more than once."""
+    parts = Counter((record.path, record.start_s, record.end_s) for record in training.records)
+    twice = [path for (path, _, _), count in parts.items() if count > 1]
+    if not twice:
+        return []
+    return [
+        f"{training.root}: {len(twice)} {training.split} clips are listed more than once, such as {twice[0]}; "
+        "they are read as often: remove the lines that repeat them"
     ]
 
 

@@ -44,6 +44,10 @@ from tsdsl.printable import utf_8
 NUMBERED_KINDS: tuple[DatasetKind, ...] = ("ucf101", "hmdb51")
 
 
+class NoClipsError(FileError):
+    """A split whose list or folder has no existing clip."""
+
+
 def detect_kind(root: str | Path) -> DatasetKind:
     """The kind of the data set in a folder; FileError if the folder does not exist."""
     root = Path(root)
@@ -175,7 +179,7 @@ def _open_own(root: Path, split: str, kind: str | None, labelled: bool) -> Video
         if kind is None and description is None and not split_folders(root):
             refuse_other_folders(root, class_names)
     if not records:
-        raise FileError(
+        raise NoClipsError(
             f"{root}: the split {split!r} has no clips"
             + (f"; its list names {len(missing)}, such as {missing[0]}" if missing else "")
             + (loose_files(root, split) if chosen == "folder" else ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tsdsl.data.layouts.columns import PATH_COLUMNS
 from tsdsl.data.layouts.description import DEFAULT_FRAMES_FPS
 from tsdsl.data.layouts.files import (
     VIDEO_SUFFIXES,
@@ -14,7 +15,6 @@ from tsdsl.data.layouts.files import (
     read_list_text,
     videos_below,
 )
-from tsdsl.data.layouts.list_lines import PATH_COLUMNS
 from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, VideoDataset
 from tsdsl.errors import FileError
 

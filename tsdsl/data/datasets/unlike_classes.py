@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tsdsl.data.layouts.description import DESCRIPTION_NAME
-from tsdsl.data.layouts.files import SPLIT_NAMES, VIDEO_SUFFIXES, is_video, split_spellings
+from tsdsl.data.layouts.files import SPLIT_NAMES, VIDEO_SUFFIXES, folders_in, is_video, split_spellings
 from tsdsl.data.layouts.folder_layout import split_folders
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
 ANNOTATION_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".list", ".json"})
+_TABLES = {".parquet", ".arrow", ".xlsx", ".xls", ".pkl", ".mat"}
+_CONTAINERS = {".h5", ".hdf5", ".lmdb", ".mdb", ".tfrecord", ".npy", ".npz"}
+OTHER_SUFFIXES = frozenset(_TABLES | _CONTAINERS)
 MAX_BYTES_JUDGED = 65536
 MAX_NAMED = 3
 
@@ -39,7 +42,7 @@ def refuse_other_folders(root: Path, class_names: Sequence[str]) -> None:
     if suspects:
         raise FileError(
             f"{root}: expected class folders, got {_named(suspects)}: the names or contents of "
-            "splits, videos or annotations, or of a whole data set",
+            f"splits, videos or annotations, or of a whole data set{_unknown_lists(root)}{_other_formats(root)}",
             help=help,
         )
     lists = lists_in(root)
@@ -52,12 +55,27 @@ def loose_files(root: Path, split: str) -> str:
     folder = split_folders(root).get(split_spellings(split)[0], root)
     videos = sorted(path.name for path in folder.iterdir() if is_video(path))
     lists = lists_in(root)
-    found = ""
+    found = _other_formats(folder)
     if videos:
         found += f"; videos are in {folder} instead of class folders, such as {videos[0]}"
     if lists:
         found += f"; lists of other names than train.csv and val.csv are not read: {_named(lists)}"
     return found
+
+
+def _unknown_lists(root: Path) -> str:
+    """The files in a folder that may be lists in an unknown form, as the end of a message; empty if there are none."""
+    names = [path.name for path in sorted(root.iterdir()) if path.suffix.lower() in ANNOTATION_SUFFIXES]
+    return f"; no known list of clips: {_named(names)}" if names else ""
+
+
+def _other_formats(root: Path) -> str:
+    """The files that no layout reads, in a folder or those in it, as the end of a message; empty if there are none."""
+    files = [path for folder in (root, *folders_in(root)) for path in sorted(folder.iterdir())]
+    names = [str(path.relative_to(root)) for path in files if path.suffix.lower() in OTHER_SUFFIXES]
+    if not names:
+        return ""
+    return f"; files of other formats are not read, {_named(names)}: write their labels as csv, their clips as videos"
 
 
 def lists_in(folder: Path) -> list[str]:

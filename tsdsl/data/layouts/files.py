@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,16 @@ FRAMES_ENDING = "frames"
 """The end of the names of folders of extracted frames, such as `rawframes` and `20bn-something-something-v2-frames`."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
+ANNOTATION_FOLDERS = ("annotations", "labels")
+
+FOREIGN_FOLDERS = frozenset(
+    {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+)
+"""What archives, disks and programs leave in any folder."""
+
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training"),
-    "val": ("val", "validation", "validate", "valid"),
+    "val": ("val", "validation", "validate", "valid", "dev"),
     "test": ("test", "testing"),
 }
 """The possible names of the folder or list of a split."""
@@ -49,7 +58,10 @@ def is_image(name: str) -> bool:
 
 def annotation_folders(root: Path) -> list[Path]:
     """The folders that may hold the lists of a data set: its own, and `annotations/` or `labels/` in it."""
-    return [root, *(path for path in (root / "annotations", root / "labels") if path.is_dir())]
+    return [root, *(path for path in (root / name for name in ANNOTATION_FOLDERS) if path.is_dir())]
+
+
+_LISTS = re.compile("split|list|annot|label", re.IGNORECASE)
 
 
 @dataclass
@@ -119,6 +131,22 @@ class FileListing:
     def __init__(self, *, of_folders: bool = False) -> None:
         self._of_folders = of_folders
         self._names: dict[str, frozenset[str]] = {}
+        self._by_stem: dict[str, dict[str, str]] = {}
+
+    def found(self, path: str) -> str | None:
+        """A path itself if it exists, else the only video in its folder that has its name but another suffix, or None.
+
+        A list may name a clip without suffix, or with that before it was encoded again.
+        """
+        if self.has(path):
+            return path
+        if self._of_folders:
+            return None
+        folder, name = os.path.split(path)
+        if folder not in self._by_stem:
+            self._by_stem[folder] = _only_videos_by_stem(self._names[folder])
+        video = self._by_stem[folder].get(_stem(name))
+        return None if video is None else os.path.join(folder, video)  # noqa: PTH118
 
     def has(self, path: str) -> bool:
         """Whether a file, or folder, exists at a path; links are followed."""
@@ -126,6 +154,16 @@ class FileListing:
         if folder not in self._names:
             self._names[folder] = _names_in(folder, self._of_folders)
         return name in self._names[folder]
+
+
+def _only_videos_by_stem(names: Iterable[str]) -> dict[str, str]:
+    videos = [name for name in names if is_video(Path(name)) and not name.startswith(".")]
+    counts = Counter(map(_stem, videos))
+    return {_stem(name): name for name in videos if counts[_stem(name)] == 1}
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem if is_video(Path(name)) else name
 
 
 def _names_in(folder: str, of_folders: bool) -> frozenset[str]:
@@ -154,8 +192,15 @@ def is_file(path: Path) -> bool:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The visible folders directly in a folder, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The visible folders directly in a folder, sorted by name, without `FOREIGN_FOLDERS`."""
+    visible = (path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in FOREIGN_FOLDERS)
+    return sorted(path for path in visible if path.is_dir())
+
+
+def folders_of_lists(root: Path) -> list[Path]:
+    """The folders where a release may have its lists: its own, those in it, and those in `..._splits/` and such."""
+    inner = folders_in(root)
+    return [root, *inner, *(deeper for folder in inner if _LISTS.search(folder.name) for deeper in folders_in(folder))]
 
 
 def read_list_text(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tsdsl.data.layouts.files import ClipFinder, folders_in, read_list_text, split_spellings
+from tsdsl.data.layouts.files import ClipFinder, folders_of_lists, read_list_text, split_spellings
 from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -18,8 +18,8 @@ _USES = {"0": None, "1": "train", "2": "test"}
 
 
 def find_hmdb51_lists(root: Path) -> dict[int, dict[str, Path]]:
-    """The lists in a folder, or in the first folder in it that has any: {1: {class name: list}}."""
-    for folder in (root, *folders_in(root)):
+    """The lists in the first folder of `folders_of_lists` that has any: {1: {class name: list}}."""
+    for folder in folders_of_lists(root):
         found: dict[int, dict[str, Path]] = {}
         for path in sorted(folder.glob("*.txt")):
             if match := _LIST_NAME.fullmatch(path.name):

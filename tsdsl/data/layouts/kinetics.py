@@ -12,10 +12,12 @@ from pathlib import Path
 
 from tsdsl.data.layouts.description import extracted_frames_fps
 from tsdsl.data.layouts.files import (
+    ANNOTATION_FOLDERS,
     FRAMES_ENDING,
     SPLIT_NAMES,
     FileListing,
     annotation_folders,
+    folders_in,
     is_video,
     read_list_text,
     split_spellings,
@@ -23,36 +25,41 @@ from tsdsl.data.layouts.files import (
 )
 from tsdsl.data.layouts.list_lines import (
     NUM_JUDGED_LINES,
-    ClassList,
-    ListedClip,
+    is_list,
     names_no_classes,
-    number_labels,
     parse_list,
     parse_unlabelled,
-    read_class_list,
     refuse_other_lists,
 )
+from tsdsl.data.layouts.listed import ClassList, ListedClip, number_labels, read_class_list
 from tsdsl.data.layouts.moved_root import find_moved_root
 from tsdsl.data.layouts.records import UNLABELLED, ClipRecord
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
 MAX_HEADER_BYTES = 4096
-LIST_ENDING = r"(?:(?:[_-]list)?(?:[_-]split_?\d+)?[_-](?:videos|rawframes|videofolder)|[_-]?list)?"
-LIST_SUFFIXES = (".csv", ".txt", ".list")
-CLASS_LIST_NAMES = ("classes.txt", "class_names.txt", "classInd.txt")
+LIST_ENDING = r"(?:[_-]?list)?(?:[_-]split_?\d+)?(?:[_-](?:videos|rawframes|videofolder))?"
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list")
+CLASS_LIST_NAMES = (
+    *("classes.txt", "class_names.txt", "classInd.txt", "category.txt", "categories.txt", "label_map.txt"),
+)
+
+
+_OF_FLOW = re.compile(r"(?:^|[_-])flow(?:[_-]|$)", re.IGNORECASE)
+"""In the names of lists of optical flow, as `ucf101_flow_train_split_1.txt`."""
 
 
 def find_lists(root: Path) -> dict[str, Path]:
     """The list of each split: `train.csv`, `kinetics400_train.txt`, or as mmaction2 has it `x_train_list_videos.txt`.
 
-    They are in the folder, else the official ones may be in `annotations/`.
+    They are in the folder, else in `annotations/` or `labels/`.
     """
     found = _lists_directly_in(root)
     if found:
         return found
     for folder in annotation_folders(root)[1:]:
-        found = {split: path for split, path in _lists_directly_in(folder).items() if is_official(path)}
+        lists = _lists_directly_in(folder).items()
+        found = {split: path for split, path in lists if is_official(path) or is_list(path) or names_no_classes(path)}
         if found:
             return found
     return {}
@@ -61,6 +68,7 @@ def find_lists(root: Path) -> dict[str, Path]:
 def _lists_directly_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     candidates = sorted(path for path in folder.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
+    candidates = [path for path in candidates if not _OF_FLOW.search(path.stem)]
     for split, names in SPLIT_NAMES.items():
         exact = [path for path in candidates if path.stem.lower() in names]
         pattern = re.compile(rf"(?:.*[_-])?(?:{'|'.join(names)}){LIST_ENDING}")
@@ -112,15 +120,15 @@ def read_list(
     written = {
         path: parse_list(path) if labelled or path != chosen else parse_unlabelled(path) for path in lists.values()
     }
-    of_frames = _lists_folders(written[chosen], _Places(root, split, FileListing()))
+    of_frames = _lists_folders(written[chosen], Places(root, split, FileListing()))
     listing = FileListing(of_folders=of_frames)
-    unnumbered = {path: _with_slashes(written[path], _Places(root, name, listing)) for name, path in lists.items()}
+    unnumbered = {path: _with_slashes(written[path], Places(root, name, listing)) for name, path in lists.items()}
     labels = {path: clips for path, clips in unnumbered.items() if labelled or path != chosen}
     numbered, settled = number_labels(labels, find_class_list(root))
     parsed = unnumbered | numbered
     num_classes = 1 + max((clip.label for clips in parsed.values() for clip in clips), default=-1)
     class_names = settled if settled is not None else _class_names_by_folder(numbered, num_classes)
-    places = _Places(root, split, listing)
+    places = Places(root, split, listing)
     moved = find_moved_root(root, [clip.path for clip in parsed[chosen]], listing)
     fps = extracted_frames_fps(root)
     records, missing = [], []
@@ -150,7 +158,7 @@ def read_list(
     return records, class_names, missing, moved.old if moved is not None and used_moved else None
 
 
-def _lists_folders(clips: Sequence[ListedClip], files: _Places) -> bool:
+def _lists_folders(clips: Sequence[ListedClip], files: Places) -> bool:
     """Whether a list is one of folders of frames: it gives their numbers, or no path is a video or a file."""
     if any(clip.num_frames is not None for clip in clips):
         return True
@@ -163,10 +171,11 @@ def _frames_record(path: str, clip: ListedClip, fps: float) -> ClipRecord:
     return ClipRecord(Path(path), clip.label, end_s=end_s, frames_fps=fps)
 
 
-class _Places:
+class Places:
     """Resolves paths of a list: below the folder itself, one of videos or frames in it, or the folder of the split.
 
-    Other folders of frames are those whose names end in it, as `20bn-something-something-v2-frames/`.
+    Other folders of frames are those whose names end in it, as `20bn-something-something-v2-frames/`. A folder of any
+    name counts if there is no other one besides splits and annotations, as `20bn-jester-v1/`.
     """
 
     def __init__(self, root: Path, split: str, listing: FileListing) -> None:
@@ -175,18 +184,21 @@ class _Places:
         spellings = split_spellings(split)
         of_split = (f"{kind}_{name}" for kind in ("videos", "rawframes") for name in spellings)
         of_frames = sorted(path.name for path in root.iterdir() if path.name.lower().endswith(FRAMES_ENDING))
-        folders = ("", "videos", *spellings, *of_split, *of_frames)
+        known = {*ANNOTATION_FOLDERS, *(name for names in SPLIT_NAMES.values() for name in names)}
+        others = [path.name for path in folders_in(root) if path.name.lower() not in known]
+        folders = ("", "videos", *spellings, *of_split, *of_frames, *(others if len(others) == 1 else ()))
         self._folders = [os.path.join(root, folder, "") for folder in folders]  # noqa: PTH118
 
     def found(self, path: str) -> str | None:
         """The existing file of a path, or None."""
-        candidates = (path,) if path.startswith("/") else (folder + path for folder in self._folders)
-        return next((candidate for candidate in candidates if self._listing.has(candidate)), None)
+        candidates = [path] if path.startswith("/") else [folder + path for folder in self._folders]
+        exact = next((candidate for candidate in candidates if self._listing.has(candidate)), None)
+        return exact or next(filter(None, map(self._listing.found, candidates)), None)
 
 
 def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], listing: FileListing) -> None:
     """Refuse a clip with two labels, in one list or in two."""
-    places = {path: _Places(root, split, listing) for split, path in find_lists(root).items()}
+    places = {path: Places(root, split, listing) for split, path in find_lists(root).items()}
     labels: dict[str, int] = {}
     for path, clips in parsed.items():
         for clip in clips:
@@ -204,17 +216,26 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
 
 
 def find_class_list(root: Path) -> ClassList | None:
-    """The list of classes in a folder, or None."""
-    path = next((root / name for name in CLASS_LIST_NAMES if (root / name).exists()), None)
+    """The list of classes in a folder, or in its `annotations/` or `labels/`; or None."""
+    places = (folder / name for folder in annotation_folders(root) for name in CLASS_LIST_NAMES)
+    path = next((place for place in places if place.exists()), None)
     return None if path is None else read_class_list(path)
 
 
-def _with_slashes(clips: list[ListedClip], places: _Places) -> list[ListedClip]:
-    """The clips of a list; a backslash in a path divides folders if there is no file of such a name."""
+def _with_slashes(clips: list[ListedClip], places: Places) -> list[ListedClip]:
+    """The clips of a list; a backslash in a path divides folders if there is no file of such a name.
+
+    What a drive of Windows held has moved: `C:\\clips\\a.mp4` is `/clips/a.mp4`, as `find_moved_root` takes it.
+    """
     return [
-        replace(clip, path=clip.path.replace("\\", "/")) if "\\" in clip.path and not places.found(clip.path) else clip
+        replace(clip, path=_DRIVE.sub("", clip.path.replace("\\", "/")))
+        if "\\" in clip.path and not places.found(clip.path)
+        else clip
         for clip in clips
     ]
+
+
+_DRIVE = re.compile(r"^[A-Za-z]:(?=/)")
 
 
 def _class_names_by_folder(parsed: dict[Path, list[ListedClip]], num_classes: int) -> list[str]:
@@ -272,6 +293,13 @@ def read_official(root: Path, split: str, labelled: bool = True) -> tuple[list[C
         if labelled and not row.get("label"):
             raise FileError(f"{chosen}:{number}: has no label", help="use a split with labels, such as val")
         label = labels[row["label"]] if labelled else UNLABELLED
+        if not {"time_start", "time_end"} & row.keys():
+            whole = videos.get(row["youtube_id"])
+            if whole is None:
+                missing.append(row["youtube_id"])
+            else:
+                records.append(ClipRecord(whole, label))
+            continue
         try:
             start_s, end_s = float(row["time_start"]), float(row["time_end"])
             cut_name = f"{row['youtube_id']}_{int(start_s):06d}_{int(end_s):06d}"

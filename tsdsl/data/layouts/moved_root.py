@@ -25,10 +25,8 @@ class MovedRoot:
 
     def found(self, path: str, listing: FileListing) -> str | None:
         """The file below the new folder for a path below the old one, or None."""
-        if not path.startswith(self.old + "/"):
-            return None
-        candidate = f"{self.new}{path[len(self.old) :]}"
-        return candidate if listing.has(candidate) else None
+        old = self.old.rstrip("/")
+        return listing.found(f"{self.new}{path[len(old) :]}") if path.startswith(f"{old}/") else None
 
 
 def find_moved_root(root: Path, paths: Sequence[str], listing: FileListing) -> MovedRoot | None:
@@ -36,12 +34,12 @@ def find_moved_root(root: Path, paths: Sequence[str], listing: FileListing) -> M
 
     The old folder is the one for which most of them exist below `root`; of several, the uppermost.
     """
-    lost = [path for path in paths if path.startswith("/") and not listing.has(path)]
+    lost = [path for path in paths if path.startswith("/") and listing.found(path) is None]
     votes: Counter[str] = Counter()
     for path in lost[:: max(1, len(lost) // MAX_TRIED)][:MAX_TRIED]:
         parts = PurePosixPath(path).parts
         for cut in range(1, len(parts)):
-            if listing.has(str(root.joinpath(*parts[cut:]))):
+            if listing.found(str(root.joinpath(*parts[cut:]))) is not None:
                 votes[str(PurePosixPath(*parts[:cut]))] += 1
     if not votes:
         return None

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from tsdsl.data.layouts.files import ClipFinder, folders_in, read_list_text, split_spellings
-from tsdsl.data.layouts.list_lines import read_class_list
+from tsdsl.data.layouts.files import ClipFinder, folders_of_lists, read_list_text, split_spellings
+from tsdsl.data.layouts.listed import read_class_list
 from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.errors import FileError
 
@@ -20,8 +20,8 @@ _LIST_NAME = re.compile(r"(train|val|test)list(\d+)\.txt", re.IGNORECASE)
 
 
 def find_ucf101_lists(root: Path) -> dict[int, dict[str, Path]]:
-    """The lists in a folder, or in the first folder in it that has any: {1: {"train": ..., "test": ...}}."""
-    for folder in (root, *folders_in(root)):
+    """The lists in the first folder of `folders_of_lists` that has any: {1: {"train": ..., "test": ...}}."""
+    for folder in folders_of_lists(root):
         found: dict[int, dict[str, Path]] = {}
         for path in sorted(folder.glob("*.txt")):
             if match := _LIST_NAME.fullmatch(path.name):

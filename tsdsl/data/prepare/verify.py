@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 from tsdsl.data.datasets.concerns import concerns, overlap
-from tsdsl.data.datasets.open import available_splits, open_dataset, unlabelled_splits
+from tsdsl.data.datasets.open import NoClipsError, available_splits, open_dataset, unlabelled_splits
 from tsdsl.data.layouts.description import DatasetKind
 from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
@@ -30,6 +30,8 @@ class DatasetIndex:
     splits: tuple[VideoDataset, ...]
     unlabelled: tuple[str, ...] = ()
     """Splits that are not read, as their lists name no classes."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Why a split other than the first has no clips, as where the videos of a test split were not downloaded."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -39,7 +41,8 @@ class DatasetIndex:
     @property
     def concerns(self) -> list[str]:
         """Warnings about the first split, usually the training clips, and about clips that two splits share."""
-        found = concerns(self.splits[0], [dataset.split for dataset in self.splits])
+        found = concerns(self.splits[0], [*(dataset.split for dataset in self.splits), *self.absent])
+        found += self.absent.values()
         for first, second in combinations(self.splits, 2):
             found += overlap(first, second)
         return found
@@ -63,7 +66,15 @@ class VerifyReport:
 def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
     """All splits of a data set, without decoding. FileError as `open_dataset`."""
     root = Path(root)
-    splits = tuple(open_dataset(root, split, kind=kind) for split in available_splits(root, kind=kind))
+    splits: list[VideoDataset] = []
+    absent: dict[str, str] = {}
+    for split in available_splits(root, kind=kind):
+        try:
+            splits.append(open_dataset(root, split, kind=kind))
+        except NoClipsError as error:
+            if not splits:
+                raise
+            absent[split] = error.message
     unlabelled = unlabelled_splits(root, kind=kind)
     if not splits and unlabelled:
         raise FileError(
@@ -72,7 +83,7 @@ def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
         )
     if not splits:
         raise FileError(f"{root}: has no list for kind {kind!r}", help="omit the kind to detect it")
-    return DatasetIndex(root, splits[0].kind, splits, unlabelled)
+    return DatasetIndex(root, splits[0].kind, tuple(splits), unlabelled, absent)
 
 
 def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
