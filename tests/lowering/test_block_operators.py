@@ -25,6 +25,7 @@ BLOCKS = [
     "basic3d(t = {1, 3}, k = {3, 5}, channels = {8, 12}, stride = {1, 2}, frame_stride = {1, 2}) * 2",
     "basic3d(t = {1, 3}, channels = {8, 12}, temporal = factorised, stride = 2, frame_stride = 2) * 2",
     "max_pool3d(kernel = 3x3x3, stride = 2, frame_stride = 2) * 2",
+    "max_pool3d(kernel = 2x1x4, stride = 2, frame_stride = 2) * 2",
     "mbconv3d(t = 3, k = 3, expansion = 2, channels = {8, 12}, stride = {1, 2}, shortcut = bare_projection) * 2",
     "mbconv3d(t = 3, k = 3, expansion = 2, channels = 8, stride = 2, se = all, shortcut = bare_projection) * 2",
     "conv3d(kernel = 3x3x3, channels = {8, 12}, stride = 2, act = {relu, swish, hswish, none}) * 2",

@@ -187,6 +187,15 @@ def test_single_stream_networks_have_the_published_sizes(name: str, giga: str | 
     assert giga is None or f"{report['flops'] / 1e9:.2f}" == giga
 
 
+@pytest.mark.parametrize(
+    ("name", "giga", "mega_params"),
+    [("r3d", "40.70", "33.37"), ("mc3", "43.34", "11.70")],  # of torchvision
+)
+def test_the_networks_of_18_layers_have_the_published_sizes(name: str, giga: str, mega_params: str) -> None:
+    report = report_of("r3d", name)
+    assert (f"{report['flops'] / 1e9:.2f}", f"{report['params'] / 1e6:.2f}") == (giga, mega_params)
+
+
 def within(value: float, printed: float, share: float) -> bool:
     return abs(value / printed - 1) <= share
 

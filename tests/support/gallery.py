@@ -47,7 +47,13 @@ CARDS: Sequence[Card] = (
         "slowfast",
         "models.md#slowfast",
     ),
-    Card("single_stream", "C2D, Slow, I3D, R(2+1)D and S3D; drawn is I3D.", "i3d", "models.md#single-stream-networks"),
+    Card(
+        "single_stream",
+        "C2D, TSN, Slow, I3D, R(2+1)D and S3D; drawn is I3D.",
+        "i3d",
+        "models.md#single-stream-networks",
+    ),
+    Card("r3d", "R3D and MC3 of 18 layers, as in torchvision; drawn is R3D.", "r3d", "models.md#r3d-and-mc3"),
     Card(
         "manual_tsnet",
         "The hand-made two-stream networks of the Auto-TSNet paper.",

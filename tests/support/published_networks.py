@@ -56,6 +56,10 @@ NETWORKS = (
     Published("single_stream", "i3d", "test", None, "37.53", "28.04", "PyTorchVideo"),
     Published("single_stream", "r2plus1d", "test", None, "76.45", "28.11", "PyTorchVideo"),
     Published("single_stream", "s3d", "test"),
+    Published("single_stream", "tsn", None, None, None, "24.33", "mmaction2"),
+    Published("single_stream", "i3d_strided", None, None, None, "28.04", "mmaction2"),
+    Published("r3d", "r3d", None, None, "40.70", "33.37", "torchvision"),
+    Published("r3d", "mc3", None, None, "43.34", "11.70", "torchvision"),
 )
 MANUAL = (
     Published("manual_tsnet", "manual_tsnet", None, None, "2.03", "7.71"),

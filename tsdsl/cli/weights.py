@@ -22,9 +22,16 @@ def root() -> None:
 @app.command("import")
 def import_weights(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Checkpoint of an X3D or SlowFast from pytorchvideo or PySlowFast.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Checkpoint of pytorchvideo, PySlowFast, mmaction2 or torchvision; see `tsdsl docs models`.",
+        ),
     ],
-    space_file: Annotated[str, typer.Argument(metavar="SPACE", help="The network's space, such as std:x3d.")],
+    space_file: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPACE]", help="The network's space; default: the shipped one that the weights fit."),
+    ] = None,
     model: ModelName = None,
     space: SpaceName = None,
     output: Annotated[
@@ -38,19 +45,25 @@ def import_weights(
     """
     from tsdsl.artifacts.locate import find_scale, find_space, only_architecture
     from tsdsl.lowering import Model, save_model
-    from tsdsl.lowering.published_file import read_published
-    from tsdsl.lowering.published_names import family_of, num_classes
-    from tsdsl.lowering.published_weights import translated
+    from tsdsl.lowering.published.checkpoint import read_checkpoint
+    from tsdsl.lowering.published.fit import fitted, only_fitting, remarks
+    from tsdsl.lowering.published.recognise import recognise
     from tsdsl.network.layout import Blueprint
 
-    output = output or file.with_suffix(".safetensors")
+    output = output or file.with_suffix(".tsdsl.safetensors" if file.suffix == ".safetensors" else ".safetensors")
     demand_absent(output, force)
+    checkpoint = read_checkpoint(file)
+    found = recognise(checkpoint.tensors, file)
+    if space_file is None:
+        shipped = only_fitting(found, file, space, model)
+        space_file, space, model = f"std:{shipped.file}", shipped.space, shipped.model
     architecture, located = only_architecture(find_space(space_file, space))
-    published = read_published(file)
-    family = family_of(published, file)
-    blueprint = Blueprint(located.space, classes=num_classes(published) or 0, scale=find_scale(located.space, model))
+    blueprint = Blueprint(located.space, classes=found.num_classes or 0, scale=find_scale(located.space, model))
     built = Model(blueprint.network({}), seed=0)
-    built.load_state_dict(translated(published, built.network, built.state_dict(), file))
+    built.load_state_dict(fitted(found, built.network, built.state_dict(), file))
     save_model(output, built, architecture)
     named = f"{located.space.name}, model {model}" if model else located.space.name
-    note(f"wrote {output}: {len(published)} tensors of {family.name} as {named}, {built.network.classes} classes")
+    size = f"{len(found.tensors)} tensors of {found.family.name} as {named}, {built.network.classes} classes"
+    note(f"wrote {output}: {size}")
+    for remark in remarks(checkpoint, found):
+        note(remark)

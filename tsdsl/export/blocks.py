@@ -76,9 +76,13 @@ def conv3d(channels_in: int, channels: int, kernel: Kernel, stride: Kernel = (1,
     return nn.Conv3d(channels_in, channels, kernel, stride, padding, bias=False)
 
 
-def max_pool3d(kernel: Kernel, stride: Kernel) -> nn.MaxPool3d:
+def max_pool3d(kernel: Kernel, stride: Kernel) -> nn.Module:
     """The largest value in each window, padded so that sizes become ceil(size / stride)."""
-    return nn.MaxPool3d(kernel, stride, (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2))
+    t, h, w = kernel
+    if t % 2 and h % 2 and w % 2:
+        return nn.MaxPool3d(kernel, stride, (t // 2, h // 2, w // 2))
+    sides = ((w - 1) // 2, w // 2, (h - 1) // 2, h // 2, (t - 1) // 2, t // 2)
+    return nn.Sequential(nn.ConstantPad3d(sides, float("-inf")), nn.MaxPool3d(kernel, stride))
 
 
 class Conv2Plus1d(nn.Module):

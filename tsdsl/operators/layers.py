@@ -232,7 +232,10 @@ class TimeToChannel:
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """The largest value in each window, with padding kernel // 2, as a convolution of that size has."""
+    """The largest value in each window, padded so that sizes become ceil(size / stride).
+
+    (kernel - 1) // 2 positions of a window lie before its place: half of an odd one, none of one of size 2.
+    """
 
     kernel: Sizes
     stride: Sizes = (1, 1, 1)

@@ -16,7 +16,7 @@ MAX_POOL3D = BlockOperator(
     "max_pool3d",
     "maximum over a window",
     (
-        Attribute("kernel", "kernel", "window size, t x h x w", maximum=31, odd=True),
+        Attribute("kernel", "kernel", "window size, t x h x w", maximum=31),
         STRIDE,
         FRAME_STRIDE,
     ),

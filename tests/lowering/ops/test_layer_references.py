@@ -180,14 +180,23 @@ def test_time_to_channel_puts_frame_j_of_channel_c_at_c_times_factor_plus_j():
         assert torch.equal(y[:, c * 2 + j, t], x[:, c, t * 2 + j])
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((3, 3, 1), (2, 1, 1)), ((1, 1, 5), (1, 3, 2))])
+@pytest.mark.parametrize(
+    ("kernel", "stride"),
+    [
+        ((1, 3, 3), (1, 2, 2)),
+        ((3, 3, 1), (2, 1, 1)),
+        ((1, 1, 5), (1, 3, 2)),
+        ((2, 4, 1), (2, 1, 1)),
+        ((1, 2, 2), (1, 2, 1)),
+    ],
+)
 def test_max_pool_takes_the_largest_value_of_its_window(kernel, stride):
     x = random_clip(2, 3, 4, 5, 3) - 10  # below 0, so that padding with zeros would show
     y = apply(MaxPool(kernel, stride), x, {}).numpy()
     assert y.shape == (2, 3, *(math.ceil(size / s) for size, s in zip((4, 5, 3), stride, strict=True)))
     for b, c, *place in np.ndindex(*y.shape):
         window = [
-            range(max(0, p * s - k // 2), min(size, p * s + k // 2 + 1))
+            range(max(0, p * s - (k - 1) // 2), min(size, p * s + k // 2 + 1))
             for p, s, k, size in zip(place, stride, kernel, (4, 5, 3), strict=True)
         ]
         assert y[(b, c, *place)] == x.numpy()[b, c][np.ix_(*window)].max()

@@ -5,6 +5,8 @@ Shapes: B clips, C channels, T frames, H rows, W columns.
 
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -22,9 +24,15 @@ def time_to_channel(x_BCTHW: Tensor, factor: int) -> Tensor:
 
 
 def max_pool(x_BCTHW: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
-    """The largest value in each window; padding by kernel // 2 adds no values. Sizes become ceil(size / stride)."""
+    """The largest value in each window; padding adds no values. Sizes become ceil(size / stride).
+
+    (kernel - 1) // 2 positions are before the place of a window, and kernel // 2 behind it.
+    """
     t, h, w = kernel
-    return F.max_pool3d(x_BCTHW, kernel, stride, (t // 2, h // 2, w // 2))
+    if t % 2 and h % 2 and w % 2:
+        return F.max_pool3d(x_BCTHW, kernel, stride, (t // 2, h // 2, w // 2))
+    sides = [side for size in (w, h, t) for side in ((size - 1) // 2, size // 2)]
+    return F.max_pool3d(F.pad(x_BCTHW, sides, value=-math.inf), kernel, stride)
 
 
 def global_average_pool(x_BCTHW: Tensor) -> Tensor:
