@@ -6,8 +6,8 @@ import pytest
 
 import tsdsl
 from support.small_spaces import everything
-from tsdsl.analysis.questions.compare import compare
-from tsdsl.analysis.questions.setting_places import setting_places
+from tsdsl.analysis.comparison.compare import compare
+from tsdsl.analysis.comparison.setting_places import setting_places
 from tsdsl.lowering import Supernet
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile

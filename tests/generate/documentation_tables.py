@@ -15,7 +15,7 @@ from pydantic import BaseModel
 import tsdsl
 from support.gallery import gallery
 from support.published_networks import MANUAL, NETWORKS, rows
-from tsdsl.analysis.questions.compare import bounds
+from tsdsl.analysis.comparison.compare import bounds
 from tsdsl.data.settings import ClipSettings, ReadingSettings
 from tsdsl.diagnostics import CODES
 from tsdsl.engine.recipe import EvaluateSettings, TrainSettings

@@ -10,7 +10,7 @@ import torch
 import tsdsl
 from support.enumeration_checks import Enumerated, checks
 from support.small_spaces import everything
-from tsdsl.analysis.questions.compare import compare
+from tsdsl.analysis.comparison.compare import compare
 from tsdsl.analysis.questions.summary import part_rows
 from tsdsl.check.check import check
 from tsdsl.export import export_python, verify_export

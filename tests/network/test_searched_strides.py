@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import tsdsl
 from support.enumeration_checks import Enumerated, checks
 from support.small_spaces import everything
-from tsdsl.analysis.questions.compare import compare
+from tsdsl.analysis.comparison.compare import compare
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.check.check import check
 from tsdsl.export import export_python, verify_export

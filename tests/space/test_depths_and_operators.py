@@ -9,7 +9,7 @@ import pytest
 
 import tsdsl
 from support.deep_spaces import TEXT, spaces
-from tsdsl.analysis.questions.compare import compare
+from tsdsl.analysis.comparison.compare import compare
 from tsdsl.network.layout import Blueprint
 from tsdsl.network.spec import problems
 from tsdsl.space.parts import Value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsdsl.analysis.questions.compare import bounds
+from tsdsl.analysis.comparison.compare import bounds
 from tsdsl.check.check import check
 from tsdsl.source_files import read_source
 from tsdsl.units import giga, many, parameters

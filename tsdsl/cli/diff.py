@@ -14,9 +14,10 @@ from tsdsl.cli.work.quantities import scientific
 from tsdsl.units import scaled
 
 if TYPE_CHECKING:
-    from tsdsl.analysis.questions.compare import Bounds, Changed, Comparison
+    from tsdsl.analysis.comparison.changes import Changed
+    from tsdsl.analysis.comparison.compare import Bounds, Comparison
+    from tsdsl.analysis.comparison.setting_places import Values
     from tsdsl.analysis.questions.counting import Bracket
-    from tsdsl.analysis.questions.setting_places import Values
     from tsdsl.space.model import Space
 
 MAX_LINES = 20
@@ -44,7 +45,7 @@ def diff(
 
     Exit code 0: nothing breaks, 1: something breaks or a space has errors, 2: wrong usage, 3: a file cannot be read.
     """
-    from tsdsl.analysis.questions.compare import compare
+    from tsdsl.analysis.comparison.compare import compare
     from tsdsl.artifacts.locate import find_space
 
     comparison = compare(find_space(old, space).space, find_space(new, space).space)
