@@ -13,6 +13,10 @@ REFERENCE_FPS = 30.0
 """The frame rate of `rate`, independent of the rate of the file (convention of SlowFast)."""
 
 
+ClassSampling = Literal["natural", "balanced"]
+"""How often an epoch takes the clips of each class: as many as it has, or of all classes the same number."""
+
+
 class ClipSettings(BaseModel):
     """How clips are cut out of videos, for training, search and evaluation.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tsdsl.data.settings import ClipSettings, ReadingSettings
+from tsdsl.data.settings import ClassSampling, ClipSettings, ReadingSettings
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,12 @@ class TrainSettings(BaseModel):
         description="Maximum clips of a process in one forward pass; None: its share. A larger share is split into "
         "equal parts whose gradients are summed, so the step is still for `batch_size` clips; BN statistics are then "
         "over one part in all processes. Own design.",
+    )
+    class_sampling: ClassSampling = Field(
+        default="natural",
+        description="How often an epoch takes the clips of each class. `natural`: each clip once. `balanced`: all "
+        "classes equally often, small ones by repeating their clips, cut anew each time, so that an epoch has as many "
+        "clips as before (class-balanced sampling of Kang et al., arXiv 1910.09217). Own choice.",
     )
     learning_rate: float = Field(
         default=0.4,

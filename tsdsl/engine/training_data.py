@@ -175,6 +175,7 @@ def open_training_data(
         clips,
         batch_size=settings.batch_size,
         seed=settings.seed,
+        class_sampling=settings.class_sampling,
         num_workers=num_workers,
         cache=cache,
         rank=ranks.rank,

@@ -178,6 +178,7 @@ def _search_step(
         data_settings,
         seed=settings.seed,
         batch_size=settings.batch_size,
+        class_sampling=settings.class_sampling,
         views=settings.validation_views,
         ranks=ranks,
     )

@@ -180,6 +180,7 @@ class _SharedWeights:
             settings.data_settings(),
             seed=settings.seed,
             batch_size=settings.batch_size,
+            class_sampling=settings.class_sampling,
             views=settings.validation_views,
         )
         self.blueprint, self.step, self.settings = blueprint, step, settings

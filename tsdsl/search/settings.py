@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tsdsl.data.settings import ClipSettings, ReadingSettings, validated
+from tsdsl.data.settings import ClassSampling, ClipSettings, ReadingSettings, validated
 from tsdsl.search.distribution.importance import AccuracyWeights, HingeForm, Reduction
 
 Method = Literal["thompson", "parsec", "random", "evolution", "single_path"]
@@ -126,6 +126,11 @@ class SearchSettings(BaseModel):
     clips_per_forward: int | None = Field(default=None, ge=1)
     """Most clips that go through an architecture at once; None: the whole batch. A larger batch is taken in equal
     parts whose gradients are summed; BN then takes the statistics of a part, also while scoring. Own design."""
+
+    class_sampling: ClassSampling = "natural"
+    """How often an epoch takes the clips of each class, for weights and alpha. `natural`: each clip once. `balanced`:
+    all classes equally often, small ones by repeating their clips (Kang et al., arXiv 1910.09217). Accuracies are of
+    all clips once. Own choice."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread over all classes in the weights' loss; scores are not smoothed. SlowFast and X3D:

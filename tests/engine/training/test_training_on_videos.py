@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.memory_clips import tiny_space
-from tsdsl.data import DemoSettings, open_dataset, write_demo
+from tsdsl.data import ClipLoader, DemoSettings, open_dataset, write_demo
+from tsdsl.data.loading.order import epoch_order
 from tsdsl.engine.evaluation.evaluate import evaluate
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
@@ -41,6 +43,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     victim = sorted((root / "train").rglob("*.mp4"))[0]
     victim.write_bytes(victim.read_bytes()[:200])
     return root
+
+
+def test_training_takes_classes_equally_often_where_it_is_asked_to(demo: Path, tmp_path: Path) -> None:
+    root = tmp_path / "few"
+    shutil.copytree(demo, root)
+    for path in sorted((root / "train").glob("*/*.mp4"))[1:3]:  # of the first class, whose first clip is truncated
+        path.unlink()
+    network = Blueprint(replace(tiny_space(), size=32, classes=4)).network({})
+
+    def counts(settings: TrainSettings) -> list[int]:
+        data = open_training_data(root, network, settings.model_copy(update={"batch_size": 10}), cache=True)
+        assert isinstance(data.training, ClipLoader)
+        order = epoch_order(data.training.dataset.records, data.training.class_sampling, settings.seed, 0)
+        return [data.training.dataset.records[index].label for index, _ in order]
+
+    natural, balanced = counts(SETTINGS), counts(SETTINGS.model_copy(update={"class_sampling": "balanced"}))
+    assert [natural.count(label) for label in range(4)] == [1, 3, 3, 3]
+    assert sorted(balanced.count(label) for label in range(4)) == [2, 2, 3, 3]
 
 
 def test_a_model_is_trained_and_evaluated_on_files(demo: Path, tmp_path: Path) -> None:

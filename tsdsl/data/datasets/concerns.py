@@ -66,7 +66,8 @@ def _imbalance(training: VideoDataset) -> list[str]:
     most, fewest = (training.class_names[training.clips_per_class.index(pick(present))] for pick in (max, min))
     return [
         f"{training.root}: the class {most!r} has {max(present)} {training.split} clips and {fewest!r} {min(present)}; "
-        "a model may learn to ignore small classes: look at the accuracy of each, and add clips to them"
+        "a model may learn to ignore small classes: look at the accuracy of each, add clips to them, or take classes "
+        "equally often by `--set class_sampling=balanced` of search and train"
     ]
 
 

@@ -23,6 +23,7 @@ from tsdsl.data import (
 )
 from tsdsl.data.datasets.class_names import matched_classes
 from tsdsl.data.randomness import derive_seed
+from tsdsl.data.settings import ClassSampling
 from tsdsl.engine.ranks.interruption import Interruption
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.training_data import EvaluationViews, TrainingClips, fitted_clip_settings, with_views
@@ -75,6 +76,7 @@ def split_clips(
     *,
     seed: int,
     batch_size: int,
+    class_sampling: ClassSampling,
     views: str,
     ranks: Ranks = ALONE,
 ) -> SearchClips:
@@ -103,6 +105,7 @@ def split_clips(
             batch_size=batch_size,
             seed=derive_seed(seed, name, step),
             augment=augment,
+            class_sampling=class_sampling,
             num_workers=settings.num_workers,
             cache=settings.cache,
             skipped=skipped,
