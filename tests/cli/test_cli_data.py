@@ -50,6 +50,19 @@ def test_selected_classes_are_a_data_set_like_any_other(demo_folder: Path, tmp_p
     assert CliRunner().invoke(app, ["verify", str(tmp_path / "mini")]).exit_code == 0
 
 
+def test_classes_are_selected_by_name_from_options_and_a_file(demo_folder: Path, tmp_path: Path) -> None:
+    classes = json.loads(CliRunner().invoke(app, ["index", str(demo_folder), "--json"]).stdout)["classes"]
+    (tmp_path / "names.txt").write_text(f"{classes[3]}\n")
+    target = str(tmp_path / "mini")
+    command = ["select", str(demo_folder), target, "--class", classes[1], "--class-list", str(tmp_path / "names.txt")]
+    result = CliRunner().invoke(app, command)
+    assert "2 of 4 classes of" in result.stdout
+    assert "seed" not in result.stdout
+    assert open_dataset(target, "val").class_names == (classes[1], classes[3])
+    refused = CliRunner().invoke(app, [*command, "--seed", "0"])
+    assert isinstance(refused.exception, UsageError)
+
+
 def test_verify_of_sound_clips_ends_with_0(demo_folder: Path) -> None:
     result = CliRunner().invoke(app, ["verify", str(demo_folder)])
     assert result.exit_code == 0

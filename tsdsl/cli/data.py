@@ -89,23 +89,38 @@ def index(
 def select(
     source: Source,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; holds a record, no clips.")],
-    classes: Annotated[int, typer.Option(min=2, help="Number of random classes; the paper searches with 100.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    classes: Annotated[
+        int | None, typer.Option(min=2, help="Number of random classes; default: 100, as the paper searches with.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed; default: 0.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--class", metavar="NAME", help="A class by name, in place of random ones.")
+    ] = None,
+    names_file: Annotated[
+        Path | None, typer.Option("--class-list", metavar="FILE", help="File with the name of a class on each line.")
+    ] = None,
     kind: Kind = None,
     as_json: Json = False,
 ) -> None:
-    """Make a data set for search, train and eval from random classes of another, as MiniKinetics-100."""
+    """Make a data set for search, train and eval from some classes of another: random ones, or those named."""
     from tsdsl.data import select_classes
+    from tsdsl.data.layouts.listed import read_class_list
 
-    report = select_classes(source, folder, classes, seed, kind=kind)
+    wanted = [*(names or []), *(() if names_file is None else read_class_list(names_file).names)]
+    if wanted and (classes is not None or seed is not None):
+        raise UsageError("--class names the classes, --classes and --seed draw them", help="give one or the other")
+    if names_file is not None and not wanted:
+        raise UsageError(f"{names_file}: names no class", help="write the name of a class on each line")
+    report = select_classes(source, folder, wanted or classes or 100, seed or 0, kind=kind)
     clips = {dataset.split: len(dataset.records) for dataset in report.splits}
     if as_json:
         typer.echo(json.dumps({"root": str(report.root), **report.selection.model_dump(mode="json"), "clips": clips}))
         return
     counts = " and ".join(f"{count} {split} clips" for split, count in clips.items())
+    drawn = "" if report.selection.seed is None else f", seed {report.selection.seed}"
     typer.echo(
         f"{report.root}: {len(report.selection.classes)} of {report.selection.of_classes} classes of"
-        f" {report.selection.source}, seed {seed}; {counts}; dataset.json names them"
+        f" {report.selection.source}{drawn}; {counts}; dataset.json names them"
     )
 
 

@@ -74,3 +74,22 @@ def test_a_source_that_is_gone_or_lacks_a_class_is_told(source: Path, tmp_path: 
 def test_more_classes_than_there_are_is_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot choose 13 of"):
         select_classes(source, tmp_path / "mini", 13)
+
+
+def test_classes_are_selected_by_name_however_it_is_written(source: Path, tmp_path: Path) -> None:
+    report = select_classes(source, tmp_path / "named", ["Class_07", "class 02"])
+    assert report.selection.classes == ("class 02", "class 07")
+    assert report.selection.seed is None
+    assert {record.path.parent.name for record in open_dataset(tmp_path / "named", "val").records} == {
+        "class 02",
+        "class 07",
+    }
+
+
+def test_a_class_that_is_not_there_or_named_twice_is_refused(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no class 'class 7'") as caught:
+        select_classes(source, tmp_path / "mini", ["class 7", "class 01"])
+    assert "did you mean 'class 07'" in str(caught.value.help)
+    with pytest.raises(UsageError, match="a class is named twice among 'class 01', 'Class-01'"):
+        select_classes(source, tmp_path / "mini", ["class 01", "Class-01"])
+    assert not (tmp_path / "mini").exists()

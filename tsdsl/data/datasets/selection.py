@@ -6,9 +6,11 @@ depend only on the seed and the names of the classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdsl.data.datasets.class_names import class_places, named
 from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
 from tsdsl.data.datasets.validation import take_validation
 from tsdsl.data.layouts.description import (
@@ -18,7 +20,8 @@ from tsdsl.data.layouts.description import (
     ValidationPart,
     read_description,
 )
-from tsdsl.data.layouts.records import VideoDataset, choose_classes
+from tsdsl.data.layouts.records import VideoDataset, choose_classes, keep_classes
+from tsdsl.diagnostics.suggest import similar
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import write_json
 
@@ -61,6 +64,22 @@ def split_dataset(root: str | Path, fraction: float = 0.1, seed: int = 0) -> Spl
     return SplitReport(part, open_dataset(root, "train"), open_dataset(root, "val"))
 
 
+def _named_classes(dataset: VideoDataset, names: Sequence[str]) -> VideoDataset:
+    """The clips of the classes named."""
+    places = class_places(names, dataset.class_names)
+    unknown = next((name for name, place in zip(names, places, strict=True) if place is None), None)
+    if unknown is not None:
+        close = similar(unknown, dataset.class_names)
+        raise UsageError(
+            f"{dataset.root}: has no class {unknown!r}",
+            help=f"did you mean {' or '.join(map(repr, close))}?" if close else "`tsdsl data index --json` lists them",
+        )
+    labels = sorted({place for place in places if place is not None})
+    if len(labels) < len(names):
+        raise UsageError(f"{dataset.root}: a class is named twice among {named(names)}", help="name each class once")
+    return keep_classes(dataset, labels)
+
+
 @dataclass(frozen=True)
 class SelectionReport:
     """The new data set by split, and its record."""
@@ -71,19 +90,30 @@ class SelectionReport:
 
 
 def select_classes(
-    source: str | Path, folder: str | Path, num_classes: int, seed: int = 0, *, kind: str | None = None
+    source: str | Path,
+    folder: str | Path,
+    classes: int | Sequence[str],
+    seed: int = 0,
+    *,
+    kind: str | None = None,
 ) -> SelectionReport:
-    """Write a data set of `num_classes` random classes of the one in `source`; no clips are copied.
+    """Write a data set of some classes of the one in `source`, so many random ones or those named; no clips are copied.
+
+    Names that differ only in case, spaces, `_` and `-` are the same. Classes keep the order that they have in `source`.
 
     Raises:
-        UsageError: `source` has fewer classes, or `folder` contains something else.
+        UsageError: `source` does not have the classes, or `folder` contains something else.
         FileError: `source` is not a data set, or `folder` cannot be written.
     """
     source, folder = Path(source), Path(folder)
     training = open_dataset(source, "train", kind=kind)
-    chosen = choose_classes(training, num_classes, seed)
+    is_random = isinstance(classes, int)
+    chosen = choose_classes(training, classes, seed) if isinstance(classes, int) else _named_classes(training, classes)
     selection = ClassSelection(
-        source=str(source.resolve()), seed=seed, of_classes=training.num_classes, classes=chosen.class_names
+        source=str(source.resolve()),
+        seed=seed if is_random else None,
+        of_classes=training.num_classes,
+        classes=chosen.class_names,
     )
     description = DatasetDescription(
         kind=training.kind, flip_allowed=training.flip_allowed, clip=training.recommended, selection=selection

@@ -26,8 +26,8 @@ class ClassSelection(BaseModel):
     source: str
     """The folder of the other data set; an absolute path, or one relative to the folder of this file."""
 
-    seed: int
-    """The seed of the choice."""
+    seed: int | None = None
+    """The seed of a random choice; None if the classes were named."""
 
     of_classes: int
     """The number of classes of the other data set."""
