@@ -120,7 +120,7 @@ def test_when_a_rank_dies_the_others_say_so_and_torchrun_goes_on_from_the_checkp
     os.kill(children(process.pid)[-1], signal.SIGKILL)
     assert process.wait(300) == 0, (folder / "restarted.log").read_text()
     told = (folder / "restarted.log").read_text()
-    assert "another process of this run ended" in told
+    assert "ended or does not answer" in told
     assert "goes on after iteration" in told
     assert_agree(folder / "restarted", alone)
 

@@ -6,6 +6,7 @@ when the command dies, by SIGKILL too.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -14,6 +15,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
+
+from tsdsl.errors import UsageError
 
 ENDED_WITH_PARENT = 113
 POLL_INTERVAL_S = 1.0
@@ -46,6 +49,24 @@ class WorkerContext(ForkServerContext):
 def available_cores() -> int:
     """The cores that this process may use, at least one."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def seconds_from(variable: str, default_s: float) -> float:
+    """The seconds that an environment variable gives, or the default.
+
+    Raises:
+        UsageError: it is not a positive number.
+    """
+    text = os.environ.get(variable)
+    try:
+        seconds = default_s if text is None else float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise UsageError(
+            f"{variable} must be a positive number of seconds, got {text!r}", help=f"for instance {default_s:g}"
+        )
+    return seconds
 
 
 def end_with_parent() -> None:

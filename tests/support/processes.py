@@ -38,8 +38,8 @@ def server() -> ForkServerContext:
     return context
 
 
-def launch(program: str, size: int, *arguments: str) -> list[Ended]:
-    """Run the text of a program on `size` ranks, and wait for all."""
+def launch(program: str, size: int, *arguments: str, awaited: int | None = None) -> list[Ended]:
+    """Run the text of a program on `size` ranks, wait for the first `awaited` or for all, and kill the others."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,8 +61,9 @@ def launch(program: str, size: int, *arguments: str) -> list[Ended]:
         ]
         for process in processes:
             process.start()
-        for process in processes:
+        for process in processes[:awaited]:
             process.join(TIMEOUT_S)
+        for process in processes:
             process.kill()
             process.join()
         return [

@@ -44,20 +44,25 @@ with joined(torch.device("cpu")) as ranks:
 """
 
 FAILING = """
-import os, signal, sys, torch
+import os, signal, sys, time, torch
 from tsdsl.cli.main import run
 from tsdsl.engine.ranks.ranks import joined
 from tsdsl.errors import RunError
 import tsdsl.cli.main as main
 
 def work():
+    os.environ["TSDSL_RANK_TIMEOUT_S"] = sys.argv[2]
     with joined(torch.device("cpu")) as ranks:
         ranks.gather("begun")
         if ranks.rank == 1:
             if sys.argv[1] == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if sys.argv[1].startswith("stop"):
+                os.kill(os.getpid(), signal.SIGSTOP)
             if sys.argv[1] == "error":
                 raise RunError("the disk of rank 1 is full", help="make room")
+        if "alone" in sys.argv[1] and ranks.rank == 0:
+            time.sleep(60 if "stop" in sys.argv[1] else 2.5)
         if sys.argv[1] == "same":
             raise RunError("all of them fail", help="so what")
         ranks.gather("never")
@@ -84,14 +89,26 @@ def test_ranks_tell_each_other_json_tensors_and_errors() -> None:
 
 @pytest.mark.parametrize(
     ("how", "message"),
-    [("kill", "another process of this run ended"), ("error", "the disk of rank 1 is full"), ("same", "all of them")],
+    [("kill", "rank 1 ended or does not answer"), ("error", "the disk of rank 1 is full"), ("same", "all of them")],
 )
 def test_a_rank_that_fails_stops_the_others_with_one_message(how: str, message: str) -> None:
-    ended = launch(FAILING, 2, how)
+    ended = launch(FAILING, 2, how, "60")
     assert all(end.code != 0 for end in ended)
     reports = [end.errors for end in ended if "error:" in end.errors]
     assert len(reports) == 1, reports
     assert message in reports[0]
+
+
+@pytest.mark.parametrize("how", ["stop", "stop while the other works alone"])
+def test_a_stopped_rank_ends_the_others_within_the_limit(how: str) -> None:
+    waiting, _ = launch(FAILING, 2, how, "0.5", awaited=1)
+    assert waiting.code == 4
+    assert "error: rank 0: rank 1 ended or does not answer" in waiting.errors
+    assert "silent for 0.5 s, see TSDSL_RANK_TIMEOUT_S" in waiting.errors
+
+
+def test_a_rank_that_works_alone_for_longer_than_the_limit_is_waited_for() -> None:
+    assert [end.code for end in launch(FAILING, 2, "work alone", "2")] == [0, 0]
 
 
 def test_one_process_needs_no_messages() -> None:

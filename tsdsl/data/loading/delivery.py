@@ -10,8 +10,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from tsdsl.errors import RunError, UsageError
-from tsdsl.processes import WorkerContext
+from tsdsl.errors import RunError
+from tsdsl.processes import WorkerContext, seconds_from
 
 TIMEOUT_VARIABLE = "TSDSL_WORKER_TIMEOUT_S"
 DEFAULT_TIMEOUT_S = 600.0
@@ -30,16 +30,7 @@ class WorkerError(RunError):
 
 def worker_timeout_s() -> float:
     """The seconds without any batch after which workers count as hung: `TSDSL_WORKER_TIMEOUT_S`, or 600."""
-    text = os.environ.get(TIMEOUT_VARIABLE)
-    try:
-        seconds = DEFAULT_TIMEOUT_S if text is None else float(text)
-    except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
-        raise UsageError(
-            f"{TIMEOUT_VARIABLE} must be a positive number of seconds, got {text!r}", help="for instance 600"
-        )
-    return seconds
+    return seconds_from(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT_S)
 
 
 def delivered(loader: DataLoader[Any]) -> Iterator[Any]:

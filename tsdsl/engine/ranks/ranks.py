@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,6 +25,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from tsdsl.data import Batch
+from tsdsl.engine.ranks.heartbeat import TIMEOUT_VARIABLE, Heartbeat, rank_timeout_s
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.errors import RepeatedError, RunError, TsdslError, UsageError
 from tsdsl.processes import end_with_parent
@@ -33,13 +35,14 @@ JOIN_INTERVAL_S, JOIN_TIMEOUT = 0.02, timedelta(minutes=10)
 
 
 class LostRankError(RunError):
-    """Another rank ended or does not answer, so this one cannot continue."""
+    """Another rank ended or does not answer, so this one cannot continue; `lost` are those that are known."""
 
-    def __init__(self, rank: int, reason: str) -> None:
+    def __init__(self, rank: int, reason: str, lost: Sequence[int] = ()) -> None:
+        other = f"rank {', '.join(map(str, lost))}" if lost else "another process of this run"
         super().__init__(
-            f"rank {rank}: another process of this run ended or does not answer, so this one stops ({reason})",
-            help="its own message, or torchrun's summary below, says why; the same command goes on from the last "
-            "checkpoint",
+            f"rank {rank}: {other} ended or does not answer, so this one stops ({reason})",
+            help="its own message, or torchrun's summary below, says why; end it if it still exists, then the same "
+            "command goes on from the last checkpoint",
         )
 
 
@@ -51,6 +54,7 @@ class Ranks:
     size: int = 1
     local_rank: int = 0
     store: Store | None = None
+    heartbeat: Heartbeat | None = None
 
     @property
     def is_first(self) -> bool:
@@ -154,11 +158,10 @@ class Ranks:
             )
 
     @contextmanager
-    def locked(self, run: RunDirectory) -> Iterator[None]:
+    def locked(self, run: RunDirectory) -> Iterator[list[str]]:
         """A context in which rank 0 holds the lock of the run folder; together. See `RunDirectory.locked`."""
         with ExitStack() as stack:
-            self.first(lambda: stack.enter_context(run.locked()))
-            yield
+            yield self.first(lambda: stack.enter_context(run.locked()))
 
     def _gathered(self, own: Tensor) -> list[Tensor]:
         """The tensors of all ranks, which may differ only in their first size."""
@@ -190,7 +193,8 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            raise LostRankError(self.rank, str(error).strip().split("\n")[0]) from error
+            reason = str(error).strip().split("\n")[0].split(". ")[0]
+            raise LostRankError(self.rank, reason, _silent(self)) from error
 
 
 ALONE = Ranks()
@@ -238,19 +242,27 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     if device.type == "cuda":
         backend = "cpu:gloo,cuda:nccl"
         torch.cuda.set_device(device)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-    ranks = Ranks(rank, size, local_rank, store)
-    try:
-        yield ranks
-        with ranks._answering():
-            dist.barrier()
-    except Exception as error:
-        _tell(ranks, error)
-        raise
-    finally:
-        # Also after errors: threads of an open process group abort the process at exit.
-        with suppress(RuntimeError):
-            dist.destroy_process_group()
+    # The clone has a connection of its own, which no exchange of this rank keeps waiting.
+    own: Store = store.clone()  # type: ignore[attr-defined]  # torch's stubs lack it
+    limit_s = rank_timeout_s()
+
+    def lost(other: int) -> None:
+        _end_without(Ranks(rank, size, store=own), other, limit_s)
+
+    with Heartbeat(own, rank, size, limit_s, lost) as heartbeat:
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+        ranks = Ranks(rank, size, local_rank, store, heartbeat)
+        try:
+            yield ranks
+            with ranks._answering():
+                dist.barrier()
+        except Exception as error:
+            _tell(ranks, error)
+            raise
+        finally:
+            # Also after errors: threads of an open process group abort the process at exit.
+            with suppress(RuntimeError):
+                dist.destroy_process_group()
 
 
 def _generation(store: Store, rank: int, size: int) -> str:
@@ -302,6 +314,28 @@ def _tell(ranks: Ranks, error: Exception) -> None:
     told_by = reported.pop("rank")
     if told_by != ranks.rank and (isinstance(error, LostRankError) or reported == own):
         raise RepeatedError(**reported) from error
+
+
+def _silent(ranks: Ranks) -> list[int]:
+    """The ranks that do not answer; none where one has said why it ends."""
+    try:
+        if ranks.heartbeat is None or ranks.store is None or ranks.store.check([FAILURE_KEY]):
+            return []
+        return ranks.heartbeat.silent()
+    except RuntimeError:
+        return []  # the store ended with the rank that kept it
+
+
+def _end_without(ranks: Ranks, lost: int, limit_s: float) -> None:
+    """End this process, which may wait for a lost rank in the middle of an exchange."""
+    error = LostRankError(ranks.rank, f"it was silent for {limit_s:g} s, see {TIMEOUT_VARIABLE}", [lost])
+    code = error.exit_code
+    try:
+        _tell(ranks, error)
+        print(f"error: {error.message}\n help: {error.help}", file=sys.stderr, flush=True)
+    except RepeatedError as repeated:
+        code = repeated.exit_code
+    os._exit(code)
 
 
 def _described(error: Exception) -> dict[str, Any]:
