@@ -2,24 +2,21 @@
 
 `python tests/benchmarks/bit_flips.py FOLDER [--flips 60] [--seed 0] [--write]`
 
-Each file of a run's folder is as likely, each bit of it too; not the lock and what is drawn of a run. A bit that is not
-reported must be one that the command does not read: of TensorBoard's events, which it writes again from metrics.jsonl,
-of a checkpoint that a kill left half removed, or behind the part of a log that the newest checkpoint knows. FOLDER is
-for the data and the runs. `--write` keeps what is printed in `results/`.
+Each file of a run's folder is as likely, each bit of it too; not the lock and what is drawn of a run. Each must be
+reported. FOLDER is for the data and the runs. `--write` keeps what is printed in `results/`.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import re
 import signal
 from collections import Counter
 from pathlib import Path
 
 from recording import recorded
 
-from support.bit_flips import RIGHT, UNREAD, ended, flipped
+from support.bit_flips import RIGHT, ended, flipped
 from support.micro_runs import write_inputs
 
 
@@ -47,9 +44,6 @@ def main() -> None:
                 flips = [flipped(folder, run, whole, draw) for _ in range(arguments.flips)]
                 counts = Counter(flip.judged if flip.judged in RIGHT else "WRONG" for flip in flips)
                 print(f"{run.name:13} {len(flips)} bits: ", ", ".join(f"{n} {what}" for what, n in counts.items()))
-                unread = Counter(re.sub(r"tfevents.*", "tfevents", f.file) for f in flips if f.judged == UNREAD)
-                for name, count in sorted(unread.items()):
-                    print(f"  {count} not read, of {name}")
                 for flip in flips:
                     if flip.judged not in RIGHT:
                         print(f"  {flip}")

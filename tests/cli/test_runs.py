@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tsdsl.cli.main import run
-from tsdsl.engine.runs.directory import RunDirectory
+from tsdsl.engine.runs.directory import FORMAT, RunDirectory
+from tsdsl.engine.runs.sealed import write_sealed
 
 
 def write(path: Path, content: Any) -> None:
@@ -119,6 +120,20 @@ def test_a_damaged_file_of_a_run_is_reported_beside_the_runs_that_are_whole(
     told = capsys.readouterr()
     assert "train" in told.out
     assert f"tiny/{name}:1:65: lists or objects lie more than 64 deep" in " ".join(told.err.split())
+
+
+@pytest.mark.parametrize("command", ["list", "compare"])
+@pytest.mark.parametrize("name", ["settings.json", "result.json"])
+def test_a_file_of_a_run_whose_hash_differs_is_reported(
+    tmp_path: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sealed(tmp_path / "settings.json", {**settings("train", space="tiny", seed=1), "format": FORMAT})
+    write_sealed(tmp_path / "result.json", {"flops": 1, "files": {}})
+    assert run(["runs", "list", str(tmp_path)]) == 0
+    text = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(text.replace("1", "3", 1))
+    assert run(["runs", command, str(tmp_path)]) == 3
+    assert f"{name}: was changed after it was written" in " ".join(capsys.readouterr().err.split())
 
 
 def test_comparing_shows_results_and_only_the_settings_that_differ(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from tsdsl.files import LOCK_NAME
 TIMEOUT_S = 300
 FREE = (LOCK_NAME, *DRAWN_FILES)
 """Files that say nothing of a run, or are drawn again by each command."""
-STOPPED, WENT_ON, UNREAD = "reported, stopped", "reported, went on right", "went on right without reading it"
-RIGHT = (STOPPED, WENT_ON, UNREAD)
+STOPPED, WENT_ON = "reported, stopped", "reported, went on right"
+RIGHT = (STOPPED, WENT_ON)
 
 
 @dataclass(frozen=True)
@@ -61,28 +60,14 @@ def flipped(folder: Path, run: Path, whole: Path, draw: random.Random) -> Flip:
     code = ended(folder, copy)
     said = (folder / f"{copy.name}.log").read_text()
     name = str(path.relative_to(copy))
-    is_reported = name in said or (path.parent.name.startswith("checkpoint-") and path.parent.name in said)
+    is_reported = name in said or ("checkpoint-" in path.parent.name and path.parent.name in said)
     if is_reported and path.exists() and path.read_bytes() == content:
         path.write_bytes(before)  # an old checkpoint that was not used; compared is what the run made
     differing: Sequence[str] = differences(outcome(copy), outcome(whole)) if code == 0 else ()
     if code in (1, 2, 3, 4) and is_reported:
         judged = STOPPED
-    elif code == 0 and not differing and (is_reported or _is_unread(folder, run, copy, path, position)):
-        judged = WENT_ON if is_reported else UNREAD
+    elif code == 0 and not differing and is_reported:
+        judged = WENT_ON
     else:
         judged = f"WRONG: {code=}, {is_reported=}, differs in {list(differing)}: {said}"
     return Flip(name, position, bit, judged)
-
-
-def _is_unread(folder: Path, run: Path, copy: Path, path: Path, position: int) -> bool:
-    """Whether a command that went on has not read a byte.
-
-    Its file was not opened to be read, or the byte is behind what the newest checkpoint knows of a log, which the
-    command cuts off.
-    """
-    name = path.relative_to(copy)
-    if str(name) not in (folder / f"{copy.name}.log.read").read_text().splitlines():
-        return True
-    states = sorted((run / name.parent).glob("checkpoints/checkpoint-*/state.json"))
-    logs = json.loads(states[-1].read_text())["logs"] if states else {}
-    return path.suffix == ".jsonl" and position >= logs.get(path.name, {"size_bytes": 0})["size_bytes"]

@@ -112,8 +112,7 @@ def train_command(folder: Path, architecture: Path, run: Path, *more: str, evalu
 def start(arguments: Sequence[str], run: Path, log: Path, kill_at: int | None = None) -> BaseProcess:
     """Start a command in a process; with `kill_at`, it kills itself before that many file events in its run's folder.
 
-    What it prints goes to `log`, in the end the number of those events to `log` with the suffix `.events`, and the
-    names below the run of what it opened to read, a line each, to `log` with the suffix `.read`.
+    What it prints goes to `log`, in the end the number of those events to `log` with the suffix `.events`.
     """
     process = server().Process(target=_work, args=(list(arguments), str(run), str(log), kill_at))
     process.start()
@@ -130,13 +129,10 @@ def _work(arguments: list[str], run: str, log: str, kill_at: int | None) -> None
         os.dup2(handle, descriptor)
     torch.set_num_threads(1)
     count = 0
-    read: set[str] = set()
 
     def watch(event: str, details: tuple[Any, ...]) -> None:
         nonlocal count
         if event in FILE_EVENTS and details and str(details[0]).startswith(run):
-            if event == "open" and details[2] & os.O_ACCMODE != os.O_WRONLY:
-                read.add(os.path.relpath(details[0], run))
             count += 1
             if count == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -144,7 +140,6 @@ def _work(arguments: list[str], run: str, log: str, kill_at: int | None) -> None
     sys.addaudithook(watch)
     code = run_command(arguments)
     Path(f"{log}.events").write_text(str(count), encoding="utf-8")
-    Path(f"{log}.read").write_text("\n".join(sorted(read)), encoding="utf-8")
     sys.exit(code)
 
 

@@ -80,9 +80,12 @@ def compare(runs: Runs, json: Json = False) -> None:
 
     Each step of a search is a column; steps of the same name are next to each other.
     """
-    from tsdsl.engine.runs.catalogue import read_run
+    from tsdsl.engine.runs.catalogue import damage, read_run
 
-    parts = [(run, part) for run in map(read_run, runs) for part in run.parts]
+    found = [read_run(path) for path in runs]
+    for error in (error for run in found for error in damage(run)):
+        raise error
+    parts = [(run, part) for run in found for part in run.parts]
     if len(parts) < 2:
         raise UsageError("expected at least two runs or steps", help="give two runs, or a search with several steps")
     order = list(dict.fromkeys(part.name for run, part in parts if part.path != run.path))

@@ -29,7 +29,7 @@ from tsdsl.search.distribution.factorised import Variables, step_variables
 from tsdsl.search.distribution.linear_model import LinearModel, Posterior, Terms
 from tsdsl.search.learning.posterior import StepPosterior
 from tsdsl.search.methods.baselines import Evaluation
-from tsdsl.search.methods.evaluation_log import read_evaluations
+from tsdsl.search.methods.evaluation_log import EVALUATIONS_NAME, read_evaluations
 from tsdsl.search.record.outcome import read_result
 from tsdsl.search.record.run_record import STEP_KIND, step_before, step_directory
 from tsdsl.search.settings import StepSettings
@@ -93,8 +93,9 @@ def step_front(run: str | Path, space: Space, step: int | None) -> StepFront:
     variables = step_variables(space, step, found)
     flops = step_flops(Blueprint(space), step, variables)
     free = flops.free
+    for name in (folder.posterior.name, EVALUATIONS_NAME):
+        folder.require_unchanged(name)
     if folder.posterior.exists():
-        folder.require_unchanged(folder.posterior.name)
         target = folder.read_settings(STEP_KIND, StepSettings).target_macs
         return _learned(StepPosterior(WithinTarget(flops, target)), folder.posterior)
     measured = [entry.evaluation for entry in read_evaluations(folder.path)]

@@ -96,7 +96,9 @@ def search(
     ranks.first(check)
     place = choose_device(device)
     display = progress or Progress(quiet=True)
-    with ranks.locked(directory):
+    with ranks.locked(directory) as told:
+        for note in told if ranks.is_first else ():
+            display.warn(note)
 
         def settle() -> str:
             given = None if data is None else Path(data)
@@ -185,7 +187,8 @@ def _search_step(
     recorded = _step_settings(space, step, settings, data_settings, clips, target_macs)
 
     def record() -> None:
-        folder.sweep()
+        for note in folder.sweep():
+            progress.warn(note)
         if not folder.checkpoints.exists():
             # Nothing has been learned yet, as after running out of memory: other settings may be tried.
             folder.settings.unlink(missing_ok=True)

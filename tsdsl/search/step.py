@@ -121,10 +121,10 @@ def run_step(
     checkpoint = latest_checkpoint(store, ranks)
     begin = 0
     tally = Tally()
+    told = tidy_checkpoints(store, ranks, checkpoint)
+    for note in told if ranks.is_first else ():
+        progress.warn(note)
     if checkpoint is not None:
-        for note in checkpoint.notes if ranks.is_first else ():
-            progress.warn(note)
-        tidy_checkpoints(store, ranks, checkpoint.iteration)
         learner.restore(checkpoint.tensors, str(checkpoint.path))
         begin = checkpoint.iteration
         tally = record_of(checkpoint.state, Tally, f"{checkpoint.path}: its state is not that of a step", START_AGAIN)
@@ -137,7 +137,7 @@ def run_step(
     with (
         # Dropout draws from torch's own generators; the caller's state of them is put back.
         torch.random.fork_rng(devices=devices),
-        _logs(folder.path, {} if checkpoint is None else checkpoint.log_bytes, ranks, callbacks) as logs,
+        _logs(folder.path, {} if checkpoint is None else checkpoint.log_bytes, ranks, callbacks, progress) as logs,
         progress.task(title, total, begin) as task,
     ):
         if logs is not None and checkpoint is None:
@@ -230,15 +230,15 @@ class _Logs:
 
 @contextmanager
 def _logs(
-    folder: Path, keep_bytes: Mapping[str, int], ranks: Ranks, callbacks: Sequence[Callback]
+    folder: Path, keep_bytes: Mapping[str, int], ranks: Ranks, callbacks: Sequence[Callback], progress: Progress
 ) -> Iterator[_Logs | None]:
     """The logs, on rank 0 alone."""
     with ExitStack() as stack:
         if not ranks.is_first:
             yield None
         else:
-            alpha = stack.enter_context(RunLog(folder / ALPHA_NAME, keep_bytes.get(ALPHA_NAME, 0)))
-            metrics = MetricsLog(folder, keep_bytes.get(METRICS_NAME, 0), callbacks)
+            alpha = stack.enter_context(RunLog(folder / ALPHA_NAME, keep_bytes.get(ALPHA_NAME, 0), progress.warn))
+            metrics = MetricsLog(folder, keep_bytes.get(METRICS_NAME, 0), callbacks, progress.warn)
             yield _Logs(alpha, stack.enter_context(metrics))
 
 

@@ -267,7 +267,9 @@ def test_tidying_removes_what_a_kill_left_and_what_is_superfluous(tmp_path: Path
     for iteration in (1, 2, 3, 4):
         keeps_more.save(tensors_of(1.0), {}, iteration)
     (tmp_path / ".removed-checkpoint-00000000").mkdir()
-    CheckpointStore(tmp_path, keep=2).tidy(3)
+    told = CheckpointStore(tmp_path, keep=2).tidy(3)
+    left = tmp_path / ".removed-checkpoint-00000000"
+    assert told == [f"{left}: was left by a process that was killed; it is removed"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-00000002", "checkpoint-00000003"]
     CheckpointStore(tmp_path / "none").tidy(1)
     assert not (tmp_path / "none").exists()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tsdsl.engine.runs.directory import FORMAT, RunDirectory
 from tsdsl.engine.runs.metrics import MetricsLog, read_metrics
+from tsdsl.engine.runs.sealed import write_sealed
 from tsdsl.errors import FileError
 
 
@@ -126,3 +129,57 @@ def test_a_line_of_another_shape_is_refused_with_its_place(tmp_path: Path, line:
 
 def test_a_folder_without_metrics_has_no_lines(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (lambda content: flipped(content, 3), "the record at byte 0 is damaged"),
+        (lambda content: flipped(content, len(content) - 7), "the record at byte \\d+ is damaged"),
+        (lambda content: content[:-1], "its last record is torn, from byte \\d+"),
+        (lambda content: content + b"\0", "its last record is torn, from byte \\d+"),
+    ],
+)
+def test_resuming_reports_damage_of_tensorboards_events(
+    tmp_path: Path, damage: Callable[[bytes], bytes], fault: str
+) -> None:
+    with MetricsLog(tmp_path, 0) as log:
+        log.write(1, {"loss": 1.0})
+        kept_bytes = (tmp_path / "metrics.jsonl").stat().st_size
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    told: list[str] = []
+    content = events.read_bytes()
+    events.write_bytes(damage(content))
+    with MetricsLog(tmp_path, kept_bytes, warn=told.append):
+        pass
+    (note,) = told
+    assert re.fullmatch(f"{re.escape(str(events))}: {fault}; it is written again from metrics.jsonl", note)
+
+
+def test_resuming_reports_whole_events_never_and_lines_newer_than_the_checkpoint(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, 0) as log:
+        log.write(1, {"loss": 1.0})
+        kept_bytes = (tmp_path / "metrics.jsonl").stat().st_size
+        log.write(2, {"loss": 2.0})
+    told: list[str] = []
+    for _ in range(2):
+        with MetricsLog(tmp_path, kept_bytes, warn=told.append):
+            pass
+    cut_off = "its last 30 bytes are newer than the checkpoint; they are removed, and what they say is computed again"
+    assert told == [f"{tmp_path / 'metrics.jsonl'}: {cut_off}"]
+
+
+def test_metrics_of_a_finished_run_that_were_changed_are_refused(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    write_sealed(run.settings, {"format": FORMAT, "kind": "train", "settings": {}})
+    with MetricsLog(tmp_path, 0) as log:
+        log.write(1, {"loss": 1.5})
+    run.write_result({})
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text().replace("1.5", "2.5"))
+    with pytest.raises(FileError, match=r"metrics\.jsonl: was changed after the run was finished"):
+        read_metrics(tmp_path)

@@ -46,9 +46,13 @@ def latest_checkpoint(store: CheckpointStore, ranks: Ranks, device: torch.device
     )
 
 
-def tidy_checkpoints(store: CheckpointStore, ranks: Ranks, iteration: int) -> None:
-    """Remove on rank 0 the remains of a kill beside the checkpoint of an iteration; together."""
-    ranks.first(lambda: store.tidy(iteration))
+def tidy_checkpoints(store: CheckpointStore, ranks: Ranks, used: Checkpoint | None) -> list[str]:
+    """Remove on rank 0 the remains of a kill beside the checkpoint that is used, if any; together.
+
+    Returns what the user must know of both.
+    """
+    notes, iteration = ((), 0) if used is None else (used.notes, used.iteration)
+    return [*notes, *ranks.first(lambda: store.tidy(iteration))]
 
 
 def save_checkpoint(

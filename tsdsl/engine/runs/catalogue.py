@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from tsdsl.engine.runs.directory import (
     EVALUATIONS_FOLDER,
+    FORMAT,
     WRITTEN_FILES,
     WRITTEN_FOLDERS,
     RunDirectory,
@@ -24,7 +25,7 @@ from tsdsl.engine.runs.directory import (
     is_unfinished,
 )
 from tsdsl.engine.runs.evaluations import RecordedEvaluation, current_evaluations, recorded_evaluations
-from tsdsl.engine.runs.sealed import SEAL
+from tsdsl.engine.runs.sealed import SEAL, read_sealed
 from tsdsl.errors import FileError, UsageError
 from tsdsl.files import LOCK_NAME, read_json
 
@@ -85,19 +86,21 @@ def find_runs(folder: str | Path) -> tuple[list[Run], list[FileError]]:
         raise FileError(f"{folder}: there is no such folder", help="give the folder that holds the runs")
     damaged: list[FileError] = []
     runs = [read_run(path) for path in _run_folders(folder, damaged)]
-    for run in runs:
-        for path in sorted(
-            [*run.path.glob("result.json"), *run.path.glob("*/settings.json"), *run.path.glob("*/result.json")]
-        ):
+    return runs, [*damaged, *(error for run in runs for error in damage(run))]
+
+
+def damage(run: Run) -> Iterator[FileError]:
+    """What is wrong with the settings, results and evaluations of a run, which `read_run` leaves out."""
+    for name in ("settings.json", "result.json"):
+        for path in sorted([*run.path.glob(name), *run.path.glob(f"*/{name}")]):
             try:
-                read_json(path, RESTORE)
+                _require_sealed(path)
             except FileError as error:
-                damaged.append(error)
-        try:
-            recorded_evaluations(run.path)
-        except FileError as error:
-            damaged.append(error)
-    return runs, damaged
+                yield error
+    try:
+        recorded_evaluations(run.path)
+    except FileError as error:
+        yield error
 
 
 def read_run(path: str | Path) -> Run:
@@ -251,6 +254,13 @@ def _content(path: Path) -> Any:
         return read_json(path)
     except FileError:
         return None
+
+
+def _require_sealed(path: Path) -> None:
+    """Check a file against its own hash; one of an older version has none."""
+    content = read_json(path, RESTORE)
+    if isinstance(content, dict) and (not {SEAL, "files"}.isdisjoint(content) or content.get("format") == FORMAT):
+        read_sealed(path, RESTORE)
 
 
 def _is_part(folder: Path, recorded: Mapping[str, Any]) -> bool:

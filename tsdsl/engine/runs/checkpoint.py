@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tsdsl.engine.runs.directory import LEFT
 from tsdsl.engine.runs.sealed import measured, read_sealed, sealed
 from tsdsl.errors import FileError
 from tsdsl.files import read_json
@@ -113,22 +114,23 @@ class CheckpointStore:
         self._remove_superfluous(iteration)
         return final
 
-    def tidy(self, iteration: int) -> None:
+    def tidy(self, iteration: int) -> list[str]:
         """Remove what a kill left, and what is superfluous beside the checkpoint of `iteration`, as `save` does.
 
-        A run that goes on from its last checkpoint may never save another one.
+        Returns what to tell the user of what a kill left. A run that goes on from its last checkpoint may never save
+        another one.
 
         Raises:
             FileError: something cannot be removed.
         """
         try:
-            if self.folder.is_dir():
-                self._clean_up()
+            told = self._clean_up() if self.folder.is_dir() else []
         except OSError as error:
             raise FileError(
                 f"{self.folder}: cannot be tidied ({error.strerror})", help="check the permissions of the run's folder"
             ) from error
         self._remove_superfluous(iteration)
+        return told
 
     def latest(self, device: torch.device | str = "cpu") -> Checkpoint | None:
         """The newest valid checkpoint, its tensors on `device`; None if there is none at all. All are checked.
@@ -197,17 +199,17 @@ class CheckpointStore:
                     help="check the permissions of the run's folder",
                 ) from error
 
-    def _clean_up(self) -> None:
-        """Remove what killed processes left; bring back a checkpoint whose replacement never came."""
+    def _clean_up(self) -> list[str]:
+        """Remove what killed processes left, and tell of it; bring back a checkpoint whose replacement never came."""
+        told = []
         for path in sorted(self.folder.iterdir()):
-            if path.name.startswith((UNFINISHED, REMOVED)):
+            final = self.folder / path.name.removeprefix(REPLACED)
+            if path.name.startswith(REPLACED) and not final.exists():
+                path.rename(final)
+            elif path.name.startswith((UNFINISHED, REMOVED, REPLACED)):
                 shutil.rmtree(path)
-            elif path.name.startswith(REPLACED):
-                final = self.folder / path.name.removeprefix(REPLACED)
-                if final.exists():
-                    shutil.rmtree(path)
-                else:
-                    path.rename(final)
+                told.append(f"{path}: {LEFT}")
+        return told
 
     def _remove(self, path: Path) -> None:
         # Renamed first, so that a half-removed folder is never taken for a checkpoint.

@@ -46,6 +46,7 @@ WRITTEN_FOLDERS = frozenset({"checkpoints", "tensorboard"})
 EVALUATIONS_FOLDER = "eval"
 """The folder of what `evaluations.py` adds to a finished run."""
 RESTORE = "restore it from a copy, or choose another run folder"
+LEFT = "was left by a process that was killed; it is removed"
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -97,10 +98,11 @@ class RunDirectory:
         return self.path / "result.json"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Make the folder if need be and keep other processes from writing to it meanwhile; sweep it first.
+    def locked(self) -> Iterator[list[str]]:
+        """Make the folder if need be and keep other processes from writing to it meanwhile; `sweep` it first.
 
-        The kernel gives the lock back when the process ends, however it ends.
+        The context's value is what `sweep` returned. The kernel gives the lock back when the process ends, however it
+        ends.
 
         Raises:
             UsageError: another process writes this run, or the folder holds something else than a run.
@@ -108,14 +110,21 @@ class RunDirectory:
         """
         self._refuse_foreign()
         with exclusive(self.path, "writing this run"):
-            self.sweep()
-            yield
+            yield self.sweep()
 
-    def sweep(self) -> None:
-        """Remove half-written files that a killed process left; only whoever holds the run's lock may call it."""
-        if self.path.is_dir():
-            for path in [path for path in self.path.iterdir() if is_unfinished(path)]:
-                path.unlink(missing_ok=True)
+    def sweep(self) -> list[str]:
+        """Remove half-written files that a killed process left; what to tell the user of each.
+
+        Only whoever holds the run's lock may call it.
+        """
+        left = sorted(path for path in self.path.iterdir() if is_unfinished(path)) if self.path.is_dir() else []
+        for path in left:
+            path.unlink(missing_ok=True)
+        return [f"{path}: {LEFT}" for path in left]
+
+    def written_before(self, *paths: Path) -> list[str]:
+        """What to tell the user of files that the end of a run writes, and that are there before it comes."""
+        return [f"{path}: is of an earlier end of this run; it is written again" for path in paths if path.exists()]
 
     def record_settings(
         self,
@@ -273,9 +282,10 @@ class RunDirectory:
         others = sorted(path.name for path in self.path.iterdir() if not path.name.startswith(own))
         if not others or (self.settings.exists() and is_run_settings(read_json(self.settings, RESTORE))):
             return
+        found = f"{self.settings.name} is not of one" if self.settings.exists() else f"it has {others[0]}"
         raise UsageError(
-            f"{self.path}: is not empty and holds no run of tsdsl (it has {others[0]})",
-            help="choose a new or an empty folder for the run",
+            f"{self.path}: is not empty and holds no run of tsdsl ({found})",
+            help="choose a new or an empty folder for the run, or restore a damaged one from a copy",
         )
 
 

@@ -10,22 +10,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tsdsl.engine.runs.directory import require_unchanged
 from tsdsl.errors import FileError
 from tsdsl.files import json_lines
 
+AGAIN = "they are removed, and what they say is computed again"
 LARGEST_ITERATION = 2**53
 
 
-class RunLog:
-    """Appends to a file after its first `keep_bytes` bytes, or after all of it."""
+Warn = Callable[[str], None]
+"""Gets what the user must know."""
 
-    def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
+
+def say_nothing(message: str) -> None:
+    """The `Warn` of a caller with nobody to tell."""
+
+
+class RunLog:
+    """Appends to a file after its first `keep_bytes` bytes, or after all of it; `warn` gets what is cut off."""
+
+    def __init__(self, path: Path, keep_bytes: int | None = None, warn: Warn = say_nothing) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: after a failed write nothing is left that closing would try to write again.
             self._file = path.open("ab", buffering=0)
             if keep_bytes is not None:
+                if (size_bytes := self._file.tell()) > keep_bytes:
+                    warn(f"{path}: its last {size_bytes - keep_bytes} bytes are newer than the checkpoint; {AGAIN}")
                 self._file.truncate(keep_bytes)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -67,8 +79,9 @@ def read_log(path: Path, demand: Callable[[str, Any], None] = lambda name, value
     `demand` may raise ValueError for the name and the value of an entry.
 
     Raises:
-        FileError: the file cannot be read, or a line before the last is damaged.
+        FileError: the file cannot be read, a line before the last is damaged, or the run was finished with another.
     """
+    require_unchanged(path)
 
     def decoded(entry: Any) -> dict[str, Any]:
         if not isinstance(entry, dict):

@@ -1,8 +1,9 @@
 """The record of a run's numbers: one JSON line each in metrics.jsonl, and scalars for TensorBoard.
 
 metrics.jsonl is the one that the rest of tsdsl reads. `{"iteration": 40, "train/loss": 1.25}` is a line. TensorBoard's
-event files only repeat it: a run that goes on removes them and writes one new file from metrics.jsonl, since several
-files would be read in the order of their names, which is not always the order in which they were written.
+event files only repeat it: a run that goes on removes them, tells of those that are damaged, and writes one new file
+from metrics.jsonl, since several files would be read in the order of their names, which is not always the order in
+which they were written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from tsdsl.engine.callbacks import Callback
-from tsdsl.engine.runs.log import RunLog, read_log, unwritable
+from tsdsl.engine.runs.events import event_fault
+from tsdsl.engine.runs.log import RunLog, Warn, read_log, say_nothing, unwritable
 
 METRICS_NAME = "metrics.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
@@ -25,16 +27,20 @@ class MetricsLog:
     """Appends to `metrics.jsonl` and to TensorBoard's event file in one folder.
 
     `keep_bytes` of `metrics.jsonl` stay, those that the checkpoint tells of that the run goes on from; the rest will
-    be written again. 0 begins anew. `callbacks` get each line.
+    be written again. 0 begins anew. `callbacks` get each line, `warn` what was cut off or damaged.
     """
 
-    def __init__(self, folder: Path, keep_bytes: int, callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(
+        self, folder: Path, keep_bytes: int, callbacks: Sequence[Callback] = (), warn: Warn = say_nothing
+    ) -> None:
         self._tensorboard: Any = None
-        self._log = RunLog(folder / METRICS_NAME, keep_bytes)
+        self._log = RunLog(folder / METRICS_NAME, keep_bytes, warn)
         self._folder, self._callbacks = folder, callbacks
         self._events = folder / TENSORBOARD_FOLDER
         try:
-            for path in self._events.glob("events.out.tfevents.*"):
+            for path in sorted(self._events.glob("events.out.tfevents.*")):
+                if (fault := event_fault(path)) is not None:
+                    warn(f"{path}: {fault}; it is written again from {METRICS_NAME}")
                 path.unlink()
             for line in read_metrics(folder):
                 self._show(line.pop("iteration"), line)

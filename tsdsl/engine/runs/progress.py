@@ -122,7 +122,7 @@ class Progress:
 
     def warn(self, message: str) -> None:
         """Print one line that `quiet` does not keep back, such as that a broken checkpoint was passed over."""
-        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(message), markup=False, highlight=False, soft_wrap=True)
 
     def _live_task(self, live: LiveProgress, title: str, total: int, done: int) -> Iterator[Task]:
         identifier: TaskID = live.add_task(title, total=total, completed=done, summary="")

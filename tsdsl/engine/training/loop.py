@@ -103,9 +103,7 @@ class Training:
         metrics_bytes = self.restore()
         try:
             with (
-                MetricsLog(self.run.path, metrics_bytes, self.callbacks)
-                if self.ranks.is_first
-                else nullcontext() as log,
+                self.log(metrics_bytes) as log,
                 self.progress.task("train", self.total_iterations, self.iteration) as task,
             ):
                 while self.epoch < self.settings.epochs:
@@ -120,16 +118,18 @@ class Training:
 
     def log(self, keep_bytes: int) -> AbstractContextManager[MetricsLog | None]:
         """The metrics, on rank 0 alone."""
-        return MetricsLog(self.run.path, keep_bytes, self.callbacks) if self.ranks.is_first else nullcontext()
+        if not self.ranks.is_first:
+            return nullcontext()
+        return MetricsLog(self.run.path, keep_bytes, self.callbacks, self.progress.warn)
 
     def restore(self) -> int:
         """Take up the newest valid checkpoint; return how many bytes of the metrics were written before it."""
         checkpoint = latest_checkpoint(self.store, self.ranks, self.device)
+        told = tidy_checkpoints(self.store, self.ranks, checkpoint)
+        for note in told if self.ranks.is_first else ():
+            self.progress.warn(note)
         if checkpoint is None:
             return 0
-        for note in checkpoint.notes if self.ranks.is_first else ():
-            self.progress.warn(note)
-        tidy_checkpoints(self.store, self.ranks, checkpoint.iteration)
         state = record_of(
             checkpoint.state, _State, f"{checkpoint.path}: its state is not that of a training", START_AGAIN
         )
@@ -143,6 +143,8 @@ class Training:
         self.totals, self.last_epoch = state.totals, state.last_epoch
         self.validated, self.best, self.skipped_before = state.validated, state.best, state.skipped
         self.best_hash, self.seconds_before = state.best_hash, state.seconds
+        if self.ranks.is_first and self.is_best_another():
+            self.progress.warn(f"{self.run.best_weights}: is newer than the checkpoint, or was changed")
         return checkpoint.log_bytes[METRICS_NAME]
 
     def save(self) -> None:
@@ -270,7 +272,7 @@ class Training:
         cost = self.model.cost
         clips = self.statistics(request)
         with self.averaged.in_place(), with_precise_norms(self.model, clips, self.settings, self.final_norms):
-            self.ranks.first(lambda: self.save_weights(self.run.weights))
+            self.ranks.first(self.save_final)
         result = TrainResult(
             space=self.architecture.space,
             epochs=self.settings.epochs,
@@ -299,16 +301,27 @@ class Training:
         self.save_weights(self.run.best_weights)
         return file_hash(self.run.best_weights)
 
+    def save_final(self) -> None:
+        """Save the final weights."""
+        for note in self.run.written_before(self.run.weights):
+            self.progress.warn(note)
+        self.save_weights(self.run.weights)
+
     def save_weights(self, path: Path) -> None:
         """Save the weights with the architecture and the names of the classes."""
         save_model(path, self.model, self.architecture, self.data.training.dataset.class_names)
+
+    def is_best_another(self) -> bool:
+        """Whether the file of the best weights is not the one that was last written."""
+        path = self.run.best_weights
+        return path.exists() and file_hash(path) != self.best_hash
 
     def check_best(self) -> None:
         """Notice damage of the best weights, which the result would cover up."""
         path = self.run.best_weights
         if self.best_hash is not None and not path.exists():
             self.progress.warn(f"{path}: is missing; the run ends without it")
-        elif self.best_hash is not None and file_hash(path) != self.best_hash:
+        elif self.best_hash is not None and self.is_best_another():
             raise FileError(
                 f"{path}: was changed after it was written (its hash differs)",
                 help="restore it from a copy, or remove it: the same command then ends the run without it",

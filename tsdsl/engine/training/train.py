@@ -90,15 +90,17 @@ def train(
         found = begin(run, record, blueprint.space, architecture, store, display, extend=extend)
         return found.model_dump(mode="json")
 
-    with ranks.locked(run):
+    with ranks.locked(run) as told:
+        for note in told if ranks.is_first else ():
+            display.warn(note)
         begun = Begun.model_validate(ranks.first(look))
         if begun.result is not None:
             return begun.result
         model = Model(network, seed=derive_seed(settings.seed, "weights"))
         if begin_with is not None:
-            told = begin_with_weights(begin_with, model, data.training.dataset.class_names)
-            if told is not None and ranks.is_first:
-                display.warn(told)
+            classes_note = begin_with_weights(begin_with, model, data.training.dataset.class_names)
+            if classes_note is not None and ranks.is_first:
+                display.warn(classes_note)
         model.to(device)
         if ranks.size > 1:
             synchronise_norms(model, ranks)

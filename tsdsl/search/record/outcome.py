@@ -158,6 +158,8 @@ def finish(
     )
 
     def write() -> dict[str, Any]:
+        for note in folder.written_before(folder.weights, folder.posterior, folder.architecture):
+            progress.warn(note)
         save_model(folder.weights, learner.supernet, class_names=clips.training.dataset.class_names)
         if learner.posterior is not None:
             save_tensors(folder.posterior, learner.posterior.tensors())
