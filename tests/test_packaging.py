@@ -21,12 +21,12 @@ from tsdsl.diagnostics import CODES
 ROOT = Path(__file__).parent.parent
 PINNED = re.compile(r"[a-z0-9._-]+==\S+ --hash=sha256:[0-9a-f]{64}")
 USE = """
-import tsdsl, tsdsl.render
+import tsdsl, tsdsl.drawing
 from pathlib import Path
 assert Path(tsdsl.__file__).is_relative_to({site!r}), tsdsl.__file__
 space = tsdsl.load("std:tiny")
 assert tsdsl.load("std:auto_tsnet").name == "auto_tsnet"
-assert tsdsl.render.svg_to_png(tsdsl.render.draw_space(space)).startswith(b"\\x89PNG")
+assert tsdsl.drawing.svg_to_png(tsdsl.drawing.draw_space(space)).startswith(b"\\x89PNG")
 print(space.fingerprint)
 """
 

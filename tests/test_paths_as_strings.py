@@ -13,9 +13,9 @@ import torch
 
 import tsdsl
 import tsdsl.data
+import tsdsl.drawing
 import tsdsl.engine.training.train
 import tsdsl.lowering
-import tsdsl.render
 from support.memory_clips import memory_data, tiny_architecture, tiny_blueprint
 from support.search_spaces import TINY, load_text
 from tsdsl.artifacts.trained import open_trained
@@ -27,11 +27,11 @@ from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.engine.training.train import train
 from tsdsl.lowering.weights import file_hash, load_weights, read_tensors, save_model
-from tsdsl.search import DataSettings, SearchSettings, read_alpha, recorded_settings
-from tsdsl.search.front import finished_step, step_front
+from tsdsl.searching import DataSettings, SearchSettings, read_alpha, recorded_settings
+from tsdsl.searching.front import finished_step, step_front
 from tsdsl.space.architecture import read_architecture
 
-PUBLIC = (tsdsl, tsdsl.data, tsdsl.lowering, tsdsl.render, tsdsl.search, tsdsl.engine.training.train)
+PUBLIC = (tsdsl, tsdsl.data, tsdsl.lowering, tsdsl.drawing, tsdsl.searching, tsdsl.engine.training.train)
 
 
 def parameters() -> Iterator[tuple[str, str, str]]:
@@ -47,7 +47,7 @@ def parameters() -> Iterator[tuple[str, str, str]]:
 
 def test_each_path_of_a_public_function_may_be_a_string() -> None:
     found = list(parameters())
-    assert {"tsdsl.load", "tsdsl.data.open_dataset", "tsdsl.render.write_picture"} <= {name for name, *_ in found}
+    assert {"tsdsl.load", "tsdsl.data.open_dataset", "tsdsl.drawing.write_picture"} <= {name for name, *_ in found}
     assert [one for one in found if "str" not in one[2]] == []
 
 
@@ -109,7 +109,7 @@ def test_a_training_and_what_reads_it(tmp_path: Path) -> None:
 
 
 def test_pictures_and_tables(tmp_path: Path, tiny: tsdsl.Space) -> None:
-    tsdsl.render.write_picture(tsdsl.render.draw_space(tiny), f"{tmp_path}/space.svg")
+    tsdsl.drawing.write_picture(tsdsl.drawing.draw_space(tiny), f"{tmp_path}/space.svg")
     assert (tmp_path / "space.svg").read_text().startswith("<svg")
     write_confusion(f"{tmp_path}/confusion.csv", {"a": {"a": 1}}, ["a"])
     assert (tmp_path / "confusion.csv").read_text().splitlines()[-1] == "a,1"

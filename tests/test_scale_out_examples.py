@@ -19,7 +19,7 @@ import torch
 
 from support.micro_runs import search_command, start, write_inputs
 from tsdsl.lowering.weights import read_tensors
-from tsdsl.search.step import read_alpha
+from tsdsl.searching.step import read_alpha
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 EPOCHS = ("--step", "1", "--epochs", "15", "--samples", "3")

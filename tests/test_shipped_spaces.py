@@ -14,9 +14,9 @@ from generate.documentation_pictures import picture_commands
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.check.check import check
 from tsdsl.cli.main import run
+from tsdsl.drawing import draw_architecture
 from tsdsl.lowering import Model
 from tsdsl.network.layout import Blueprint
-from tsdsl.render import draw_architecture
 from tsdsl.source_files import read_source, shipped_names
 from tsdsl.space.parts import Scale
 from tsdsl.syntax.formatter import format_text

@@ -18,9 +18,9 @@ from tsdsl.api import load, model, supernet
 from tsdsl.space.model import Space
 
 if TYPE_CHECKING:
-    from tsdsl import search as search
     from tsdsl.artifacts.predict import predict as predict
     from tsdsl.engine.callbacks import Callback as Callback
+    from tsdsl.searching import search as search
     from tsdsl.space.architecture import Architecture as Architecture
 
 __version__ = "0.1.0"
@@ -30,9 +30,9 @@ __all__ = ["Architecture", "Callback", "Space", "__version__", "load", "model", 
 
 def __getattr__(name: str) -> Any:
     if name == "search":
-        import importlib
+        from tsdsl.searching import search
 
-        return importlib.import_module("tsdsl.search")
+        return search
     if name == "Callback":
         from tsdsl.engine.callbacks import Callback
 

@@ -15,10 +15,10 @@ from types import MappingProxyType
 import numpy as np
 
 from tsdsl.errors import UsageError
-from tsdsl.search.methods.accuracy_table import AccuracyTable, TableCandidates
-from tsdsl.search.methods.accuracy_table import read_table as load_table
-from tsdsl.search.methods.tabular import search_table
-from tsdsl.search.settings import SearchSettings
+from tsdsl.searching.methods.accuracy_table import AccuracyTable, TableCandidates
+from tsdsl.searching.methods.accuracy_table import read_table as load_table
+from tsdsl.searching.methods.tabular import search_table
+from tsdsl.searching.settings import SearchSettings
 
 __all__ = ["METHODS", "AccuracyTable", "Ending", "load_table", "run"]
 

@@ -9,9 +9,9 @@ from html import escape
 from tsdsl.analysis.questions.bounds import extremes, is_exact
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.api import load
+from tsdsl.drawing import draw_figure, draw_space, found_model
 from tsdsl.errors import TsdslError
 from tsdsl.network.layout import Blueprint
-from tsdsl.render import draw_figure, draw_space, found_model
 from tsdsl.source_files import shipped_with
 from tsdsl.space.architecture import Architecture, problems
 from tsdsl.space.model import Space

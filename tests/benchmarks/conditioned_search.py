@@ -29,8 +29,8 @@ from tsdsl.data import DemoSettings, write_demo
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.engine.runs.progress import Progress
 from tsdsl.network.layout import Blueprint
-from tsdsl.search import Cadence, DataSettings, read_result, search, search_settings, step_directory
-from tsdsl.search.step import read_alpha
+from tsdsl.searching import Cadence, DataSettings, read_result, search, search_settings, step_directory
+from tsdsl.searching.step import read_alpha
 from tsdsl.space.model import Space
 
 SHARE = Fraction(1, 50)

@@ -16,7 +16,7 @@ from recording import recorded
 from torch import Tensor
 
 from support.estimator_reference import Weigh, by_accuracy, by_likelihood, small_space
-from tsdsl.search.distribution.importance import alpha_weights
+from tsdsl.searching.distribution.importance import alpha_weights
 
 SAMPLES = (2, 4, 8, 14, 16, 32)
 

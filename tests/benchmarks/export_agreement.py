@@ -20,9 +20,9 @@ from onnx_in_double import in_double
 
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.api import load
-from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
-from tsdsl.export.agreement import Agreement, agreement
-from tsdsl.export.provenance import Provenance, export_with_provenance
+from tsdsl.exporting import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
+from tsdsl.exporting.agreement import Agreement, agreement
+from tsdsl.exporting.provenance import Provenance, export_with_provenance
 from tsdsl.lowering import Model, recalibrate
 from tsdsl.network.layout import Blueprint
 from tsdsl.space.architecture import Architecture

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import tsdsl
 from tsdsl.check.check import check
-from tsdsl.render import draw_space, svg_to_pdf, svg_to_png
-from tsdsl.render.graph_parts import Detail
+from tsdsl.drawing import draw_space, svg_to_pdf, svg_to_png
+from tsdsl.drawing.graph_parts import Detail
 from tsdsl.source import SourceFile
 
 Drawn = TypeVar("Drawn", str, bytes)

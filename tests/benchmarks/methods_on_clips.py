@@ -39,9 +39,9 @@ from tsdsl.files import write_json
 from tsdsl.lowering.supernet import Supernet
 from tsdsl.lowering.weights import read_tensors
 from tsdsl.network.layout import Blueprint
-from tsdsl.search import DataSettings, SearchResult, search, search_settings, step_directory
-from tsdsl.search.methods.accuracy_table import AccuracyTable, Row, TableCandidates, key
-from tsdsl.search.ranking import kendall_tau
+from tsdsl.searching import DataSettings, SearchResult, search, search_settings, step_directory
+from tsdsl.searching.methods.accuracy_table import AccuracyTable, Row, TableCandidates, key
+from tsdsl.searching.ranking import kendall_tau
 from tsdsl.space.architecture import read_architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value

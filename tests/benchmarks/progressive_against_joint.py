@@ -39,7 +39,7 @@ from tsdsl.engine.training_data import open_training_data
 from tsdsl.files import write_json
 from tsdsl.lowering import Model, load_weights
 from tsdsl.network.layout import Blueprint
-from tsdsl.search import (
+from tsdsl.searching import (
     Cadence,
     DataSettings,
     SearchResult,

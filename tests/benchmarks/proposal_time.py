@@ -15,10 +15,10 @@ from recording import recorded
 
 import tsdsl
 from tsdsl.network.layout import Blueprint
-from tsdsl.search.budget.candidates import WithinTarget
-from tsdsl.search.budget.flops import step_flops
-from tsdsl.search.distribution.factorised import step_variables
-from tsdsl.search.learning.posterior import StepPosterior
+from tsdsl.searching.budget.candidates import WithinTarget
+from tsdsl.searching.budget.flops import step_flops
+from tsdsl.searching.distribution.factorised import step_variables
+from tsdsl.searching.learning.posterior import StepPosterior
 
 BATCHES, SAMPLES, DRAWS = 20, 8, 16
 

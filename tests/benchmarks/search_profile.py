@@ -26,10 +26,10 @@ from recording import recorded
 import tsdsl
 from tsdsl.data import prepare_dataset
 from tsdsl.engine.ranks.interruption import Interruption
-from tsdsl.search import step as search_step
-from tsdsl.search.learning.learner import StepLearner
-from tsdsl.search.progressive import search
-from tsdsl.search.settings import DataSettings, SearchSettings
+from tsdsl.searching import step as search_step
+from tsdsl.searching.learning.learner import StepLearner
+from tsdsl.searching.progressive import search
+from tsdsl.searching.settings import DataSettings, SearchSettings
 from tsdsl.space.model import Space
 
 SPACE = Path(__file__).parents[2] / "spaces" / "auto_tsnet.tsspace"

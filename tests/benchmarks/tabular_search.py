@@ -22,7 +22,7 @@ from pathlib import Path
 from recording import recorded
 
 from tsdsl.benchmarks import METHODS, AccuracyTable, Ending, load_table, run
-from tsdsl.search.methods.accuracy_table import TableCandidates
+from tsdsl.searching.methods.accuracy_table import TableCandidates
 
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
 TARGETS = (30e6, 50e6, 70e6, None)

@@ -12,7 +12,7 @@ import pytest
 
 from tsdsl.cli.main import run
 from tsdsl.data import DemoSettings, write_demo
-from tsdsl.export.pt2 import read_pt2
+from tsdsl.exporting.pt2 import read_pt2
 
 MICRO = """tsspace 1
 

@@ -11,7 +11,7 @@ from tsdsl.cli.work.settings_sources import fitted, given_settings, settings_tex
 from tsdsl.data.settings import ReadingSettings
 from tsdsl.engine.recipe import EvaluateSettings, TrainOptions, TrainSettings
 from tsdsl.errors import FileError, UsageError
-from tsdsl.search.settings import Cadence, DataSettings, SearchOptions, SearchSettings
+from tsdsl.searching.settings import Cadence, DataSettings, SearchOptions, SearchSettings
 
 FILE = """# a search
 alpha_lr = 0.1

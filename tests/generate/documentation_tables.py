@@ -22,7 +22,7 @@ from tsdsl.engine.recipe import EvaluateSettings, TrainSettings
 from tsdsl.operators.head import HEAD_ATTRIBUTES
 from tsdsl.operators.registry import ATTENTIONS, BLOCKS, FUSIONS
 from tsdsl.operators.schema import Attribute, Operator
-from tsdsl.search.settings import Cadence, DataSettings, SearchSettings
+from tsdsl.searching.settings import Cadence, DataSettings, SearchSettings
 from tsdsl.units import giga
 
 DOCS = Path(tsdsl.__file__).parent / "docs"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import typer.main
@@ -32,12 +31,7 @@ def api() -> str:
     """The reference of the Python library: every public name from its docstring, functions before classes."""
     names = sorted((name for name in tsdsl.__all__ if not name.startswith("_")), key=lambda name: name[0].isupper())
     intro = "# Python\n\nAll that `import tsdsl` offers. Errors are subclasses of `tsdsl.errors.TsdslError`.\n\n"
-    return intro + "\n".join(f"::: {documented(name)}\n" for name in names)
-
-
-def documented(name: str) -> str:
-    """The object that describes a public name; of a package that is called like a function, this function."""
-    return f"tsdsl.{name}.{name}" if isinstance(getattr(tsdsl, name), ModuleType) else f"tsdsl.{name}"
+    return intro + "\n".join(f"::: tsdsl.{name}\n" for name in names)
 
 
 def codes() -> str:

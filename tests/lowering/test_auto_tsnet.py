@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import tsdsl
-from tsdsl.export import export_python, verify_export
+from tsdsl.exporting import export_python, verify_export
 from tsdsl.lowering import Model, Supernet, extract
 from tsdsl.network.layout import Blueprint
 

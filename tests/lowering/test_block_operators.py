@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tsdsl.analysis.questions.sampling import sample_architectures
 from tsdsl.check.check import check
-from tsdsl.export import export_python, verify_export
+from tsdsl.exporting import export_python, verify_export
 from tsdsl.lowering import Model, Supernet, extract
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile

@@ -13,12 +13,12 @@ from support.small_spaces import everything
 from tsdsl.analysis.comparison.compare import compare
 from tsdsl.analysis.questions.summary import part_rows
 from tsdsl.check.check import check
-from tsdsl.export import export_python, verify_export
+from tsdsl.drawing.graph_parts import architecture_graph, space_graph
+from tsdsl.exporting import export_python, verify_export
 from tsdsl.lowering import Supernet, extract
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint, Network
 from tsdsl.network.spec import problems
-from tsdsl.render.graph_parts import architecture_graph, space_graph
 from tsdsl.source import SourceFile
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Value

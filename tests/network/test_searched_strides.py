@@ -14,7 +14,7 @@ from support.small_spaces import everything
 from tsdsl.analysis.comparison.compare import compare
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.check.check import check
-from tsdsl.export import export_python, verify_export
+from tsdsl.exporting import export_python, verify_export
 from tsdsl.lowering import Model, Supernet, extract
 from tsdsl.network.cost import network_cost, plain
 from tsdsl.network.layout import Blueprint

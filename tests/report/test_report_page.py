@@ -19,9 +19,9 @@ from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.training.record import KIND, TrainRecord
 from tsdsl.files import write_json
-from tsdsl.search.record.outcome import Contender, SearchResult
-from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
-from tsdsl.search.settings import SearchSettings, StepSettings
+from tsdsl.searching.record.outcome import Contender, SearchResult
+from tsdsl.searching.record.run_record import RUN_KIND, STEP_KIND, RunRecord, step_directory
+from tsdsl.searching.settings import SearchSettings, StepSettings
 
 HOSTILE = "<script>alert('1')</script> & 'single' \\ </style> é 漢字 🎬 \u202enrut " + "x" * 200
 VOID = {"meta", "input", "wbr"}

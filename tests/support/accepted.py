@@ -12,7 +12,7 @@ from support.printed import printed
 from support.random_spaces import STAGE_NAMES, valid_space
 from tsdsl.check.check import check
 from tsdsl.check.stored import space_from_dict
-from tsdsl.export import export_python, verify_export
+from tsdsl.exporting import export_python, verify_export
 from tsdsl.lowering import Supernet, extract
 from tsdsl.network.cost import network_cost, plain
 from tsdsl.network.layout import Blueprint

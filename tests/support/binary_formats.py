@@ -13,9 +13,9 @@ from support.mutations import Format, call, command, mutated
 from tsdsl.check.check import check
 from tsdsl.engine.runs.checkpoint import STATE, TENSORS, CheckpointStore
 from tsdsl.engine.runs.sealed import sealed
-from tsdsl.export import export_pt2
-from tsdsl.export.provenance import Provenance
-from tsdsl.export.pt2 import read_pt2, read_pt2_weights
+from tsdsl.exporting import export_pt2
+from tsdsl.exporting.provenance import Provenance
+from tsdsl.exporting.pt2 import read_pt2, read_pt2_weights
 from tsdsl.lowering import Model, read_weights_architecture, save_model
 from tsdsl.lowering.weights import load_weights, read_tensors
 from tsdsl.network.layout import Blueprint

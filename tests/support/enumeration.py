@@ -6,7 +6,7 @@ from itertools import product
 
 import torch
 
-from tsdsl.search.distribution.factorised import Distribution, Variables
+from tsdsl.searching.distribution.factorised import Distribution, Variables
 from tsdsl.space.parts import Value
 
 

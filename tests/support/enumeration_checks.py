@@ -38,9 +38,9 @@ from tsdsl.network.activations import peak_activation_bytes
 from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Array, Varying
-from tsdsl.search.budget.flops import step_flops
-from tsdsl.search.budget.within_target import most_probable_within
-from tsdsl.search.distribution.factorised import Distribution, step_variables
+from tsdsl.searching.budget.flops import step_flops
+from tsdsl.searching.budget.within_target import most_probable_within
+from tsdsl.searching.distribution.factorised import Distribution, step_variables
 from tsdsl.space.parts import Value
 
 FINE = 1 << 22  # bins of cost: more than there are costs

@@ -16,8 +16,13 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from tsdsl.search.distribution.factorised import Distribution, Variables
-from tsdsl.search.distribution.importance import AccuracyWeights, accuracy_weights, loss_coefficients, softmax_weights
+from tsdsl.searching.distribution.factorised import Distribution, Variables
+from tsdsl.searching.distribution.importance import (
+    AccuracyWeights,
+    accuracy_weights,
+    loss_coefficients,
+    softmax_weights,
+)
 from tsdsl.space.parts import Decision, Value
 
 Weigh = Callable[[Tensor], Tensor]

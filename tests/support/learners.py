@@ -7,10 +7,10 @@ import torch
 from tsdsl.data import Batch
 from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.network.layout import Blueprint
-from tsdsl.search.budget.flops import step_flops
-from tsdsl.search.distribution.factorised import Distribution, step_variables
-from tsdsl.search.learning.learner import StepLearner
-from tsdsl.search.settings import SearchSettings
+from tsdsl.searching.budget.flops import step_flops
+from tsdsl.searching.distribution.factorised import Distribution, step_variables
+from tsdsl.searching.learning.learner import StepLearner
+from tsdsl.searching.settings import SearchSettings
 from tsdsl.space.model import Space
 
 # Only a kernel that spans frames can tell a clip from the same clip played backwards.

@@ -70,13 +70,13 @@ def formats() -> dict[str, Format]:
     from tsdsl.data.datasets.own_videos import own_videos
     from tsdsl.engine.runs.evaluations import RecordedEvaluation
     from tsdsl.engine.runs.metrics import read_metrics
-    from tsdsl.export.provenance import read_provenance
+    from tsdsl.exporting.provenance import read_provenance
     from tsdsl.report.quickstart import quickstart_section
-    from tsdsl.search.methods.accuracy_table import read_table
-    from tsdsl.search.methods.baselines import Evaluation
-    from tsdsl.search.methods.evaluation_log import Measured, _encoded, read_evaluations
-    from tsdsl.search.settings import SearchSettings
-    from tsdsl.search.step import read_alpha
+    from tsdsl.searching.methods.accuracy_table import read_table
+    from tsdsl.searching.methods.baselines import Evaluation
+    from tsdsl.searching.methods.evaluation_log import Measured, _encoded, read_evaluations
+    from tsdsl.searching.settings import SearchSettings
+    from tsdsl.searching.step import read_alpha
     from tsdsl.space.stored import read_record
 
     (resolved,) = check(SourceFile("micro.tsspace", SPACE)).spaces

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
-from tsdsl.render.font import text_width_px
+from tsdsl.drawing.font import text_width_px
 
 HOSTILE = "<b>\"quoted\" & 'single' \\ é 漢字 \x01" + "x" * 200
 

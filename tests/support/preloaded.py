@@ -12,11 +12,11 @@ import tsdsl.cli.search
 import tsdsl.cli.train
 import tsdsl.engine.training.train
 import tsdsl.report.run
-import tsdsl.search
+import tsdsl.searching
 import tsdsl.space.resolve.file
 import tsdsl.syntax.parser
+from tsdsl.drawing.dot import render_dot
 from tsdsl.lowering.kernels.choice import kernels_of
-from tsdsl.render.dot import render_dot
 
 torch.set_num_threads(1)
 render_dot("digraph {}")  # compiles Graphviz

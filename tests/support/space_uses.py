@@ -16,17 +16,17 @@ from support.small_spaces import everything
 from tsdsl.analysis.comparison.compare import compare
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.check.check import check
-from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
-from tsdsl.export.provenance import Provenance, export_with_provenance
+from tsdsl.drawing.figure_difference import draw_difference
+from tsdsl.drawing.found import found_model
+from tsdsl.drawing.graph import draw_architecture, draw_space
+from tsdsl.exporting import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
+from tsdsl.exporting.provenance import Provenance, export_with_provenance
 from tsdsl.lowering import Supernet, extract, recalibrate
 from tsdsl.lsp.features.completion import complete
 from tsdsl.lsp.features.hover import hover
 from tsdsl.lsp.features.navigation import RENAMED, renamed
 from tsdsl.lsp.snapshot import Snapshot, take
 from tsdsl.network.layout import Blueprint
-from tsdsl.render.figure_difference import draw_difference
-from tsdsl.render.found import found_model
-from tsdsl.render.graph import draw_architecture, draw_space
 from tsdsl.source import SourceFile
 from tsdsl.space.parts import Scale, Value
 from tsdsl.syntax.formatter import format_text

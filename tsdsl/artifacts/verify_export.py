@@ -10,15 +10,15 @@ from tsdsl.artifacts.verify_report import Report
 from tsdsl.files.reading import open_regular
 
 if TYPE_CHECKING:
-    from tsdsl.export.description import StoredDescription
-    from tsdsl.export.provenance import Provenance
+    from tsdsl.exporting.description import StoredDescription
+    from tsdsl.exporting.provenance import Provenance
     from tsdsl.lowering import Model
     from tsdsl.space.model import Space
 
 
 def source_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
     """Verify that exporting again from its provenance gives the same text as a .py file."""
-    from tsdsl.export.provenance import export_with_provenance, read_provenance
+    from tsdsl.exporting.provenance import export_with_provenance, read_provenance
 
     text, provenance = read_provenance(path)
     space = _space(path, in_space, provenance, report)
@@ -35,8 +35,8 @@ def pt2_file(path: Path, in_space: str | None, weights: Path | None, report: Rep
     """Verify that exporting again from its provenance and weights gives the same bytes as a .pt2 file."""
     import torch
 
-    from tsdsl.export import export_pt2
-    from tsdsl.export.pt2 import program_name, read_pt2, read_pt2_weights
+    from tsdsl.exporting import export_pt2
+    from tsdsl.exporting.pt2 import program_name, read_pt2, read_pt2_weights
     from tsdsl.lowering import Model
     from tsdsl.lowering.weights import mismatch
 
@@ -77,7 +77,7 @@ def pt2_file(path: Path, in_space: str | None, weights: Path | None, report: Rep
 
 def onnx_file(path: Path, in_space: str | None, weights: Path | None, report: Report) -> None:
     """Verify that an .onnx file is unchanged, has the right sizes, and with `weights` gives our model's scores."""
-    from tsdsl.export.onnx import BATCH, INPUT, OUTPUT, read_onnx, read_onnx_description, verify_onnx
+    from tsdsl.exporting.onnx import BATCH, INPUT, OUTPUT, read_onnx, read_onnx_description, verify_onnx
 
     described = read_onnx_description(path)
     space = _described(path, in_space, described, report)

@@ -30,10 +30,10 @@ def compile_space(
     from tsdsl.check.check import check
     from tsdsl.cli.work.space_table import print_table
     from tsdsl.diagnostics.render import concise, render_rich
+    from tsdsl.drawing import draw_space
     from tsdsl.errors import SpaceError
     from tsdsl.files import write_json, write_text
     from tsdsl.network.layout import Blueprint
-    from tsdsl.render import draw_space
     from tsdsl.source_files import read_source
 
     source = read_source(file)

@@ -15,9 +15,9 @@ from tsdsl.files import write_bytes
 
 if TYPE_CHECKING:
     from tsdsl.engine.training.record import TrainRecord
-    from tsdsl.export.agreement import Agreement
-    from tsdsl.export.preprocessing import Sampling
-    from tsdsl.export.provenance import Provenance
+    from tsdsl.exporting.agreement import Agreement
+    from tsdsl.exporting.preprocessing import Sampling
+    from tsdsl.exporting.provenance import Provenance
     from tsdsl.lowering import Model
     from tsdsl.space.model import Space
 
@@ -63,9 +63,9 @@ def export(
     """
     from tsdsl.artifacts.locate import find_architecture, find_scale
     from tsdsl.artifacts.trained import known_class_names, open_trained, training_record
-    from tsdsl.export.agreement import demand_agreement
-    from tsdsl.export.onnx import demand_onnx
-    from tsdsl.export.provenance import Provenance
+    from tsdsl.exporting.agreement import demand_agreement
+    from tsdsl.exporting.onnx import demand_onnx
+    from tsdsl.exporting.provenance import Provenance
     from tsdsl.lowering import Model, save_model
     from tsdsl.network.layout import Blueprint
 
@@ -111,8 +111,8 @@ def _format_of(output: Path | None) -> ExportFormat:
 
 def _exported(format: ExportFormat, space: Space, model: Model, provenance: Provenance) -> tuple[bytes, Agreement]:
     """The content of the file, and how its scores agree with the model's."""
-    from tsdsl.export import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
-    from tsdsl.export.provenance import export_with_provenance
+    from tsdsl.exporting import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
+    from tsdsl.exporting.provenance import export_with_provenance
 
     if format is ExportFormat.python:
         source = export_with_provenance(space, provenance)
@@ -138,7 +138,7 @@ def _settle(model: Model) -> None:
 def _sampling(record: TrainRecord | None) -> Sampling | None:
     """How a training run sampled frames, if it recorded that."""
     from tsdsl.data.settings import REFERENCE_FPS, clip_settings
-    from tsdsl.export.preprocessing import Sampling
+    from tsdsl.exporting.preprocessing import Sampling
 
     if record is None or "clip" not in record.data:
         return None

@@ -14,7 +14,7 @@ from tsdsl.cli.work.console import facts, print_json
 from tsdsl.errors import FileError
 
 if TYPE_CHECKING:
-    from tsdsl.search.front import FrontPoint
+    from tsdsl.searching.front import FrontPoint
 
 
 def front(
@@ -32,7 +32,7 @@ def front(
     """
     from tsdsl.artifacts.locate import SPACE_FILE, read_space
     from tsdsl.report.landscape import run_of
-    from tsdsl.search.front import finished_step, step_front
+    from tsdsl.searching.front import finished_step, step_front
     from tsdsl.units import giga
 
     folder = run_of(run)

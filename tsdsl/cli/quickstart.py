@@ -45,12 +45,12 @@ def quickstart(
     After an interruption, the same command continues.
     """
     from tsdsl.api import load
+    from tsdsl.drawing import draw_architecture, draw_space, write_picture
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.recipe import TrainSettings
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.engine.training.together import Training, train_together
     from tsdsl.files import write_json
-    from tsdsl.render import draw_architecture, draw_space, write_picture
     from tsdsl.report.landscape import QUICKSTART
     from tsdsl.report.quickstart import Result, write_results
     from tsdsl.report.run import write_report
@@ -104,7 +104,7 @@ def _clips(folder: Path, progress: Progress) -> Path:
 
 def _search(space: Space, clips: Path, run: Path, seed: int, device: str, progress: Progress) -> Path:
     """Search all steps; the architecture file of the last."""
-    from tsdsl.search import Cadence, DataSettings, search, search_settings
+    from tsdsl.searching import Cadence, DataSettings, search, search_settings
 
     result = search(
         space,

@@ -38,8 +38,8 @@ def rank(
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.report.landscape import run_of
     from tsdsl.report.run import write_report
-    from tsdsl.search.front import finished_step
-    from tsdsl.search.ranking import agreements, rank_architectures, read_ranking
+    from tsdsl.searching.front import finished_step
+    from tsdsl.searching.ranking import agreements, rank_architectures, read_ranking
 
     folder = run_of(run)
     space = read_space(folder / SPACE_FILE)

@@ -68,8 +68,8 @@ def render(
     from tsdsl.artifacts.locate import is_architecture
     from tsdsl.cli.work.draw_network import Drawing, draw_figure_of, draw_graph_of
     from tsdsl.cli.work.draw_run import draw_alpha_of, draw_landscape_of
-    from tsdsl.render.graph_parts import Detail
-    from tsdsl.render.theme import THEMES
+    from tsdsl.drawing.graph_parts import Detail
+    from tsdsl.drawing.theme import THEMES
     from tsdsl.report.landscape import run_of
 
     for option, value, own in (

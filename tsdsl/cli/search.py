@@ -13,7 +13,7 @@ from tsdsl.cli.work.settings_sources import Given, fitted, given_settings, setti
 from tsdsl.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsdsl.search import Cadence, DataSettings, SearchResult, SearchSettings
+    from tsdsl.searching import Cadence, DataSettings, SearchResult, SearchSettings
     from tsdsl.space.model import Space
 
 
@@ -80,8 +80,8 @@ def search(
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.report.run import write_report
     from tsdsl.report.trackers import tracker
-    from tsdsl.search import SearchOptions
-    from tsdsl.search import search as search_space
+    from tsdsl.searching import SearchOptions
+    from tsdsl.searching import search as search_space
 
     flags = {
         "method": method,
@@ -222,8 +222,8 @@ def _settings(
     The first is None if no search setting is given, unless `are_chosen`: the step will not find those recorded.
     """
     from tsdsl.artifacts.locate import recommended_clip
-    from tsdsl.search import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
-    from tsdsl.search.settings import PAPER_VALUES
+    from tsdsl.searching import DataSettings, SearchOptions, SearchSettings, recorded_data_settings, recorded_settings
+    from tsdsl.searching.settings import PAPER_VALUES
 
     if isinstance(which, int):
         step: int | None = which

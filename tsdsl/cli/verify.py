@@ -141,7 +141,7 @@ def _verify_files(folder: Path, report: Report) -> None:
     from tsdsl.engine.runs.checkpoint import CheckpointStore
     from tsdsl.engine.runs.directory import RunDirectory
     from tsdsl.engine.runs.evaluations import recorded_evaluations
-    from tsdsl.search.step import LOGS
+    from tsdsl.searching.step import LOGS
 
     run = RunDirectory(folder)
     try:

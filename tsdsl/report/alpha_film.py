@@ -11,8 +11,8 @@ from html import escape
 from math import log
 from typing import Any
 
-from tsdsl.render.alpha import alpha_epochs, draw_alpha, facts_of_epoch
-from tsdsl.render.theme import DARK
+from tsdsl.drawing.alpha import alpha_epochs, draw_alpha, facts_of_epoch
+from tsdsl.drawing.theme import DARK
 from tsdsl.report.page import breakable, drawing, folded, scrolling
 from tsdsl.space.model import Space
 from tsdsl.units import giga

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tsdsl.render.font import shortened, text_width_px
-from tsdsl.render.svg import ticks
+from tsdsl.drawing.font import shortened, text_width_px
+from tsdsl.drawing.svg import ticks
 from tsdsl.report.page import folded, table
 
 DASHES = ("", "6 3", "2 3", "8 3 2 3")

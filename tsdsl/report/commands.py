@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tsdsl.engine.training.record import TrainRecord
-from tsdsl.search.settings import DataSettings, SearchSettings, StepSettings
+from tsdsl.searching.settings import DataSettings, SearchSettings, StepSettings
 
 FLAGS = {
     "method": "--method",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tsdsl.analysis.questions.cost_histogram import CostDistribution, cost_distribution
 from tsdsl.analysis.tables.cost_table import CostTable
+from tsdsl.drawing.landscape import PAPER_MODELS, CostMark, ModelPoint, Prediction, draw_landscape
+from tsdsl.drawing.theme import Theme
 from tsdsl.network.layout import Blueprint
-from tsdsl.render.landscape import PAPER_MODELS, CostMark, ModelPoint, Prediction, draw_landscape
-from tsdsl.render.theme import Theme
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
 
@@ -55,8 +55,8 @@ def landscape_of(
 
 def predictions(run: Path, space: Space) -> list[Prediction]:
     """The front of the last finished step by predicted accuracies; nothing if it measured no architecture."""
-    from tsdsl.search import read_result, step_directory
-    from tsdsl.search.front import step_front
+    from tsdsl.searching import read_result, step_directory
+    from tsdsl.searching.front import step_front
 
     finished = [step for step in (None, *(s.index for s in space.steps)) if read_result(step_directory(run, step))]
     known = step_front(run, space, finished[-1]) if finished else None
@@ -71,9 +71,9 @@ def run_of(path: Path) -> Path:
 
 def measured(run: Path, space: Space) -> list[ModelPoint]:
     """The finished steps of a run, and the finished training runs in it; in a quickstart, also those beside it."""
-    from tsdsl.search import read_result, step_directory
-    from tsdsl.search.record.run_record import STEP_KIND
-    from tsdsl.search.settings import StepSettings
+    from tsdsl.searching import read_result, step_directory
+    from tsdsl.searching.record.run_record import STEP_KIND
+    from tsdsl.searching.settings import StepSettings
 
     points = []
     for step in [*(s.index for s in space.steps), None]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tsdsl.render.svg import NOT_SHOWN
+from tsdsl.drawing.svg import NOT_SHOWN
 from tsdsl.report.style import SCRIPT, STYLE
 
 Cell = str | int | float

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tsdsl.artifacts.locate import SPACE_FILE, newest_architecture, read_space, space_of
 from tsdsl.artifacts.trained import training_record
+from tsdsl.drawing import draw_figure, found_model
+from tsdsl.drawing.found import FoundModel
+from tsdsl.drawing.landscape import PAPER
+from tsdsl.drawing.theme import DARK, LIGHT
 from tsdsl.engine.device import environment
 from tsdsl.errors import FileError, RunError
 from tsdsl.files import write_text
 from tsdsl.network.layout import UNSCALED, Blueprint
-from tsdsl.render import draw_figure, found_model
-from tsdsl.render.found import FoundModel
-from tsdsl.render.landscape import PAPER
-from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.report.commands import train_command
 from tsdsl.report.landscape import QUICKSTART, landscape_of, measured, predictions, trained_point
 from tsdsl.report.page import Section, commands, drawing, folded, paragraph, report_html, table

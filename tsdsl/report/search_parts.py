@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from tsdsl.analysis.questions.summary import step_report
+from tsdsl.drawing import draw_architecture, draw_space
+from tsdsl.drawing.theme import DARK, LIGHT
 from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.network.layout import UNSCALED, Blueprint
-from tsdsl.render import draw_architecture, draw_space
-from tsdsl.render.theme import DARK, LIGHT
 from tsdsl.report.alpha_film import alpha_film
 from tsdsl.report.chart import Line, line_figure
 from tsdsl.report.commands import search_command
 from tsdsl.report.page import Section, charts, commands, drawing, folded, made_by, paragraph, subheading, table
-from tsdsl.search import SearchResult, read_alpha, read_result, step_directory
-from tsdsl.search.ranking import agreements, read_ranking
-from tsdsl.search.record.run_record import RUN_KIND, STEP_KIND, RunRecord
-from tsdsl.search.settings import StepSettings
+from tsdsl.searching import SearchResult, read_alpha, read_result, step_directory
+from tsdsl.searching.ranking import agreements, read_ranking
+from tsdsl.searching.record.run_record import RUN_KIND, STEP_KIND, RunRecord
+from tsdsl.searching.settings import StepSettings
 from tsdsl.space.architecture import Architecture, read_architecture
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsdsl.render.theme import DARK, LIGHT, Theme, mixed
+from tsdsl.drawing.theme import DARK, LIGHT, Theme, mixed
 
 
 def _variables(theme: Theme) -> str:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tsdsl.artifacts.locate import SPACE_FILE, read_space
+from tsdsl.drawing import draw_architecture
+from tsdsl.drawing.alpha import alpha_epochs, draw_alpha
+from tsdsl.drawing.theme import LIGHT
 from tsdsl.engine.callbacks import Callback
 from tsdsl.engine.runs.directory import RECORDED_FILES
 from tsdsl.errors import RunError, UsageError
 from tsdsl.files import flattened
-from tsdsl.render import draw_architecture
-from tsdsl.render.alpha import alpha_epochs, draw_alpha
-from tsdsl.render.theme import LIGHT
-from tsdsl.search.step import ALPHA_NAME, read_alpha
+from tsdsl.searching.step import ALPHA_NAME, read_alpha
 from tsdsl.space.architecture import read_architecture
 
 PROJECT = "tsdsl"

@@ -16,12 +16,12 @@ from tsdsl.artifacts.locate import (
     only_architecture,
 )
 from tsdsl.cli.work.console import note
+from tsdsl.drawing import draw_architecture, draw_difference, draw_figure, draw_space, write_picture
+from tsdsl.drawing.found import FoundModel, found_model
+from tsdsl.drawing.graph_parts import Detail
+from tsdsl.drawing.theme import Theme
 from tsdsl.errors import UsageError
 from tsdsl.network.layout import Blueprint
-from tsdsl.render import draw_architecture, draw_difference, draw_figure, draw_space, write_picture
-from tsdsl.render.found import FoundModel, found_model
-from tsdsl.render.graph_parts import Detail
-from tsdsl.render.theme import Theme
 
 
 @dataclass(frozen=True)

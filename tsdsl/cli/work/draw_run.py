@@ -16,11 +16,11 @@ from tsdsl.artifacts.locate import (
     read_space,
 )
 from tsdsl.cli.work.draw_network import Drawing
+from tsdsl.drawing.alpha import alpha_epochs, draw_alpha
+from tsdsl.drawing.found import found_model
+from tsdsl.drawing.landscape import CostMark, ModelPoint
 from tsdsl.errors import FileError, UsageError
 from tsdsl.network.layout import UNSCALED, Blueprint
-from tsdsl.render.alpha import alpha_epochs, draw_alpha
-from tsdsl.render.found import found_model
-from tsdsl.render.landscape import CostMark, ModelPoint
 from tsdsl.report.landscape import landscape_of, measured, predictions
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Scale
@@ -28,7 +28,7 @@ from tsdsl.space.parts import Scale
 
 def draw_alpha_of(drawing: Drawing, step: str | None, epoch: int | None) -> None:
     """Write the heat map of a step after an epoch, by default of the last."""
-    from tsdsl.search import read_alpha
+    from tsdsl.searching import read_alpha
 
     in_space = drawing.in_space
     run = drawing.what if drawing.what is not None else RUNS / find_space(None).space.name
