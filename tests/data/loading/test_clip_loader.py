@@ -158,7 +158,7 @@ def test_a_bad_clip_is_named_counted_once_and_replaced(class_folders: Path, tmp_
         assert batch.clips_BCTHW.shape[0] == 12
         assert all(loader.dataset.records[int(i)].path != root / "train/run/0.mp4" for i in batch.indices_B)
     assert [path for path, _ in loader.skipped] == [root / "train/run/0.mp4"]
-    assert "cannot be decoded" in loader.skipped.to_json()[str(root / "train/run/0.mp4")]
+    assert "it is empty" in loader.skipped.to_json()[str(root / "train/run/0.mp4")]
 
 
 def test_a_data_set_without_a_usable_clip_is_a_run_error(dataset: VideoDataset, tmp_path: Path) -> None:

@@ -47,7 +47,13 @@ def test_a_small_video_keeps_its_size_but_for_odd_sides(tmp_path: Path) -> None:
     assert (probe(tmp_path / "copy.mp4").width_px, probe(tmp_path / "copy.mp4").height_px) == (64, 48)
 
 
-def test_a_rotated_video_is_stored_upright_in_its_colours(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("matrix", "sides"),
+    [((0, 65536, -65536, 0), (64, 48)), ((-65536, 0, 0, 65536), (48, 64)), ((0, 65536, 65536, 0), (64, 48))],
+)
+def test_a_turned_or_mirrored_video_is_stored_upright_in_its_colours(
+    tmp_path: Path, matrix: tuple[int, int, int, int], sides: tuple[int, int]
+) -> None:
     source = tmp_path / "rotated.mp4"
     with av.open(str(source), "w") as container:
         stream = container.add_stream("libx264", rate=30)
@@ -59,11 +65,12 @@ def test_a_rotated_video_is_stored_upright_in_its_colours(tmp_path: Path) -> Non
         container.mux(stream.encode(None))
     content = bytearray(source.read_bytes())
     matrix_at = content.index(b"tkhd") + 4 + 40
-    content[matrix_at : matrix_at + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 48 << 16, 0, 1 << 30)
+    a, b, c, d = matrix
+    content[matrix_at : matrix_at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 48 << 16, 0, 1 << 30)
     source.write_bytes(content)
     transcode(source, tmp_path / "copy.mp4", SMALL.model_copy(update={"short_side_px": 48}))
     before_HWC, after_HWC = (decode_frames(path, indices=[0])[0].float() for path in (source, tmp_path / "copy.mp4"))
-    assert after_HWC.shape == before_HWC.shape == (64, 48, 3)
+    assert after_HWC.shape == before_HWC.shape == (*sides, 3)
     assert (after_HWC - before_HWC).abs().mean() < 4
 
 

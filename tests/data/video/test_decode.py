@@ -176,13 +176,13 @@ def write_bytes(path: Path, content: bytes) -> Path:
 @pytest.mark.parametrize(
     ("write", "reason"),
     [
-        (lambda path: write_bytes(path, b""), "cannot be decoded"),
+        (lambda path: write_bytes(path, b""), "it is empty"),
         (lambda path: write_bytes(path, b"this is not a video\n" * 40), "cannot be decoded"),
         (lambda path: path, "cannot be read (No such file or directory)"),
         (lambda path: path.parent, "is a folder, expected a file"),
         (write_pipe, "is a named pipe, expected a file"),
         (write_audio_only, "no video stream"),
-        (lambda path: write_cut_off(path, 0.5), "cannot be decoded"),
+        (lambda path: write_cut_off(path, 0.5), "it is truncated: its index"),
         (lambda path: write_cut_off(path, 0.6, container_options={"movflags": "faststart"}), "truncated"),
         (lambda path: write_cut_off(path.with_suffix(".avi"), 0.7, **LONG_AVI), "truncated"),
         (lambda path: write_cut_off(path.with_suffix(".mkv"), 0.5, num_frames=60), "truncated"),

@@ -95,12 +95,12 @@ SOUND: dict[str, Callable[[Path], Path]] = {
     "two_frames": lambda path: write_video(path, 2),
 }
 BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "empty": (empty, "cannot be decoded"),
+    "empty": (empty, "it is empty"),
     "audio_only": (write_audio_only, "no video stream"),
     "song_with_cover": (song_with_cover, "only a cover picture"),
     "picture": (picture, "still image"),
     "one_frame": (lambda path: write_video(path, 1), "still image"),
-    "no_index": (lambda path: cut_off(path, 0.5), "cannot be decoded"),
+    "no_index": (lambda path: cut_off(path, 0.5), "its index, the `moov` box"),
     "half": (lambda path: cut_off(path, 0.6, container_options={"movflags": "faststart"}), "truncated"),
 }
 

@@ -15,9 +15,10 @@ from tsdsl.files import read_json, read_text
 from tsdsl.files.reading import MAX_LIST_BYTES
 
 _WEB_SUFFIXES = {".mp4", ".m4v", ".webm", ".mkv", ".ogv", ".flv", ".f4v", ".gif"}
-_CAMERA_SUFFIXES = {".mov", ".avi", ".wmv", ".asf", ".3gp", ".3g2", ".mts", ".m2ts", ".mxf"}
+_CAMERA_SUFFIXES = {".mov", ".avi", ".wmv", ".asf", ".3gp", ".3g2", ".mts", ".m2ts", ".mxf", ".dv"}
 _BROADCAST_SUFFIXES = {".ts", ".mpg", ".mpeg", ".vob"}
-VIDEO_SUFFIXES = frozenset(_WEB_SUFFIXES | _CAMERA_SUFFIXES | _BROADCAST_SUFFIXES)
+_RAW_SUFFIXES = {".h264", ".264", ".h265", ".265", ".hevc", ".y4m", ".apng"}
+VIDEO_SUFFIXES = frozenset(_WEB_SUFFIXES | _CAMERA_SUFFIXES | _BROADCAST_SUFFIXES | _RAW_SUFFIXES)
 
 FRAMES_ENDING = "frames"
 """The end of the names of folders of extracted frames, such as `rawframes` and `20bn-something-something-v2-frames`."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tsdsl.data.settings import validated
 from tsdsl.data.video.decode import TimedFrame, count_decodable_frames, frames_of_part
 from tsdsl.data.video.frame_index import ClipError
+from tsdsl.data.video.orientation import is_mirrored, turns_of, upright
 from tsdsl.errors import FileError
 
 TICKS_PER_S = 90_000
@@ -150,15 +151,15 @@ def _upright_yuv(timed: TimedFrame) -> Any:
     frame = timed.frame.reformat(
         width_px, height_px, "yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, threads=1
     )
-    turns = round(timed.frame.rotation / 90) % 4
-    if not turns:
+    turns = turns_of(timed.frame)
+    if not turns and not is_mirrored(timed.frame):
         return frame
     flat = frame.to_ndarray().ravel()
     size, quarter = height_px * width_px, height_px * width_px // 4
     planes = [flat[:size].reshape(height_px, width_px)]
     for begin in (size, size + quarter):
         planes.append(flat[begin : begin + quarter].reshape(height_px // 2, width_px // 2))
-    turned = np.concatenate([np.rot90(plane, turns).ravel() for plane in planes])
+    turned = np.concatenate([upright(timed.frame, plane).ravel() for plane in planes])
     turned_width_px = height_px if turns % 2 else width_px
     return av.VideoFrame.from_ndarray(turned.reshape(-1, turned_width_px), format="yuv420p")
 

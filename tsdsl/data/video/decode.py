@@ -19,11 +19,16 @@ from torch import Tensor
 
 from tsdsl.data.video.frame_folder import decoded_images, frame_index, frame_names
 from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
+from tsdsl.data.video.orientation import upright
 from tsdsl.data.video.seeking import decoded_from, open_stream
 from tsdsl.errors import UsageError
 
 Cut = Callable[[Tensor], Tensor]
 """Maps the pixels of a frame (H, W, C) to the uint8 tensor to keep."""
+
+
+MAX_DROPPED = 2
+"""How many frames at once decoders drop in some files that are whole."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,7 @@ class OpenVideo:
         for slot, frame in enumerate(_frames_nearest_below(self, distinct)):
             size_px = size_px or _target_size_px(frame.width, frame.height, short_side_px)
             image = frame.reformat(*size_px, format="rgb24", threads=1).to_ndarray()
-            # The display matrix gives the rotation of the decoded picture, counter-clockwise.
-            pixels = torch.from_numpy(np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)))
+            pixels = torch.from_numpy(np.ascontiguousarray(upright(frame, image)))
             if cut is not None:
                 pixels = cut(pixels)
             if frames is None:
@@ -196,6 +200,15 @@ def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, en
     return max(short_side_px, width_px * short_side_px // height_px), short_side_px
 
 
+def _demand_near(video: OpenVideo, before: int, after: int) -> None:
+    """ClipError if too many frames between two places do not decode."""
+    missing, num_frames = after - before - 1, video.index.num_frames
+    if missing > max(MAX_DROPPED, num_frames * (1 - MIN_SHARE_PRESENT)):
+        raise ClipError(
+            video.path, f"it is damaged: {missing} of its {num_frames} frames, one after the other, do not decode"
+        )
+
+
 def _frames_nearest_below(video: OpenVideo, distinct: NDArray[np.int64]) -> Iterator[Any]:
     """One decoded frame for each of the ascending `distinct` indices."""
     position = 0
@@ -203,6 +216,7 @@ def _frames_nearest_below(video: OpenVideo, distinct: NDArray[np.int64]) -> Iter
     previous_place = -1
     for place, frame in video.decoded(distinct.tolist()):
         while position < len(distinct) and place > distinct[position]:
+            _demand_near(video, distinct[position] if previous is None else previous_place, place)
             yield previous if previous is not None else frame
             position += 1
         while position < len(distinct) and place == distinct[position]:

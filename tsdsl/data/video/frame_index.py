@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ from tsdsl.errors import FileError
 
 FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpeg", "mpegvideo"})
 """Formats without reliable presentation times: with B-frames their times run backwards, so frames are counted."""
+
+FORMATS_WITH_SLOTS = frozenset({"avi"})
+"""Formats whose decoding times, and whose declared frames, count slots of which some may be empty."""
 
 FORMATS_WITHOUT_SEEKS = frozenset({"gif"})
 """Formats that call every frame a key frame, though most repeat a part of the frame before."""
@@ -113,21 +117,25 @@ class _Packet(NamedTuple):
 
 def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
     """The index of a stream; ClipError if it is empty, untimed or truncated."""
-    packets = _listed_packets(path, container, stream) or [
+    demuxed = container.demux(stream)
+    opening = list(islice(demuxed, 1))
+    packets = _listed_packets(path, container, stream, opening) or [
         _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
-        for packet in container.demux(stream)
+        for packet in chain(opening, demuxed)
         if packet.size
     ]
     frames = _decodable(packets)
     if not frames:
         raise ClipError(path, "it has no video frames")
     if len(frames) == 1:
-        raise ClipError(path, "it is a still image, with one frame")
+        is_webp = container.format.name.startswith("webp")
+        beside = ", or an animated WebP, which FFmpeg does not decode" if is_webp else ""
+        raise ClipError(path, f"it is a still image, with one frame{beside}")
     declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
     if _are_timed(packets, container.format.name, stream.time_base):
         index = _timed_index(packets, frames, container, stream, declared_fps)
     elif declared_fps > 0:
-        index = FrameIndex(np.arange(len(frames)) / declared_fps, None, declared_fps)
+        index = _counted_index(frames, container, stream, declared_fps)
     else:
         raise ClipError(path, "it has neither frame times nor a frame rate")
     _check_complete(path, container, stream, packets, index)
@@ -171,13 +179,24 @@ def _timed_index(
     return FrameIndex(times_s, timestamps, fps if fps > 0 else 30.0, key_frames)
 
 
-def _listed_packets(path: Path, container: Any, stream: Any) -> list[_Packet] | None:
+def _counted_index(frames: Sequence[_Packet], container: Any, stream: Any, declared_fps: float) -> FrameIndex:
+    """The index of frames in order at the declared rate; in AVI, where recorders leave slots empty, at their slots."""
+    slots = np.array([-1 if frame.decoded is None else frame.decoded for frame in frames])
+    if container.format.name not in FORMATS_WITH_SLOTS or slots[0] < 0 or len(slots) < 2 or np.any(np.diff(slots) <= 0):
+        return FrameIndex(np.arange(len(frames)) / declared_fps, None, declared_fps)
+    times_s = (slots - slots[0]) * float(stream.time_base)
+    return FrameIndex(times_s, None, (len(slots) - 1) / float(times_s[-1]))
+
+
+def _listed_packets(path: Path, container: Any, stream: Any, opening: Sequence[Any]) -> list[_Packet] | None:
     """The packets in the table of an MP4 if they are reliable; 15 times faster than reading them.
 
-    The table contains decoding times, which are presentation times in a stream without B-frames. If it reaches past the
-    end of the file, the file is truncated and its packets must be counted.
+    The table contains decoding times, which are presentation times in a stream without B-frames, if they are in the
+    first packet. If it reaches past the end of the file, the file is truncated and its packets must be counted.
     """
     if "mp4" not in container.format.name.split(",") or stream.codec_context.has_b_frames:
+        return None
+    if any(packet.pts != packet.dts for packet in opening):
         return None
     packets, end = [], 0
     for entry in stream.index_entries:
@@ -189,8 +208,11 @@ def _listed_packets(path: Path, container: Any, stream: Any) -> list[_Packet] | 
 
 def _check_complete(path: Path, container: Any, stream: Any, packets: Sequence[_Packet], index: FrameIndex) -> None:
     """ClipError if there are fewer packets, shown or not, than the header declares."""
-    if stream.frames and len(packets) < stream.frames * MIN_SHARE_PRESENT:
-        raise ClipError(path, f"it is truncated: {len(packets)} of the {stream.frames} frames its header declares")
+    num_present = len(packets)
+    if container.format.name in FORMATS_WITH_SLOTS:
+        num_present = max([num_present, *(packet.decoded + 1 for packet in packets if packet.decoded is not None)])
+    if stream.frames and num_present < stream.frames * MIN_SHARE_PRESENT:
+        raise ClipError(path, f"it is truncated: {num_present} of the {stream.frames} frames its header declares")
     # Matroska declares no frame count; its duration covers all streams, so it is only meaningful for a single one.
     declares_duration = container.duration and container.format.name not in FORMATS_WITHOUT_DURATION
     if not stream.frames and declares_duration and len(container.streams) == 1:
@@ -201,5 +223,6 @@ def _check_complete(path: Path, container: Any, stream: Any, packets: Sequence[_
 
 
 def _span_s(packets: Sequence[_Packet], stream: Any, fps: float) -> float:
+    """To the end of the last frame, from the first one or from 0: containers declare either."""
     times = [packet.shown for packet in packets if packet.shown is not None]
-    return (max(times) - min(times)) * float(stream.time_base) + 1.0 / fps
+    return (max(times) - min(0, *times)) * float(stream.time_base) + 1.0 / fps

@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from tsdsl.data.video.frame_index import ClipError, FrameIndex
+from tsdsl.data.video.not_videos import reason_unreadable
 from tsdsl.errors import FileError
 from tsdsl.files import require_regular
 
@@ -25,17 +26,31 @@ def open_stream(path: Path) -> Iterator[tuple[Any, Any]]:
         raise ClipError(path, error.message.removeprefix(f"{path}: ")) from error
     try:
         # Old data sets have metadata that is not UTF-8, which PyAV refuses by default.
-        with av.open(str(path), metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise ClipError(path, "it has no video stream")
-            if all(video.disposition & av.stream.Disposition.attached_pic for video in container.streams.video):
-                raise ClipError(path, "it has no video stream, only a cover picture")
-            stream = container.streams.video[0]
-            # Workers are processes already; threads inside a decoder gain nothing.
-            stream.codec_context.thread_count = 1
-            yield container, stream
+        container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
-        raise ClipError(path, f"it cannot be decoded ({error.strerror})") from error
+        raise ClipError(path, reason_unreadable(path) or _undecodable(error)) from error
+    try:
+        with container:
+            yield container, _first_video(path, container)
+    except av.error.FFmpegError as error:
+        raise ClipError(path, _undecodable(error)) from error
+
+
+def _first_video(path: Path, container: Any) -> Any:
+    if not container.streams.video:
+        raise ClipError(path, "it has no video stream")
+    if all(video.disposition & av.stream.Disposition.attached_pic for video in container.streams.video):
+        raise ClipError(path, "it has no video stream, only a cover picture")
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise ClipError(path, "its codec is unknown to FFmpeg, or it is encrypted")
+    # Workers are processes already; threads inside a decoder gain nothing.
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _undecodable(error: av.error.FFmpegError) -> str:
+    return f"it cannot be decoded ({error.strerror})"
 
 
 def decoded_from(path: Path, container: Any, stream: Any, index: FrameIndex, first: int) -> Iterator[tuple[int, Any]]:
@@ -53,7 +68,8 @@ def decoded_from(path: Path, container: Any, stream: Any, index: FrameIndex, fir
             return
     # Seeking to the beginning does not return to it where times begin below zero or are missing.
     with open_stream(path) as (reopened, reopened_stream):
-        yield from _placed(reopened.decode(reopened_stream), index)
+        frames = (frame for packet in reopened.demux(reopened_stream) for frame in _frames_of(packet))
+        yield from _placed(frames, index)
 
 
 def _frames_after_seek(container: Any, stream: Any, seek_to: int, wanted: int) -> Iterator[Any]:
@@ -69,7 +85,15 @@ def _frames_after_seek(container: Any, stream: Any, seek_to: int, wanted: int) -
                 return
             landing = packet.pts
         if landing is not None:
-            yield from (frame for frame in packet.decode() if frame.pts is not None and frame.pts >= landing)
+            yield from (frame for frame in _frames_of(packet) if frame.pts is not None and frame.pts >= landing)
+
+
+def _frames_of(packet: Any) -> list[Any]:
+    """The frames that a packet completes. A damaged packet completes none, and decoding goes on behind it."""
+    try:
+        return list(packet.decode())
+    except av.error.InvalidDataError:
+        return []
 
 
 def _placed(frames: Iterator[Any], index: FrameIndex) -> Iterator[tuple[int, Any]]:
