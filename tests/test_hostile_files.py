@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import tsdsl
 from support.binary_formats import BINARY_NAMES, binary_formats
 from support.micro_runs import SPACE
 from support.mutations import Format, formats, write
@@ -61,7 +62,7 @@ def test_code_in_the_name_of_a_stream_is_refused_by_export_and_never_run(
         return json.loads(json.dumps(value).replace("sparse", code.replace('"', '\\"')))
 
     space = hostile(resolved.space.to_dict())
-    architecture = hostile(next(resolved.space.sample(seed=1)).model_dump(mode="json"))
+    architecture = hostile(next(tsdsl.Space.of(resolved.space).sample(seed=1)).model_dump(mode="json"))
     architecture["fingerprint"] = strictly(Space, space).fingerprint
     (tmp_path / "space.json").write_text(json.dumps(space))
     (tmp_path / "architecture.json").write_text(json.dumps(architecture))

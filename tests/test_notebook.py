@@ -14,7 +14,6 @@ import pytest
 import tsdsl
 from support.search_spaces import TINY, load_text
 from tsdsl.errors import RunError
-from tsdsl.space.architecture import Architecture
 
 PICTURE = re.compile(r'<img alt="([^"]*)" style="max-width: 100%" src="data:image/svg\+xml;base64,([^"]*)">')
 
@@ -36,7 +35,7 @@ def test_an_architecture_is_one_line(tiny: tsdsl.Space) -> None:
     assert params is not None
     expected = f"<Architecture of tiny: 12 decisions, {macs / 1e6:.4g} MFLOPs, {params / 1e3:.4g} Kparams, step 1>"
     assert repr(architecture) == str(architecture) == expected
-    bare = Architecture(space="tiny", fingerprint=tiny.fingerprint, decisions={"a": 1})
+    bare = tsdsl.Architecture(space="tiny", fingerprint=tiny.fingerprint, decisions={"a": 1})
     assert repr(bare) == "<Architecture of tiny: 1 decision>"
 
 
@@ -55,7 +54,7 @@ def test_what_a_file_says_is_text_and_not_html(tiny: tsdsl.Space) -> None:
     html = replace(tiny, steps=(replace(tiny.steps[0], title=title),))._repr_html_()
     assert title not in html
     assert "&lt;script&gt;" in html
-    architecture = Architecture(space="other", fingerprint="", decisions={title: title})
+    architecture = tsdsl.Architecture(space="other", fingerprint="", decisions={title: title})
     assert title not in architecture._repr_html_()
 
 
@@ -65,14 +64,14 @@ def test_costs_that_cannot_be_computed_are_replaced_by_the_reason(
     def refuse(*_: object) -> None:
         raise RunError("too entangled", help="simplify")
 
-    monkeypatch.setattr("tsdsl.notebook.CostTable", refuse)
-    monkeypatch.setattr("tsdsl.notebook.draw_space", refuse)
+    monkeypatch.setattr("tsdsl.library.html.CostTable", refuse)
+    monkeypatch.setattr("tsdsl.library.html.draw_space", refuse)
     html = tiny._repr_html_()
     assert "too entangled" in html
     assert "<img" not in html
 
 
-def test_an_architecture_shows_its_figure_only_where_a_shipped_space_is_its_own(tiny: tsdsl.Space) -> None:
+def test_an_architecture_shows_its_figure_only_where_its_space_is_known(tiny: tsdsl.Space) -> None:
     architecture = next(tiny.sample())
     html = architecture._repr_html_()
     ((spoken, data),) = PICTURE.findall(html)
@@ -81,9 +80,9 @@ def test_an_architecture_shows_its_figure_only_where_a_shipped_space_is_its_own(
     path, value = next(iter(architecture.decisions.items()))
     assert f"<tr><td>{path}</td><td>{value}</td></tr>" in html
     for stranger in ({"fingerprint": "0" * 16}, {"space": "mine"}):
-        assert "<img" not in architecture.model_copy(update=stranger)._repr_html_()
+        assert "<img" not in tsdsl.Architecture.of(architecture.model_copy(update=stranger))._repr_html_()
 
 
 def test_importing_tsdsl_imports_nothing_of_this() -> None:
-    code = "import tsdsl, sys; tsdsl.load('std:tiny'); assert 'tsdsl.notebook' not in sys.modules"
+    code = "import tsdsl, sys; tsdsl.load('std:tiny'); assert 'tsdsl.library.html' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -27,7 +27,7 @@ from tsdsl.engine.runs.directory import RunDirectory
 from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.engine.training.train import train
 from tsdsl.lowering.weights import file_hash, load_weights, read_tensors, save_model
-from tsdsl.searching import DataSettings, SearchSettings, read_alpha, recorded_settings
+from tsdsl.searching import DataSettings, SearchSettings, read_alpha, recorded_settings, search
 from tsdsl.searching.front import finished_step, step_front
 from tsdsl.space.architecture import read_architecture
 
@@ -71,7 +71,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     assert select_classes(clips, f"{folder}/few", 2).root == Path(folder, "few")
     space = load_text(Path(folder), TINY)
     settings = SearchSettings(epochs=1, method="parsec", samples=2, batch_size=4, recalibration_batches=1)
-    tsdsl.search(space, step=1, data=clips, run=run, settings=settings, data_settings=DataSettings(cache=True))
+    search(space, step=1, data=clips, run=run, settings=settings, data_settings=DataSettings(cache=True))
     return Searched(space, run)
 
 
@@ -87,7 +87,7 @@ def test_a_search_and_what_reads_it(searched: Searched) -> None:
     assert [str(one.path) for one in runs] == [run]
     assert damaged == []
     # The same data, given again, are recognised as those of the run.
-    again = tsdsl.search(space, step=1, data=f"{Path(run).parent}/clips", run=run)
+    again = search(space, step=1, data=f"{Path(run).parent}/clips", run=run)
     assert str(again.architecture) == f"{run}/step1/architecture.json"
 
 

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+
+from tsdsl.errors import UsageError
 
 PREFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 FLOPS_UNITS = {f"{prefix}FLOPs": PREFIXES[prefix] for prefix in ("G", "M", "K", "T", "")}
 """The units of multiply-adds, likeliest first, and how many each is."""
 PARAMS_UNITS = {f"{prefix}params": PREFIXES[prefix] for prefix in ("M", "K", "G")}
 """The units of parameters, likeliest first, and how many each is."""
+
+_FLOPS = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([KMGT]?)(?:FLOPs)?\s*")
+
+
+def macs_of(text: str, name: str) -> int:
+    """`1.4 GFLOPs`, `1.4G` or `1400000000` as whole multiply-adds; raises as `macs_amount` does."""
+    return int(macs_amount(text, name))
+
+
+def macs_amount(text: str, name: str) -> Decimal:
+    """`1.4 GFLOPs`, `1.4G` or `15.65` as multiply-adds; `name` is the option or argument that has it.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    match = _FLOPS.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{name} must be a number of FLOPs, got `{text}`", help="for instance 1.4GFLOPs or 350M")
+    return Decimal(match[1]) * PREFIXES[match[2]]
 
 
 def at_least(macs: int) -> str:

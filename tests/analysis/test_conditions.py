@@ -292,4 +292,4 @@ def test_a_rule_that_needs_too_many_comparisons_is_refused() -> None:
 def test_no_architecture_that_is_drawn_breaks_a_condition() -> None:
     space = rules("a.flops <= 60 KFLOPs or (b.flops <= 4 KFLOPs and params >= 17 Kparams)")
     free = FreeSpace(CostTable(Blueprint(space)))
-    assert not any(violated(free, one.decisions) for one in space.sample(100, seed=1))
+    assert not any(violated(free, one.decisions) for one in tsdsl.Space.of(space).sample(100, seed=1))

@@ -109,7 +109,7 @@ def test_what_attention_makes_inside_and_fusions_hold_is_what_torch_allocates(at
 @pytest.mark.parametrize("name", ["auto_tsnet", "slowfast", "x3d", "manual_tsnet", "single_stream"])
 def test_shipped_networks_allocate_what_is_told(name: str) -> None:
     space = tsdsl.load(f"std:{name}") if name in ("auto_tsnet", "x3d") else _first(name)
-    decisions = next(iter(space.sample(1, seed=0))).decisions if space.decisions else {}
+    decisions = next(iter(tsdsl.Space.of(space).sample(1, seed=0))).decisions if space.decisions else {}
     network = Blueprint(space).network(decisions)
     assert peak_activation_bytes(network) == measured_peak_bytes(network)
 

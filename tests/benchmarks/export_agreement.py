@@ -19,7 +19,7 @@ import torch
 from onnx_in_double import in_double
 
 from tsdsl.analysis.questions.sampling import sample_architectures
-from tsdsl.api import load
+from tsdsl.check.load import load
 from tsdsl.exporting import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2
 from tsdsl.exporting.agreement import Agreement, agreement
 from tsdsl.exporting.provenance import Provenance, export_with_provenance

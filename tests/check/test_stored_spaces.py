@@ -189,7 +189,7 @@ def test_a_message_does_not_repeat_a_name_of_any_length(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [True, 4.0, "4", 5])
 def test_the_value_of_a_decision_is_of_its_type(value: object) -> None:
     (space,) = spaces_of(TEXT)
-    architecture = next(space.sample())
+    architecture = next(tsdsl.Space.of(space).sample())
     path = "slow.stage1.group1.channels"
     wrong = architecture.model_copy(update={"decisions": {**architecture.decisions, path: value}})
     assert any(path in problem for problem in tsdsl.space.architecture.problems(space, wrong))

@@ -55,7 +55,7 @@ space s {
     shown = texts(draw_space(space))
     assert {"kernel 1x3x3 · c 8..16", "act relu, hswish", "e 1..2 · c 8"} <= {*shown}
     assert "se none, all · se_ratio 0.1, 0.2" in shown
-    one = next(a for a in space.sample(50, seed=1) if a.decisions["one.stage0.group1.act"] == "hswish")
+    one = next(a for a in tsdsl.Space.of(space).sample(50, seed=1) if a.decisions["one.stage0.group1.act"] == "hswish")
     assert "act hswish" in texts(draw_architecture(space, one))
 
 

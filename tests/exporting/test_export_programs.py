@@ -13,8 +13,8 @@ import torch
 
 from support.binary_mutations import damaged_archive
 from tsdsl.analysis.questions.sampling import sample_architectures
-from tsdsl.api import load
 from tsdsl.check.check import check
+from tsdsl.check.load import load
 from tsdsl.data.video.augment import MEAN, STANDARD_DEVIATION
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.exporting import export_onnx, export_pt2, verify_export, verify_onnx, verify_pt2

@@ -176,7 +176,7 @@ def test_a_space_may_use_names_that_python_torch_and_the_file_itself_use(tmp_pat
     checked = check(SourceFile("names.tsspace", text))
     assert not checked.diagnostics
     (resolved,) = checked.spaces
-    architecture = next(resolved.space.sample(seed=3))
+    architecture = next(tsdsl.Space.of(resolved.space).sample(seed=3))
     model = trained_like(Blueprint(resolved.space).network(architecture.decisions))
     source = export_python(model.network, architecture)
     assert verify_export(source, model).holds

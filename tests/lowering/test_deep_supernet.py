@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+import tsdsl
 from support.deep_spaces import spaces
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.lowering.supernet import Supernet, extract
@@ -15,7 +16,7 @@ def test_each_architecture_has_the_costs_and_scores_of_its_own_model() -> None:
     space = spaces()["base"]
     table, supernet = CostTable(Blueprint(space)), Supernet(Blueprint(space), seed=0).double()
     clips = torch.rand(2, 3, 4, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    for architecture in space.sample(12, seed=1):
+    for architecture in tsdsl.Space.of(space).sample(12, seed=1):
         model = extract(supernet, architecture)
         with torch.no_grad():
             torch.manual_seed(1)

@@ -123,7 +123,7 @@ def test_a_group_fixed_at_nothing_leaves_nothing_to_decide(fix: str, part: Fract
 def test_an_architecture_without_the_group_does_not_decide_its_operator() -> None:
     space = spaces(ABSENT.replace("ONE", "one.stage[0].group[1].channels = 8"))["s"]
     seen = set()
-    for one in space.sample(30):
+    for one in tsdsl.Space.of(space).sample(30):
         network = Blueprint(space).network(one.decisions)
         assert ("one.stage0.group3" in network.by_name) == ("one.stage0.group3.op" in one.decisions)
         seen.add("one.stage0.group3.op" in one.decisions)
@@ -140,7 +140,7 @@ def test_a_model_multiplies_chosen_depths() -> None:
     text = TEXT.replace("* 0 .. 2\n    }\n  }\n", "* 0 .. 2\n    }\n  }\n  model L { depth = 2x }\n")
     space = spaces(text)["base"]
     scaled = Blueprint(space, scale=space.models[0])
-    decisions = next(space.sample(1, seed=3)).decisions
+    decisions = next(tsdsl.Space.of(space).sample(1, seed=3)).decisions
     chosen = {**decisions, "s.stage1.group3.repeat": 1, "s.stage1.group3.t": 1, "s.stage1.group3.k": 3}
     nodes = {node.name: len(node.blocks) for node in scaled.network(chosen).nodes}
     assert nodes["s.stage1.group3"] == 2

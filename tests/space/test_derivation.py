@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tsdsl.api import load
 from tsdsl.check.check import check
+from tsdsl.check.load import load
 from tsdsl.source import SourceFile
 from tsdsl.source_files import read_source
 from tsdsl.space.decided import canonical

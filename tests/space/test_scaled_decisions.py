@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+import tsdsl
 from tsdsl import Space
 from tsdsl.analysis.tables.cost_table import CostTable, architecture_cost
 from tsdsl.analysis.tables.free_space import FreeSpace
@@ -71,7 +72,7 @@ def test_every_architecture_costs_what_it_costs_with_its_results_written_out() -
     space = space_of(TEXT)
     assert space.cardinality == 3 * 3 * 2 * 2 * 2
     free = FreeSpace(CostTable(Blueprint(space)))
-    for one in {tuple(a.decisions.items()) for a in space.sample(72)}:
+    for one in {tuple(a.decisions.items()) for a in tsdsl.Space.of(space).sample(72)}:
         decisions = dict(one)
         other = written_out(decisions)
         left = {path: value for path, value in decisions.items() if not path.startswith("shared.")}
@@ -85,7 +86,7 @@ def test_a_supernet_computes_what_the_extracted_model_does_and_torch_counts_what
     space = space_of(TEXT)
     supernet = Supernet(Blueprint(space), seed=0)
     clip_BCTHW = torch.randn(2, 3, 8, 12, 12, generator=torch.Generator().manual_seed(0))
-    for architecture in space.sample(4):
+    for architecture in tsdsl.Space.of(space).sample(4):
         model = extract(supernet, architecture.decisions)
         with torch.no_grad():
             assert torch.allclose(supernet(clip_BCTHW, architecture), model.train()(clip_BCTHW), atol=1e-5)
@@ -118,4 +119,4 @@ def test_products_are_exact_in_the_decimals_that_are_written(factor: float) -> N
 def test_a_constraint_on_a_rounded_product_counts_what_is_rounded() -> None:
     bounded = TEXT.removesuffix("}\n") + "  require fast.stage[0].group[2].channels == 13\n}\n"
     for space in (space_of(bounded), Space.from_dict(json.loads(json.dumps(space_of(bounded).to_dict())))):
-        assert {a.decisions["shared.w"] for a in space.sample(30)} == {2.5}
+        assert {a.decisions["shared.w"] for a in tsdsl.Space.of(space).sample(30)} == {2.5}

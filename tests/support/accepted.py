@@ -8,6 +8,7 @@ from random import Random
 
 import torch
 
+import tsdsl
 from support.printed import printed
 from support.random_spaces import STAGE_NAMES, valid_space
 from tsdsl.check.check import check
@@ -45,7 +46,7 @@ def accepted(text: str) -> bool:
     (resolved,) = checked.spaces
     space = resolved.space
     assert space_from_dict(json.loads(json.dumps(space.to_dict()))) == space
-    architecture = next(space.sample(seed=1))
+    architecture = next(tsdsl.Space.of(space).sample(seed=1))
     again = Architecture.model_validate_json(json.dumps(architecture.model_dump(mode="json")), strict=True)
     assert again == architecture
     assert problems(space, again) == []

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 
+import tsdsl
 from support.binary_mutations import damaged, damaged_archive, damaged_weights
 from support.micro_runs import SPACE
 from support.mutations import Format, call, command, mutated
@@ -36,7 +37,7 @@ def binary_formats() -> dict[str, Format]:
     """All of them by name, like `support.mutations.formats`."""
     (resolved,) = check(SourceFile("micro.tsspace", SPACE)).spaces
     space: Space = resolved.space
-    architecture = next(space.sample(seed=1))
+    architecture = next(tsdsl.Space.of(space).sample(seed=1))
     model = Model(Blueprint(space).network(architecture.decisions, architecture.step), seed=0).eval()
     provenance = Provenance(architecture=architecture, scale=Scale(name=""), classes=space.classes)
     compiled = json.dumps(space.to_dict())

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import tsdsl
 from support.micro_runs import SPACE
 from tsdsl.check.check import check
 from tsdsl.cli.main import run
@@ -81,7 +82,7 @@ def formats() -> dict[str, Format]:
 
     (resolved,) = check(SourceFile("micro.tsspace", SPACE)).spaces
     space: Space = resolved.space
-    architecture = next(space.sample(seed=1))
+    architecture = next(tsdsl.Space.of(space).sample(seed=1))
     found, compiled = json.dumps(architecture.model_dump(mode="json")), json.dumps(space.to_dict())
     dataset = call(lambda folder: [open_dataset(folder, split) for split in available_splits(folder)])
     videos = {"train/a/1.mp4": "", "train/b/2.mp4": "", "videos/1.mp4": "", "videos/2.mp4": ""}

@@ -64,8 +64,8 @@ def networks(space: tsdsl.Space, seed: int, formats: Collection[str]) -> Facts:
     """Costs, shared weights and exports of architectures that are drawn, one of them after the first step."""
     blueprint = Blueprint(space)
     supernet = Supernet(blueprint, seed=seed)
-    drawn = [(None, one) for one in space.sample(ARCHITECTURES, seed=seed)]
-    for step, one in [(1, next(space.sample(seed=seed, step=1))), *drawn]:
+    drawn = [(None, one) for one in tsdsl.Space.of(space).sample(ARCHITECTURES, seed=seed)]
+    for step, one in [(1, next(tsdsl.Space.of(space).sample(seed=seed, step=1))), *drawn]:
         model = extract(supernet, one.decisions, step)
         network = model.network
         generator = torch.Generator().manual_seed(seed)
@@ -91,7 +91,7 @@ def networks(space: tsdsl.Space, seed: int, formats: Collection[str]) -> Facts:
 
 def pictures(space: tsdsl.Space, seed: int) -> Facts:
     """Drawings of the space, of an architecture, and of what two of them have not in common."""
-    one, other = space.sample(2, seed=seed)
+    one, other = tsdsl.Space.of(space).sample(2, seed=seed)
     models = [found_model(Blueprint(space), architecture) for architecture in (one, other)]
     drawings = draw_space(space), draw_architecture(space, one), draw_difference(*models)
     yield "pictures", all(drawing.startswith("<svg") for drawing in drawings)

@@ -11,7 +11,7 @@ from typing import Any
 from tsdsl.analysis.tables.constraints import violated
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
-from tsdsl.api import load, pick
+from tsdsl.check.load import load, pick
 from tsdsl.check.stored import space_from_dict
 from tsdsl.engine.runs.directory import require_unchanged
 from tsdsl.errors import FileError, TsdslError, UsageError

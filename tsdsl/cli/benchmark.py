@@ -34,12 +34,12 @@ def benchmark(
     """Search a table of accuracies; print the mean and its 95 % interval of what the searches end with, in percent."""
     from tsdsl.benchmarks import METHODS, load_table, run
     from tsdsl.cli.work.console import facts, note, print_json
-    from tsdsl.cli.work.quantities import flops_amount
     from tsdsl.errors import UsageError
+    from tsdsl.units import macs_amount
 
     if batch is not None and not noise:
         raise UsageError("--batch has no effect without --noise", help="add --noise 3, or leave out --batch")
-    most = None if target is None else float(flops_amount(target, "--target"))
+    most = None if target is None else float(macs_amount(target, "--target"))
     loaded = load_table(table)
     endings = []
     for name in METHODS if method == "all" else (method,):

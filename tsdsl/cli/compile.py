@@ -26,8 +26,8 @@ def compile_space(
 ) -> None:
     """Check a space, print exact facts about it, verify that its supernet builds, and draw it."""
     from tsdsl.analysis.questions.summary import space_report
-    from tsdsl.api import pick
     from tsdsl.check.check import check
+    from tsdsl.check.load import pick
     from tsdsl.cli.work.space_table import print_table
     from tsdsl.diagnostics.render import concise, render_rich
     from tsdsl.drawing import draw_space

@@ -32,7 +32,7 @@ def inspect(
 ) -> None:
     """Print sizes, exact cost bounds with an architecture that reaches each, and the effect of a budget."""
     from tsdsl.artifacts.locate import SPACE_FILE, find_architecture, find_scale, find_space
-    from tsdsl.cli.work.quantities import flops_quantity
+    from tsdsl.units import macs_of
 
     if fast and budget is None:
         raise UsageError("--fast has no effect without --budget", help="give a budget, for instance 1.4GFLOPs")
@@ -54,7 +54,7 @@ def inspect(
             )
         _show_network(found, {}, None, find_scale(found, model), json)
         return
-    _show_space(found, step, None if budget is None else flops_quantity(budget, "--budget"), fast, json)
+    _show_space(found, step, None if budget is None else macs_of(budget, "--budget"), fast, json)
 
 
 def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:

@@ -44,7 +44,7 @@ def quickstart(
 
     After an interruption, the same command continues.
     """
-    from tsdsl.api import load
+    from tsdsl.check.load import load
     from tsdsl.drawing import draw_architecture, draw_space, write_picture
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.recipe import TrainSettings

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tsdsl.cli.options import Json, SpaceName
-from tsdsl.errors import UsageError
 
 
 def sample(
@@ -33,22 +32,15 @@ def sample(
 
     from tsdsl.analysis.questions.sampling import sample_architectures
     from tsdsl.artifacts.locate import find_space
-    from tsdsl.cli.work.quantities import demand_step, flops_quantity
+    from tsdsl.cli.work.quantities import demand_step
+    from tsdsl.library.windows import window_of
     from tsdsl.source_files import STANDARD
 
     located = find_space(space, name)
     found, is_text = located.space, located.label.startswith(STANDARD) or located.label.endswith(".tsspace")
     space_file = Path(located.label).name if is_text else None
     demand_step(found, step)
-    least = most = None
-    if flops is not None:
-        low, dots, high = flops.partition("..")
-        if not dots or not (low.strip() or high.strip()):
-            raise UsageError(
-                f"--flops must be a window LO..HI, got `{flops}`", help="for instance 1.2G..1.4G or ..1.4G"
-            )
-        least = flops_quantity(low, "--flops") if low.strip() else None
-        most = flops_quantity(high, "--flops") if high.strip() else None
+    least, most = (None, None) if flops is None else window_of(flops, "--flops")
     for architecture in sample_architectures(found, count, seed=seed, least_macs=least, most_macs=most, step=step):
         if json:
             named = architecture.model_copy(update={"space_file": space_file})

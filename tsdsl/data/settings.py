@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
+from tsdsl.diagnostics.suggest import similar
 from tsdsl.errors import UsageError
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -126,5 +128,15 @@ def validated(model: type[Settings], values: dict[str, Any], what: str) -> Setti
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc'])) or what}: {item['msg']}" for item in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or what}: {_problem(item, model)}" for item in error.errors()
+        )
         raise UsageError(f"invalid {what}: {problems}", help=f"the keys are {', '.join(model.model_fields)}") from error
+
+
+def _problem(item: ErrorDetails, model: type[BaseModel]) -> str:
+    """What pydantic says of a value; of an unknown setting, with similar names."""
+    if item["type"] != "extra_forbidden":
+        return item["msg"]
+    close = similar(str(item["loc"][-1]), model.model_fields)
+    return "unknown setting" + (f"; did you mean {' or '.join(close)}?" if close else "")

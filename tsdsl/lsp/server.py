@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib.metadata import version
 from pathlib import Path
 
 from lsprotocol import types
@@ -11,7 +12,6 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from tsdsl import __version__
 from tsdsl.errors import UsageError
 from tsdsl.lsp import convert
 from tsdsl.lsp.features import completion, edits, highlight, hover, inlay, navigation, outline
@@ -28,7 +28,7 @@ class SpaceServer(LanguageServer):
 
     def __init__(self) -> None:
         # Whole texts, because pygls splits lines at more characters than the protocol when it applies edits.
-        super().__init__("tsdsl", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        super().__init__("tsdsl", version("tsdsl"), text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.snapshots: dict[str, Snapshot] = {}
         self.waiting: dict[str, asyncio.TimerHandle] = {}
         self.stale: set[str] = set()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tsdsl.errors import FileError
 from tsdsl.space.decided import decided_paths
 from tsdsl.space.model import Space
 from tsdsl.space.parts import Value
-from tsdsl.space.stored import Frozen, read_record
+from tsdsl.space.stored import Frozen, FrozenDict, read_record
 from tsdsl.units import counted, giga, parameters
 
 
@@ -26,7 +26,7 @@ class StepRecord(Frozen):
 
 
 class Architecture(Frozen):
-    """A value for every decision that exists, the space it belongs to, and its cost.
+    """A value for every decision that exists, the space it belongs to, and its cost; nothing in it can be changed.
 
     `space_file` is the name of the file with the space's text, or `std:NAME`, where it is known. `step` is the
     progressive step up to which it is decided; None means the whole space. `flops` are
@@ -36,13 +36,13 @@ class Architecture(Frozen):
     space: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     space_file: str | None = None
     fingerprint: str
-    decisions: Mapping[str, Value]
+    decisions: Annotated[Mapping[str, Value], AfterValidator(FrozenDict)]
     flops: int | None = None
     params: int | None = None
     step: int | None = None
     seed: int | None = None
     lineage: tuple[StepRecord, ...] = ()
-    versions: Mapping[str, str] = {}
+    versions: Annotated[Mapping[str, str], AfterValidator(FrozenDict)] = FrozenDict()
 
     @model_serializer(mode="wrap")
     def _without_unknown_file(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -62,11 +62,11 @@ class Architecture(Frozen):
 
     __str__ = __repr__
 
-    def _repr_html_(self) -> str:
-        """Its costs and choices, and its figure where its space is a shipped one, for notebooks."""
-        from tsdsl.notebook import architecture_html
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ == other.__dict__ if isinstance(other, Architecture) else NotImplemented
 
-        return architecture_html(self)
+    def __hash__(self) -> int:
+        return hash((self.fingerprint, self.decisions, self.step))
 
 
 def problems(space: Space, architecture: Architecture) -> list[str]:

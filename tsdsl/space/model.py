@@ -19,8 +19,6 @@ from tsdsl.units import counted
 if TYPE_CHECKING:
     import networkx as nx
 
-    from tsdsl.space.architecture import Architecture
-
 from tsdsl.space.parts import (
     HEAD,
     SHARED,
@@ -64,12 +62,6 @@ class Space(Strict):
         size += f" before {counted(len(self.requires), 'constraint')}" if self.requires else ""
         parts = (counted(len(self.streams), "stream"), counted(len(self.decisions), "decision"), size)
         return f"<Space {self.name}: {', '.join(parts)}, {counted(len(self.steps), 'step')}>"
-
-    def _repr_html_(self) -> str:
-        """Its sizes, costs, steps and drawing, for notebooks."""
-        from tsdsl.notebook import space_html
-
-        return space_html(self)
 
     @cached_property
     def decision_by_path(self) -> Mapping[str, Decision]:
@@ -209,38 +201,9 @@ class Space(Strict):
             result *= ways(root)
         return result
 
-    def sample(
-        self,
-        count: int = 1,
-        *,
-        seed: int = 0,
-        least_macs: int | None = None,
-        most_macs: int | None = None,
-        step: int | None = None,
-    ) -> Iterator[Architecture]:
-        """`count` uniform architectures with least_macs <= multiply-adds <= most_macs.
-
-        Raises:
-            UsageError: no architecture is in the window; the message has the true bounds.
-        """
-        from tsdsl.analysis.questions.sampling import sample_architectures
-
-        return sample_architectures(self, count, seed=seed, least_macs=least_macs, most_macs=most_macs, step=step)
-
     def to_dict(self) -> dict[str, Any]:
-        """The space as what JSON can hold; `from_dict` reads it."""
+        """The space as what JSON can hold; `tsdsl.Space.from_dict` reads it."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Space:
-        """The space that `to_dict` gave, perhaps by way of JSON, checked as strictly as a text.
-
-        Raises:
-            ValueError: the language cannot say such a space; the message names the place in `data`.
-        """
-        from tsdsl.check.stored import space_from_dict
-
-        return space_from_dict(data)
 
     @cached_property
     def fingerprint(self) -> str:

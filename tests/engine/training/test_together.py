@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import tsdsl
 from support.micro_runs import write_inputs
 from support.processes import server
-from tsdsl.api import load
+from tsdsl.check.load import load
 from tsdsl.engine.ranks.interruption import InterruptedRunError
 from tsdsl.engine.recipe import TrainSettings
 from tsdsl.engine.runs.progress import Progress
@@ -38,7 +39,7 @@ def trainings(tmp_path: Path) -> list[Training]:
     server()
     write_inputs(tmp_path)
     space = load(tmp_path / "micro.tsspace")
-    (architecture,) = space.sample(1, seed=0)
+    (architecture,) = tsdsl.Space.of(space).sample(1, seed=0)
     settings = TrainSettings(epochs=2, batch_size=8)
     return [
         Training(space, architecture, without, tmp_path / "clips", settings, tmp_path / name)

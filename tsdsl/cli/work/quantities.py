@@ -1,35 +1,13 @@
-"""Quantities and steps on the command line, and large numbers in print."""
+"""Steps on the command line, and large numbers in print."""
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tsdsl.errors import UsageError
-from tsdsl.units import PREFIXES
 
 if TYPE_CHECKING:
     from tsdsl.space.model import Space
-
-_FLOPS = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([KMGT]?)(?:FLOPs)?\s*")
-
-
-def flops_quantity(text: str, option: str) -> int:
-    """`1.4 GFLOPs`, `1.4G` or `1400000000` as whole multiply-adds; raises as `flops_amount` does."""
-    return int(flops_amount(text, option))
-
-
-def flops_amount(text: str, option: str) -> Decimal:
-    """`1.4 GFLOPs`, `1.4G` or `15.65` as multiply-adds.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    match = _FLOPS.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{option} must be a number of FLOPs, got `{text}`", help="for instance 1.4GFLOPs or 350M")
-    return Decimal(match[1]) * PREFIXES[match[2]]
 
 
 def demand_step(space: Space, step: int | None) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
 from tsdsl.analysis.questions.bounds import extremes, is_exact
 from tsdsl.analysis.tables.cost_table import CostTable
-from tsdsl.api import load
+from tsdsl.check.load import load as load_text
 from tsdsl.drawing import draw_figure, draw_space, found_model
-from tsdsl.errors import TsdslError
+from tsdsl.drawing.theme import THEMES
+from tsdsl.errors import TsdslError, UsageError
+from tsdsl.library.pictures import Picture
 from tsdsl.network.layout import Blueprint
 from tsdsl.source_files import shipped_with
 from tsdsl.space.architecture import Architecture, problems
@@ -32,29 +33,42 @@ def space_html(space: Space) -> str:
         for step in space.steps
     ]
     facts = f"{many(space.classes)} classes, {space.size} px, {_range(blueprint, None)} a clip"
-    table = _table(("step", "title", "architectures", "multiply-adds", "target"), rows) if rows else ""
+    shown = table(("step", "title", "architectures", "multiply-adds", "target"), rows) if rows else ""
     try:
-        picture = _picture(draw_space(space), f"the space {space.name}")
+        picture = Picture(draw_space(space), f"the space {space.name}")._repr_html_()
     except TsdslError as error:
         picture = _paragraph(str(error))
-    return _block(repr(space), _paragraph(facts), table, picture)
+    return block(repr(space), _paragraph(facts), shown, picture)
 
 
-def architecture_html(architecture: Architecture) -> str:
-    """The costs and choices of an architecture, and its figure where its space is a shipped one."""
+def architecture_html(architecture: Architecture, space: Space | None = None) -> str:
+    """The costs and choices of an architecture, and its figure where its space is known or a shipped one."""
     rows = [(path, str(value)) for path, value in architecture.decisions.items()]
-    shown = _table(("decision", "value"), rows)
+    listed = table(("decision", "value"), rows)
     summary = f"<summary>{counted(len(rows), 'decision')}</summary>"
-    return _block(repr(architecture), _figure(architecture), f"<details>{summary}{shown}</details>")
+    try:
+        picture = architecture_picture(architecture, space)._repr_html_()
+    except UsageError:
+        picture = ""
+    return block(repr(architecture), picture, f"<details>{summary}{listed}</details>")
 
 
-def _figure(architecture: Architecture) -> str:
-    for name in shipped_with(architecture.space):
-        space = load(name, architecture.space)
-        if not problems(space, architecture):
-            svg = draw_figure(found_model(Blueprint(space), architecture))
-            return _picture(svg, f"an architecture of {space.name}")
-    return ""
+def architecture_picture(architecture: Architecture, space: Space | None = None, theme: str = "light") -> Picture:
+    """The figure of an architecture.
+
+    Raises:
+        UsageError: its space is neither given nor a shipped one.
+    """
+    known = (load_text(name, architecture.space) for name in shipped_with(architecture.space))
+    for one in known if space is None else (space,):
+        if not problems(one, architecture):
+            title = f"an architecture of {one.name}"
+            model = found_model(Blueprint(one), architecture)
+            return Picture(draw_figure(model, one.name, THEMES[theme]), title)
+    raise UsageError(
+        f"the space {architecture.space} of this architecture is not known",
+        help="take the architecture from its space: space.architecture(...)",
+    )
 
 
 def _range(blueprint: Blueprint, step: int | None) -> str:
@@ -67,7 +81,7 @@ def _range(blueprint: Blueprint, step: int | None) -> str:
     return f"{about}{giga(least)} to {giga(most)}" if least < most else giga(least)
 
 
-def _block(heading: str, *parts: str) -> str:
+def block(heading: str, *parts: str) -> str:
     return f"<div><strong>{escape(heading.strip('<>'))}</strong>{''.join(parts)}</div>"
 
 
@@ -75,13 +89,7 @@ def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _picture(svg: str, spoken: str) -> str:
-    """The SVG as an image: several on one page then share no identifiers, and nothing in them can run."""
-    data = b64encode(svg.encode()).decode()
-    return f'<img alt="{escape(spoken)}" style="max-width: 100%" src="data:image/svg+xml;base64,{data}">'
