@@ -1,4 +1,4 @@
-"""`tsdsl data`: writes demo clips; indexes, subsets, verifies and re-encodes data sets."""
+"""`tsdsl data`: writes demo clips; indexes, subsets, verifies, re-encodes and packs data sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tsdsl.data import DatasetIndex, PrepareReport, VerifyReport
 
 app = typer.Typer(
-    help="Write demo clips; index, subset, verify and re-encode data sets.",
+    help="Write demo clips; index, subset, verify, re-encode and pack data sets.",
     no_args_is_help=True,
 )
 
@@ -29,7 +29,8 @@ Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the da
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="folder, kinetics-list, kinetics-csv, something-something-v2, ucf101, hmdb51 or table; detected if omitted"
+        help="folder, kinetics-list, kinetics-csv, something-something-v2, ucf101, hmdb51, table or shards; detected "
+        "if omitted"
     ),
 ]
 
@@ -217,6 +218,53 @@ def prepare(
         f" {report.size_bytes / 1e6:.1f} of {report.source_bytes / 1e6:.1f} MB, {report.seconds:.1f} s;"
         f" {len(report.left_out)} left out, {report.num_missing} missing"
     )
+
+
+@app.command()
+def pack(
+    source: Source,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the shards; an earlier run is continued.")],
+    shard_mb: Annotated[int, typer.Option(min=1, help="Size of a shard in millions of bytes, at most.")] = 512,
+    split: Annotated[list[str] | None, typer.Option(help="Split to pack; default: train and val.")] = None,
+    kind: Kind = None,
+    as_json: Json = False,
+) -> None:
+    """Write a data set as tar shards in WebDataset's form, with the same videos byte for byte."""
+    from tsdsl.data import pack_dataset
+
+    with _progress("packing") as progress:
+        report = pack_dataset(source, folder, shard_mb * 10**6, kind=kind, splits=split, progress=progress)
+    if as_json:
+        content = {"root": str(report.root), "clips": report.clips, "shards": report.num_shards}
+        typer.echo(json.dumps(content | {"bytes": report.size_bytes, "seconds": round(report.seconds, 2)}))
+        return
+    clips = " and ".join(f"{count} {split} clips" for split, count in report.clips.items())
+    size = f"{report.size_bytes / 1e6:.1f} MB, {report.seconds:.1f} s"
+    typer.echo(f"{report.root}: {clips} in {report.num_shards} shards, {size}")
+
+
+Pattern = typer.Option(metavar="SHARDS", help="Path or URL of shards, as 'https://host/a-{000..009}.tar'; repeatable.")
+
+
+@app.command()
+def shards(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds shards, or only their index.")],
+    train: Annotated[list[str] | None, Pattern] = None,
+    val: Annotated[list[str] | None, Pattern] = None,
+    test: Annotated[list[str] | None, Pattern] = None,
+    as_json: Json = False,
+) -> None:
+    """Index tar shards, those in DIR or others by path or URL, in DIR/shards.csv: DIR is then a data set."""
+    from tsdsl.data import write_shard_index
+
+    given = {split: names for split, names in (("train", train), ("val", val), ("test", test)) if names}
+    with _progress("indexing") as progress:
+        report = write_shard_index(folder, given or None, progress)
+    if as_json:
+        typer.echo(json.dumps({"root": str(report.root), "shards": report.shards, "clips": report.clips}))
+        return
+    counts = " and ".join(f"{report.clips[split]} {split} clips in {n} shards" for split, n in report.shards.items())
+    typer.echo(f"{report.root}: {counts}; shards.csv says where")
 
 
 def _num_workers(asked: int | None) -> int:

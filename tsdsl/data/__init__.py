@@ -1,8 +1,8 @@
 """Video files to batches of clips.
 
 In processing order: `layouts` reads a folder as records, `datasets` opens and chooses them, `video` decodes a record
-to a clip, `loading` makes batches of clips. Besides these, `prepare` verifies and re-encodes data sets, and `demo`
-writes a small one.
+to a clip, `loading` makes batches of clips. Besides these, `shards` reads data sets in tars, `prepare` verifies,
+re-encodes and packs data sets, and `demo` writes a small one.
 """
 
 from tsdsl.data.datasets.concerns import concerns, overlap, unlike_space
@@ -13,10 +13,13 @@ from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, VideoDataset, cho
 from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.loading.views import ViewBatch, ViewLoader
+from tsdsl.data.prepare.pack import PackReport, pack_dataset
 from tsdsl.data.prepare.prepare import PrepareReport, prepare_dataset
 from tsdsl.data.prepare.transcode import TranscodeSettings
 from tsdsl.data.prepare.verify import DatasetIndex, VerifyReport, index_dataset, verify_dataset
 from tsdsl.data.settings import ClipSettings, ReadingSettings, clip_settings
+from tsdsl.data.shards.index import ShardReport, write_shard_index
+from tsdsl.data.shards.storage import StorageError
 from tsdsl.data.video.augment import normalise
 from tsdsl.data.video.clips import ClipCache
 from tsdsl.data.video.decode import VideoInfo, decode_frames, probe
@@ -33,11 +36,14 @@ __all__ = [
     "DatasetIndex",
     "DemoReport",
     "DemoSettings",
+    "PackReport",
     "PrepareReport",
     "ReadingSettings",
     "SelectionReport",
+    "ShardReport",
     "SkippedClips",
     "SplitReport",
+    "StorageError",
     "TranscodeSettings",
     "VerifyReport",
     "VideoDataset",
@@ -54,6 +60,7 @@ __all__ = [
     "normalise",
     "open_dataset",
     "overlap",
+    "pack_dataset",
     "prepare_dataset",
     "probe",
     "select_classes",
@@ -63,4 +70,5 @@ __all__ = [
     "unlike_space",
     "verify_dataset",
     "write_demo",
+    "write_shard_index",
 ]

@@ -17,7 +17,7 @@ from tsdsl.files.reading import (
     read_toml,
     require_regular,
 )
-from tsdsl.files.writing import LOCK_NAME, copy_file, exclusive, write_bytes, write_json, write_text
+from tsdsl.files.writing import LOCK_NAME, copy_file, exclusive, write_bytes, write_json, write_text, write_with
 
 __all__ = [
     "LOCK_NAME",
@@ -38,4 +38,5 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_text",
+    "write_with",
 ]

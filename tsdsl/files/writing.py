@@ -27,7 +27,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         FileError: the folder cannot be made or written, or the disk is full; `path` is as it was.
     """
-    _write(path, lambda file: file.write(data))
+    write_with(path, lambda file: file.write(data))
 
 
 def copy_file(source: Path, path: Path) -> None:
@@ -37,10 +37,11 @@ def copy_file(source: Path, path: Path) -> None:
         FileError: also where `source` cannot be read.
     """
     with open_regular(source) as content:
-        _write(path, lambda file: shutil.copyfileobj(content, file, 1 << 20))
+        write_with(path, lambda file: shutil.copyfileobj(content, file, 1 << 20))
 
 
-def _write(path: Path, put: Callable[[BinaryIO], object]) -> None:
+def write_with(path: Path, put: Callable[[BinaryIO], object]) -> None:
+    """Write what a function puts into a file; see `write_bytes`."""
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,14 @@
 
 Unless given, the kind is the first that matches:
 
-1. the kind in `dataset.json`, as in demo clips and selected classes;
+1. the kind in `dataset.json`, as in demo clips and selected classes, or an index of shards;
 2. a labels file and a json list: `something-something-v2`;
 3. a csv, txt or list file named after a split: `kinetics-csv` if its header names youtube_id, else
    `kinetics-list`;
 4. the lists of a release, in the folder or one in it: `ucf101` for trainlist01.txt, `hmdb51` for CLASS_test_split1.txt;
-5. a csv with named columns, as in Hugging Face's video folders: `table`;
-6. else `folder`: class folders, optionally in train/ and val/.
+5. tars: `shards`;
+6. a csv, JSON list or JSON lines with named columns, as in Hugging Face's video folders: `table`;
+7. else `folder`: class folders, optionally in train/ and val/.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from tsdsl.data.layouts.something import find_labels, find_list, has_templates, 
 from tsdsl.data.layouts.table import find_tables, read_table, table_splits
 from tsdsl.data.layouts.ucf101 import find_ucf101_lists, read_ucf101, ucf101_lists
 from tsdsl.data.settings import ClipSettings
+from tsdsl.data.shards.index import INDEX_NAME, local_shards
+from tsdsl.data.shards.layout import read_shards, shard_splits
 from tsdsl.errors import FileError, UsageError
 from tsdsl.printable import utf_8
 
@@ -59,6 +62,8 @@ def detect_kind(root: str | Path) -> DatasetKind:
     description = read_description(root)
     if description is not None:
         return description.kind
+    if (root / INDEX_NAME).is_file():
+        return "shards"
     if find_labels(root) is not None and any(find_list(root, split) for split in SPLIT_NAMES):
         return "something-something-v2"
     lists = find_lists(root)
@@ -68,6 +73,8 @@ def detect_kind(root: str | Path) -> DatasetKind:
         return "ucf101"
     if find_hmdb51_lists(root):
         return "hmdb51"
+    if local_shards(root):
+        return "shards"
     return "table" if find_tables(root) else "folder"
 
 
@@ -116,6 +123,8 @@ def _own_splits(root: Path, kind: str | None) -> tuple[tuple[str, ...], tuple[st
         return HMDB51_SPLITS, ()
     if kind == "table":
         return table_splits(root), ()
+    if kind == "shards":
+        return shard_splits(root), ()
     return tuple(split_folders(root)) or ("train",), ()
 
 
@@ -168,6 +177,8 @@ def _open_own(root: Path, split: str, kind: str | None, labelled: bool) -> Video
         records, class_names, missing = read_hmdb51(root, split, _split_number(root))
     elif chosen == "table":
         records, class_names, missing = read_table(root, split)
+    elif chosen == "shards":
+        records, class_names = read_shards(root, split)
     else:
         folders = read_class_folders(root, split)
         records, class_names, passed_over, others = (

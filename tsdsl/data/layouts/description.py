@@ -15,7 +15,9 @@ DESCRIPTION_NAME = "dataset.json"
 
 DEFAULT_FRAMES_FPS = 30.0
 
-DatasetKind = Literal["folder", "kinetics-list", "kinetics-csv", "something-something-v2", "ucf101", "hmdb51", "table"]
+DatasetKind = Literal[
+    "folder", "kinetics-list", "kinetics-csv", "something-something-v2", "ucf101", "hmdb51", "table", "shards"
+]
 
 
 class ClassSelection(BaseModel):

@@ -18,6 +18,17 @@ UNLABELLED = -1
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a tar shard: its bytes from `offset` on."""
+
+    shard: str
+    """A path or URL."""
+    shard_bytes: int
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClipRecord:
     """A video, its class or `UNLABELLED`, and the times of the clip (None: the ends of the video)."""
 
@@ -27,6 +38,8 @@ class ClipRecord:
     end_s: float | None = None
     frames_fps: float | None = None
     """The rate at which the frames in the folder `path` were extracted; None for a video file."""
+    member: Member | None = None
+    """Where the video lies in a shard; `path` then only names it, as `SHARD.tar/MEMBER`."""
 
 
 @dataclass(frozen=True)

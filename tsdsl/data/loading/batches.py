@@ -29,6 +29,7 @@ from tsdsl.data.loading.workers import (
 )
 from tsdsl.data.randomness import derive_generator, derive_seed
 from tsdsl.data.settings import ClassSampling, ClipSettings
+from tsdsl.data.shards.storage import StorageError
 from tsdsl.data.video.clips import DEFAULT_CACHE_BYTES, ClipCache, read_centre_clip, read_training_clip
 from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import RunError, UsageError
@@ -163,7 +164,10 @@ class _Clips(Dataset[Sample]):
         for attempt in range(attempts):
             # The replacement depends only on the key, not on bad clips seen before by this process.
             chosen = index if attempt == 0 else self._replacement(key, attempt)
-            clip_CTHW = self._read(chosen, key, failures)
+            try:
+                clip_CTHW = self._read(chosen, key, failures)
+            except StorageError as error:
+                return error
             if clip_CTHW is not None:
                 return clip_CTHW, self._records[chosen].label, chosen, failures
         return None, -1, index, failures

@@ -17,6 +17,7 @@ from tsdsl.data.loading.delivery import delivered
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.loading.workers import KeyBatches, Sample, check_loader, make_cache, make_loader, note_failures
 from tsdsl.data.settings import ClipSettings
+from tsdsl.data.shards.storage import StorageError
 from tsdsl.data.video.clips import DEFAULT_CACHE_BYTES, ClipCache, read_test_views
 from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import RunError, UsageError
@@ -115,4 +116,6 @@ class _Videos(Dataset[Sample]):
             views_VCTHW = read_test_views(record, self._settings, self._cache)
         except ClipError as error:
             return None, record.label, index, [(error.path, error.reason)]
+        except StorageError as error:
+            return error
         return views_VCTHW, record.label, index, []

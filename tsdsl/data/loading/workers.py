@@ -17,6 +17,7 @@ from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.delivery import require_shared_memory
 from tsdsl.data.loading.skipped import SkippedClips
 from tsdsl.data.settings import ClipSettings
+from tsdsl.data.shards.storage import StorageError
 from tsdsl.data.video.clips import ClipCache
 from tsdsl.errors import RunError, UsageError
 from tsdsl.processes import WorkerContext
@@ -24,8 +25,8 @@ from tsdsl.processes import WorkerContext
 Failures = list[tuple[Path, str]]
 """Bad clips as (path, reason), passed from worker processes with the tensors."""
 
-Sample = tuple[Tensor | None, int, int, Failures]
-"""(clip or views, label, index of the record, bad clips); None if no clip could be read."""
+Sample = tuple[Tensor | None, int, int, Failures] | StorageError
+"""(clip or views, label, index of the record, bad clips); None if no clip could be read. An error ends the run."""
 
 Key = TypeVar("Key")
 
@@ -40,6 +41,8 @@ class Loaded(NamedTuple):
     failures: Failures
     shortage: str | None = None
     """Why a worker could not put the clips into shared memory."""
+    unreachable: StorageError | None = None
+    """Why the shards of the data set can no longer be read."""
 
     @property
     def labels_B(self) -> Tensor:
@@ -122,8 +125,10 @@ def note_failures(skipped: SkippedClips, loaded: Loaded) -> None:
     """Add the bad clips of a batch to the report.
 
     Raises:
-        RunError: there was no room to hand the batch over.
+        RunError: there was no room to hand the batch over, or the data set can no longer be read.
     """
+    if loaded.unreachable is not None:
+        raise loaded.unreachable
     if loaded.shortage is not None:
         raise RunError(
             f"shared memory is full, so a worker cannot hand over its clips ({loaded.shortage})",
@@ -133,7 +138,11 @@ def note_failures(skipped: SkippedClips, loaded: Loaded) -> None:
         skipped.add(path, reason)
 
 
-def _collate(samples: Sequence[Sample]) -> Loaded:
+def _collate(fetched: Sequence[Sample]) -> Loaded:
+    unreachable = next((sample for sample in fetched if isinstance(sample, StorageError)), None)
+    if unreachable is not None:
+        return Loaded(None, [], [], 0, [], unreachable=unreachable)
+    samples = [sample for sample in fetched if not isinstance(sample, StorageError)]
     readable = [sample for sample in samples if sample[0] is not None]
     clips = [clip for clip, _, _, _ in readable if clip is not None]
     loaded = Loaded(

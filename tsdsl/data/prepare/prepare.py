@@ -10,23 +10,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from tsdsl.data.datasets.open import available_splits, open_dataset
 from tsdsl.data.layouts.description import DESCRIPTION_NAME, DatasetDescription
-from tsdsl.data.layouts.records import ClipRecord, VideoDataset
+from tsdsl.data.layouts.records import ClipRecord, Member, VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
+from tsdsl.data.prepare.building import (
+    building_place,
+    class_line,
+    digest,
+    inside,
+    into_place,
+    keep_record,
+    opened_splits,
+    printable_name,
+)
 from tsdsl.data.prepare.transcode import TranscodeSettings
 from tsdsl.data.prepare.transcode_pool import TranscodeTask, transcode_all
-from tsdsl.errors import FileError, RunError, UsageError
-from tsdsl.files import changes, exclusive, write_json, write_text
-from tsdsl.space.stored import read_record
+from tsdsl.data.shards.storage import local_path
+from tsdsl.errors import RunError
+from tsdsl.files import exclusive, write_json, write_text
 
 RECORD_NAME = "prepared.json"
 LEFT_OUT_NAME = "left_out.txt"
-LABELLED_SPLITS = ("train", "val")
+COMMAND = "tsdsl data prepare"
 
 Progress = Callable[[int, int], None]
 """Called with (videos done, videos in all)."""
@@ -69,20 +76,18 @@ def prepare_dataset(
     """
     settings = settings or TranscodeSettings()
     source, root = Path(source).absolute(), Path(root).absolute()
-    if root.resolve().is_relative_to(source.resolve()):
-        raise UsageError(f"{root}: is inside the data set {source}", help="choose a folder outside of it")
+    building = building_place(source, root, RECORD_NAME, COMMAND)
     began = time.monotonic()
-    datasets = _opened(source, kind, splits)
-    building = root if (root / RECORD_NAME).is_file() else root.with_name(f"{root.name}.part")
-    _refuse_foreign(root)
+    datasets = opened_splits(source, kind, None if splits is None else tuple(splits))
     with exclusive(building, "preparing this data set"):
-        _record(building, {"source": str(source), "kind": datasets[0].kind, "transcode": settings.model_dump()})
+        facts = {"source": str(source), "kind": datasets[0].kind, "transcode": settings.model_dump()}
+        keep_record(building, RECORD_NAME, COMMAND, facts)
         for half_written in building.glob("videos/**/.*.mp4"):
             half_written.unlink(missing_ok=True)
         targets = _targets(source, datasets)
         tasks = [
-            TranscodeTask(path, building / target, settings, start_s, end_s, frames_fps)
-            for (path, start_s, end_s, frames_fps), target in targets.items()
+            TranscodeTask(path, building / target, settings, start_s, end_s, frames_fps, member)
+            for (path, start_s, end_s, frames_fps, member), target in targets.items()
         ]
         todo = [task for task in tasks if not _is_done(task)]
         left_out = SkippedClips()
@@ -93,7 +98,7 @@ def prepare_dataset(
                 progress(num_done, len(tasks))
         clips = _write_lists(building, datasets, targets)
         write_text(
-            building / LEFT_OUT_NAME, "".join(f"{_printable(str(path))}\t{reason}\n" for path, reason in left_out)
+            building / LEFT_OUT_NAME, "".join(f"{printable_name(str(path))}\t{reason}\n" for path, reason in left_out)
         )
         if not any(clips.values()):
             path, reason = next(iter(left_out))
@@ -101,7 +106,7 @@ def prepare_dataset(
                 f"{source}: none of its {len(tasks)} videos is usable; the first was {path}: {reason}",
                 help="`tsdsl data verify` lists every bad file of a data set",
             )
-        _into_place(building, root)
+        into_place(building, root)
     written = [root / target for target in targets.values() if (root / target).is_file()]
     return PrepareReport(
         root=root,
@@ -110,35 +115,26 @@ def prepare_dataset(
         num_reused=len(tasks) - len(todo),
         num_missing=sum(len(dataset.missing) for dataset in datasets),
         left_out=left_out,
-        source_bytes=sum(map(_size_bytes, {path for path, *_ in targets})),
+        source_bytes=sum(_size_bytes(*part) for part in {(path, member) for path, *_, member in targets}),
         size_bytes=sum(path.stat().st_size for path in written),
         seconds=time.monotonic() - began,
     )
 
 
-def _size_bytes(path: Path) -> int:
+def _size_bytes(path: Path, member: Member | None) -> int:
     """The size of a video or of all frames in a folder; 0 where there is none."""
+    if member is not None:
+        return member.size_bytes
     files = path.iterdir() if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-_Part = tuple[Path, float | None, float | None, float | None]
-"""A video, the part of it that is used, and its rate if it is a folder of frames."""
-
-
-def _opened(source: Path, kind: str | None, splits: Sequence[str] | None) -> list[VideoDataset]:
-    there = available_splits(source, kind=kind)
-    chosen = splits if splits is not None else [split for split in there if split in LABELLED_SPLITS]
-    if not chosen:
-        raise FileError(
-            f"{source}: has no train or val split, only {', '.join(there) or 'none'}",
-            help="name the splits to prepare with --split",
-        )
-    return [open_dataset(source, split, kind=kind) for split in chosen]
+_Part = tuple[Path, float | None, float | None, float | None, Member | None]
+"""A video, the part of it that is used, its rate if it is a folder of frames, and where it lies if in a shard."""
 
 
 def _part(record: ClipRecord) -> _Part:
-    return record.path, record.start_s, record.end_s, record.frames_fps
+    return record.path, record.start_s, record.end_s, record.frames_fps, record.member
 
 
 def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]:
@@ -146,39 +142,24 @@ def _targets(source: Path, datasets: Sequence[VideoDataset]) -> dict[_Part, str]
     targets: dict[_Part, str] = {}
     taken: set[str] = set()
     for part in dict.fromkeys(_part(record) for dataset in datasets for record in dataset.records):
-        path, start_s, end_s, _ = part
-        # Listed files outside of the folder keep the names of their folders.
-        inside = path.relative_to(source) if path.is_relative_to(source) else Path(*path.parts[1:])
-        folders = [name for name in inside.parent.parts if name != ".."]
+        path, start_s, end_s, *_ = part
+        folders = inside(path, source).parent.parts
         span = "" if start_s is None and end_s is None else f"_{start_s or 0:g}_{end_s if end_s is not None else 'end'}"
         target = str(PurePosixPath("videos", *folders, f"{path.stem}{span}.mp4"))
-        printable = _printable(target)
+        printable = printable_name(target)
         if target.casefold() in taken or printable != target:
             # A list names one file a line, so no name in it may hold the end of one.
-            target = f"{printable.removesuffix('.mp4')}-{_digest(str(path))}.mp4"
+            target = f"{printable.removesuffix('.mp4')}-{digest(str(path))}.mp4"
         taken.add(target.casefold())
         targets[part] = target
     return targets
 
 
-def _printable(name: str) -> str:
-    return "".join(character if character.isprintable() else "_" for character in name)
-
-
-def _digest(name: str) -> str:
-    return blake2b(name.encode(errors="surrogateescape"), digest_size=6).hexdigest()
-
-
-def _class_line(name: str) -> str:
-    """The name of a class as a line of its own that is not blank."""
-    line = _printable(name).strip()
-    return f"{line}\n" if line == name and line else f"{line}-{_digest(name)}\n"
-
-
 def _is_done(task: TranscodeTask) -> bool:
-    """Whether the copy exists and is not older than its source."""
+    """Whether the copy exists and is not older than its source, if that is a file here."""
+    source = task.source if task.member is None else local_path(task.member.shard)
     try:
-        return task.target.stat().st_mtime_ns >= task.source.stat().st_mtime_ns
+        return task.target.stat().st_mtime_ns >= (0 if source is None else source.stat().st_mtime_ns)
     except OSError:
         return False
 
@@ -192,37 +173,7 @@ def _write_lists(building: Path, datasets: Sequence[VideoDataset], targets: dict
         clips[dataset.split] = len(lines)
         write_text(building / f"{dataset.split}.csv", "".join(lines))
     first = datasets[0]
-    write_text(building / "classes.txt", "".join(map(_class_line, first.class_names)))
+    write_text(building / "classes.txt", "".join(f"{class_line(name)}\n" for name in first.class_names))
     description = DatasetDescription(kind="kinetics-list", flip_allowed=first.flip_allowed, clip=first.recommended)
     write_json(building / DESCRIPTION_NAME, description.model_dump(mode="json"))
     return clips
-
-
-def _refuse_foreign(root: Path) -> None:
-    if root.exists() and not (root / RECORD_NAME).is_file() and (not root.is_dir() or any(root.iterdir())):
-        raise FileError(f"{root}: exists, and was not made by `tsdsl data prepare`", help="choose another folder")
-
-
-def _record(building: Path, facts: dict[str, Any]) -> None:
-    """Write the origin and settings of the folder, or check that they are unchanged."""
-    path = building / RECORD_NAME
-    if not path.exists():
-        write_json(path, facts)
-        return
-    changed = changes(
-        facts, read_record(path, dict[str, Any], "a record of `tsdsl data prepare`", f"remove {building}")
-    )
-    if changed:
-        raise UsageError(
-            f"{building}: was started with other settings: {'; '.join(changed)}",
-            help="give the same settings, choose another folder, or remove it",
-        )
-
-
-def _into_place(building: Path, root: Path) -> None:
-    if building == root:
-        return
-    try:
-        building.replace(root)  # replaces an empty folder
-    except OSError as error:
-        raise FileError(f"{root}: cannot be written ({error.strerror})", help=f"all is in {building}") from error

@@ -18,6 +18,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from pydantic import BaseModel, ConfigDict, Field
 
+from tsdsl.data.layouts.records import Member
 from tsdsl.data.settings import validated
 from tsdsl.data.video.decode import TimedFrame, count_decodable_frames, frames_of_part
 from tsdsl.data.video.frame_index import ClipError
@@ -58,10 +59,11 @@ def transcode(
     start_s: float | None = None,
     end_s: float | None = None,
     frames_fps: float | None = None,
+    member: Member | None = None,
 ) -> int:
     """Write the part of a video between two times to an mp4; its number of frames.
 
-    With `frames_fps`, the source is a folder of frames that were extracted at this rate.
+    With `frames_fps`, the source is a folder of frames that were extracted at this rate; with `member`, one of a shard.
 
     The result is decoded for verification before `target` appears. Memory does not grow with the length.
 
@@ -77,7 +79,8 @@ def transcode(
         raise _unwritable(target, error) from error
     building = Path(name)
     try:
-        part = frames_of_part(source, start_s, end_s, settings.short_side_px, frames_fps=frames_fps, enlarge=False)
+        side_px = settings.short_side_px
+        part = frames_of_part(source, start_s, end_s, side_px, frames_fps=frames_fps, member=member, enlarge=False)
         num_frames = _encode(source, part, building, settings)
         _verify(source, building, num_frames)
         with _writing(target):

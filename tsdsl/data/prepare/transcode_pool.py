@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from tsdsl.data.layouts.records import Member
 from tsdsl.data.prepare.transcode import TranscodeSettings, transcode
 from tsdsl.data.video.frame_index import ClipError
 from tsdsl.processes import WorkerContext
@@ -25,6 +26,8 @@ class TranscodeTask:
     end_s: float | None = None
     frames_fps: float | None = None
     """The rate of extracted frames in the folder `source`; None for a video file."""
+    member: Member | None = None
+    """Where `source` lies in a shard."""
 
 
 Outcome = tuple[TranscodeTask, str | None]
@@ -61,7 +64,7 @@ def transcode_all(tasks: Sequence[TranscodeTask], num_workers: int) -> Iterator[
 def run_task(task: TranscodeTask) -> Outcome:
     """Transcode a video; errors of the video are returned, not raised."""
     try:
-        transcode(task.source, task.target, task.settings, task.start_s, task.end_s, task.frames_fps)
+        transcode(task.source, task.target, task.settings, task.start_s, task.end_s, task.frames_fps, task.member)
     except ClipError as error:
         return task, error.reason
     return task, None

@@ -89,12 +89,13 @@ def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
 def verify_dataset(root: str | Path, *, kind: str | None = None, progress: Progress | None = None) -> VerifyReport:
     """Decode every frame of every file once."""
     index = index_dataset(root, kind=kind)
-    parts = {(r.path, r.frames_fps, r.end_s if r.frames_fps else None) for d in index.splits for r in d.records}
+    records = [record for dataset in index.splits for record in dataset.records]
+    parts = {(r.path, r.frames_fps, r.end_s if r.frames_fps else None, r.member) for r in records}
     bad = SkippedClips()
     num_frames = 0
-    for done, (path, frames_fps, end_s) in enumerate(sorted(parts, key=lambda part: part[0]), start=1):
+    for done, (path, frames_fps, end_s, member) in enumerate(sorted(parts, key=lambda part: part[0]), start=1):
         try:
-            num_frames += count_decodable_frames(path, frames_fps, end_s)
+            num_frames += count_decodable_frames(path, frames_fps, end_s, member)
         except ClipError as error:
             bad.add(path, error.reason)
         if progress is not None:

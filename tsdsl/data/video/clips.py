@@ -34,13 +34,13 @@ class ClipCache:
         self.used_bytes = 0
         self._videos: dict[Path, DecodedVideo] = {}
 
-    def video(self, path: Path, frames_fps: float | None = None) -> DecodedVideo:
-        """The decoded video; ClipError as `decode_all`."""
-        held = self._videos.get(path)
+    def video(self, record: ClipRecord) -> DecodedVideo:
+        """The decoded video of a record; ClipError as `decode_all`."""
+        held = self._videos.get(record.path)
         if held is None:
-            held = decode_all(path, frames_fps)
+            held = decode_all(record.path, record.frames_fps, record.member)
             if self.used_bytes + held.frames_THWC.nbytes <= self.limit_bytes:
-                self._videos[path] = held
+                self._videos[record.path] = held
                 self.used_bytes += held.frames_THWC.nbytes
         return held
 
@@ -82,8 +82,8 @@ def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache
 
 def _opened(record: ClipRecord, cache: ClipCache | None) -> AbstractContextManager[OpenVideo | DecodedVideo]:
     if cache is not None:
-        return nullcontext(cache.video(record.path, record.frames_fps))
-    return open_video(record.path, record.frames_fps, record.end_s)
+        return nullcontext(cache.video(record))
+    return open_video(record.path, record.frames_fps, record.end_s, record.member)
 
 
 def _clip(video: OpenVideo | DecodedVideo, start_s: float, times_s: Sequence[float], view: View) -> Tensor:

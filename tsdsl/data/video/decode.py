@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tsdsl.data.layouts.records import Member
 from tsdsl.data.video.frame_folder import decoded_images, frame_index, frame_names
 from tsdsl.data.video.frame_index import MIN_SHARE_PRESENT, ClipError, FrameIndex, read_frame_index
 from tsdsl.data.video.orientation import upright
@@ -132,15 +133,17 @@ def decode_frames(
         return video.frames(wanted, short_side_px=short_side_px)
 
 
-def decode_all(path: Path, frames_fps: float | None = None) -> DecodedVideo:
+def decode_all(path: Path, frames_fps: float | None = None, member: Member | None = None) -> DecodedVideo:
     """Every frame at its own size. Memory grows with the video: use it for checks and for caches of small clips."""
-    with open_video(path, frames_fps) as video:
+    with open_video(path, frames_fps, member=member) as video:
         return DecodedVideo(video.frames(np.arange(video.index.num_frames)), video.index)
 
 
-def count_decodable_frames(path: Path, frames_fps: float | None = None, end_s: float | None = None) -> int:
+def count_decodable_frames(
+    path: Path, frames_fps: float | None = None, end_s: float | None = None, member: Member | None = None
+) -> int:
     """The number of frames that decode, with one at a time in memory; ClipError if the video is unusable."""
-    with open_video(path, frames_fps, end_s) as video:
+    with open_video(path, frames_fps, end_s, member) as video:
         num_decoded = sum(1 for _ in video.decoded(range(video.index.num_frames)))
         if num_decoded < video.index.num_frames * MIN_SHARE_PRESENT:
             raise ClipError(path, f"only {num_decoded} of its {video.index.num_frames} frames decode")
@@ -154,6 +157,7 @@ def frames_of_part(
     short_side_px: int,
     *,
     frames_fps: float | None = None,
+    member: Member | None = None,
     enlarge: bool = True,
 ) -> Iterator[TimedFrame]:
     """The frames between two times of a video (None: its ends), with one at a time in memory.
@@ -161,7 +165,7 @@ def frames_of_part(
     Raises:
         ClipError: the file is unusable, or the part is outside of it.
     """
-    with open_video(path, frames_fps, end_s) as video:
+    with open_video(path, frames_fps, end_s, member) as video:
         index = video.index
         begin_s, length_s = index.window(path, start_s, end_s)
         first, last = index.frames_at([begin_s, begin_s + length_s - 0.5 / index.fps]).tolist()
@@ -178,18 +182,20 @@ def frames_of_part(
 
 
 @contextmanager
-def open_video(path: Path, frames_fps: float | None = None, end_s: float | None = None) -> Iterator[OpenVideo]:
-    """The first video stream of a file, or with a rate the frames in a folder; errors of FFmpeg become ClipError.
+def open_video(
+    path: Path, frames_fps: float | None = None, end_s: float | None = None, member: Member | None = None
+) -> Iterator[OpenVideo]:
+    """The first video stream of a file, perhaps in a shard, or with a rate the frames in a folder.
 
-    A folder that has far fewer frames than are used, up to `end_s`, is truncated.
+    Errors of FFmpeg become ClipError. A folder that has far fewer frames than are used, up to `end_s`, is truncated.
     """
     if frames_fps is not None:
         names = frame_names(path)
         yield OpenVideo(path, frame_index(path, names, frames_fps, end_s), partial(decoded_images, path, names))
         return
-    with open_stream(path) as (container, stream):
+    with open_stream(path, member) as (container, stream):
         index = read_frame_index(path, container, stream)
-        yield OpenVideo(path, index, lambda places: decoded_from(path, container, stream, index, places[0]))
+        yield OpenVideo(path, index, lambda places: decoded_from(path, container, stream, index, places[0], member))
 
 
 def _target_size_px(width_px: int, height_px: int, short_side_px: int | None, enlarge: bool = True) -> tuple[int, int]:

@@ -119,7 +119,7 @@ def read_frame_index(path: Path, container: Any, stream: Any) -> FrameIndex:
     """The index of a stream; ClipError if it is empty, untimed or truncated."""
     demuxed = container.demux(stream)
     opening = list(islice(demuxed, 1))
-    packets = _listed_packets(path, container, stream, opening) or [
+    packets = _listed_packets(container, stream, opening) or [
         _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
         for packet in chain(opening, demuxed)
         if packet.size
@@ -188,7 +188,7 @@ def _counted_index(frames: Sequence[_Packet], container: Any, stream: Any, decla
     return FrameIndex(times_s, None, (len(slots) - 1) / float(times_s[-1]))
 
 
-def _listed_packets(path: Path, container: Any, stream: Any, opening: Sequence[Any]) -> list[_Packet] | None:
+def _listed_packets(container: Any, stream: Any, opening: Sequence[Any]) -> list[_Packet] | None:
     """The packets in the table of an MP4 if they are reliable; 15 times faster than reading them.
 
     The table contains decoding times, which are presentation times in a stream without B-frames, if they are in the
@@ -203,7 +203,7 @@ def _listed_packets(path: Path, container: Any, stream: Any, opening: Sequence[A
         end = max(end, entry.pos + entry.size)
         if entry.size:
             packets.append(_Packet(entry.timestamp, entry.timestamp, entry.is_keyframe, entry.is_discard))
-    return packets if packets and end <= path.stat().st_size else None
+    return packets if packets and end <= container.size else None
 
 
 def _check_complete(path: Path, container: Any, stream: Any, packets: Sequence[_Packet], index: FrameIndex) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tsdsl.files import open_regular
-
 HEADS = (
     (b"<!doctype html", "it is a web page, not a video"),
     (b"<html", "it is a web page, not a video"),
@@ -19,10 +15,8 @@ HEAD_BYTES = 64
 MP4_TYPE = slice(4, 8)
 
 
-def reason_unreadable(path: Path) -> str | None:
-    """Why a file is no video, or is an incomplete one; None if its beginning does not say."""
-    with open_regular(path) as file:
-        head = file.read(HEAD_BYTES)
+def reason_unreadable(head: bytes) -> str | None:
+    """Why a file is no video, or is an incomplete one, by its first `HEAD_BYTES`; None if these do not say."""
     if not head:
         return "it is empty"
     if head[MP4_TYPE] == b"ftyp":

@@ -11,29 +11,45 @@ from typing import Any
 import av
 import numpy as np
 
+from tsdsl.data.layouts.records import Member
+from tsdsl.data.shards.members import MemberBytes
 from tsdsl.data.video.frame_index import ClipError, FrameIndex
-from tsdsl.data.video.not_videos import reason_unreadable
+from tsdsl.data.video.not_videos import HEAD_BYTES, reason_unreadable
 from tsdsl.errors import FileError
-from tsdsl.files import require_regular
+from tsdsl.files import open_regular, require_regular
 
 
 @contextmanager
-def open_stream(path: Path) -> Iterator[tuple[Any, Any]]:
-    """(container, its first video stream) of a file; errors of FFmpeg become ClipError."""
+def open_stream(path: Path, member: Member | None = None) -> Iterator[tuple[Any, Any]]:
+    """(container, its first video stream) of a file, or of a member of a shard; errors of FFmpeg become ClipError.
+
+    Raises:
+        ClipError: it is not a video.
+        StorageError: its shard cannot be read, or has changed.
+    """
     try:
-        require_regular(path)
+        if member is None:
+            require_regular(path)
+        source = str(path) if member is None else MemberBytes(path.name, member)
     except FileError as error:
         raise ClipError(path, error.message.removeprefix(f"{path}: ")) from error
     try:
         # Old data sets have metadata that is not UTF-8, which PyAV refuses by default.
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(source, metadata_errors="replace")
     except av.error.FFmpegError as error:
-        raise ClipError(path, reason_unreadable(path) or _undecodable(error)) from error
+        raise ClipError(path, reason_unreadable(_head(path, source)) or _undecodable(error)) from error
     try:
         with container:
             yield container, _first_video(path, container)
     except av.error.FFmpegError as error:
         raise ClipError(path, _undecodable(error)) from error
+
+
+def _head(path: Path, source: str | MemberBytes) -> bytes:
+    if isinstance(source, MemberBytes):
+        return source.getvalue()[:HEAD_BYTES]
+    with open_regular(path) as file:
+        return file.read(HEAD_BYTES)
 
 
 def _first_video(path: Path, container: Any) -> Any:
@@ -53,7 +69,9 @@ def _undecodable(error: av.error.FFmpegError) -> str:
     return f"it cannot be decoded ({error.strerror})"
 
 
-def decoded_from(path: Path, container: Any, stream: Any, index: FrameIndex, first: int) -> Iterator[tuple[int, Any]]:
+def decoded_from(
+    path: Path, container: Any, stream: Any, index: FrameIndex, first: int, member: Member | None = None
+) -> Iterator[tuple[int, Any]]:
     """(place in the index, frame) in presentation order, from the frame `first` or an earlier one on.
 
     A seek that lands after the frame, as in transport streams, or at a key frame that does not restore it, is repeated
@@ -67,7 +85,7 @@ def decoded_from(path: Path, container: Any, stream: Any, index: FrameIndex, fir
             yield from _placed(chain([opening], frames), index)
             return
     # Seeking to the beginning does not return to it where times begin below zero or are missing.
-    with open_stream(path) as (reopened, reopened_stream):
+    with open_stream(path, member) as (reopened, reopened_stream):
         frames = (frame for packet in reopened.demux(reopened_stream) for frame in _frames_of(packet))
         yield from _placed(frames, index)
 
