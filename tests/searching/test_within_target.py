@@ -9,12 +9,14 @@ import torch
 
 import tsdsl
 from support.enumeration import every_architecture, random_distribution
+from tsdsl.check.check import check
 from tsdsl.errors import UsageError
 from tsdsl.network.cost import network_cost
 from tsdsl.network.layout import Blueprint
 from tsdsl.searching.budget.flops import StepFlops, step_flops
 from tsdsl.searching.budget.within_target import most_probable_within
 from tsdsl.searching.distribution.factorised import step_variables
+from tsdsl.source import SourceFile
 from tsdsl.space.model import Space
 
 
@@ -58,6 +60,34 @@ def test_the_most_probable_within_the_target_equals_brute_force(tiny: Space, ste
         assert found.macs == flops.macs(found.decisions) <= target
         assert found.decisions in architectures
         assert found.road in ("argmax", "exact")
+
+
+def nested_twice(steps: str = "") -> Space:
+    """An operator exists where there is a block, and a kernel where it is that operator."""
+    group = "group {conv3d(kernel = {1x3x3, 3x3x3}), max_pool3d(kernel = 1x3x3)}(channels = {4, 8}) * 0 .. 1"
+    stream = f"stream one {{ frames = 4  stage 0 {{ group conv3d(kernel = 1x3x3, channels = {{8, 12}})  {group} }} }}"
+    text = f"tsspace 1 space s {{ classes = 3  size = 8  {stream}  {steps} }}"
+    return check(SourceFile("nested", text)).spaces[0].space
+
+
+def test_a_decision_under_an_absent_one_weighs_nothing() -> None:
+    flops = setting(nested_twice(), None)
+    architectures = every_architecture(flops.variables)
+    for seed in range(8):
+        distribution = random_distribution(flops.variables, seed)
+        for target in map(flops.macs, architectures):
+            within = [a for a in architectures if flops.macs(a) <= target]
+            best = max(map(distribution.log_probability, within))
+            found = most_probable_within(distribution, flops, target)
+            assert found.log_probability == pytest.approx(best, abs=1e-7)
+
+
+def test_what_is_under_a_block_that_an_earlier_step_left_out_is_not_searched() -> None:
+    group = "one.stage[0].group[2]"
+    searched = f"one.stage[0].group[1], {group}.op, {group}.op.conv3d.kernel, {group}.channels"
+    steps = f'step 1 "depth" {{ search = {group}.repeat }}  step 2 "rest" {{ search = {searched} }}'
+    variables = step_variables(nested_twice(steps), 2, {"one.stage0.group2.repeat": 0})
+    assert [decision.path for decision in variables.decisions] == ["one.stage0.group1.channels"]
 
 
 def test_an_arg_max_within_the_target_is_taken_as_it_is(tiny: Space) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from tsdsl.analysis.questions.bounds import extreme
 from tsdsl.analysis.tables.constraints import rules_of
 from tsdsl.analysis.tables.elimination import elimination_order, one_table
+from tsdsl.analysis.tables.free_space import FreeSpace
 from tsdsl.errors import UsageError
 from tsdsl.operators.varying import Array, Axis, Varying
 from tsdsl.searching.budget.flops import StepFlops
@@ -96,20 +97,15 @@ def eliminate(order: Sequence[Axis], factors: Sequence[Varying]) -> Eliminated:
     return Eliminated(sum(factor.table.item() for factor in remaining), tuple(reversed(buckets)))
 
 
-def log_probability_factors(distribution: Distribution, axes: Mapping[str, Axis]) -> list[Varying]:
+def log_probability_factors(distribution: Distribution, free: FreeSpace) -> list[Varying]:
     """log P as tables. A decision that does not exist adds 0 at its first value and is barred elsewhere."""
-    searched = {decision.path: decision for decision in distribution.variables.decisions}
+    logs = distribution.log_probabilities()
     factors: list[Varying] = []
-    for path, logs in distribution.log_probabilities().items():
-        own = np.maximum(logs.numpy(), LEAST_LOG)
-        parent = searched[path].parent
-        if parent is None or parent.path not in searched:
-            factors.append(Varying((axes[path],), own))
-            continue
+    for decision in distribution.variables.decisions:
+        own = np.maximum(logs[decision.path].numpy(), LEAST_LOG)
         absent = np.full(own.shape, BARRED)
         absent[0] = 0.0
-        rows = [own if value in parent.values else absent for value in searched[parent.path].values]
-        factors.append(Varying((axes[parent.path], axes[path]), np.stack(rows)))
+        factors.append(free.over_existence(decision, own, absent))
     return factors
 
 
@@ -211,7 +207,7 @@ def most_probable_within(
     best = distribution.most_probable()
     if (target_macs is None or flops.macs(best) <= target_macs) and flops.allows(best):
         return Found(best, flops.macs(best), distribution.log_probability(best), "argmax")
-    found = best_within(flops, log_probability_factors(distribution, flops.axes), target_macs, node_limit)
+    found = best_within(flops, log_probability_factors(distribution, flops.free), target_macs, node_limit)
     log = distribution.log_probability(found.decisions)
     return Found(found.decisions, found.macs, log, found.road, found.gap)
 

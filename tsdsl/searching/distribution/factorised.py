@@ -65,16 +65,16 @@ def step_variables(space: Space, step: int | None, found: Decisions) -> Variable
     """
     paths = {d.path for d in space.decisions} if step is None else set(space.step(step).decisions)
     present = space.present_after(step)
-    searched: list[Decision] = []
+    searched: dict[str, Decision] = {}
     fixed: dict[str, Value] = {}
     for decision in space.decisions:
         if not space.is_of(decision.path, present):
             continue
         parent = decision.parent
-        if parent is not None and parent.path not in paths and fixed.get(parent.path) not in parent.values:
+        if parent is not None and parent.path not in searched and fixed.get(parent.path) not in parent.values:
             continue
         if decision.path in paths:
-            searched.append(decision)
+            searched[decision.path] = decision
         else:
             fixed[decision.path] = found.get(decision.path, decision.values[0])
     if not searched:
@@ -83,7 +83,7 @@ def step_variables(space: Space, step: int | None, found: Decisions) -> Variable
             + ("the space has no decisions" if step is None else f"step {step} has nothing to decide"),
             help="give a choice, such as channels = {32, 40}, to something that the step names",
         )
-    return Variables(tuple(searched), fixed)
+    return Variables(tuple(searched.values()), fixed)
 
 
 @dataclass(frozen=True, eq=False)
