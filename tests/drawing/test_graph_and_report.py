@@ -20,6 +20,7 @@ from tsdsl.network.layout import Blueprint
 from tsdsl.report.chart import Line, line_chart, line_figure, ticks
 from tsdsl.report.page import Section, bars, drawing, paragraph, report_html, table
 from tsdsl.source import SourceFile
+from tsdsl.space.architecture import Architecture
 from tsdsl.space.stored import strictly
 
 HOSTILE = "<b>\"quoted\" & 'single' \\ é 漢字 " + "x" * 200
@@ -110,6 +111,27 @@ def test_a_fusion_leaves_the_source_and_arrives_at_the_next_group(tiny: tsdsl.Sp
     dot = line_dot(graph, line)
     assert '"fusion.stage1.group1" -> "dense.stage1.group1" [dir=back' in dot
     assert '"fusion.stage1.group1" -> "sparse.stage2.group1"' in dot
+
+
+@pytest.mark.parametrize("detail", list(Detail))
+def test_a_fusion_between_absent_groups_is_drawn_between_what_is_there(detail: Detail) -> None:
+    stem, absent = "group conv3d(kernel = 1x3x3, channels = 8)", "group {conv3d(kernel = 1x3x3), none}(channels = 8)"
+    stages = f"stage 0 {{ {stem} }}  stage 1 {{ {absent} }}"
+    streams = f"stream one {{ frames = 2  {stages}  stage 2 {{ {absent} }} }}  stream two {{ frames = 4  {stages} }}"
+    fusion = "fusion two -> one { after = stage[0..1]  op = time_to_channel }"
+    text = f"tsspace 1 space s {{ classes = 3  size = 8  {streams}  {fusion} }}"
+    space = check(SourceFile("absent", text)).spaces[0].space
+    nothing = {d.path: "none" for d in space.decisions}
+    architecture = Architecture(space="s", fingerprint=space.fingerprint, decisions=nothing)
+    graph = architecture_graph(space, architecture, detail=detail)
+    assert len(graph.links) == 2
+    named = {part.name for part in graph.parts} | {"head"} | {link.name for link in graph.links}
+    dot = line_dot(graph, graph_lines(graph)[0])
+    edges = [line for line in dot.splitlines() if "fusion" in line and " -> " in line and "rank" not in line]
+    ends = [re.findall('"(.*?)"', line) for line in edges]
+    assert len(ends) == 4
+    assert {end for line in ends for end in line[:2]} <= named
+    assert draw_architecture(space, architecture, detail=detail).startswith("<svg")
 
 
 def test_a_long_space_goes_on_in_lines_that_say_so(auto_tsnet: tsdsl.Space) -> None:

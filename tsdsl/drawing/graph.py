@@ -187,14 +187,17 @@ def _node(part: Part, theme: Theme, number: int) -> str:
 def _fusion(
     graph: Graph, line: GraphLine, link: Link, shown: Sequence[Part], streams: Sequence[str], theme: Theme
 ) -> list[str]:
-    """A box between two rows, from a node of the source to the next node of the target."""
-    box, source = _quoted(link.name), _quoted(link.source)
-    after = [part for part in shown if part.stream == link.target and part.column > link.column]
-    arrives = _quoted(after[0].name if after else f"{link.target} continues")
-    if len(link.column) == 1:
-        arrives = _quoted(next(p.name for p in shown if p.stream == link.target and p.column == link.column))
-    source_stream = next(part.stream for part in shown if part.name == link.source)
-    rises = streams.index(source_stream) > streams.index(link.target)
+    """A box between two rows, from the last node of the source to the next node of the target."""
+    is_of_stages = len(link.column) == 1
+    before = [part for part in shown if part.stream == link.source and part.column <= link.column]
+    after = [part for part in shown if part.stream == link.target and part.column >= link.column]
+    if not is_of_stages:
+        after = [part for part in after if part.column > link.column]
+    box = _quoted(link.name)
+    source = _quoted(before[-1].name if before else f"{link.source} begins")
+    end = "head" if line.is_last else f"{link.target} continues"
+    arrives = _quoted(after[0].name if after else end)
+    rises = streams.index(link.source) > streams.index(link.target)
     # An edge within a column orders it, so it runs downwards whichever way its arrow points.
     leaves = f"{box} -> {source} [dir=back" if rises else f"{source} -> {box} [dir=forward"
     lines = [
@@ -202,7 +205,7 @@ def _fusion(
         f'color="{theme.fusion}", fillcolor="{theme.fusion_tint}"];',
         f'  {leaves}, color="{theme.fusion}"];',
     ]
-    if len(link.column) > 1:
+    if not is_of_stages:
         lines.append(f'  {box} -> {arrives} [color="{theme.fusion}"];')
     else:
         enters = f"{arrives} -> {box} [dir=back" if rises else f"{box} -> {arrives} [dir=forward"

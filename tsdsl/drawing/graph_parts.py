@@ -52,7 +52,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A fusion and its operators, from the node `source` to the stream `target`, after a column."""
+    """A fusion and its operators, from the stream `source` to the stream `target`, after a column."""
 
     name: str
     source: str
@@ -178,8 +178,7 @@ def _graph(
     links = _links(space, nodes, setting, cost, total)
     if detail is Detail.stage:
         parts, links = _stages(space, nodes, groups, attention, cost, total), _stage_links(links)
-    elif detail is Detail.block:
-        links = [_to_last_block(link, parts) for link in links]
+    links = [_after_a_part(link, parts) for link in links if parts]
     head = cost([node for node in nodes if node.part == "head"])
     frames = {node.part: fixed(node.shape.frames) for node in nodes if node.kind == "input"}
     return Graph(title, caption, frames, tuple(parts), tuple(links), ("head", _cost_line(head, total)))
@@ -267,8 +266,7 @@ def _links(
         line = _cost_line(_Cost(least, max(one.most for one in own), mean), total)
         merge = (f"merge {setting(slot.merge)}",) if isinstance(slot.merge, Reference) else ()
         lines = (*(SHORT.get(name, name) for name in names), *merge, line)
-        source = f"{slot.source}.stage{slot.stage}.group{slot.group}"
-        links.append(Link(path, source, slot.target, (slot.stage, slot.group), lines))
+        links.append(Link(path, slot.source, slot.target, (slot.stage, slot.group), lines))
     return links
 
 
@@ -276,22 +274,20 @@ def _stage_links(links: Sequence[Link]) -> list[Link]:
     """The fusions of a stage between two streams as one link with all their alternatives."""
     found: dict[tuple[str, str, int], list[Link]] = {}
     for link in links:
-        stream = link.source.split(".stage", 1)[0]
-        found.setdefault((stream, link.target, link.column[0]), []).append(link)
+        found.setdefault((link.source, link.target, link.column[0]), []).append(link)
     joined = []
     for (stream, target, stage), own in found.items():
         alternatives = dict.fromkeys(line for link in own for line in link.lines[:-1])
         places = f"at {_counted(len(own), 'place')}"
         name = f"fusion {stream} to {target} {stage}"
-        joined.append(Link(name, f"{stream}.stage{stage}", target, (stage,), (*alternatives, places)))
+        joined.append(Link(name, stream, target, (stage,), (*alternatives, places)))
     return joined
 
 
-def _to_last_block(link: Link, parts: Sequence[Part]) -> Link:
-    """A fusion from the last block of its source group to after the last block of the target group."""
-    last = max(part.column for part in parts if part.column[:2] == link.column)
-    own = [part for part in parts if part.name.rsplit(".block", 1)[0] == link.source]
-    return replace(link, source=own[-1].name, column=last)
+def _after_a_part(link: Link, parts: Sequence[Part]) -> Link:
+    """A fusion after the last column up to its place that has a part, as groups there may be absent."""
+    columns = sorted(part.column for part in parts)
+    return replace(link, column=max((c for c in columns if c[:2] <= link.column), default=columns[0]))
 
 
 def _attention_lines(space: Space, nodes: Sequence[Node], cost: _Costs, total: float) -> dict[str, tuple[str, ...]]:
