@@ -20,12 +20,14 @@ import "parts/wide.tsspace"
 space narrow from tiny {
   without = attention.sparse
   shared width = {16, 24}
+  shared slot = {none, glore(nodes = 4)}
   fix fusion.stage[1] = time_strided_conv
   fix fusion.stage[2].op.time_strided_conv.kernel = 5x1x1
   fix sparse.stage[*].group[*].t = 1
   free dense.stage[1].group[1].channels = 4 .. 8 by 2
   free sparse.stage[1].group[1].channels = width
   free dense.stage[2].group[1].channels = wide
+  attention sparse { after = stage[1]  op = slot }
   require flops <= 2 * 14 MFLOPs + 0.5 * sparse.flops - head.flops
   require params <= 1 Mparams
   require sparse.stage[2].group[1].k == dense.stage[2].group[1].k
@@ -102,6 +104,7 @@ def test_hover_explains_every_word_of_the_shipped_spaces(path: Path) -> None:
         ("search = spa", "rse,", ["stream `sparse`: 4 frames", "Kparams"]),
         ("fix sparse.stage[", "*", ["all of them"]),
         ("= time_strided", "_conv", ["convolution with temporal stride"]),
+        ("slot = {none, gl", "ore", ["global reasoning"]),
         ("dropout = ", "0.3", ["`dropout`: dropout before the classifier"]),
     ],
 )

@@ -242,6 +242,8 @@ def test_inlay_hints_are_given_for_the_visible_lines_only(editor: Editor) -> Non
         (RULE.replace("require ", "require (flops <= 9 GFLOPs |)\n  require "), {"and", "or"}, {"model"}),
         (RULE.replace("require ", "require 2 * flops <= 9 * |\n  require "), {"flops", "params"}, {"widths"}),
         (RULE.replace("require ", "require flops <= 9 GFLOPs or attention.|\n  require "), {"flops"}, {"model"}),
+        (RULE.replace("require ", "shared slot = {|}\n  require "), {"none", "glore", "time_to_channel"}, {"mbconv3d"}),
+        (RULE.replace("require ", "require |\n  require "), {"shared", "head"}, {"model"}),
         (SPACE.replace("attention sparse", "attention sparse, |"), {"dense", "sparse"}, {"widths", "odd"}),
         (RULE.replace("implies dense", "|implies dense"), {"and", "or", "implies"}, {"sparse"}),
         (RULE.replace("dense.flops", "dense.|flops"), {"flops", "params"}, {"and"}),

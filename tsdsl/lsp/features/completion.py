@@ -154,7 +154,6 @@ class _Completer:
             yield from (self.make(unit, "unit", "parameters") for unit in PARAMS_UNITS)
         if first in ("FIX", "FREE") and len(statement) == 1:
             yield from self.first_words("fix")
-            yield self.make("shared", "part", KEYWORDS["shared"])
             return
         if (
             first in ("STREAM", "SPACE", "DOMAIN", "SHARED", "BLOCK", "MODEL", "FUSION", "ATTENTION")
@@ -278,6 +277,9 @@ class _Completer:
                 yield from self.operator_value(schema)
         elif name in ("domain", "shared"):
             yield from self.named("domain")
+            if name == "shared":
+                yield self.make(NONE, "operator", "no operator")
+                yield from self.operators({**FUSIONS, **ATTENTIONS})
         elif name == "block":
             yield from self.operators(BLOCKS)
         elif name == "op" and frame.kind in ("fusion", "attention"):
@@ -338,6 +340,7 @@ class _Completer:
             yield self.make("attention", "part", KEYWORDS["attention"])
         if attribute not in ("after", "without"):
             yield self.make("head", "part", KEYWORDS["head"])
+            yield self.make("shared", "part", KEYWORDS["shared"])
         if attribute != "without":
             yield self.make("stage", "part", "stages by number: `stage[2..4]`")
             yield self.make("group", "part", "groups by number: `group[1, 2]`")

@@ -25,6 +25,7 @@ Declaring: TypeAlias = ast.Domain | ast.Shared | ast.BlockAlias | ast.Stream | a
 _DECLARING: Mapping[Kind, type[Declaring]] = MappingProxyType(
     {"domain": ast.Domain, "shared": ast.Shared, "block": ast.BlockAlias, "stream": ast.Stream, "model": ast.Model}
 )
+_OF_SLOTS: Mapping[str, Operator] = MappingProxyType({**FUSIONS, **ATTENTIONS})
 _VALUES: tuple[Kind, ...] = ("domain", "shared")
 _PLACES: Mapping[str, Literal["stage", "group"]] = MappingProxyType({"stage": "stage", "group": "group"})
 _SLOTS: Mapping[str, Literal["fusion", "attention"]] = MappingProxyType({"fusion": "fusion", "attention": "attention"})
@@ -158,13 +159,14 @@ class _SpaceIndex:
             yield from self.attributes((item,), {})
         elif isinstance(item, ast.Domain | ast.Shared):
             yield self.declare("domain" if isinstance(item, ast.Domain) else "shared", item.name)
-            yield from self.value(item.value)
+            is_of_slots = isinstance(item, ast.Shared) and _names_operators(item.value)
+            yield from self.alternatives(item.value, _OF_SLOTS) if is_of_slots else self.value(item.value)
         elif isinstance(item, ast.Require):
             for side in sums_of(item.rule):
                 yield from self.sum(side)
         elif isinstance(item, ast.Override):
             yield from self.selector(item.selector)
-            yield from self.alternatives(item.value, {**FUSIONS, **ATTENTIONS})
+            yield from self.alternatives(item.value, _OF_SLOTS)
         elif isinstance(item, ast.BlockAlias):
             yield self.declare("block", item.name)
             yield from self.alias(item)
@@ -383,3 +385,12 @@ class _SpaceIndex:
                 elif kind == "attention" and isinstance(item, ast.Attention):
                     found.append(Key(kind, space.name.text, ", ".join(name.text for name in item.streams)))
         return tuple(found)
+
+
+def _names_operators(value: ast.Expression) -> bool:
+    """Whether a shared decision is one of slots: an alternative in it is the name or call of an operator."""
+    items = value.items if isinstance(value, ast.Choice) else (value,)
+    names = (
+        i.name.text if isinstance(i, ast.Call) else i.bare_name for i in items if isinstance(i, ast.Call | ast.Selector)
+    )
+    return any(name in _OF_SLOTS for name in names)
