@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -228,7 +229,7 @@ def _model_class(source: str, name: str) -> ast.ClassDef:
                 continue
             case ast.ClassDef(name=own) | ast.FunctionDef(name=own) if own in SHIPPED:
                 defined.add(own)
-                known.add(ast.dump(ast.parse(inspect.getsource(SHIPPED[own])).body[0]))
+                known.add(_shipped(own))
         if ast.dump(statement) not in known:
             _refuse(statement)
     if (
@@ -239,6 +240,12 @@ def _model_class(source: str, name: str) -> ast.ClassDef:
     ):
         raise ValueError(f"the source has no class {name}")
     return found
+
+
+@cache
+def _shipped(name: str) -> str:
+    """A class or function as every exported file has it; Python needs long to find one in its module."""
+    return ast.dump(ast.parse(inspect.getsource(SHIPPED[name])).body[0])
 
 
 def _refuse(node: ast.AST) -> NoReturn:

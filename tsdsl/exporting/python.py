@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from tsdsl.errors import UsageError
 from tsdsl.exporting import blocks as exported_blocks
@@ -62,6 +63,12 @@ class Source:
         branch.setdefault(last, Branch()).builder = builder
 
 
+@cache
+def _source_of(value: type | Callable[..., object]) -> str:
+    """The text of a class or function that files contain; Python needs long to find one in its module."""
+    return inspect.getsource(value)
+
+
 def export_python(
     network: Network,
     architecture: Architecture | None = None,
@@ -83,7 +90,7 @@ def export_python(
         _write_node(source, network, node, index)
     name = class_name(network.space)
     classes = [
-        inspect.getsource(value)
+        _source_of(value)
         for key, value in vars(exported_blocks).items()
         if key in source.uses and getattr(value, "__module__", "") == exported_blocks.__name__
     ]
