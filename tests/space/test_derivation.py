@@ -60,11 +60,9 @@ def test_fix_makes_a_decision_a_constant_and_its_architectures_stay_architecture
 
 
 def test_free_gives_constants_choices_and_fills_in_defaults() -> None:
-    space = derived(
-        "free dense.stage[1].group[1].channels = {4, 8}\nfree dense.stage[1].group[1].se_ratio = {0.25, 0.5}"
-    )
+    space = derived("free dense.stage[1].group[1].channels = {4, 8}\nfree dense.stage[1].group[1].act = {relu, hswish}")
     assert space.decision_by_path["dense.stage1.group1.channels"].values == (4, 8)
-    assert space.decision_by_path["dense.stage1.group1.se_ratio"].values == (0.25, 0.5)
+    assert space.decision_by_path["dense.stage1.group1.act"].values == ("relu", "hswish")
 
 
 def test_the_last_override_wins_and_a_fix_narrows_what_was_freed() -> None:

@@ -61,6 +61,7 @@ TIME_STRIDED_CONV = FusionOperator(
             2,
             minimum=0.01,
             maximum=64,
+            matters_for=("merge", ("concat",)),
         ),
     ),
     time_strided_conv,

@@ -110,6 +110,7 @@ MBCONV3D = BlockOperator(
             0.0625,
             minimum=0.001,
             maximum=1,
+            matters_for=("se", ("all", "alternate")),
         ),
         Attribute(
             "expand_from",

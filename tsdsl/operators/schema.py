@@ -21,7 +21,8 @@ class Attribute:
     With `default` None it must be given, unless it is `optional`. Bounds are inclusive and hold for each component of a
     kernel; `odd` allows odd values only; `keywords` are the values of a keyword, `synonyms` other names for them, and
     `unlike` similar names that mean something else. Only a `searchable` attribute may have a choice; `instead` says how
-    to search what another one means.
+    to search what another one means. With `matters_for` it has an effect only where another attribute, named first, is
+    one of the words behind it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Attribute:
     unlike: frozenset[str] = frozenset()
     searchable: bool = True
     instead: str = "keep one of the values"
+    matters_for: tuple[str, tuple[str, ...]] | None = None
 
 
 _OTHER_ACTIVATIONS = (

@@ -46,9 +46,15 @@ class Reading:
         values: dict[str, Setting] = {}
         for attribute in attributes:
             setting = given.get(attribute.name, attribute.default)
+            if attribute.matters_for is not None and self.is_undecided(setting):
+                setting = attribute.default  # it has no effect in this architecture
             if setting is not None:
                 values[attribute.name] = self.setting(attribute, setting)
         return Settings(values)
+
+    def is_undecided(self, setting: SpaceSetting | None) -> bool:
+        """Whether a setting follows from a decision that does not exist in the one architecture that is read."""
+        return isinstance(setting, Reference) and not self.axes and setting.decision not in self.decisions
 
     def setting(self, attribute: Attribute, setting: SpaceSetting) -> Setting:
         """One attribute's value."""

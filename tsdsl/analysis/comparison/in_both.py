@@ -40,13 +40,14 @@ def _count_common(old: Mapping[str, SettingPlace], new: Mapping[str, SettingPlac
     paths = {path for path in (*old, *new) if (old.get(path) or new[path]).parent is None}
     children: dict[tuple[str, Value], list[str]] = {}
     shared: dict[str, str] = {}
+    above = {place.parent.path for place in (*old.values(), *new.values()) if place.parent is not None}
     for path in {**old, **new}:
         places = [place for place in (old.get(path), new.get(path)) if place is not None]
         for place in places:
             if place.parent is not None and place is places[0]:
                 for value in place.parent.values:
                     children.setdefault((place.parent.path, value), []).append(path)
-            nests = place.parent is not None or path.endswith((".op", ".repeat"))
+            nests = place.parent is not None or path in above
             if place.decision is not None and place.decision != path and nests:
                 return None
             if place.decision is not None and place.decision != path:

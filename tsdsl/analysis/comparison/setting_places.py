@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tsdsl.operators.fusion import MERGE
@@ -28,10 +28,35 @@ class SettingPlace:
     decision: str | None
     parent: Parent | None = None
     is_scaled: bool = False
+    matters_for: tuple[str, tuple[str, ...]] | None = None
 
 
 def setting_places(space: Space) -> dict[str, SettingPlace]:
-    """Every setting of a space by its path, in order."""
+    """Every setting of a space that may have an effect by its path, in order."""
+    found = _places(space)
+    placed = {path: _where_it_matters(place, found) for path, place in found.items()}
+    return {path: place for path, place in placed.items() if place is not None}
+
+
+def _where_it_matters(place: SettingPlace, places: Mapping[str, SettingPlace]) -> SettingPlace | None:
+    """A place under the setting that gives it an effect, where both exist in the same architectures; None if nowhere.
+
+    The values of `parent` that the other setting never has do not count.
+    """
+    if place.matters_for is None:
+        return place
+    name, words = place.matters_for
+    operator = place.path.rpartition(".")[0]
+    slot = operator.rpartition(".op.")[0]
+    other = places.get(f"{operator}.{name}") or places.get(f"{slot}.{name}")
+    if other is not None and set(other.values).isdisjoint(words):
+        return None
+    if other is None or other.parent != place.parent:
+        return place
+    return replace(place, parent=Parent(path=other.path, value=words[0], others=words[1:]))
+
+
+def _places(space: Space) -> dict[str, SettingPlace]:
     found: dict[str, SettingPlace] = {}
     for stream in space.streams:
         for group in stream.groups:
@@ -73,8 +98,10 @@ def _group_places(space: Space, group: Group) -> dict[str, SettingPlace]:
         )
     there = there or _deep(group, depths, 1)
     schema = {a.name: a for name in group.operators if name != NONE for a in BLOCKS[name].attributes}
-    common = tuple(schema[name] for name in group.attributes)
-    found |= _attribute_places(space, group.path, common, group.attributes, there)
+    common = tuple(schema[name] for name in group.attributes if name in schema)
+    for attribute in common:
+        where = there if group.is_each else _where_read(group, attribute.name, there)
+        found |= _attribute_places(space, group.path, (attribute,), group.attributes, where)
     for number, choice in enumerate(group.choices, 1):
         path = f"{group.path}.block{number}" if group.is_each else group.path
         parent = _deep(group, depths, number)
@@ -99,16 +126,35 @@ def _deep(group: Group, depths: Values, number: int) -> Parent | None:
     return Parent(path=f"{group.path}.repeat", value=deep[0], others=deep[1:])
 
 
+def _where_read(group: Group, name: str, there: Parent | None) -> Parent | None:
+    """Where an alternative of a group reads an attribute of the group; `there` where each does."""
+    alternatives = group.choices[0].alternatives
+    reading = tuple(
+        one.name
+        for one in alternatives
+        if one.operator != NONE
+        and name not in one.attributes
+        and any(attribute.name == name for attribute in BLOCKS[one.operator].attributes)
+    )
+    if not 0 < len(reading) < len(alternatives):
+        return there
+    return Parent(path=f"{group.path}.op", value=reading[0], others=reading[1:])
+
+
 def _attribute_places(
-    space: Space, prefix: str, schema: tuple[Attribute, ...], given: Mapping[str, Setting], parent: Parent | None
+    space: Space,
+    prefix: str,
+    schema: tuple[Attribute, ...],
+    given: Mapping[str, Setting],
+    parent: Parent | None,
 ) -> dict[str, SettingPlace]:
     found: dict[str, SettingPlace] = {}
     for attribute in schema:
         setting = given.get(attribute.name, attribute.default)
-        path = f"{prefix}.{attribute.name}"
+        path, needs = f"{prefix}.{attribute.name}", attribute.matters_for
         if isinstance(setting, Reference):
             values = tuple(setting.of(value) for value in space.decision_by_path[setting.decision].values)
-            found[path] = SettingPlace(path, values, setting.decision, parent, isinstance(setting, Scaled))
+            found[path] = SettingPlace(path, values, setting.decision, parent, isinstance(setting, Scaled), needs)
         elif setting is not None:
-            found[path] = SettingPlace(path, (setting,), None, parent)
+            found[path] = SettingPlace(path, (setting,), None, parent, False, needs)
     return found

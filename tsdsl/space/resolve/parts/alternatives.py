@@ -11,16 +11,16 @@ from tsdsl.operators.registry import NONE
 from tsdsl.operators.schema import Operator
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.parts import Alternative, Parent
+from tsdsl.space.parts import Alternative, Parent, Setting
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.literals import shared_path
-from tsdsl.space.resolve.parts.settings import resolve_settings
+from tsdsl.space.resolve.parts.settings import NOTHING, resolve_settings
 from tsdsl.space.resolve.parts.values import decide_shared, report_fixed_use, shared_named
 from tsdsl.space.resolve.selection.overrides import overridden
 from tsdsl.syntax import ast
 from tsdsl.syntax.recovery.words import brief, either
 
-Made: TypeAlias = Callable[[str, Parent | None], Alternative | None]
+Made: TypeAlias = Callable[[str, Parent | None, Mapping[str, Setting]], Alternative | None]
 T = TypeVar("T")
 _NOTHING = frozenset({"identity", "skip", "skip_connect", "null", "nothing", "zero"})
 
@@ -33,6 +33,35 @@ class Named:
     call: ast.Call | None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The alternatives at a place by name, each with what makes it, and the decision between them."""
+
+    alternatives: tuple[tuple[str, Made], ...]
+    decision: str | None
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The names without `none`."""
+        return tuple(name for name, _ in self.alternatives if name != NONE)
+
+    @property
+    def where_present(self) -> Parent | None:
+        """Where there is an operator, if not everywhere."""
+        if self.decision is None or not 0 < len(self.operators) < len(self.alternatives):
+            return None
+        return Parent(path=self.decision, value=self.operators[0], others=self.operators[1:])
+
+    def made(self, path: str, beside: Mapping[str, Setting] = NOTHING) -> tuple[Alternative, ...] | None:
+        """The alternatives with their settings, `beside` those of the place; None with diagnostics."""
+        found = []
+        for name, make in self.alternatives:
+            parent = Parent(path=self.decision, value=name) if self.decision is not None else None
+            found.append(make(path, parent, beside))
+        made = tuple(alternative for alternative in found if alternative is not None)
+        return made if len(made) == len(found) else None
+
+
 def _alternatives(
     context: Context, op: ast.Expression, operators: Mapping[str, Operator], where: str
 ) -> list[tuple[str, Made]] | None:
@@ -43,7 +72,7 @@ def _alternatives(
     found: list[tuple[str, Made]] = []
     for one in named:
         if one.name.text == NONE:
-            found.append((NONE, lambda path, parent: Alternative(operator=NONE)))
+            found.append((NONE, lambda path, parent, beside: Alternative(operator=NONE)))
         else:
             found.append((one.name.text, _maker(context, operators[one.name.text], one.call, one.name.span)))
     return found
@@ -149,13 +178,13 @@ def alternatives_are_right(context: Context, op: ast.Expression, operators: Mapp
     alone = context.scratch()
     alternatives = _alternatives(alone, op, operators, where)
     for name, make in alternatives or ():
-        make(f"{where}.{name}", None)
+        make(f"{where}.{name}", None, {})
     context.diagnostics += alone.diagnostics
     return not alone.has_errors
 
 
 def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Span) -> Made:
-    def make(path: str, parent: Parent | None) -> Alternative | None:
+    def make(path: str, parent: Parent | None, beside: Mapping[str, Setting]) -> Alternative | None:
         settings = resolve_settings(
             context,
             operator.name,
@@ -164,6 +193,7 @@ def _maker(context: Context, operator: Operator, call: ast.Call | None, span: Sp
             f"{path}.op.{operator.name}",
             span=span,
             parent=parent,
+            beside=beside,
         )
         return None if settings is None else Alternative(operator=operator.name, attributes=settings)
 
@@ -179,10 +209,10 @@ def _bare(item: ast.Expression) -> ast.Name | None:
     return item.segments[0].word if isinstance(item, ast.Selector) and item.bare_name is not None else None
 
 
-def decided(
+def chosen(
     context: Context, path: str, op: ast.Attribute, operators: Mapping[str, Operator], where: str
-) -> tuple[tuple[Alternative, ...] | None, str | None]:
-    """The alternatives made at a place, and the path of the decision between them."""
+) -> Chosen | None:
+    """What may be at a place; None with diagnostics."""
     own = f"{path}.op"
     written = overridden(context, own, op.value, slot=path)
     expression, pins = written.expression or op.value, written.pins
@@ -190,14 +220,14 @@ def decided(
     if shared is not None:
         if pins:
             report_fixed_use(context, own, shared, pins[0].span)
-            return None, None
+            return None
         context.shared_uses.setdefault(f"shared.{shared.name.text}", []).append(own)
         own = f"shared.{shared.name.text}"
         changed = overridden(context, own, shared.value)
         expression, pins = changed.expression or shared.value, changed.pins
     alternatives = _alternatives(context, expression, operators, where)
     if alternatives is None:
-        return None, None
+        return None
     for pin in pins:
         alternatives = pinned_alternatives(context, pin, alternatives, own)
     context.origins[path] = (pins[-1] if pins else expression).span
@@ -209,12 +239,7 @@ def decided(
         context.decide(decision, names, expression.span)
     elif shared is not None:
         context.shared_values.setdefault(own, names)
-    made = []
-    for name, make in alternatives:
-        made.append(make(path, Parent(path=decision, value=name) if decision is not None else None))
-    if any(alternative is None for alternative in made):
-        return None, None
-    return tuple(alternative for alternative in made if alternative is not None), decision
+    return Chosen(tuple(alternatives), decision)
 
 
 def pinned_alternatives(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -54,6 +54,10 @@ class _Written:
 
     operator: BlockOperator
     given: Given
+
+    def reads(self, name: str) -> bool:
+        """Whether it has an attribute, and takes that of the group."""
+        return name not in self.given and any(attribute.name == name for attribute in self.operator.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,21 @@ class ChoiceOfBlocks:
         if decision is not None and 0 < len(real) < len(names):
             where = Parent(path=decision, value=real[0], others=real[1:])
         return Decided(left.alternatives, decision, where)
+
+    def settings_of_all(
+        self, context: Context, path: str, attributes: Sequence[Attribute], made: Decided, parent: Parent | None
+    ) -> dict[str, Setting]:
+        """What is written behind the braces; a choice there is decided with the alternatives that read it."""
+        left = {
+            attribute.name for _, one in made.alternatives if one is not None for attribute in one.operator.attributes
+        }
+        attributes = [attribute for attribute in attributes if attribute.name in left]
+        parents = {}
+        for attribute in attributes if made.decision is not None else ():
+            reading = tuple(name for name, one in made.alternatives if one is not None and one.reads(attribute.name))
+            if 0 < len(reading) < len(made.alternatives):
+                parents[attribute.name] = Parent(path=str(made.decision), value=reading[0], others=reading[1:])
+        return settings_at(context, attributes, self.common, path, parent, parents=parents)
 
     def with_settings(
         self,

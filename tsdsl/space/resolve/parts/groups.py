@@ -107,7 +107,7 @@ def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Gr
             return None
         made = made or choice.decided(context, path, left, _where_deep(context, repeat))
         parent = made.where_present or _where_deep(context, repeat)
-        attributes = settings_at(context, schema, choice.common, path, parent)
+        attributes = choice.settings_of_all(context, path, schema, made, parent)
         choices: tuple[BlockChoice, ...] = (choice.with_settings(context, path, made, parent),)
     else:
         repeat = _depth(context, path, group)
@@ -124,7 +124,7 @@ def _several(context: Context, group: ast.Group, blocks: ast.Blocks, nothing: Gr
             if left is None:
                 return BlockChoice(alternatives=())
             made = choice.decided(context, path, left, parent)
-            of_block = settings_at(context, own, choice.common, path, made.where_present or parent)
+            of_block = choice.settings_of_all(context, path, own, made, made.where_present or parent)
             return choice.with_settings(context, path, made, parent, of_block, is_first=is_first)
 
         choices = _each(context, path, repeat, block)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from tsdsl.diagnostics import Label
 from tsdsl.diagnostics.suggest import meant, renames
 from tsdsl.operators.schema import Attribute
 from tsdsl.source import Span
-from tsdsl.space.parts import Parent, Setting
+from tsdsl.space.effect import NOWHERE, matters_at
+from tsdsl.space.parts import Parent, Reference, Setting
 from tsdsl.space.resolve.context import Context
 from tsdsl.space.resolve.parts.values import setting
-from tsdsl.space.resolve.selection.overrides import overridden
+from tsdsl.space.resolve.selection.overrides import Overridden, overridden
 from tsdsl.syntax import ast
+from tsdsl.syntax.recovery.words import either
 
 Given = Mapping[str, ast.Attribute]
+NOTHING: Mapping[str, Setting] = MappingProxyType({})
+NO_PARENTS: Mapping[str, Parent | None] = MappingProxyType({})
 
 
 def resolve_settings(
@@ -26,11 +31,12 @@ def resolve_settings(
     *,
     span: Span | None = None,
     parent: Parent | None = None,
+    beside: Mapping[str, Setting] = NOTHING,
 ) -> dict[str, Setting] | None:
     """The settings of an operator in the order of its attributes, or None with diagnostics."""
     before = len(context.diagnostics)
     given = given_attributes(context, name, schema, call, span=span)
-    settings = settings_at(context, schema, given or {}, path, parent)
+    settings = settings_at(context, schema, given or {}, path, parent, beside)
     return None if given is None or len(context.diagnostics) > before else settings
 
 
@@ -66,10 +72,21 @@ def given_attributes(
 
 
 def settings_at(
-    context: Context, schema: Sequence[Attribute], given: Given, path: str, parent: Parent | None = None
+    context: Context,
+    schema: Sequence[Attribute],
+    given: Given,
+    path: str,
+    parent: Parent | None = None,
+    beside: Mapping[str, Setting] = NOTHING,
+    parents: Mapping[str, Parent | None] = NO_PARENTS,
 ) -> dict[str, Setting]:
-    """The settings below a path, in the order of the schema; what is wrong is left out, with diagnostics."""
+    """The settings below a path, in the order of the schema; what is wrong is left out, with diagnostics.
+
+    `beside` are further settings there, on which it depends whether an attribute has an effect. `parents` are those of
+    attributes that have others than `parent`.
+    """
     known = [attribute.name for attribute in schema]
+    defaults = {attribute.name: attribute.default for attribute in schema if attribute.default is not None}
     result: dict[str, Setting] = {}
     for attribute in schema:
         own_path = f"{path}.{attribute.name}"
@@ -80,12 +97,38 @@ def settings_at(
         if written.expression is None and not written.pins:
             continue
         told = len(context.diagnostics)
-        value = setting(context, attribute, written, own_path, parent)
+        own = parents.get(attribute.name, parent)
+        where = matters_at(attribute, defaults | dict(beside) | result, own, context.decision)
+        if where == NOWHERE and _is_choice(context, attribute, written, own_path):
+            _report_without_effect(context, attribute, written, own_path)
+            continue
+        value = setting(context, attribute, written, own_path, own if where == NOWHERE else where)
         if value is None and attribute.name in given and not _is_clear(given[attribute.name].name, known):
             del context.diagnostics[told:]  # it may have been another attribute that was misspelt so
         if value is not None:
             result[attribute.name] = value
     return result
+
+
+def _is_choice(context: Context, attribute: Attribute, written: Overridden, path: str) -> bool:
+    """Whether what is written would be a decision of its own, not a shared one."""
+    found = setting(context.scratch(), attribute, written, path)
+    return isinstance(found, Reference) and found.decision == path
+
+
+def _report_without_effect(context: Context, attribute: Attribute, written: Overridden, path: str) -> None:
+    """Warn that a choice decides nothing, without spoiling what is being resolved."""
+    if attribute.matters_for is None or written.expression is None:
+        return
+    before, (other, words) = len(context.diagnostics), attribute.matters_for
+    context.report(
+        "TS410",
+        written.expression.span,
+        f"`{path}` has no effect, as `{other}` is never {either(f'`{word}`' for word in words)}",
+        label="has no effect",
+        help=f"remove it, or change `{other}`",
+    )
+    context.postpone(before)
 
 
 def report_lacking(context: Context) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 from tsdsl.operators.fusion import MERGE
 from tsdsl.operators.registry import ATTENTIONS, FUSIONS
 from tsdsl.records import dataclass
 from tsdsl.source import Span
-from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Parent, Stream, group_path
+from tsdsl.space.parts import AttentionSlot, DecisionRef, FusionSlot, Stream, group_path
 from tsdsl.space.resolve.context import Context
-from tsdsl.space.resolve.parts.alternatives import alternatives_are_right, decided
+from tsdsl.space.resolve.parts.alternatives import Chosen, alternatives_are_right, chosen
 from tsdsl.space.resolve.parts.settings import Given, settings_at
 from tsdsl.space.resolve.parts.sizes import SizesByGroup, check_fused_frames
 from tsdsl.space.resolve.selection.places import selected_places
@@ -81,23 +80,24 @@ def resolve_fusion(
         path = f"{prefix}.stage{stage}.group{index}"
         if not _is_free(context, path, written.after.value.span, taken):
             continue
-        made, decision = decided(context, path, written.op, FUSIONS, where)
-        if made is None:
+        choice = chosen(context, path, written.op, FUSIONS, where)
+        merge = _merge(context, written, path, choice) if choice is not None else "concat"
+        made = choice.made(path, {"merge": merge}) if choice is not None else None
+        if choice is None or made is None:
             context.incomplete.add("fusion")
-        else:
-            slots.append(
-                FusionSlot(
-                    path=path,
-                    source=source.name,
-                    target=target.name,
-                    stage=stage,
-                    group=index,
-                    merge="concat",
-                    alternatives=made,
-                    decision=decision,
-                )
+            continue
+        slots.append(
+            FusionSlot(
+                path=path,
+                source=source.name,
+                target=target.name,
+                stage=stage,
+                group=index,
+                merge=merge,
+                alternatives=made,
+                decision=choice.decision,
             )
-            slots[-1] = replace(slots[-1], merge=_merge(context, written, slots[-1]))
+        )
     return slots
 
 
@@ -109,14 +109,11 @@ def _merge_is_right(context: Context, written: Written, where: str) -> bool:
     return not alone.has_errors
 
 
-def _merge(context: Context, written: Written, slot: FusionSlot) -> Merge | DecisionRef:
+def _merge(context: Context, written: Written, path: str, choice: Chosen) -> Merge | DecisionRef:
     """How a slot merges; a decision exists where the slot holds an operator, so none in a slot that never does."""
-    operators, parent = slot.operators, None
-    own = context if operators else context.scratch()
-    if slot.decision is not None and len(operators) < len(slot.alternatives):
-        parent = Parent(path=slot.decision, value=operators[0], others=operators[1:])
-    found = settings_at(own, (MERGE,), written.merges, slot.path, parent).get("merge", MERGE.default)
-    if not operators and isinstance(found, DecisionRef):
+    own = context if choice.operators else context.scratch()
+    found = settings_at(own, (MERGE,), written.merges, path, choice.where_present).get("merge", MERGE.default)
+    if not choice.operators and isinstance(found, DecisionRef):
         found = own.decisions[0].values[0]
     return cast("Merge | DecisionRef", found)
 
@@ -148,8 +145,9 @@ def resolve_attention(
             path = f"attention.{group_path(stream.name, stage, index)}"
             if fails or not _is_free(context, path, written.after.value.span, taken):
                 continue
-            made, decision = decided(context, path, written.op, ATTENTIONS, where)
-            if made is None:
+            choice = chosen(context, path, written.op, ATTENTIONS, where)
+            made = choice.made(path) if choice is not None else None
+            if choice is None or made is None:
                 context.incomplete.add("attention")
             else:
                 slots.append(
@@ -159,7 +157,7 @@ def resolve_attention(
                         stage=stage,
                         group=index,
                         alternatives=made,
-                        decision=decision,
+                        decision=choice.decision,
                     )
                 )
     return slots
