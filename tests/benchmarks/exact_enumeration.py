@@ -3,9 +3,10 @@
     python tests/benchmarks/exact_enumeration.py [NUMBER] [--first N] [--draws N] [--rich] [--write]
 
 NUMBER spaces (default 300) of two streams with fusion, attention, nested and shared decisions; every third has one
-to three `require`. Each is asked everything after step 1 and as a whole. Integers have to be equal, probabilities to
-1e-7. Draws within a window of cost and from a conditioned distribution are held against enumeration by chi-square:
-over all spaces the deviations should be standard normal.
+to three `require`. With --rich each has, and the spaces search everything that the language can. Each is asked
+everything after step 1 and as a whole. Integers have to be equal, probabilities to 1e-7. Draws within a window of cost
+and from a conditioned distribution are held against enumeration by chi-square: over all spaces the deviations should be
+standard normal.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from collections import Counter
 from recording import recorded
 
 from support.enumeration_checks import Enumerated, checks, deviations
-from support.small_spaces import random_space
+from support.small_spaces import forget, random_space
 
 MAX_ARCHITECTURES = 300
-MAX_OF_RICH = 600
+MAX_OF_RICH = 200
 
 
 def compare(first: int, number: int, draws: int, is_rich: bool) -> bool:
@@ -41,6 +42,7 @@ def compare(first: int, number: int, draws: int, is_rich: bool) -> bool:
                     print(f"WRONG: {name}, space {seed}, step {step}")
             for name, deviation in deviations(of, draws):
                 normal.setdefault(name, []).append(deviation)
+        forget()
     seconds = time.perf_counter() - begin
     print(f"{number} spaces, {architectures:,} architectures enumerated, {seconds:.0f} s")
     for name in right | wrong:
@@ -59,12 +61,13 @@ def compare(first: int, number: int, draws: int, is_rich: bool) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("number", nargs="?", type=int, default=300)
-    parser.add_argument("--first", type=int, default=0, help="number of the first space, to compare in parts")
+    parser.add_argument("--first", type=int, default=0, help="number of the first space; results of parts are joined")
     parser.add_argument("--draws", type=int, default=4000, help="draws a window")
-    parser.add_argument("--rich", action="store_true", help="also products, searched words, and joined rules")
+    parser.add_argument("--rich", action="store_true", help="spaces that search everything the language can")
     parser.add_argument("--write", action="store_true", help="keep what is printed in results/")
     arguments = parser.parse_args()
-    with recorded("exact_enumeration_rich" if arguments.rich else "exact_enumeration", arguments.write):
+    name = "exact_enumeration_rich" if arguments.rich else "exact_enumeration"
+    with recorded(name, arguments.write, is_part=arguments.first > 0):
         return 0 if compare(arguments.first, arguments.number, arguments.draws, arguments.rich) else 1
 
 

@@ -42,8 +42,11 @@ def machine() -> str:
 
 
 @contextlib.contextmanager
-def recorded(name: str, write: bool) -> Iterator[None]:
-    """Prints a heading above what the block prints; with `write`, all of it becomes the file."""
+def recorded(name: str, write: bool, *, is_part: bool = False) -> Iterator[None]:
+    """Prints a heading above what the block prints; with `write`, all of it becomes the file.
+
+    A part is added to the file of those before it.
+    """
     both = _Both(sys.stdout)
     with contextlib.redirect_stdout(both):
         words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
@@ -51,7 +54,8 @@ def recorded(name: str, write: bool) -> Iterator[None]:
         print(f"# {machine()}")
         yield
     if write:
-        (RESULTS / f"{name}.txt").write_text(both.text, encoding="utf-8")
+        with (RESULTS / f"{name}.txt").open("a" if is_part else "w", encoding="utf-8") as file:
+            file.write(both.text)
 
 
 def _processor() -> str:

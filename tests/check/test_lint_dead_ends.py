@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 import tsdsl
-from support.small_spaces import everything, satisfies
+from support.constraint_reference import satisfies
+from support.small_spaces import everything
 from tsdsl.analysis.paths.feasible import Unsatisfiable
 from tsdsl.analysis.questions.counting import counts
 from tsdsl.analysis.tables.cost_table import CostTable

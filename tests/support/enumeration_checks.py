@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 import tsdsl
+from support.constraint_reference import Measured, measured
 from support.live_tensors import measured_peak_bytes
-from support.small_spaces import everything
+from support.small_spaces import blueprint_of, everything
 from tsdsl.analysis.paths.trellis import UNREACHABLE
 from tsdsl.analysis.questions.batch_costs import BatchCosts
 from tsdsl.analysis.questions.bounds import extreme
@@ -34,16 +35,13 @@ from tsdsl.analysis.questions.summary import dead_choices
 from tsdsl.analysis.tables.constraints import looked_up
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.analysis.tables.free_space import FreeSpace
-from tsdsl.network.activations import peak_activation_bytes
-from tsdsl.network.cost import node_cost, plain
-from tsdsl.network.layout import Blueprint
 from tsdsl.operators.varying import Array, Varying
 from tsdsl.searching.budget.flops import step_flops
 from tsdsl.searching.budget.within_target import most_probable_within
 from tsdsl.searching.distribution.factorised import Distribution, step_variables
 from tsdsl.space.parts import Value
 
-FINE = 1 << 22  # bins of cost: more than there are costs
+FINE = 1 << 28  # bins of cost: more than there are costs
 ROUNDING = 1e-9
 LEAST_EXPECTED = 5.0
 Decisions = dict[str, Value]
@@ -59,29 +57,19 @@ class Enumerated:
 
     @cached_property
     def free(self) -> FreeSpace:
-        return FreeSpace(CostTable(Blueprint(self.space), self.step))
+        return FreeSpace(CostTable(blueprint_of(self.space), self.step))
 
     @cached_property
     def listed(self) -> list[Decisions]:
         return everything(self.space, self.step)
 
     @cached_property
-    def _by_part(self) -> list[tuple[dict[str, tuple[int, int]], int]]:
-        """For each architecture (multiply-adds, parameters) by part, and the peak of the bytes of activations."""
-        found = []
-        for one in self.listed:
-            network = self.free.table.blueprint.network(one, self.step)
-            parts: dict[str, tuple[int, int]] = {}
-            for node in network.nodes:
-                macs, params, _ = plain(node_cost(node))
-                before = parts.get(node.part, (0, 0))
-                parts[node.part] = (before[0] + macs, before[1] + params)
-            found.append((parts, peak_activation_bytes(network)))
-        return found
+    def _measured(self) -> list[Measured]:
+        return [measured(self.free.table.blueprint, one, self.step) for one in self.listed]
 
     def costs(self, position: int, part: str | None = None) -> Array:
         """The multiply-adds (0) or parameters (1) of all architectures."""
-        rows = [parts.values() if part is None else [parts.get(part, (0, 0))] for parts, _ in self._by_part]
+        rows = [one.parts.values() if part is None else [one.parts.get(part, (0, 0))] for one in self._measured]
         return np.array([sum(costs[position] for costs in row) for row in rows])
 
     @cached_property
@@ -94,7 +82,7 @@ class Enumerated:
 
     @cached_property
     def peaks(self) -> Array:
-        return np.array([peak for _, peak in self._by_part])
+        return np.array([one.peak_bytes for one in self._measured])
 
     @cached_property
     def probabilities(self) -> dict[str, Array]:

@@ -1,7 +1,4 @@
-"""Small random spaces, and all architectures of one by enumeration.
-
-What a constraint means is written here a second time, from the costs of single architectures.
-"""
+"""Small random spaces, and all architectures of one by enumeration."""
 
 from __future__ import annotations
 
@@ -9,31 +6,22 @@ import itertools
 import random
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import pytest
 
 import tsdsl
-from tsdsl.analysis.tables.constraints import named_in, spoken_of
+from support.constraint_reference import forget_measured, satisfies
+from support.rich_spaces import rich_text
 from tsdsl.analysis.tables.cost_table import architecture_cost
-from tsdsl.network.cost import node_cost, plain
 from tsdsl.network.layout import Blueprint
 from tsdsl.source import SourceFile
 from tsdsl.space.decided import canonical
-from tsdsl.space.parts import Alike, AnyOf, DecisionRef, Requirement, Value
+from tsdsl.space.parts import Value
 from tsdsl.space.resolve import resolve
 
 MAX_ARCHITECTURES = 1500
-WORDS = (
-    ", act = {relu, hswish}",
-    ", se = {none, all}, se_ratio = 0.2",
-    ", se = {all, alternate}, shortcut = projection",
-    ", expand_from = {input, output}",
-    ", shortcut = {identity, bare_projection}",
-    ", shortcut = {projection, identity}, act = {none, swish}",
-)
 
 
 def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
@@ -47,9 +35,8 @@ def seeds(gate: Sequence[int], night: Sequence[int]) -> list[Any]:
 def random_space(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_rich: bool = False) -> tsdsl.Space:
     """A space of two streams with fusion, attention, shared and nested decisions, small enough to be listed.
 
-    Every third seed has constraints, which leave something at every step. With `is_rich` every seed has, and their
-    comparisons are joined by `and`, `or` and `implies`; there are products, searched words, strides and merges, and a
-    searched head too.
+    Every third seed has constraints, which leave something at every step. With `is_rich` the texts are `rich_text`,
+    every seed has constraints, and their comparisons are joined by `and`, `or` and `implies`.
     """
     return _drawn(seed, most_architectures, is_rich=is_rich)[1]
 
@@ -63,7 +50,8 @@ def random_text(seed: int, most_architectures: int = MAX_ARCHITECTURES, *, is_ri
 def _drawn(seed: int, most_architectures: int, *, is_rich: bool) -> tuple[str, tsdsl.Space]:
     draw = random.Random(seed)
     while True:
-        text = _text(draw, most_architectures < MAX_ARCHITECTURES, is_rich)
+        has_few = most_architectures < MAX_ARCHITECTURES
+        text = rich_text(draw, most_architectures) if is_rich else _text(draw, has_few)
         space = _resolved(text)
         if not 1 < space.cardinality <= most_architectures:
             continue
@@ -83,9 +71,7 @@ def _resolved(text: str) -> tsdsl.Space:
 
 def _requires(draw: random.Random, space: tsdsl.Space, is_rich: bool) -> str:
     """One to three constraints: on costs, on widths, on what slots hold."""
-    blueprint = Blueprint(space)
-    costs = [architecture_cost(blueprint, one)[:2] for one in everything(space)]
-    macs, params = draw.choice(costs)
+    macs, params, *_ = architecture_cost(blueprint_of(space), draw.choice(everything(space)))
     widths = [d.path for d in space.decisions if d.path.endswith(".channels") or d.path == "shared.width"]
     nodes = [d.path for d in space.decisions if d.path.endswith(".nodes")]
     ops = [d.path for d in space.decisions if d.path.endswith(".op")]
@@ -127,72 +113,12 @@ def _selector(path: str) -> str:
     return re.sub(r"(stage|group|block)([0-9]+)", r"\1[\2]", path)
 
 
-def satisfies(blueprint: Blueprint, one: dict[str, Value], step: int | None) -> bool:
-    """Whether one architecture satisfies what the constraints say of the network after `step`."""
-    space = blueprint.space
-    costs: dict[str, list[int]] = {}
-    for node in blueprint.network(one, step).nodes if "Amount" in repr(space.requires) else ():
-        macs, params, _ = plain(node_cost(node))
-        part = node.part.split(".")[0]
-        for name in {part, ""}:
-            old = costs.get(name, [0, 0])
-            costs[name] = [old[0] + macs, old[1] + params]
-    present = space.present_after(step)
-    return all(_holds(space, requirement, one, costs, present) for requirement in space.requires)
-
-
-def _holds(
-    space: tsdsl.Space,
-    requirement: Requirement,
-    one: dict[str, Value],
-    costs: dict[str, list[int]],
-    present: frozenset[str],
-) -> bool:
-    shared = [path for path in named_in(requirement) if path.startswith("shared.")]
-    if not {part for part in space.parts if any(space.is_of(path, {part}) for path in shared)} <= present:
-        return True
-    if isinstance(requirement, AnyOf):
-        if not spoken_of(space, requirement) <= present:
-            return True
-        return any(_holds(space, rule, one, costs, present) for rule in requirement.rules)
-    if isinstance(requirement, Alike):
-        sides = [requirement.left, requirement.right]
-        paths = [side.decision for side in sides if isinstance(side, DecisionRef)]
-        if not all(path in one for path in paths):
-            return True
-        left, right = (one[side.decision] if isinstance(side, DecisionRef) else side for side in sides)
-        return (left == right) == requirement.is_equal
-    total = Fraction(0)
-    for term in requirement.terms:
-        if isinstance(term.of, DecisionRef):
-            path = term.of.decision
-            if not path.startswith("shared.") and space.part_of(path) not in present:
-                return True
-            total += term.factor * Fraction(str(one.get(path, 0)))
-            continue
-        whole = {None: set(space.parts), "head": {"sparse", "dense"}}
-        kinds = {"fusion": {s.path for s in space.fusions}, "attention": {s.path for s in space.attentions}}
-        if not (whole | kinds).get(term.of.part, {term.of.part}) <= present:
-            return True
-        amount = costs.get(term.of.part or "", [0, 0])[0 if term.of.quantity == "flops" else 1]
-        total += term.factor * amount
-    match requirement.relation:
-        case "<=":
-            return total <= requirement.bound
-        case "<":
-            return total < requirement.bound
-        case "==":
-            return total == requirement.bound
-        case _:
-            return total != requirement.bound
-
-
 def _choice(draw: random.Random, values: list[str], most: int = 2) -> str:
     picked = draw.sample(values, draw.randint(1, most))
     return picked[0] if len(picked) == 1 else "{" + ", ".join(picked) + "}"
 
 
-def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
+def _text(draw: random.Random, has_few: bool) -> str:
     """The text of a space; with `has_few` most of what may be a choice is none, else few texts are small enough."""
 
     def choice(values: list[str]) -> str:
@@ -201,33 +127,21 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
     shared = draw.choice([None, "{8, 16}", "{8, 12, 16}"])
 
     def channels() -> str:
-        if is_rich and shared and draw.random() < 0.4:
-            return draw.choice(["0.75 * width", "width * 2", "1.3 * width"])
         return "width" if shared and draw.random() < 0.5 else choice(["8", "12", "16"])
 
     def settings() -> str:
         convention = draw.choice(["", ", expand_from = output", ", shortcut = projection", ", se = alternate"])
-        if is_rich and draw.random() < 0.4:
-            convention = draw.choice(WORDS)
-        t = "taps" if is_rich and draw.random() < 0.2 else choice(["1", "3"])
-        return f"t = {t}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
-
-    def stride(values: list[str], name: str = "stride") -> str:
-        return f", {name} = {draw.choice(values)}" if is_rich and draw.random() < 0.4 else ""
+        return (
+            f"t = {choice(['1', '3'])}, k = {choice(['3', '5'])}, expansion = {choice(['1.5', '2', '2.5'])}{convention}"
+        )
 
     def block() -> str:
         depth = draw.choice(["1", "2", "1 .. 2", "{1, 3}", "1 .. 2 each", "2 each"])
         if has_few and draw.random() < 0.7:
             depth = "1"
         if draw.random() < 0.5:
-            strided = stride(["2", "{1, 2}"])
-            return f"group mbconv3d({settings()}, channels = {channels()}{strided}) * {draw.choice([depth, '0 .. 1'])}"
-        frames = stride(["{1, 2}"], "frame_stride")
-        kinds = [
-            f"mbconv3d({settings()}{stride(['2', '{1, 2}'])})",
-            f"conv3d(kernel = {choice(['1x3x3', '3x3x3'])}{stride(['{1, 2}'])}{frames})",
-            "none",
-        ]
+            return f"group mbconv3d({settings()}, channels = {channels()}) * {draw.choice([depth, '0 .. 1'])}"
+        kinds = [f"mbconv3d({settings()})", f"conv3d(kernel = {choice(['1x3x3', '3x3x3'])})", "none"]
         picked = draw.sample(kinds, 2)
         return f"group {{{', '.join(picked)}}}(channels = {channels()}) * {depth}"
 
@@ -236,26 +150,17 @@ def _text(draw: random.Random, has_few: bool, is_rich: bool) -> str:
         return "{none, " + ", ".join(picked) + "}"
 
     convolution = f"time_strided_conv(ratio = {choice(['1', '1.5', '2'])})"
-    fusion = ops([convolution, "time_to_channel", *(["time_strided_sample"] if is_rich else [])])
-    merge = ""
-    if is_rich and draw.random() < 0.5:
-        fusion, merge = ops(["time_strided_conv"]), f"merge = {draw.choice(['sum', '{concat, sum}'])}"
-    pooled = [f"nonlocal(ratio = 0.5, pool = {choice(['1', '2'])})"] if is_rich else []
-    attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se", *pooled])
-    shared_stride = draw.choice([None, "{1, 2}", "{2, 3}"]) if is_rich else None
-    down = "down" if shared_stride else "2"
-    faster = stride(["{1, 2}", "2"], "frame_stride")
+    fusion = ops([convolution, "time_to_channel"])
+    attention = ops([f"glore(nodes = {choice(['4', '8'])})", "se"])
     return f"""tsspace 1
 space random {{
   classes = 5
   size    = {draw.choice([13, 17])}
-  {"domain taps = {1, 3}" if is_rich else ""}
   {f"shared width = {shared}" if shared else ""}
-  {f"shared down = {shared_stride}" if shared_stride else ""}
   stream sparse {{
-    frames = {4 if is_rich else 2}
+    frames = 2
     stage 0 {{
-      group conv3d(kernel = 1x3x3, channels = {choice(["8", "12"])}, stride = {down})
+      group conv3d(kernel = 1x3x3, channels = {choice(["8", "12"])}, stride = 2)
       {block()}
       {block()}
     }}
@@ -263,31 +168,43 @@ space random {{
   stream dense {{
     frames = 8
     stage 0 {{
-      group conv3d(kernel = {choice(["1x3x3", "3x3x3"])}, channels = {choice(["4", "6"])}, stride = {down}{faster})
+      group conv3d(kernel = {choice(["1x3x3", "3x3x3"])}, channels = {choice(["4", "6"])}, stride = 2)
       {block()}
     }}
   }}
   fusion dense -> sparse {{
     after = stage[0].group[1]
     op    = {fusion}
-    {merge}
   }}
   attention sparse, dense {{
     after = stage[0].group[2]
     op    = {attention}
   }}
-  {f"head {{ features = {{8, 16}}  dropout = {choice(['0', '0.5'])} }}" if is_rich else ""}
   step 1 "one" {{
     search = sparse
   }}
   step 2 "rest" {{
-    search = dense, fusion, attention{", head" if is_rich else ""}
+    search = dense, fusion, attention
   }}
 }}
 """
 
 
+_blueprints: dict[int, Blueprint] = {}
 _listed: dict[tuple[int, int | None], tuple[tsdsl.Space, list[dict[str, Value]]]] = {}
+
+
+def blueprint_of(space: tsdsl.Space) -> Blueprint:
+    """The blueprint of a space object, made once, so that its architectures are laid out once."""
+    return _blueprints.setdefault(id(space), Blueprint(space))  # the blueprint keeps the space, and so its `id`
+
+
+def forget() -> None:
+    """Drop all that is kept of the spaces so far."""
+    _drawn.cache_clear()
+    _blueprints.clear()
+    _listed.clear()
+    forget_measured()
 
 
 def everything(space: tsdsl.Space, step: int | None = None) -> list[dict[str, Value]]:
@@ -310,5 +227,4 @@ def _enumerated(space: tsdsl.Space, step: int | None) -> list[dict[str, Value]]:
         found[tuple(one.items())] = one
     if not space.requires:
         return list(found.values())
-    blueprint = Blueprint(space)
-    return [one for one in found.values() if satisfies(blueprint, one, step)]
+    return [one for one in found.values() if satisfies(blueprint_of(space), one, step)]
