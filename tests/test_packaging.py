@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -103,9 +105,10 @@ def test_the_editable_install_reads_the_checkout() -> None:
     assert found == [ROOT / "spaces" / "__init__.py", ROOT / "grammars" / "__init__.py"]
 
 
-@pytest.mark.parametrize("kind", ["wheel", "editable"])
-def test_a_type_checker_finds_the_types_of_an_install(kind: str, wheel: Path, source: Path, tmp_path: Path) -> None:
-    if kind == "editable":
+@pytest.fixture(params=["wheel", "editable"])
+def installed(request: pytest.FixtureRequest, wheel: Path, source: Path, tmp_path: Path) -> Path:
+    """An environment in which tsdsl is installed, and nothing else."""
+    if request.param == "editable":
         build = "import sys, setuptools.build_meta as meta; meta.build_editable(sys.argv[1])"
         command = [sys.executable, "-c", build, str(tmp_path)]
         subprocess.run(command, check=True, capture_output=True, cwd=source)
@@ -115,11 +118,45 @@ def test_a_type_checker_finds_the_types_of_an_install(kind: str, wheel: Path, so
     (site,) = environment.glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    script = tmp_path / "script.py"
-    script.write_text(TYPED)
-    python = ["--python-executable", str(environment / "bin" / "python")]
-    command = [sys.executable, "-m", "mypy", "--strict", *python, "--config-file=", script.name]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    errors = [line for line in done.stdout.splitlines() if "error:" in line]
-    assert len(errors) == 1, done.stdout + done.stderr
+    return environment
+
+
+def checked(checker: str, environment: Path, folder: Path) -> str:
+    """What a type checker says of `script.py` in a folder, of nothing else."""
+    python = str(environment / "bin" / "python")
+    if checker == "pyright":
+        settings = {"typeCheckingMode": "strict", "include": ["script.py"]}
+        (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+        command = ["pyright", "--pythonpath", python]
+    else:
+        command = [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--python-executable",
+            python,
+            "--config-file=",
+            "script.py",
+        ]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder).stdout
+
+
+def test_a_type_checker_finds_the_types_of_an_install(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(TYPED)
+    said = checked("mypy", installed, tmp_path)
+    errors = [line for line in said.splitlines() if "error:" in line]
+    assert len(errors) == 1, said
     assert errors[0].startswith('script.py:6: error: Argument 1 to "load" has incompatible type "int"')
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_type_checkers_accept_the_example_against_an_install(checker: str, installed: Path, tmp_path: Path) -> None:
+    if shutil.which(checker) is None:
+        pytest.skip(f"{checker} is not installed: pip install {checker}")
+    (site,) = installed.glob("lib/python*/site-packages")
+    (site / "zz_others.pth").write_text(sysconfig.get_path("purelib"))
+    shutil.copyfile(ROOT / "examples" / "library.py", tmp_path / "script.py")
+    said = checked(checker, installed, tmp_path)
+    assert said.startswith("Success: no issues" if checker == "mypy" else "0 errors"), said

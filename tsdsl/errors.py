@@ -13,8 +13,6 @@ carries diagnostics out of the Python API, where a caller asked for a Space and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 
 class TsdslError(Exception):
     """The base of all of them. The message names the place; `help` says what to do about it."""
@@ -54,10 +52,10 @@ class RepeatedError(TsdslError):
 
 
 class SpaceError(TsdslError):
-    """A `.tsspace` file with errors; `diagnostics` holds them."""
+    """A `.tsspace` file with errors; `diagnostics` holds them, and notebooks show these with the text."""
 
     exit_code = 1
 
-    def __init__(self, message: str, diagnostics: Sequence[object], *, help: str | None = None) -> None:
+    def __init__(self, message: str, diagnostics: tuple[object, ...], *, help: str | None = None) -> None:
         super().__init__(message, help=help)
-        self.diagnostics = tuple(diagnostics)
+        self.diagnostics = diagnostics

@@ -16,7 +16,9 @@ from tsdsl.engine.ranks.ranks import ALONE, Ranks
 from tsdsl.engine.recipe import PredictSettings
 from tsdsl.engine.runs.progress import Progress
 from tsdsl.engine.training_data import fitted_clip_settings, with_views
+from tsdsl.markup import block, table
 from tsdsl.space.stored import Frozen
+from tsdsl.units import counted
 
 
 class ClassScore(Frozen):
@@ -38,6 +40,12 @@ class VideoPredictions(Frozen):
 
     videos: tuple[VideoPrediction, ...]
     skipped: Mapping[str, str]
+
+    def _repr_html_(self) -> str:
+        """The best classes of each video with their scores, for notebooks."""
+        best = ((one.video, ", ".join(f"{c.name} {c.score:.1%}" for c in one.best)) for one in self.videos)
+        rows = [*best, *((video, f"skipped: {reason}") for video, reason in self.skipped.items())]
+        return block(counted(len(self.videos), "video"), table(("video", "best classes"), rows))
 
 
 def predict(

@@ -22,9 +22,10 @@ def load(path: str | Path, name: str | None = None) -> Space:
     checked = check(read_source(path))
     errors = [d for d in checked.diagnostics if d.severity == "error"]
     if errors:
+        from tsdsl.diagnostics.listing import Listing
         from tsdsl.diagnostics.render import concise
 
-        raise SpaceError(f"{path} has errors:\n" + "\n".join(map(concise, errors)), errors)
+        raise SpaceError(f"{path} has errors:\n" + "\n".join(map(concise, errors)), Listing(errors))
     return pick([resolved.space for resolved in checked.spaces], name, str(path))
 
 

@@ -40,7 +40,7 @@ def compile_space(
     checked = check(source)
     errors = [d for d in checked.diagnostics if d.severity == "error"]
     if errors:
-        raise SpaceError(f"{file}: has errors\n" + "\n".join(map(concise, errors)), checked.diagnostics)
+        raise SpaceError(f"{file}: has errors\n" + "\n".join(map(concise, errors)), tuple(checked.diagnostics))
     render_rich(checked.diagnostics, messages())
     resolved = pick([r.space for r in checked.spaces], space, file)
     folder = output or BUILD / resolved.name

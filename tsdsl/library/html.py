@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
-
 from tsdsl.analysis.questions.bounds import extremes, is_exact
 from tsdsl.analysis.tables.cost_table import CostTable
 from tsdsl.check.load import load as load_text
@@ -12,6 +9,7 @@ from tsdsl.drawing import draw_figure, draw_space, found_model
 from tsdsl.drawing.theme import THEMES
 from tsdsl.errors import TsdslError, UsageError
 from tsdsl.library.pictures import Picture
+from tsdsl.markup import block, paragraph, table
 from tsdsl.network.layout import Blueprint
 from tsdsl.source_files import shipped_with
 from tsdsl.space.architecture import Architecture, problems
@@ -37,8 +35,8 @@ def space_html(space: Space) -> str:
     try:
         picture = Picture(draw_space(space), f"the space {space.name}")._repr_html_()
     except TsdslError as error:
-        picture = _paragraph(str(error))
-    return block(repr(space), _paragraph(facts), shown, picture)
+        picture = paragraph(str(error))
+    return block(repr(space), paragraph(facts), shown, picture)
 
 
 def architecture_html(architecture: Architecture, space: Space | None = None) -> str:
@@ -79,17 +77,3 @@ def _range(blueprint: Blueprint, step: int | None) -> str:
     except TsdslError as error:
         return str(error)
     return f"{about}{giga(least)} to {giga(most)}" if least < most else giga(least)
-
-
-def block(heading: str, *parts: str) -> str:
-    return f"<div><strong>{escape(heading.strip('<>'))}</strong>{''.join(parts)}</div>"
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

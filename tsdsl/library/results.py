@@ -12,9 +12,9 @@ from tsdsl.engine.runs.metrics import read_metrics
 from tsdsl.engine.training.record import TrainResult, read_train_result
 from tsdsl.errors import FileError, UsageError
 from tsdsl.library.architecture import Architecture
-from tsdsl.library.html import block, table
 from tsdsl.library.pictures import Picture
 from tsdsl.library.space import Space
+from tsdsl.markup import block, table
 from tsdsl.network.layout import UNSCALED
 from tsdsl.records import dataclass
 from tsdsl.report.chart import Line, line_chart

@@ -16,7 +16,9 @@ from tsdsl.engine.runs.progress import Progress
 from tsdsl.engine.training_data import EvaluationViews, check_classes, fitted_clip_settings, with_views
 from tsdsl.errors import UsageError
 from tsdsl.lowering.model import Model
+from tsdsl.markup import block, paragraph, table
 from tsdsl.space.stored import Frozen
+from tsdsl.units import counted, giga
 
 
 class Evaluation(Frozen):
@@ -38,6 +40,16 @@ class Evaluation(Frozen):
     confusion: Confusion
     skipped: Mapping[str, str]
     predictions: tuple[Prediction, ...]
+
+    def __repr__(self) -> str:
+        """Its accuracies on one line; `model_dump` has all of it."""
+        return f"<Evaluation: top-1 {self.top1:.1%}, top-5 {self.top5:.1%} of {counted(self.num_videos, 'video')}>"
+
+    def _repr_html_(self) -> str:
+        """Its accuracies, also by class, for notebooks."""
+        shares = ((name, "" if share is None else f"{share:.1%}") for name, share in self.per_class.items())
+        cost = f"{self.views} views of {self.view_size_px} px, {giga(self.flops_per_video)} a video"
+        return block(repr(self), paragraph(cost), table(("class", "top-1"), list(shares)))
 
 
 def evaluate(
