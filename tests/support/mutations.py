@@ -11,6 +11,7 @@ from typing import Any
 
 import tsdsl
 from support.micro_runs import SPACE
+from support.shard_files import written_shard
 from tsdsl.check.check import check
 from tsdsl.cli.main import run
 from tsdsl.errors import TsdslError
@@ -117,6 +118,12 @@ def formats() -> dict[str, Format]:
     provenance = {"architecture": json.loads(found), "scale": {"name": "found"}, "classes": 8}
     clips = [{"id": "1", "template": "Moving [a]"}, {"id": "2", "template": "Lifting [b]"}]
     labels = '{"Moving a": "0", "Lifting b": "1"}'
+    hf = '{"file_name": "videos/1.mp4", "label": "a"}'
+    tar = written_shard({"1.json": b'{"label": 0}', "1.mp4": b"video", "a/2.cls": b"1", "a/2.mp4": b"video"})
+    shards = (
+        "split,shard,shard_bytes,member,offset,size_bytes,label\n"
+        f"train,a.tar,{len(tar)},1.mp4,1536,5,0\ntrain,a.tar,{len(tar)},a/2.mp4,3584,5,1\n"
+    )
     kept = json.dumps([{**measured, "num_videos": 2, "flops_per_video": 3}])
     listed = [
         Format("space.json", compiled, (command("inspect", "FOLDER/space.json", "--json"),)),
@@ -137,6 +144,9 @@ def formats() -> dict[str, Format]:
         Format("train.json", json.dumps(clips), (dataset,), {**videos, "labels.json": labels}),
         Format("train.csv", "videos/1.mp4 0\nvideos/2.mp4 1\n", (dataset,), videos),
         Format("train.txt", "frames/1 2 0\nframes/2 2 1\n", (dataset,), frames),
+        Format("metadata.jsonl", f"{hf}\n{hf.replace('1', '2')}\n", (dataset,), videos),
+        Format("shards.csv", shards, (dataset,), {"a.tar": tar}),
+        Format("a.tar", tar, (dataset,)),
         Format(
             "own.csv", "path,label\nvideos/1.mp4,0\n", (call(lambda folder: own_videos(folder / "own.csv")),), videos
         ),

@@ -16,12 +16,19 @@ from pathlib import Path
 def write_shard(path: Path, files: Mapping[str, bytes]) -> Path:
     """A tar with these files in order."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as tar:
+    path.write_bytes(written_shard(files))
+    return path
+
+
+def written_shard(files: Mapping[str, bytes]) -> bytes:
+    """The bytes of such a tar."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    return path
+    return written.getvalue()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

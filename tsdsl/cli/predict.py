@@ -20,7 +20,8 @@ def predict(
         typer.Argument(metavar="RUN", help="A training run, an architecture file, or a space without decisions."),
     ] = None,
     videos: Annotated[
-        Path | None, typer.Argument(metavar="VIDEOS", help="A video, a folder of videos, or a list of their paths.")
+        str | None,
+        typer.Argument(metavar="VIDEOS", help="A video or its URL, a folder, tar shards, or a list of paths."),
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Print so many of the best classes.")] = 5,
     views: options.Views = None,

@@ -10,12 +10,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from support.shard_files import served
+from support.shard_files import served, write_shard
 from tsdsl.cli.data import app
 from tsdsl.data import ClipLoader, ClipSettings, SkippedClips, open_dataset, pack_dataset, write_shard_index
+from tsdsl.data.datasets.own_videos import own_videos
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord
 from tsdsl.data.loading.workers import _collate, note_failures
 from tsdsl.data.shards import storage
 from tsdsl.data.shards.storage import StorageError, is_remote, timeout_s
+from tsdsl.data.video.clips import read_centre_clip
 from tsdsl.errors import UsageError
 
 pytest.importorskip("aiohttp")
@@ -88,6 +91,24 @@ def test_a_shard_that_is_not_there_and_a_server_that_is_not_there_are_told_apart
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/a.tar"
         with pytest.raises(StorageError, match="cannot be read"):
             write_shard_index(tmp_path, {"train": [url]})
+
+
+def test_own_videos_are_read_by_url_and_from_shards_without_classes(
+    class_folders: Path, packed: Path, tmp_path: Path
+) -> None:
+    video = class_folders / "train" / "jump" / "0.mp4"
+    expected = read_centre_clip(ClipRecord(video, 0), SETTINGS)
+    write_shard(tmp_path / "own.tar", {"a.mp4": video.read_bytes()})
+    with served(class_folders) as url, served(packed) as shards:
+        for source in (
+            f"{url}/train/jump/0.mp4",
+            f"{shards}/train-{{000000..000001}}.tar",
+            tmp_path,
+            tmp_path / "own.tar",
+        ):
+            first = own_videos(source).records[0]
+            assert first.label == UNLABELLED
+            assert torch.equal(read_centre_clip(first, SETTINGS), expected)
 
 
 def test_the_error_of_a_worker_process_arrives_with_its_remedy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tsdsl.data.layouts.columns import PATH_COLUMNS
@@ -15,7 +16,11 @@ from tsdsl.data.layouts.files import (
     read_list_text,
     videos_below,
 )
-from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, VideoDataset
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, Member, VideoDataset
+from tsdsl.data.shards.index import SHARD_SUFFIX, expanded, local_shards
+from tsdsl.data.shards.layout import unlabelled_records
+from tsdsl.data.shards.samples import MAX_VIDEO_BYTES
+from tsdsl.data.shards.storage import is_remote, size_bytes
 from tsdsl.errors import FileError
 
 LONGEST_PATH = 4096
@@ -25,18 +30,25 @@ LIST_SUFFIXES = frozenset({".txt", ".csv", ".lst", ".list"})
 def own_videos(source: str | Path) -> VideoDataset:
     """The videos of a file, of a folder and those below it, or of a list with a path a line; none has a class.
 
-    A folder without videos may hold extracted frames, or folders of them, at 30 a second.
+    A folder without videos may hold tar shards, extracted frames, or folders of them, at 30 a second. A file may be a
+    shard. A URL is that of a video or a shard, perhaps with a range of numbers, as `https://host/a-{000..009}.tar`.
 
     The paths of a list are relative to its folder. What follows the path in a line, as the label in the list of a data
     set, is not read. A file that does not exist is met when it is decoded.
 
     Raises:
         FileError: there is no such file or folder, or it names no videos.
+        StorageError: a URL cannot be read.
     """
+    if is_remote(str(source)):
+        return _unlabelled(Path(str(source).partition("://")[2]), _remote(str(source)))
     source = Path(source)
     frames_fps: float | None = None
     if is_folder(source):
         paths = videos_below(source).paths
+        shards = [] if paths else [name for names in local_shards(source).values() for name in names]
+        if shards:
+            return _unlabelled(source, unlabelled_records(source, shards))
         if not paths:
             paths, frames_fps = _frame_folders(source), DEFAULT_FRAMES_FPS
     elif not is_file(source):
@@ -44,6 +56,8 @@ def own_videos(source: str | Path) -> VideoDataset:
             f"{source}: does not exist, or is not a file or folder",
             help="give a video, a folder of videos or a list of paths",
         )
+    elif source.suffix.lower() == SHARD_SUFFIX:
+        return _unlabelled(source, unlabelled_records(source.parent, [source.name]))
     elif source.suffix.lower() in LIST_SUFFIXES:
         paths = _listed(source)
     else:
@@ -51,8 +65,21 @@ def own_videos(source: str | Path) -> VideoDataset:
     if not paths:
         known = " ".join(sorted(VIDEO_SUFFIXES))
         raise FileError(f"{source}: contains no video", help=f"suffixes of videos are {known}")
-    records = tuple(ClipRecord(path, UNLABELLED, frames_fps=frames_fps) for path in paths)
-    return VideoDataset(source, "test", "folder", records, ())
+    return _unlabelled(source, [ClipRecord(path, UNLABELLED, frames_fps=frames_fps) for path in paths])
+
+
+def _unlabelled(source: Path, records: Sequence[ClipRecord]) -> VideoDataset:
+    return VideoDataset(source, "test", "folder", tuple(records), ())
+
+
+def _remote(url: str) -> list[ClipRecord]:
+    """The videos at a URL, or in the shards that it names."""
+    if url.partition("?")[0].lower().endswith(SHARD_SUFFIX):
+        return unlabelled_records(Path(), expanded(url))
+    size = size_bytes(url)
+    if size > MAX_VIDEO_BYTES:
+        raise FileError(f"{url}: has more than {MAX_VIDEO_BYTES} bytes", help="download it, or cut it into clips")
+    return [ClipRecord(Path(url.partition("://")[2]), UNLABELLED, member=Member(url, size, 0, size))]
 
 
 def _frame_folders(source: Path) -> list[Path]:

@@ -19,13 +19,18 @@ UNLABELLED = -1
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in a tar shard: its bytes from `offset` on."""
+    """A file in a tar shard: its bytes from `offset` on. A file by URL alone is one that begins at 0."""
 
     shard: str
     """A path or URL."""
     shard_bytes: int
     offset: int
     size_bytes: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a file by itself, not in a tar, where a header lies before it."""
+        return self.offset == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,9 @@ def _split_named(word: str) -> str | None:
 
 
 def index_shards(
-    root: Path, shards: Mapping[str, Sequence[str]], progress: Progress | None = None
+    root: Path, shards: Mapping[str, Sequence[str]], progress: Progress | None = None, *, labelled: bool = True
 ) -> list[IndexedClip]:
-    """The clips of shards by split, found by reading their headers and classes.
+    """The clips of shards by split, found by reading their headers and, if they are labelled, classes.
 
     Raises:
         FileError: a shard is missing or not one, or has no clips; see `samples_of`.
@@ -112,21 +112,21 @@ def index_shards(
         if repeated is not None:
             raise UsageError(f"{repeated}: is named twice", help="name each shard once")
         for name in names:
-            found += _indexed(root, split, name)
+            found += _indexed(root, split, name, labelled)
             done += 1
             if progress is not None:
                 progress(done, total)
     return found
 
 
-def _indexed(root: Path, split: str, name: str) -> Iterator[IndexedClip]:
+def _indexed(root: Path, split: str, name: str, labelled: bool) -> Iterator[IndexedClip]:
     place = shard_place(root, name)
     bytes_there = size_bytes(place)
     num_clips = 0
     if is_remote(place):
         require_ranges(place, bytes_there)
     with opened(place, bytes_there, read_ahead=True) as read:
-        for sample in samples_of(place, bytes_there, read):
+        for sample in samples_of(place, bytes_there, read, labelled=labelled):
             num_clips += 1
             video = sample.video
             yield IndexedClip(split, name, bytes_there, video.name, video.offset, video.size_bytes, sample.label)

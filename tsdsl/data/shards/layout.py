@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from tsdsl.data.layouts.files import SPLIT_NAMES, split_spellings
 from tsdsl.data.layouts.kinetics import find_class_list
 from tsdsl.data.layouts.listed import ListedClip, listed_clip, number_labels
-from tsdsl.data.layouts.records import ClipRecord, Member
+from tsdsl.data.layouts.records import UNLABELLED, ClipRecord, Member
 from tsdsl.data.shards.index import INDEX_NAME, IndexedClip, index_shards, local_shards, read_index, shard_place
 from tsdsl.data.shards.storage import is_remote
 from tsdsl.errors import FileError
@@ -42,6 +43,11 @@ def read_shards(root: Path, split: str) -> tuple[list[ClipRecord], list[str]]:
         )
     wanted = split_spellings(split)
     return [_record(root, clip, labels[n]) for n, clip in enumerate(clips) if clip.split in wanted], names
+
+
+def unlabelled_records(root: Path, shards: Sequence[str]) -> list[ClipRecord]:
+    """The videos in shards, whose classes are not read; FileError as `index_shards`."""
+    return [_record(root, clip, UNLABELLED) for clip in index_shards(root, {"test": shards}, labelled=False)]
 
 
 def _record(root: Path, clip: IndexedClip, label: int) -> ClipRecord:

@@ -25,6 +25,8 @@ class MemberBytes(io.BytesIO):
 def read_member(member: Member) -> bytes:
     """The bytes of a member, whose header must still lie before it; errors as `MemberBytes`."""
     with opened(member.shard, member.shard_bytes) as read:
+        if member.is_whole:
+            return read(0, member.size_bytes)
         data = read(member.offset - BLOCK_BYTES, BLOCK_BYTES + member.size_bytes)
     if len(data) != BLOCK_BYTES + member.size_bytes or not is_header_of(data[:BLOCK_BYTES], member.size_bytes):
         raise StorageError(

@@ -32,8 +32,8 @@ class Sample:
     label: str
 
 
-def samples_of(shard: str, shard_bytes: int, read: Read) -> Iterator[Sample]:
-    """The clips of a shard in order.
+def samples_of(shard: str, shard_bytes: int, read: Read, *, labelled: bool = True) -> Iterator[Sample]:
+    """The clips of a shard in order; without `labelled`, with empty labels.
 
     Raises:
         FileError: as `tar_members`; or a sample has two files of one suffix, two videos, or no class.
@@ -61,7 +61,7 @@ def samples_of(shard: str, shard_bytes: int, read: Read) -> Iterator[Sample]:
                 f"{shard}: {videos[0].name}: has {videos[0].size_bytes} bytes, expected 1 to {MAX_VIDEO_BYTES}",
                 help="remove the sample, or cut the video into clips",
             )
-        yield Sample(videos[0], _label(shard, key, files, read))
+        yield Sample(videos[0], _label(shard, key, files, read) if labelled else "")
 
 
 _FORMS = "expected a video such as KEY.mp4; frames in shards are not read: make videos of them by `tsdsl data prepare`"

@@ -130,7 +130,7 @@ def _filesystem_of(scheme: str, seconds: float) -> Any:
         raise UsageError(f"URLs of {scheme} need a package that is missing", help=f"pip install {package}") from error
 
 
-_DOWNLOAD = "use a server that answers requests of ranges, or download the shards"
+_DOWNLOAD = "use a server that answers requests of ranges, or download the files"
 
 
 def _attempted(place: str, call: Callable[[], T]) -> T:
