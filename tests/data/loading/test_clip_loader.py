@@ -14,6 +14,7 @@ from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.clips import ClipCache
+from tsdsl.data.video.decode import DecodedVideo, OpenVideo
 from tsdsl.errors import RunError, UsageError
 
 SETTINGS = ClipSettings(num_frames=8, stride=2, rate=1, size_px=32)
@@ -115,6 +116,18 @@ def test_the_cache_changes_time_only(dataset: VideoDataset, limit_bytes: int) ->
     plain = ClipLoader(dataset, settings, batch_size=4, seed=0)
     assert_same([*all_of(cached, 0), *all_of(cached, 1)], [*all_of(plain, 0), *all_of(plain, 1)])
     assert cache.used_bytes <= limit_bytes
+
+
+def test_a_video_without_room_in_the_cache_is_not_decoded_whole(dataset: VideoDataset) -> None:
+    record = dataset.records[0]
+    with ClipCache().opened(record) as video:
+        assert isinstance(video, DecodedVideo)
+        size_bytes = video.frames_THWC.nbytes
+    for limit_bytes, kind in ((size_bytes, DecodedVideo), (size_bytes - 1, OpenVideo)):
+        cache = ClipCache(limit_bytes)
+        for _ in range(2):
+            with cache.opened(record) as video:
+                assert type(video) is kind
 
 
 def test_a_cached_video_is_not_read_again(class_folders: Path, tmp_path: Path) -> None:

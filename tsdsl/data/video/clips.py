@@ -5,8 +5,8 @@ Tensor names: V views, C channels, T frames, H rows, W columns. Clips have the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,14 @@ from torch import Tensor
 from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.augment import View, centre_view, cut, draw_training_view, test_views
-from tsdsl.data.video.decode import Cut, DecodedVideo, OpenVideo, decode_all, open_video
+from tsdsl.data.video.decode import Cut, DecodedVideo, OpenVideo, open_video
 from tsdsl.data.video.sampling import centre_times_s, draw_training_times_s, test_times_s
 
 DEFAULT_CACHE_BYTES = 1 << 30
 
 
 class ClipCache:
-    """Decoded videos in memory up to a limit; further videos are decoded each time.
+    """Decoded videos in memory up to a limit; of further videos only the frames of a clip are decoded, each time.
 
     For data sets of a few hundred small clips, which are then decoded once instead of every epoch. Belongs to one
     process. Results do not depend on its content.
@@ -33,15 +33,30 @@ class ClipCache:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
         self._videos: dict[Path, DecodedVideo] = {}
+        self._too_large: set[Path] = set()
 
-    def video(self, record: ClipRecord) -> DecodedVideo:
-        """The decoded video of a record; ClipError as `decode_all`."""
+    @contextmanager
+    def opened(self, record: ClipRecord) -> Iterator[OpenVideo | DecodedVideo]:
+        """The video of a record, decoded and kept if there is room; ClipError as `open_video`."""
         held = self._videos.get(record.path)
-        if held is None:
-            held = decode_all(record.path, record.frames_fps, record.member)
-            if self.used_bytes + held.frames_THWC.nbytes <= self.limit_bytes:
-                self._videos[record.path] = held
-                self.used_bytes += held.frames_THWC.nbytes
+        if held is not None:
+            yield held
+            return
+        with open_video(record.path, record.frames_fps, record.end_s, record.member) as video:
+            yield self._kept(record.path, video) or video
+
+    def _kept(self, path: Path, video: OpenVideo) -> DecodedVideo | None:
+        """All frames of the video, now in memory; None if there is no room for them."""
+        if path in self._too_large:
+            return None
+        first = video.frames(np.zeros(1, np.int64))
+        num_bytes = first.nbytes * video.index.num_frames
+        if self.used_bytes + num_bytes > self.limit_bytes:
+            self._too_large.add(path)
+            return None
+        self.used_bytes += num_bytes
+        held = DecodedVideo(video.frames(np.arange(video.index.num_frames)), video.index)
+        self._videos[path] = held
         return held
 
 
@@ -82,7 +97,7 @@ def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache
 
 def _opened(record: ClipRecord, cache: ClipCache | None) -> AbstractContextManager[OpenVideo | DecodedVideo]:
     if cache is not None:
-        return nullcontext(cache.video(record))
+        return cache.opened(record)
     return open_video(record.path, record.frames_fps, record.end_s, record.member)
 
 
