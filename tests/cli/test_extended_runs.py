@@ -42,6 +42,14 @@ def test_a_run_is_not_extended_with_another_batch_size(folder: Path, capsys: pyt
     assert f"--run FOLDER --weights {folder / 'fixed' / 'weights.safetensors'}" in told
 
 
+def test_fewer_epochs_are_refused_with_what_can_be_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(folder, "long", epochs=2) == 0
+    assert run(["train", str(folder / "long"), "--epochs", "1", *QUIET]) == 2
+    told = capsys.readouterr().err
+    assert "settings.epochs is 1, was 2" in told
+    assert "a run can only be extended: give more than 2 epochs, or begin another run with --run FOLDER" in told
+
+
 def test_the_first_command_with_more_epochs_names_the_one_that_extends(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def test_a_model_without_names_prints_numbers_and_says_so(folder: Path, capsys: 
     assert "does not name its classes, so they are printed by number" in printed.err
 
 
+def test_names_with_commas_are_in_quotes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = folder / "commas.safetensors"
+    names = json.dumps(["run, fast", "b", "c", "d"])
+    save_tensors(weights, read_tensors(folder / "trained" / "weights.safetensors"), {"class_names": names})
+    video = str(folder / "clips" / "val" / CLASSES[0] / "000.mp4")
+    assert run(["predict", str(folder / "plain.tsspace"), video, "--weights", str(weights), *EVALUATE]) == 0
+    assert re.search(r'[ ,]"run, fast" \d', capsys.readouterr().out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -98,7 +108,7 @@ def test_a_model_without_names_prints_numbers_and_says_so(folder: Path, capsys: 
         (["trained", "empty"], 3, "empty: contains no video"),
         (["trained", "clips", "--json", "--csv"], 2, "exclude each other"),
         (["trained"], 2, "expected a run and videos"),
-        (["trained", "broken.mp4"], 4, "none of the 1 videos is usable"),
+        (["trained", "broken.mp4"], 4, "error: broken.mp4: it cannot be decoded"),
         (["clips", "broken.mp4"], 3, "clips: contains no architecture"),
     ],
 )

@@ -75,6 +75,11 @@ def predict(
         print(printable(predictions_csv(found.predictions, names)), end="")
     else:
         for one in named.videos:
-            best = ", ".join(f"{scored.name} {scored.score:.1%}" for scored in one.best)
+            best = ", ".join(f"{_quoted(scored.name)} {scored.score:.1%}" for scored in one.best)
             facts().print(f"{utf_8(one.video)}: {best}", markup=False, soft_wrap=True)
     raise typer.Exit(1 if found.skipped else 0)
+
+
+def _quoted(name: str) -> str:
+    """A name, in quotes if it contains what stands between names."""
+    return f'"{name}"' if "," in name else name

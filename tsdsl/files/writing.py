@@ -107,7 +107,8 @@ def exclusive(folder: Path, purpose: str) -> Iterator[None]:
         except BlockingIOError as error:
             owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             raise UsageError(
-                f"{folder}: process {owner} is {purpose}", help="wait until it ends, or choose another folder"
+                f"{folder}: process {owner} is {purpose}",
+                help=f"wait until it ends, end it with `kill {owner}`, or choose another folder",
             ) from error
         try:
             os.ftruncate(handle, 0)

@@ -45,8 +45,9 @@ def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path) ->
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
-        with pytest.raises(UsageError, match=f"process {holder.pid} is writing this run"), run.locked():
+        with pytest.raises(UsageError, match=f"process {holder.pid} is writing this run") as caught, run.locked():
             pass
+        assert f"end it with `kill {holder.pid}`" in str(caught.value.help)
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
         with run.locked():

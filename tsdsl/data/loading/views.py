@@ -95,11 +95,9 @@ class ViewLoader:
                 yield ViewBatch(loaded.clips, loaded.labels_B, loaded.indices_B)
         if self._indices and not num_usable:
             path, reason = next(iter(self.skipped))
-            raise RunError(
-                f"{self.dataset.root}: none of the {len(self._indices)} videos is usable;"
-                f" the first was {path}: {reason}",
-                help="`tsdsl data verify` lists every bad file of a data set",
-            )
+            count = len(self._indices)
+            several = f"{self.dataset.root}: none of the {count} videos is usable; the first was " if count > 1 else ""
+            raise RunError(f"{several}{path}: {reason}", help="`tsdsl data verify` lists every bad file of a data set")
 
 
 class _Videos(Dataset[Sample]):

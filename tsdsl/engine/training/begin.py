@@ -102,9 +102,11 @@ def _with_epochs(record: TrainRecord, epochs: int) -> TrainRecord:
 
 def _remedy(run: RunDirectory, record: TrainRecord, recorded: TrainRecord) -> str:
     """What to do where the folder has a run with other settings."""
-    epochs = record.settings.epochs
-    if record == _with_epochs(recorded, epochs) and epochs > recorded.settings.epochs:
+    epochs, before = record.settings.epochs, recorded.settings.epochs
+    if record == _with_epochs(recorded, epochs) and epochs > before:
         return f"`tsdsl train {run.path} --epochs {epochs}` extends the run"
+    if record == _with_epochs(recorded, epochs) and epochs < before:
+        return f"a run can only be extended: give more than {before} epochs, or begin another run with --run FOLDER"
     return (
         "give the same settings to go on with it; to train on with others, begin another run with its weights: "
         f"--run FOLDER --weights {run.weights}"
