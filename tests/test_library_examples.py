@@ -60,7 +60,7 @@ def test_each_cell_of_the_notebook_runs_and_shows_something(tmp_path: Path, monk
     assert used("\n".join(cells())) <= set(tsdsl.__all__)
     assert sum("<img" in output for output in outputs) >= 5
     assert "<pre" in outputs[5]
-    assert "expected" in outputs[5]
+    assert "mbb" in outputs[5]
     assert max(len(output) for output in outputs if "<img" not in output) < 6_000
 
 

@@ -33,7 +33,7 @@ def table(tmp_path: Path) -> Path:
 def test_all_methods_are_compared_and_what_is_reported_is_the_test_accuracy(
     table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["benchmark", str(table), "--method", "all", "--evaluations", "32", "--seeds", "3", "--target", "6 MFLOPs"]
+    asked = ["benchmark", str(table), "--method", "all", "--evaluations", "32", "--seeds", "3", "--within", "6 MFLOPs"]
     assert run([*asked, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert set(told["methods"]) == set(benchmarks.METHODS)
@@ -79,5 +79,5 @@ def test_all_leaves_out_the_methods_that_cannot_search_the_table(
     assert set(json.loads(printed.out)["methods"]) == set(benchmarks.METHODS) - {"parsec-paper"}
     assert "parsec-paper is left out: sums: has no accuracy of the architecture" in " ".join(printed.err.split())
     # What stops every method is an error.
-    assert run([*asked, "--target", "0.5 MFLOPs"]) == 2
+    assert run([*asked, "--within", "0.5 MFLOPs"]) == 2
     assert "no architecture has at most" in " ".join(capsys.readouterr().err.split())

@@ -1,4 +1,4 @@
-"""`tsdsl inspect --budget` and `tsdsl sample --flops` on the quickstart's space."""
+"""`tsdsl inspect --within` and `tsdsl sample --within` on the quickstart's space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TINY = str(Path(__file__).parent.parent.parent / "spaces" / "tiny.tsspace")
 
 
 def facts_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
-    assert run(["inspect", TINY, "--budget", "3.6M", "--json", *arguments]) == 0
+    assert run(["inspect", TINY, "--within", "3.6M", "--json", *arguments]) == 0
     budget: dict[str, object] = json.loads(capsys.readouterr().out)["budget"]
     return budget
 
@@ -27,7 +27,7 @@ def test_a_budget_is_counted_exactly_unless_asked_to_be_fast(capsys: pytest.Capt
     assert exact["at_least"] == exact["at_most"]
     fast = facts_of(capsys, "--step", "1", "--fast")
     assert int(str(fast["at_least"])) <= int(str(exact["at_least"])) <= int(str(fast["at_most"]))
-    assert run(["inspect", TINY, "--step", "1", "--budget", "3.6M"]) == 0
+    assert run(["inspect", TINY, "--step", "1", "--within", "3.6M"]) == 0
     assert f"{int(str(exact['at_least'])):,} of" in capsys.readouterr().out
 
 
@@ -56,12 +56,12 @@ def test_what_is_nested_in_a_slot_stays_on_its_line() -> None:
 
 def test_fast_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["inspect", TINY, "--fast"]) == 2
-    assert "--fast has no effect without --budget" in capsys.readouterr().err
+    assert "--fast has no effect without --within" in capsys.readouterr().err
 
 
 def test_samples_of_the_rarest_window_are_the_cheapest(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["inspect", TINY, "--json"]) == 0
     least = json.loads(capsys.readouterr().out)["flops"]["min"]
-    assert run(["sample", TINY, "-n", "3", "--flops", f"..{least}", "--json"]) == 0
+    assert run(["sample", TINY, "-n", "3", "--within", f"..{least}", "--json"]) == 0
     assert {json.loads(line)["flops"] for line in capsys.readouterr().out.splitlines()} == {least}
-    assert run(["sample", TINY, "--flops", f"..{least - 1}"]) == 2
+    assert run(["sample", TINY, "--within", f"..{least - 1}"]) == 2

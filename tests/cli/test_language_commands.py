@@ -168,18 +168,18 @@ def test_a_sampled_architecture_finds_its_space_beside_it(folder: Path, capsys: 
 
 
 def test_inspect_tells_witnesses_and_what_a_budget_leaves(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["inspect", TINY, "--step", "1", "--budget", "3.6M", "--json"]) == 0
+    assert run(["inspect", TINY, "--step", "1", "--within", "3.6M", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["steps"][0]["step"] == 1
     assert report["budget"]["reachable"]
     assert 24 in report["budget"]["dead_choices"]["sparse.stage1.group1.channels"]
     assert report["witnesses"]["min_flops"]["sparse.stage2.group1.channels"] == 32
     assert run(["inspect", TINY, "--step", "9"]) == 2
-    assert run(["inspect", TINY, "--budget", "many"]) == 2
+    assert run(["inspect", TINY, "--within", "many"]) == 2
 
 
 def test_samples_are_architectures_that_inspect_reads(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["sample", TINY, "-n", "3", "--flops", "15M..20M", "--json"]) == 0
+    assert run(["sample", TINY, "-n", "3", "--within", "15M..20M", "--json"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     (folder / "a.json").write_text(lines[0])
@@ -187,9 +187,9 @@ def test_samples_are_architectures_that_inspect_reads(folder: Path, capsys: pyte
     report = json.loads(capsys.readouterr().out)
     assert report["flops"] == json.loads(lines[0])["flops"]
     assert 15_000_000 <= report["flops"] <= 20_000_000
-    assert run(["sample", TINY, "--flops", "1..2"]) == 2
+    assert run(["sample", TINY, "--within", "1..2"]) == 2
     assert "7,4" in capsys.readouterr().err  # the true minimum
-    assert run(["sample", TINY, "--flops", "5M"]) == 2
+    assert run(["sample", TINY, "--within", "5M"]) == 2
 
 
 def test_models_scale_what_inspect_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.options import Json
+from tsdsl.cli.options import Json, OldTarget, Within, renamed
 
 
 def benchmark(
@@ -15,11 +15,9 @@ def benchmark(
     method: Annotated[
         str, typer.Option("--method", help="thompson, evolution, random, parsec, parsec-paper, or all.")
     ] = "thompson",
-    evaluations: Annotated[int, typer.Option("--evaluations", min=1, help="Look-ups of one search.")] = 200,
+    evaluations: Annotated[int, typer.Option("--evaluations", min=1, help="Architectures a search measures.")] = 200,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Searches, with seeds from 0 on.")] = 50,
-    target: Annotated[
-        str | None, typer.Option("--target", help="Most multiply-adds, such as 50 MFLOPs.", show_default=False)
-    ] = None,
+    within: Within = None,
     noise: Annotated[
         float, typer.Option("--noise", min=0, help="Deviation of a look-up's noise, in points, as with shared weights.")
     ] = 0.0,
@@ -30,6 +28,7 @@ def benchmark(
         ),
     ] = None,
     json: Json = False,
+    old_target: OldTarget = None,
 ) -> None:
     """Search a table of accuracies; print the mean and its 95 % interval of what the searches end with, in percent."""
     from tsdsl.benchmarks import METHODS, load_table, run
@@ -39,7 +38,8 @@ def benchmark(
 
     if batch is not None and not noise:
         raise UsageError("--batch has no effect without --noise", help="add --noise 3, or leave out --batch")
-    most = None if target is None else float(macs_amount(target, "--target"))
+    budget = renamed(within, old_target, "--target", "--within")
+    most = None if budget is None else float(macs_amount(budget, "--within"))
     loaded = load_table(table)
     endings = []
     for name in METHODS if method == "all" else (method,):

@@ -13,7 +13,7 @@ def check(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Files, folders, std:NAME, or - for standard input.")
     ],
-    format: Annotated[Format, typer.Option("--format", help="How to print diagnostics.")] = Format.rich,
+    format: Annotated[Format, typer.Option("--format", help="Format of the diagnostics.")] = Format.rich,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Apply all safe fixes, then check again.")] = False,
     suggested: Annotated[

@@ -27,7 +27,9 @@ def evaluate(
     ] = None,
     weights: options.TrainedWeights = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data set; default: that of the training run.")] = None,
-    split: Annotated[str | None, typer.Option("--split", help="train, val or test; default: val.")] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split to score: train, val or test; default: val.")
+    ] = None,
     views: options.Views = None,
     model: options.ModelName = None,
     device: options.Device = "auto",

@@ -35,7 +35,7 @@ def export(
         ExportFormat | None,
         typer.Option(
             "--format",
-            help="PyTorch source, torch.export program or ONNX; default: from the ending of the file.",
+            help="Format of the file: PyTorch source, torch.export program or ONNX; default: by its ending.",
         ),
     ] = None,
     model: ModelName = None,

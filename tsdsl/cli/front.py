@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsdsl.cli.options import Json
+from tsdsl.cli.options import Json, OldPoints, RunStep, renamed
 from tsdsl.cli.work.console import facts, print_json
 from tsdsl.errors import FileError
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 def front(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a search or a quickstart.")],
-    step: Annotated[str | None, typer.Option("--step", help="A step number, or joint; default: the last.")] = None,
-    points: Annotated[
-        int, typer.Option("--points", "-n", min=2, help="Print so many points at most, evenly spaced by cost.")
+    step: RunStep = None,
+    number: Annotated[
+        int, typer.Option("-n", "--number", min=2, help="Number of points at most, evenly spaced by cost.")
     ] = 20,
     json: Json = False,
+    old_points: OldPoints = None,
 ) -> None:
     """Print the best architecture at every budget of multiply-adds, by the scores of a finished step.
 
@@ -40,7 +41,7 @@ def front(
         raise FileError(f"{run}: is not a search run", help="give a folder that `tsdsl search` wrote")
     space = read_space(folder / SPACE_FILE)
     found = step_front(folder, space, finished_step(folder, step))
-    shown = _spaced(found.points, points)
+    shown = _spaced(found.points, renamed(number, old_points, "--points", "--number"))
     if json:
         content = [{**asdict(point), "decisions": dict(point.decisions)} for point in shown]
         print_json({"score": found.score, "gap": found.gap, "num_points": len(found.points), "points": content})

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tsdsl.cli.options import InSpace, Json, ModelName, SpaceName
+from tsdsl.cli.options import InSpace, Json, ModelName, OldBudget, SpaceName, Within, renamed
 from tsdsl.cli.work.console import facts, print_json
 from tsdsl.errors import UsageError
 
@@ -20,28 +20,27 @@ def inspect(
         typer.Argument(metavar="SPACE|ARCH", help="Space, architecture or run; default: the only .tsspace here."),
     ] = None,
     step: Annotated[int | None, typer.Option("--step", help="Show only this step.")] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option("--budget", help="Count the architectures within it, e.g. 1.4GFLOPs."),
-    ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="With --budget: bounds of the count, not the count.")] = False,
+    within: Within = None,
+    fast: Annotated[bool, typer.Option("--fast", help="With --within: bounds of the count, not the count.")] = False,
     model: ModelName = None,
     space: SpaceName = None,
     in_space: InSpace = None,
     json: Json = False,
+    old_budget: OldBudget = None,
 ) -> None:
-    """Print sizes, exact cost bounds with an architecture that reaches each, and the effect of a budget."""
+    """Print sizes, exact cost bounds with an architecture that reaches each, and what is --within a budget."""
     from tsdsl.artifacts.locate import SPACE_FILE, find_architecture, find_scale, find_space
     from tsdsl.units import macs_of
 
+    budget = renamed(within, old_budget, "--budget", "--within")
     if fast and budget is None:
-        raise UsageError("--fast has no effect without --budget", help="give a budget, for instance 1.4GFLOPs")
+        raise UsageError("--fast has no effect without --within", help="give a budget, for instance 1.4GFLOPs")
     path = Path(what) if what is not None else None
     is_run = path is not None and path.is_dir() and not (path / SPACE_FILE).is_file()
     is_run = is_run or (path is not None and path.is_dir() and any(path.glob("step*/architecture.json")))
     if path is not None and (is_run or (path.suffix == ".json" and path.name != SPACE_FILE)):
         if budget is not None or step is not None:
-            raise UsageError("--budget and --step have no effect on an architecture", help="leave them out")
+            raise UsageError("--within and --step have no effect on an architecture", help="leave them out")
         architecture, located = find_architecture(path, in_space)
         _show_network(located.space, architecture.decisions, architecture.step, find_scale(located.space, model), json)
         return
@@ -54,7 +53,7 @@ def inspect(
             )
         _show_network(found, {}, None, find_scale(found, model), json)
         return
-    _show_space(found, step, None if budget is None else macs_of(budget, "--budget"), fast, json)
+    _show_space(found, step, None if budget is None else macs_of(budget, "--within"), fast, json)
 
 
 def _show_space(space: Any, step: int | None, budget: int | None, fast: bool, as_json: bool) -> None:

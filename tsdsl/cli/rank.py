@@ -8,24 +8,40 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.options import BatchSize, Cache, Changes, Device, Epochs, Json, Quiet, Settings, Workers
+from tsdsl.cli.options import (
+    BatchSize,
+    Cache,
+    Changes,
+    Device,
+    Epochs,
+    Json,
+    LearningRate,
+    OldCount,
+    Quiet,
+    RunStep,
+    Settings,
+    Workers,
+    renamed,
+)
 from tsdsl.cli.work.console import facts, note, print_json
 from tsdsl.cli.work.settings_sources import fitted, given_settings
 
 
 def rank(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a search or a quickstart.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=3, help="Architectures to train.")] = 50,
-    step: Annotated[str | None, typer.Option("--step", help="A step number, or joint; default: the last.")] = None,
+    number: Annotated[int, typer.Option("-n", "--number", min=3, help="Number of architectures to train.")] = 50,
+    step: RunStep = None,
     device: Device = "auto",
     settings: Settings = None,
     changes: Changes = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
     workers: Workers = None,
     cache: Cache = None,
     quiet: Quiet = False,
     json: Json = False,
+    old_count: OldCount = None,
 ) -> None:
     """Train architectures within the target from scratch, and compare their order with that by the shared weights.
 
@@ -41,10 +57,17 @@ def rank(
     from tsdsl.searching.front import finished_step
     from tsdsl.searching.ranking import agreements, rank_architectures, read_ranking
 
+    count = renamed(number, old_count, "--count", "--number")
     folder = run_of(run)
     space = read_space(folder / SPACE_FILE)
     chosen = finished_step(folder, step)
-    flags = {"epochs": epochs, "batch_size": batch_size, "num_workers": workers, "cache": cache}
+    flags = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "num_workers": workers,
+        "cache": cache,
+    }
     given = given_settings(settings, flags, changes or [])
     has_clip = any(name.startswith("clip.") for name in given.values)
     options = fitted(TrainOptions, given, {"clip": recommended_clip(None, folder)} if has_clip else {})

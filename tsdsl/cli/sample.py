@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tsdsl.cli.options import Json, SpaceName
+from tsdsl.cli.options import Json, OldFlops, SpaceName, Within, renamed
 
 
 def sample(
@@ -16,13 +16,12 @@ def sample(
         typer.Argument(metavar="SPACE", help="Space or run; default: the only .tsspace here."),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--number", min=1, help="Number of architectures.")] = 1,
-    flops: Annotated[
-        str | None, typer.Option("--flops", help="Window LO..HI, e.g. 1.2G..1.4G; ends may be open.")
-    ] = None,
+    within: Within = None,
     step: Annotated[int | None, typer.Option("--step", help="Architectures of this step; default: complete.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
     name: SpaceName = None,
     json: Json = False,
+    old_flops: OldFlops = None,
 ) -> None:
     """Draw architectures uniformly from the space, or from those within a window of FLOPs.
 
@@ -40,7 +39,8 @@ def sample(
     found, is_text = located.space, located.label.startswith(STANDARD) or located.label.endswith(".tsspace")
     space_file = Path(located.label).name if is_text else None
     demand_step(found, step)
-    least, most = (None, None) if flops is None else window_of(flops, "--flops")
+    window = renamed(within, old_flops, "--flops", "--within")
+    least, most = (None, None) if window is None else window_of(window, "--within")
     for architecture in sample_architectures(found, count, seed=seed, least_macs=least, most_macs=most, step=step):
         if json:
             named = architecture.model_copy(update={"space_file": space_file})

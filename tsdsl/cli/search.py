@@ -35,11 +35,12 @@ def search(
         int, typer.Option("--top", min=0, max=20, help="Print so many of the best architectures, of thompson.")
     ] = 0,
     evaluations: Annotated[
-        int | None, typer.Option("--evaluations", min=1, help="Architectures that a baseline measures.")
+        int | None, typer.Option("--evaluations", min=1, help="Architectures a search measures, of a baseline.")
     ] = None,
     epochs: options.Epochs = None,
     samples: Annotated[int | None, typer.Option("--samples", help="Architectures K per batch, at least 2.")] = None,
     batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")] = None,
     budget: Annotated[
         str | None, typer.Option("--budget", help="hinge, or condition: sample only within the target.")
@@ -63,7 +64,7 @@ def search(
     begin_from: Annotated[
         Path | None, typer.Option("--from", metavar="RUN", help="Take the steps before --step over from another run.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --redo remove what was searched.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite: let --redo remove what was searched.")] = False,
     name: options.SpaceName = None,
     show_settings: options.ShowSettings = False,
     quiet: options.Quiet = False,
@@ -90,6 +91,7 @@ def search(
         "epochs": epochs,
         "samples": samples,
         "batch_size": batch_size,
+        "weight_lr": learning_rate,
         "seed": seed,
         "budget": budget,
         "classes": classes,

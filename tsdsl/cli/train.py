@@ -32,12 +32,15 @@ def train(
     device: options.Device = "auto",
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Random seed.")] = None,
     settings: options.Settings = None,
     changes: options.Changes = None,
     workers: options.Workers = None,
     cache: options.Cache = None,
-    weights: Annotated[Path | None, typer.Option("--weights", help="Initial weights; default: random.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Weights file to begin with; default: random.")
+    ] = None,
     log: options.Log = None,
     space: options.SpaceName = None,
     in_space: options.InSpace = None,
@@ -69,7 +72,14 @@ def train(
     from tsdsl.report.run import write_report
     from tsdsl.report.trackers import tracker
 
-    flags = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "num_workers": workers, "cache": cache}
+    flags = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "num_workers": workers,
+        "cache": cache,
+    }
     given = given_settings(settings, flags, changes or [])
     if show_settings:
         print(settings_text("train", fitted(TrainOptions, given), given), end="")

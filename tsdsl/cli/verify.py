@@ -25,7 +25,7 @@ def verify(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Architecture, weights, export, or a run.")],
     in_space: InSpace = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights of an .onnx file, to compare its scores.")
+        Path | None, typer.Option("--weights", help="Weights file to compare the scores of an .onnx file with.")
     ] = None,
     json: Json = False,
 ) -> None:

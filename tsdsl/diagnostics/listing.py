@@ -21,7 +21,7 @@ class Listing(tuple[Diagnostic, ...]):
         """Each with its source lines underlined."""
         from rich.console import Console
 
-        console = Console(record=True, file=StringIO(), width=WIDTH)
+        console = Console(record=True, file=StringIO(), width=WIDTH, force_jupyter=False)
         for diagnostic in self:
             console.print(rich_text(diagnostic), soft_wrap=True)
         return console.export_html(inline_styles=True, code_format=PAGE)

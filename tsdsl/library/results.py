@@ -17,12 +17,12 @@ from tsdsl.library.space import Space
 from tsdsl.markup import block, table
 from tsdsl.network.layout import UNSCALED
 from tsdsl.records import dataclass
-from tsdsl.report.chart import Line, line_chart
+from tsdsl.report.chart import WIDTH, Line, line_chart
 from tsdsl.report.landscape import landscape_of, measured, predictions
 from tsdsl.searching import SearchResult, read_alpha, read_result, step_directory
 from tsdsl.space import model as data
 from tsdsl.space.architecture import read_architecture
-from tsdsl.units import giga
+from tsdsl.units import counted, giga
 
 if TYPE_CHECKING:
     from tsdsl.searching.front import StepFront
@@ -38,7 +38,7 @@ class SearchRun:
     space: Space
 
     def __repr__(self) -> str:
-        return f"<SearchRun {self.path}: {len(self.steps)} finished steps of {self.space.name}>"
+        return f"<SearchRun {self.path}: {counted(len(self.steps), 'finished step')} of {self.space.name}>"
 
     @property
     def steps(self) -> tuple[SearchResult, ...]:
@@ -162,4 +162,4 @@ def coloured(chart: str) -> str:
     strokes = "".join(f".s{index}{{stroke:{LIGHT.line(index)}}}" for index in range(4))
     style = f"<style>text{{fill:{LIGHT.text}}}.grid{{stroke:{LIGHT.grid}}}{strokes}</style>"
     head, close, rest = chart.partition(">")
-    return f"{head}{close}{style}{rest}"
+    return f'{head} width="{WIDTH}"{close}{style}{rest}'

@@ -24,7 +24,7 @@ TABLE_LINE = re.compile(r"\s*\[\s*([\w.\"-]+)\s*\]")
 KEY_LINE = re.compile(r"\s*([\w.\"-]+)\s*=")
 TOML_HELP = "write NAME = VALUE on each line; strings need quotes, numbers, true and false do not"
 COMMENT_WIDTH = 110
-OPTIONS = {"num_workers": "--workers", "checkpoint_iterations": "--checkpoint-every"}
+OPTIONS = {"num_workers": "--workers", "checkpoint_iterations": "--checkpoint-every", "weight_lr": "--learning-rate"}
 FIXED_CLIP_SETTINGS = {
     "clip.stride": "it follows from the frames of the network",
     "clip.test_clips": "use `validation_views`, or --views of `tsdsl eval`",
