@@ -150,6 +150,18 @@ def test_comparing_shows_results_and_only_the_settings_that_differ(
     assert "samples" in capsys.readouterr().out
 
 
+def test_long_results_are_whole_in_json_only(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reason, top = "the best one is expected to score " + "more " * 40, [{"decisions": {"a": 1}}, {"decisions": {}}]
+    write_part(runs / "tiny/step1", "search step", 96, {"undecided": reason, "top": top}, seed=0)
+    told = listed(capsys, "compare", str(runs / "tiny"))
+    assert (told["results"]["undecided"][0], told["results"]["top"][0]) == (reason, top)
+    assert run(["runs", "compare", str(runs / "tiny")]) == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "2 in --json" in printed
+    assert "..." in printed
+    assert "decisions" not in printed
+
+
 def test_one_run_alone_cannot_be_compared(runs: Path) -> None:
     assert run(["runs", "compare", str(runs / "deep/train")]) == 2
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,8 @@ app = typer.Typer(help="List, compare, clean and remove runs.", no_args_is_help=
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 MAX_LISTED = 5
+MAX_SHOWN = 80
+"""Characters of a sentence in a cell; `--json` has all of it."""
 NOT_COMPARED = frozenset({"skipped", "decisions", "weights"})
 
 
@@ -220,11 +223,18 @@ def _print_comparison(
         table.add_column(name, justify="right", overflow="fold")
     table.add_row("state", *(part.state for _, part in parts))
     for name, values in results.items():
-        table.add_row(name, *map(_shown, values))
+        table.add_row(name, *map(_brief, values))
     table.add_section()
     for name, values in settings.items():
         table.add_row(name, *map(_shown, values), style="dim")
     facts().print(table)
+
+
+def _brief(value: Any) -> str:
+    """A result in one cell: a list of records is counted, and a sentence is cut."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return f"{len(value)} in --json"
+    return shorten(value, MAX_SHOWN, placeholder=" ...") if isinstance(value, str) else _shown(value)
 
 
 def _shown(value: Any) -> str:
