@@ -24,7 +24,7 @@ def touch(root: Path, *names: str) -> None:
     [
         ["Videos/run/a.mp4", "annotations/readme.md"],
         ["videos_train/run/a.mp4", "videos_val/run/b.mp4"],
-        ["train_set/run/a.mp4", "test_set/run/b.mp4"],
+        ["train_clips/run/a.mp4", "test_clips/run/b.mp4"],
         ["some-release/run/a.mp4", "ucfTrainTestlist/notes.md"],
         ["run/a.mp4", "hmdb51_org/jump/b.avi"],
         ["run/a.mp4", "lists2/notes.txt"],

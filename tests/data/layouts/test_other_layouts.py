@@ -97,6 +97,34 @@ def semicolons(root: Path) -> None:
     (root / "val.csv").write_text("b.mp4;0\n")
 
 
+def labels_of_splits(root: Path) -> None:
+    touch(root, "videos/a.mp4", "videos/b.mp4", "annotations/x")
+    (root / "annotations" / "train_labels.csv").write_text("filename,label\na.mp4,run\n")
+    (root / "annotations" / "val_labels.csv").write_text("filename,label\nb.mp4,run\n")
+
+
+def json_by_path(root: Path) -> None:
+    touch(root, "videos/a.mp4", "videos/b.mp4")
+    (root / "train.json").write_text('{"a.mp4": "run"}')
+    (root / "val.json").write_text('{"b.mp4": "run"}')
+
+
+def resized_kinetics(root: Path) -> None:
+    touch(root, "train_256/run/a.mp4", "val_256/run/b.mp4")
+
+
+def names_in_a_csv(root: Path) -> None:
+    touch(root, "a.mp4", "b.mp4")
+    texts = {"train.csv": "a.mp4 0\n", "val.csv": "b.mp4 0\n", "kinetics_400_labels.csv": "id,name\n0,air drumming\n"}
+    write(root, **texts)
+
+
+def accents_of_macos(root: Path) -> None:
+    touch(root, "videos/caf\u00e9.mp4", "videos/e\u0301.mp4")
+    (root / "train.txt").write_text("cafe\u0301.mp4 0\n")
+    (root / "val.txt").write_text("\u00e9.mp4 0\n")
+
+
 def split_called_dev(root: Path) -> None:
     touch(root, "train/run/a.mp4", "dev/run/b.mp4", "__MACOSX/._x", "train/__MACOSX/._a.mp4")
 
@@ -116,6 +144,14 @@ READ: dict[Callable[[Path], None], tuple[dict[str, dict[str, str]], str]] = {
     identifiers: ({"train": {"videos/a.mp4": "run"}, "val": {"videos/c.mp4": "run"}}, "kinetics-list"),
     floats_of_pandas: ({"train": {"a.mp4": "0"}, "val": {"b.mp4": "0"}}, "kinetics-list"),
     semicolons: ({"train": {"a.mp4": "0"}, "val": {"b.mp4": "0"}}, "kinetics-list"),
+    labels_of_splits: ({"train": {"videos/a.mp4": "run"}, "val": {"videos/b.mp4": "run"}}, "kinetics-list"),
+    json_by_path: ({"train": {"videos/a.mp4": "run"}, "val": {"videos/b.mp4": "run"}}, "table"),
+    resized_kinetics: ({"train": {"train_256/run/a.mp4": "run"}, "val": {"val_256/run/b.mp4": "run"}}, "folder"),
+    names_in_a_csv: ({"train": {"a.mp4": "air drumming"}, "val": {"b.mp4": "air drumming"}}, "kinetics-list"),
+    accents_of_macos: (
+        {"train": {"videos/caf\u00e9.mp4": "0"}, "val": {"videos/e\u0301.mp4": "0"}},
+        "kinetics-list",
+    ),
     split_called_dev: ({"train": {"train/run/a.mp4": "run"}, "val": {"dev/run/b.mp4": "run"}}, "folder"),
 }
 
@@ -179,6 +215,12 @@ def test_a_test_split_that_was_not_downloaded_is_a_warning(tmp_path: Path) -> No
     assert any("'test' has no clips; its list names 1, such as b_000001_000011" in text for text in found.concerns)
 
 
+def test_two_classes_of_nearly_one_name_are_a_warning(tmp_path: Path) -> None:
+    touch(tmp_path, "train/Pick_up/a.mp4", "train/pick up/b.mp4", "train/run/c.mp4")
+    (warning,) = [text for text in index_dataset(tmp_path).concerns if "nearly one name" in text]
+    assert "'Pick_up' and 'pick up'" in warning
+
+
 def test_folders_beside_those_of_splits_and_repeated_lines_are_warnings(tmp_path: Path) -> None:
     touch(tmp_path, "train/run/a.mp4", "val/run/b.mp4", "extra/run/c.mp4")
     assert any("other folders are not read: 'extra'" in text for text in index_dataset(tmp_path).concerns)
@@ -193,6 +235,7 @@ def test_folders_beside_those_of_splits_and_repeated_lines_are_warnings(tmp_path
         ({"train.csv": "url,label\nhttps://x/a,run\n"}, r"train.csv:1: its columns are 'url,label', expected one of"),
         ({"train.csv": "ÿþ"}, "is UTF-16, expected UTF-8"),
         ({"metadata.parquet": "PAR1"}, "files of other formats are not read, 'metadata.parquet'"),
+        ({"UCF101.zip": "PK"}, "files of other formats are not read, 'UCF101.zip': unpack archives"),
         ({"ava_train_v2.2.csv": "abc,0902,0.1,0.2,0.3,0.8,80,1\n"}, "no known list of clips: 'ava_train_v2.2.csv'"),
         ({"v1_train.json": '[{"path": "a", "label": 0}]', "v2_train.json": '[{"path": "a", "label": 0}]'}, "several"),
         ({"metadata.jsonl": '{"path": "a", "label": [1]}'}, "metadata.jsonl:1: has no path or no label"),

@@ -63,12 +63,12 @@ def matched_classes(dataset: VideoDataset, trained: Sequence[str] | None) -> Mat
 def class_places(names: Sequence[str], among: Sequence[str]) -> list[int | None]:
     """The position of each name among others, None where it is not there; exact names come first."""
     exact = {name: position for position, name in enumerate(among)}
-    wanted = Counter(_simplified(name) for name in names if name not in exact)
+    wanted = Counter(simplified(name) for name in names if name not in exact)
     spare: defaultdict[str, list[int]] = defaultdict(list)
     for name in exact.keys() - set(names):
-        spare[_simplified(name)].append(exact[name])
+        spare[simplified(name)].append(exact[name])
     unambiguous = {key: spare[key][0] for key, count in wanted.items() if count == len(spare[key]) == 1}
-    return [exact.get(name, unambiguous.get(_simplified(name))) for name in names]
+    return [exact.get(name, unambiguous.get(simplified(name))) for name in names]
 
 
 def are_numbers(names: Sequence[str]) -> bool:
@@ -82,5 +82,6 @@ def named(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names[:MAX_NAMED]) + more
 
 
-def _simplified(name: str) -> str:
+def simplified(name: str) -> str:
+    """A name without what may differ between spellings of one class: capitals, spaces, `_` and `-`."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
+from tsdsl.data.datasets.class_names import simplified
 from tsdsl.data.datasets.unlike_classes import lists_in
 from tsdsl.data.layouts.files import ANNOTATION_FOLDERS, folders_in
 from tsdsl.data.layouts.folder_layout import split_folders
@@ -50,7 +51,7 @@ def concerns(training: VideoDataset, splits: Collection[str]) -> list[str]:
             f"{training.root}: has no validation split, so training is not validated; "
             f"`tsdsl data split {shlex.quote(str(training.root))}` takes a tenth of the training clips for it"
         )
-    found += _imbalance(training) + _unread_folders(training) + _repeated(training)
+    found += _alike(training) + _imbalance(training) + _unread_folders(training) + _repeated(training)
     unread = _unread_lists(training)
     if unread:
         source = "class folders" if training.kind == "folder" else "lists of the splits"
@@ -69,6 +70,19 @@ def _imbalance(training: VideoDataset) -> list[str]:
         "a model may learn to ignore small classes: look at the accuracy of each, add clips to them, or take classes "
         "equally often by `--set class_sampling=balanced` of search and train"
     ]
+
+
+def _alike(training: VideoDataset) -> list[str]:
+    """A warning if the names of two classes differ in capitals, spaces or signs only."""
+    first: dict[str, str] = {}
+    for name in training.class_names:
+        other = first.setdefault(simplified(name), name)
+        if other != name:
+            return [
+                f"{training.root}: the classes {other!r} and {name!r} have nearly one name; give them the same if they "
+                "are one class"
+            ]
+    return []
 
 
 def _unread_folders(training: VideoDataset) -> list[str]:

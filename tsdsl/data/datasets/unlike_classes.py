@@ -15,7 +15,8 @@ from tsdsl.files import open_regular
 ANNOTATION_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".list", ".json"})
 _TABLES = {".parquet", ".arrow", ".xlsx", ".xls", ".pkl", ".mat"}
 _CONTAINERS = {".h5", ".hdf5", ".lmdb", ".mdb", ".tfrecord", ".npy", ".npz"}
-OTHER_SUFFIXES = frozenset(_TABLES | _CONTAINERS)
+_ARCHIVES = {".zip", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz", ".zst"}
+OTHER_SUFFIXES = frozenset(_TABLES | _CONTAINERS | _ARCHIVES)
 MAX_BYTES_JUDGED = 65536
 MAX_NAMED = 3
 
@@ -75,7 +76,7 @@ def _other_formats(root: Path) -> str:
     names = [str(path.relative_to(root)) for path in files if path.suffix.lower() in OTHER_SUFFIXES]
     if not names:
         return ""
-    return f"; files of other formats are not read, {_named(names)}: write their labels as csv, their clips as videos"
+    return f"; files of other formats are not read, {_named(names)}: unpack archives, or write csv and videos"
 
 
 def lists_in(folder: Path) -> list[str]:

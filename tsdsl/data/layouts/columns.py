@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tsdsl.data.layouts.files import read_list_json, read_list_text
+from tsdsl.data.layouts.files import is_video, read_list_json, read_list_text
 from tsdsl.data.layouts.listed import ListedClip, listed_clip
 from tsdsl.errors import FileError
 from tsdsl.files import open_regular
@@ -29,6 +29,9 @@ SPLIT_COLUMNS = ("split", "subset")
 JSON_SUFFIXES = (".json", ".jsonl")
 
 _FIRST_OBJECT = re.compile(r"(?:\[\s*)?\{[^{}]*\}")
+_FIRST_ENTRY = re.compile(r'\{\s*"([^"]+)"\s*:\s*(?:"[^"]*"|\d+)\s*[,}]')
+MAP_COLUMNS = ("path", "label")
+"""What a JSON object of labels by path has for columns."""
 _KEY = re.compile(r'"(\w+)"\s*:')
 
 
@@ -52,7 +55,7 @@ def header_columns(header: str) -> Columns | None:
 
 
 def has_columns(path: Path) -> bool:
-    """Whether a csv, a JSON list or JSON lines have columns of paths and labels, by what they begin with."""
+    """Whether a csv, a JSON list, an object of labels by path, or JSON lines have columns of paths and labels."""
     return _columns_of(path) is not None
 
 
@@ -63,7 +66,7 @@ def has_split_column(path: Path) -> bool:
 
 
 def parse_table(path: Path) -> list[ListedClip]:
-    """The clips of a csv, a JSON list of objects or JSON lines that `has_columns`.
+    """The clips of a csv, JSON or JSON lines that `has_columns`.
 
     Raises:
         FileError: a row has no path, label or split, or some labels are names and others numbers.
@@ -106,6 +109,9 @@ def _columns_of(path: Path) -> Columns | None:
         head = file.read(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace").lstrip()
     if path.suffix.lower() not in JSON_SUFFIXES:
         return header_columns(head.partition("\n")[0].strip())
+    entry = _FIRST_ENTRY.match(head)
+    if entry is not None and is_video(Path(entry[1])):
+        return _columns(MAP_COLUMNS)
     first = _FIRST_OBJECT.match(head)
     return None if first is None else _columns(_KEY.findall(first[0]))
 
@@ -115,6 +121,8 @@ def _json_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
     help = "each must be an object with a path and a label, such as " + '{"file_name": "a.mp4", "label": "run"}'
     if path.suffix.lower() == ".json":
         values = read_list_json(path)
+        if isinstance(values, dict) and any(is_video(Path(name)) for name in values):
+            values = [dict(zip(MAP_COLUMNS, entry, strict=True)) for entry in values.items()]
         numbered = list(enumerate(values, start=1)) if isinstance(values, list) else [(1, values)]
     else:
         numbered = [(n, parse_json(text, str(path), help, n)) for n, text in numbered_lines(path)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ class FileListing:
     def found(self, path: str) -> str | None:
         """A path itself if it exists, else the only video in its folder that has its name but another suffix, or None.
 
-        A list may name a clip without suffix, or with that before it was encoded again.
+        A list may name a clip without suffix, or with that before it was encoded again; and macOS writes accents apart.
         """
         if self.has(path):
             return path
@@ -164,7 +165,7 @@ def _only_videos_by_stem(names: Iterable[str]) -> dict[str, str]:
 
 
 def _stem(name: str) -> str:
-    return Path(name).stem if is_video(Path(name)) else name
+    return unicodedata.normalize("NFC", Path(name).stem if is_video(Path(name)) else name)
 
 
 def _names_in(folder: str, of_folders: bool) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +22,16 @@ from tsdsl.errors import FileError
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The existing split folders in a folder, in any case: {"train": ..., "val": ..., "test": ...}.
+    """The existing split folders in a folder, in any case: {"train": ..., "val": ..., "test": ...}; also `train_256`.
 
-    FileError if a split has two folders whose names differ in case only.
+    FileError if a split has two folders whose names differ in case or number only.
     """
     found: dict[str, Path] = {}
     folders = folders_in(root)
     for split, names in SPLIT_NAMES.items():
         for name in names:
             spelled = [path for path in folders if path.name.lower() == name]
+            spelled = spelled or [path for path in folders if re.fullmatch(rf"{name}_(?:\d+|set)", path.name.lower())]
             if len(spelled) > 1:
                 raise FileError(f"{root}: has {spelled[0].name}/ and {spelled[1].name}/", help="merge the two folders")
             if spelled:

@@ -38,10 +38,11 @@ from tsdsl.errors import FileError
 from tsdsl.files import open_regular
 
 MAX_HEADER_BYTES = 4096
-LIST_ENDING = r"(?:[_-]?list)?(?:[_-]split_?\d+)?(?:[_-](?:videos|rawframes|videofolder))?"
+LIST_ENDING = r"(?:[_-]?list)?(?:[_-]split_?\d+)?(?:[_-](?:videos|rawframes|videofolder|labels?|annotations?))?"
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".list")
 CLASS_LIST_NAMES = (
     *("classes.txt", "class_names.txt", "classInd.txt", "category.txt", "categories.txt", "label_map.txt"),
+    *("classes.csv", "class_names.csv"),
 )
 
 
@@ -191,9 +192,9 @@ class Places:
 
     def found(self, path: str) -> str | None:
         """The existing file of a path, or None."""
-        candidates = [path] if path.startswith("/") else [folder + path for folder in self._folders]
-        exact = next((candidate for candidate in candidates if self._listing.has(candidate)), None)
-        return exact or next(filter(None, map(self._listing.found, candidates)), None)
+        folders = [""] if path.startswith("/") else self._folders
+        exact = next((folder + path for folder in folders if self._listing.has(folder + path)), None)
+        return exact or next(filter(None, (self._listing.found(folder + path) for folder in folders)), None)
 
 
 def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], listing: FileListing) -> None:
@@ -217,9 +218,10 @@ def _refuse_two_labels(root: Path, parsed: Mapping[Path, Sequence[ListedClip]], 
 
 def find_class_list(root: Path) -> ClassList | None:
     """The list of classes in a folder, or in its `annotations/` or `labels/`; or None."""
-    places = (folder / name for folder in annotation_folders(root) for name in CLASS_LIST_NAMES)
-    path = next((place for place in places if place.exists()), None)
-    return None if path is None else read_class_list(path)
+    folders = annotation_folders(root)
+    places = [folder / name for folder in folders for name in CLASS_LIST_NAMES if (folder / name).exists()]
+    places += [path for folder in folders for path in sorted(folder.glob("*labels.csv")) if not is_list(path)]
+    return read_class_list(places[0]) if places else None
 
 
 def _with_slashes(clips: list[ListedClip], places: Places) -> list[ListedClip]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,8 @@ def read_class_list(path: Path) -> ClassList:
     FileError if the numbers have gaps.
     """
     lines = [line.strip() for line in read_list_text(path).splitlines() if line.strip()]
+    if path.suffix.lower() == ".csv":
+        lines = _lines_of_table(lines)
     if path.name.lower() != "classind.txt" and not _are_numbered(lines):
         return ClassList(path, tuple(lines))
     numbered = {}
@@ -69,6 +72,14 @@ def read_class_list(path: Path) -> ClassList:
     if sorted(numbered) != list(range(first, first + len(numbered))):
         raise FileError(f"{path}: its {len(numbered)} numbers have gaps", help=_CLASSES_HELP)
     return ClassList(path, tuple(numbered[number] for number in sorted(numbered)), first)
+
+
+def _lines_of_table(lines: Sequence[str]) -> list[str]:
+    """The lines of a csv of classes: `NUMBER NAME` below a header such as `id,name`, or names alone."""
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines)]
+    if len(rows) > 1 and all(len(row) == 2 and is_number(row[0]) for row in rows[1:]):
+        return [" ".join(row) for row in rows if is_number(row[0])]
+    return list(lines)
 
 
 def _are_numbered(lines: Sequence[str]) -> bool:

@@ -21,7 +21,7 @@ MAX_CLASS_CHARACTERS = 200
 LABEL_SUFFIXES = ("json", "cls", "txt")
 """In the order in which they are looked at. A JSON object may be without a class."""
 
-_WRITE_CLASS = "write the number or name of its class into KEY.cls, or as `class_name` into KEY.json"
+_WRITE_CLASS = "write the number or name of its class into KEY.cls, or as `class_name` into KEY.json; unpack other tars"
 
 
 @dataclass(frozen=True, slots=True)
