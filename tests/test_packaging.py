@@ -98,6 +98,16 @@ def test_every_package_of_the_test_environment_is_pinned_with_the_hash_of_its_fi
         assert needed.specifier.contains(pinned[needed.name]), text
 
 
+def test_the_readme_names_what_extras_users_have() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    readme = (ROOT / "README.md").read_text()
+    assert {name for name in extras if f"[{name}]" in readme} == extras.keys() - {"docs", "reference", "triton"}
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"\nversion: {tsdsl.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
 def test_the_editable_install_reads_the_checkout() -> None:
     code = "import tsdsl.spaces, tsdsl.grammars; print(tsdsl.spaces.__file__); print(tsdsl.grammars.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")

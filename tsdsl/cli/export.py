@@ -10,6 +10,7 @@ import typer
 
 from tsdsl.cli.options import Force, InSpace, ModelName, SpaceName
 from tsdsl.cli.work.console import note
+from tsdsl.errors import UsageError
 
 
 class ExportFormat(StrEnum):
@@ -41,6 +42,9 @@ def export(
     model: ModelName = None,
     space: SpaceName = None,
     in_space: InSpace = None,
+    hub: Annotated[
+        Path | None, typer.Option("--hub", metavar="FOLDER", help="Write a folder for the Hugging Face Hub instead.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write one model as a file that does not need tsdsl, verified to give the same scores.
@@ -49,7 +53,13 @@ def export(
     includes the weights; those of a source file are written beside it as .safetensors. Any batch size works.
     """
     from tsdsl.library.exporting import export as export_model
+    from tsdsl.library.hub import export_hub
 
+    if hub is not None:
+        if any(one is not None for one in (output, weights, format, model, space, in_space)):
+            raise UsageError("--hub takes a training run as it is", help="leave the other options out")
+        note(f"wrote {export_hub(architecture, hub, force=force)}: `tsdsl.load_model` reads it")
+        return
     done = export_model(
         architecture,
         output,

@@ -37,13 +37,16 @@ def load(path: str | Path, name: str | None = None) -> Space:
 
 
 def load_model(folder: str | Path) -> Model:
-    """The trained model in the folder of a training run, in evaluation mode.
+    """The trained model in the folder of a training run or of `tsdsl export --hub`, in evaluation mode.
 
     Raises:
         FileError: the folder or a file in it is missing or damaged.
     """
     from tsdsl.artifacts.trained import open_trained
+    from tsdsl.library.hub import CONFIG, read_hub
 
+    if (Path(folder) / CONFIG).is_file():
+        return read_hub(folder)
     model = open_trained(folder, None, None, None).model
     model.eval()
     return model
