@@ -76,6 +76,12 @@ def test_more_classes_than_there_are_is_refused(source: Path, tmp_path: Path) ->
         select_classes(source, tmp_path / "mini", 13)
 
 
+def test_classes_are_selected_where_the_videos_of_a_test_split_are_missing(source: Path, tmp_path: Path) -> None:
+    (source / "test.csv").write_text("test/class 00/0.mp4,0\n")
+    report = select_classes(source, tmp_path / "mini", 5)
+    assert [dataset.split for dataset in report.splits] == ["train", "val"]
+
+
 def test_classes_are_selected_by_name_however_it_is_written(source: Path, tmp_path: Path) -> None:
     report = select_classes(source, tmp_path / "named", ["Class_07", "class 02"])
     assert report.selection.classes == ("class 02", "class 07")

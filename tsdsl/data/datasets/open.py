@@ -146,6 +146,23 @@ def open_dataset(root: str | Path, split: str, *, kind: str | None = None, label
     return parts.training if name == "train" else parts.validation
 
 
+def open_splits(root: str | Path, *, kind: str | None = None) -> tuple[list[VideoDataset], dict[str, str]]:
+    """(the splits that have clips, why others have none): videos of a test split are often not downloaded.
+
+    FileError if the first split has no clips.
+    """
+    found: list[VideoDataset] = []
+    absent: dict[str, str] = {}
+    for split in available_splits(root, kind=kind):
+        try:
+            found.append(open_dataset(root, split, kind=kind))
+        except NoClipsError as error:
+            if not found:
+                raise
+            absent[split] = error.message
+    return found, absent
+
+
 def validation_part(root: Path) -> ValidationPart | None:
     """The training clips that validate, if `dataset.json` names such a part."""
     description = read_description(root)

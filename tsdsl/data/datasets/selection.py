@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdsl.data.datasets.class_names import class_places, named
-from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset
+from tsdsl.data.datasets.open import available_splits, detect_kind, open_dataset, open_splits
 from tsdsl.data.datasets.validation import take_validation
 from tsdsl.data.layouts.description import (
     DESCRIPTION_NAME,
@@ -124,4 +124,4 @@ def select_classes(
             raise UsageError(f"{folder}: contains another data set", help="choose another folder")
     else:
         write_json(folder / DESCRIPTION_NAME, content)
-    return SelectionReport(folder, selection, tuple(open_dataset(folder, split) for split in available_splits(folder)))
+    return SelectionReport(folder, selection, tuple(open_splits(folder)[0]))

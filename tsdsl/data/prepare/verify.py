@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from tsdsl.data.datasets.concerns import concerns, overlap
-from tsdsl.data.datasets.open import NoClipsError, available_splits, open_dataset, unlabelled_splits
+from tsdsl.data.datasets.open import open_splits, unlabelled_splits
 from tsdsl.data.layouts.description import DatasetKind
 from tsdsl.data.layouts.records import VideoDataset
 from tsdsl.data.loading.skipped import SkippedClips
@@ -66,15 +66,7 @@ class VerifyReport:
 def index_dataset(root: str | Path, *, kind: str | None = None) -> DatasetIndex:
     """All splits of a data set, without decoding. FileError as `open_dataset`."""
     root = Path(root)
-    splits: list[VideoDataset] = []
-    absent: dict[str, str] = {}
-    for split in available_splits(root, kind=kind):
-        try:
-            splits.append(open_dataset(root, split, kind=kind))
-        except NoClipsError as error:
-            if not splits:
-                raise
-            absent[split] = error.message
+    splits, absent = open_splits(root, kind=kind)
     unlabelled = unlabelled_splits(root, kind=kind)
     if not splits and unlabelled:
         raise FileError(
