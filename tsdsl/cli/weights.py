@@ -30,7 +30,7 @@ def import_weights(
     ],
     space_file: Annotated[
         str | None,
-        typer.Argument(metavar="[SPACE]", help="The network's space; default: the shipped one that the weights fit."),
+        typer.Argument(metavar="SPACE", help="The network's space; default: the shipped one that the weights fit."),
     ] = None,
     model: ModelName = None,
     space: SpaceName = None,
