@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 def diff(old: data.Space | str | Path, new: data.Space | str | Path) -> Comparison:
     """What changed in meaning from one space to another: counts, bounds, decisions, and what each change breaks.
 
-    >>> import tsdsl
-    >>> found = tsdsl.diff("std:tiny", "std:tiny")
-    >>> found.same_meaning, dict(found.breaks)
-    (True, {})
+    Examples:
+        >>> import tsdsl
+        >>> found = tsdsl.diff("std:tiny", "std:tiny")
+        >>> found.same_meaning, dict(found.breaks)
+        (True, {})
     """
     from tsdsl.analysis.comparison.compare import compare
 

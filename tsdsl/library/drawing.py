@@ -27,9 +27,10 @@ def render(
     `graph` shows streams, stages and groups in the given `detail`, `figure` an architecture as Figure 3 of the
     Auto-TSNet paper does, or what differs `against` another one. `model` scales to one of the space's models.
 
-    >>> import tsdsl
-    >>> tsdsl.render("std:tiny")
-    <Picture of the space tiny>
+    Examples:
+        >>> import tsdsl
+        >>> tsdsl.render("std:tiny")
+        <Picture of the space tiny>
 
     Raises:
         UsageError: a figure is asked of a space with decisions, or the two architectures are of different spaces.

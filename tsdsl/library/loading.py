@@ -17,9 +17,10 @@ def load(path: str | Path, name: str | None = None) -> Space:
 
     `name` picks one where a file holds several.
 
-    >>> import tsdsl
-    >>> tsdsl.load("std:tiny")
-    <Space tiny: 2 streams, 30 decisions, 110,075,314,176 architectures, 3 steps>
+    Examples:
+        >>> import tsdsl
+        >>> tsdsl.load("std:tiny")
+        <Space tiny: 2 streams, 30 decisions, 110,075,314,176 architectures, 3 steps>
 
     Raises:
         FileError: the file cannot be read.

@@ -22,10 +22,11 @@ def supernet(space: data.Space | str | Path, *, classes: int = 0, seed: int | No
     `classes` is the number of classes of the data, the space's own unless given; clips are B x 3 x T x H x W, T the
     frames of the stream that sees most.
 
-    >>> import torch, tsdsl
-    >>> space = tsdsl.load("std:tiny")
-    >>> tsdsl.supernet(space, classes=5)(torch.zeros(2, 3, 16, 48, 48), next(space.sample())).shape
-    torch.Size([2, 5])
+    Examples:
+        >>> import torch, tsdsl
+        >>> space = tsdsl.load("std:tiny")
+        >>> tsdsl.supernet(space, classes=5)(torch.zeros(2, 3, 16, 48, 48), next(space.sample())).shape
+        torch.Size([2, 5])
     """
     from tsdsl.lowering import Supernet
     from tsdsl.network.layout import Blueprint
@@ -46,10 +47,11 @@ def model(
     `architecture` may be a file or a run; leave it out for a space without decisions. `scale` names one of the space's
     models, such as `L`.
 
-    >>> import tsdsl
-    >>> network = tsdsl.model("std:x3d", scale="S")
-    >>> sum(weight.numel() for weight in network.parameters())
-    3794274
+    Examples:
+        >>> import tsdsl
+        >>> network = tsdsl.model("std:x3d", scale="S")
+        >>> sum(weight.numel() for weight in network.parameters())
+        3794274
 
     Raises:
         UsageError: the architecture is not one of the space, or there is no such model.

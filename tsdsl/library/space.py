@@ -98,9 +98,10 @@ class Space(data.Space):
     def count(self, within: Window | None = None, *, step: int | None = None) -> int:
         """The exact number of architectures, or of those within a window of FLOPs; constraints count.
 
-        >>> import tsdsl
-        >>> tsdsl.load("std:tiny").count(within="8MFLOPs", step=1)
-        26611
+        Examples:
+            >>> import tsdsl
+            >>> tsdsl.load("std:tiny").count(within="8MFLOPs", step=1)
+            26611
 
         Raises:
             RunError: the decisions are too entangled for an exact count; `within` gives a bracket.
@@ -120,10 +121,11 @@ class Space(data.Space):
     def bounds(self, quantity: Quantity = "flops", *, step: int | None = None) -> Bounds:
         """The exact least and most of a quantity over all architectures, each with an architecture that reaches it.
 
-        >>> import tsdsl
-        >>> found = tsdsl.load("std:tiny").bounds()
-        >>> found.least, found.most, found.cheapest.flops
-        (7432320, 41354272, 7432320)
+        Examples:
+            >>> import tsdsl
+            >>> found = tsdsl.load("std:tiny").bounds()
+            >>> found.least, found.most, found.cheapest.flops
+            (7432320, 41354272, 7432320)
 
         Raises:
             RunError: the decisions are too entangled for an exact answer.
@@ -150,9 +152,10 @@ class Space(data.Space):
     ) -> Iterator[Architecture]:
         """`count` architectures, exactly uniform over all or those within a window of FLOPs.
 
-        >>> import tsdsl
-        >>> [one.flops for one in tsdsl.load("std:tiny").sample(2, within="9M..10M")]
-        [9936000, 9827200]
+        Examples:
+            >>> import tsdsl
+            >>> [one.flops for one in tsdsl.load("std:tiny").sample(2, within="9M..10M")]
+            [9936000, 9827200]
 
         Raises:
             UsageError: no architecture is in the window; the message has the true bounds.
@@ -170,9 +173,10 @@ class Space(data.Space):
     ) -> Architecture:
         """The architecture with these decisions, or that of a file or a run, with its costs.
 
-        >>> import tsdsl
-        >>> tsdsl.load("std:x3d").architecture({})
-        <Architecture of x3d: 0 decisions, 291.1 MFLOPs, 1.522 Mparams>
+        Examples:
+            >>> import tsdsl
+            >>> tsdsl.load("std:x3d").architecture({})
+            <Architecture of x3d: 0 decisions, 291.1 MFLOPs, 1.522 Mparams>
 
         Raises:
             UsageError: it is not an architecture of this space; the message says why.
@@ -197,10 +201,11 @@ class Space(data.Space):
     def cost(self, architecture: found.Architecture | Mapping[str, Value], *, model: str | None = None) -> Cost:
         """What one architecture costs, at the scale of one of the space's models if given.
 
-        >>> import tsdsl
-        >>> space = tsdsl.load("std:x3d")
-        >>> space.cost(space.architecture({}), model="M").params
-        3794274
+        Examples:
+            >>> import tsdsl
+            >>> space = tsdsl.load("std:x3d")
+            >>> space.cost(space.architecture({}), model="M").params
+            3794274
         """
         from tsdsl.analysis.questions.summary import network_report
         from tsdsl.artifacts.locate import find_scale
@@ -214,9 +219,10 @@ class Space(data.Space):
     def within(self, flops: Window, *, step: int | None = None, fast: bool = False) -> Within:
         """What a budget leaves: how many architectures, and which values never; a bracket where asked to be `fast`.
 
-        >>> import tsdsl
-        >>> tsdsl.load("std:tiny").within("8MFLOPs", step=1).is_exact
-        True
+        Examples:
+            >>> import tsdsl
+            >>> tsdsl.load("std:tiny").within("8MFLOPs", step=1).is_exact
+            True
         """
         from tsdsl.analysis.questions.summary import budget_report
         from tsdsl.network.layout import Blueprint

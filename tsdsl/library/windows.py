@@ -14,8 +14,9 @@ Window: TypeAlias = int | str
 def window_of(within: Window, name: str = "within") -> tuple[int, int | None]:
     """The least and most multiply-adds of a window; None where it is open above.
 
-    >>> window_of("1.2G..1.4G"), window_of("350M"), window_of("1.2G..")
-    ((1200000000, 1400000000), (0, 350000000), (1200000000, None))
+    Examples:
+        >>> window_of("1.2G..1.4G"), window_of("350M"), window_of("1.2G..")
+        ((1200000000, 1400000000), (0, 350000000), (1200000000, None))
 
     Raises:
         UsageError: it is not a window.
