@@ -29,9 +29,10 @@ def read_shards(root: Path, split: str) -> tuple[list[ClipRecord], list[str]]:
     Classes are those of all splits: sorted names, or as `classes.txt` numbers them.
     """
     clips = read_index(root) if (root / INDEX_NAME).is_file() else index_shards(root, local_shards(root))
-    listed: defaultdict[Path, list[ListedClip]] = defaultdict(list)
+    of_shard: defaultdict[str, list[ListedClip]] = defaultdict(list)
     for number, clip in enumerate(clips):
-        listed[root / clip.shard].append(listed_clip(clip.member, clip.label, number))
+        of_shard[clip.shard].append(listed_clip(clip.member, clip.label, number))
+    listed = {root / shard: found for shard, found in of_shard.items()}
     numbered, names = number_labels(listed, find_class_list(root))
     labels = {clip.line: clip.label for found in numbered.values() for clip in found}
     names = names if names is not None else [str(label) for label in range(1 + max(labels.values(), default=-1))]
@@ -42,16 +43,27 @@ def read_shards(root: Path, split: str) -> tuple[list[ClipRecord], list[str]]:
             help="add the class to classes.txt, or write the shard again",
         )
     wanted = split_spellings(split)
-    return [_record(root, clip, labels[n]) for n, clip in enumerate(clips) if clip.split in wanted], names
+    chosen = [number for number, clip in enumerate(clips) if clip.split in wanted]
+    return _records(root, [clips[number] for number in chosen], [labels[number] for number in chosen]), names
 
 
 def unlabelled_records(root: Path, shards: Sequence[str]) -> list[ClipRecord]:
     """The videos in shards, whose classes are not read; FileError as `index_shards`."""
-    return [_record(root, clip, UNLABELLED) for clip in index_shards(root, {"test": shards}, labelled=False)]
+    clips = index_shards(root, {"test": shards}, labelled=False)
+    return _records(root, clips, [UNLABELLED] * len(clips))
 
 
-def _record(root: Path, clip: IndexedClip, label: int) -> ClipRecord:
-    place = shard_place(root, clip.shard)
+def _records(root: Path, clips: Sequence[IndexedClip], labels: Sequence[int]) -> list[ClipRecord]:
+    places = {shard: shard_place(root, shard) for shard in {clip.shard for clip in clips}}
     # A URL has two slashes in a row, which a path has not.
-    shown = root / clip.shard.partition("://")[2] if is_remote(place) else Path(place)
-    return ClipRecord(shown / clip.member, label, member=Member(place, clip.shard_bytes, clip.offset, clip.size_bytes))
+    shown = {
+        shard: str(root / shard.partition("://")[2] if is_remote(shard) else place) for shard, place in places.items()
+    }
+    return [
+        ClipRecord(
+            Path(f"{shown[clip.shard]}/{clip.member}"),
+            label,
+            member=Member(places[clip.shard], clip.shard_bytes, clip.offset, clip.size_bytes),
+        )
+        for clip, label in zip(clips, labels, strict=True)
+    ]
