@@ -116,7 +116,12 @@ CAFFE2 = pickle.dumps({"blobs": {"conv1_w": np.zeros((2, 3)), "res2_0_branch2a_w
         (zipped("a.mp4", "b.mp4", "c.mp4"), "is a zip archive of a.mp4, b.mp4 and 1 more, not a checkpoint"),
         (zipped("conv.weight.npy"), "is an archive of NumPy arrays"),
         (zipped("m/data.pkl", "m/code/__torch__.py"), "is a TorchScript program, not a state dict"),
-        (saved(STATE)[:-30], "is incomplete: its list of contents is missing"),
+        (saved(STATE)[:-30], "is incomplete or damaged: its list of contents cannot be read"),
+        (
+            saved(STATE).replace(b"PK\x01\x02\x00\x00\x00", b"PK\x01\x02\x00\x00\xff", 1),
+            "is incomplete or damaged",
+        ),
+        (saved({"a": Printed()}).replace(b"builtins", b"built\x00ns"), "is not a PyTorch checkpoint, or is incomplete"),
         (saved(STATE, _use_new_zipfile_serialization=False)[:-9], "is not a PyTorch checkpoint, or is incomplete"),
         (CAFFE2, "is a pickle of Caffe2, as PySlowFast's model zoo has, not a checkpoint of torch"),
         (pickle.dumps({"a": Command()}), "is a pickle, not a checkpoint of torch; to read it would run code"),

@@ -116,9 +116,15 @@ def _foreign_kinds(path: Path) -> list[str]:
     """The dotted names of what a checkpoint would import and call beside tensors, sorted; nothing is imported."""
     try:
         if zipfile.is_zipfile(path):
-            return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        with open_regular(path) as file:
-            used = {str(name) for _ in range(OLD_PICKLES) for code, name, _ in genops(file) if code.name == "GLOBAL"}
+            used = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        else:
+            used = _kinds_in_old_file(path)
     except Exception:  # the scanners raise any kind of error on unknown content
         return []
-    return sorted(name.replace(" ", ".") for name in used if not name.startswith(KNOWN_KINDS))
+    return sorted(name for name in used if name.isprintable())
+
+
+def _kinds_in_old_file(path: Path) -> set[str]:
+    with open_regular(path) as file:
+        used = {str(name) for _ in range(OLD_PICKLES) for code, name, _ in genops(file) if code.name == "GLOBAL"}
+    return {name.replace(" ", ".") for name in used if not name.startswith(KNOWN_KINDS)}

@@ -65,8 +65,10 @@ def _refuse_other_archives(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise FileError(f"{path}: is incomplete: its list of contents is missing", help="download it again") from error
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise FileError(
+            f"{path}: is incomplete or damaged: its list of contents cannot be read", help="download it again"
+        ) from error
     ends = {name.partition("/")[2] for name in names}
     if any(end.startswith("code/") for end in ends) and "data.pkl" in ends:
         raise FileError(f"{path}: is a TorchScript program, not a state dict", help=SAVE_STATE)
