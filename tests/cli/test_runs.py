@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,17 @@ def test_a_file_of_a_run_whose_hash_differs_is_reported(
     (tmp_path / name).write_text(text.replace("1", "3", 1))
     assert run(["runs", command, str(tmp_path)]) == 3
     assert f"{name}: was changed after it was written" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_pipe_for_a_lock_and_numbers_that_are_none_keep_no_run_from_being_listed(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(runs / "tiny" / ".lock")
+    step = runs / "tiny/step2/settings.json"
+    for odd in ({"batch_size": 0}, {"step_epochs": "x"}, {"training_clips": 1e300}):
+        content = settings("search step", **{"step_epochs": 8, "training_clips": 100, "batch_size": 8, **odd})
+        write(step, content)
+        assert listed(capsys, "list", str(runs))[1]["parts"][1]["iterations"] is None
 
 
 def test_comparing_shows_results_and_only_the_settings_that_differ(

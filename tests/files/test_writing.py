@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tsdsl.cli.main import _end_of_thread
+from tsdsl.engine.runs.log import RunLog
 from tsdsl.errors import FileError
-from tsdsl.files import exclusive
+from tsdsl.files import LOCK_NAME, exclusive
 
 
 def test_a_full_disk_is_no_bug_where_the_folder_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +40,24 @@ def test_a_thread_that_fails_with_its_file_leaves_the_report_to_the_command(
     thread.start()
     thread.join()
     assert ("Traceback" in capsys.readouterr().err) == is_shown
+
+
+def make_pipe(path: Path, target: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, make_pipe, lambda path, target: path.mkdir()])
+def test_only_a_regular_file_is_written_in_place_and_no_link_is_followed(
+    tmp_path: Path, make: Callable[[Path, Path], None]
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in (LOCK_NAME, "metrics.jsonl"):
+        make(folder / name, other)
+    with pytest.raises(FileError, match=r"\.lock: cannot be written"), exclusive(folder, "writing"):
+        pass
+    with pytest.raises(FileError, match=r"metrics\.jsonl: cannot be written"):
+        RunLog(folder / "metrics.jsonl", 0)
+    assert other.read_text() == "of somebody else"

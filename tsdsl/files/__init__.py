@@ -17,7 +17,16 @@ from tsdsl.files.reading import (
     read_toml,
     require_regular,
 )
-from tsdsl.files.writing import LOCK_NAME, copy_file, exclusive, write_bytes, write_json, write_text, write_with
+from tsdsl.files.writing import (
+    LOCK_NAME,
+    copy_file,
+    exclusive,
+    open_in_place,
+    write_bytes,
+    write_json,
+    write_text,
+    write_with,
+)
 
 __all__ = [
     "LOCK_NAME",
@@ -28,6 +37,7 @@ __all__ = [
     "first_fault",
     "flattened",
     "json_lines",
+    "open_in_place",
     "open_regular",
     "parse_json",
     "read_bytes",

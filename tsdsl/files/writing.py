@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -82,6 +83,21 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
+def open_in_place(path: str | Path, flags: int) -> int:
+    """A handle of a regular file to write into, which is made if there is none.
+
+    A link is not followed: a run's folder may come from anyone, and what it leads to must not be changed.
+
+    Raises:
+        OSError: it is a link, a folder, a pipe or a device; or it cannot be opened.
+    """
+    handle = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return handle
+
+
 @contextmanager
 def exclusive(folder: Path, purpose: str) -> Iterator[None]:
     """Makes the folder if need be and keeps other processes from writing to it meanwhile.
@@ -95,10 +111,10 @@ def exclusive(folder: Path, purpose: str) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = open_in_place(folder / LOCK_NAME, os.O_RDWR)
     except OSError as error:
         raise FileError(
-            f"{folder}: the folder cannot be written ({error.strerror})",
+            f"{error.filename or folder}: cannot be written ({error.strerror})",
             help="choose a folder that may be written to",
         ) from error
     try:

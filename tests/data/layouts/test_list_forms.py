@@ -87,6 +87,7 @@ def test_class_names_of_all_lists_are_numbered_together_or_as_in_classes_txt(tmp
         ("path,label\na.mp4,1\nb.mp4,run\n", r"train\.csv:3: has the label 'run', and other lines have numbers"),
         ("path,label\na.mp4,\n", r"train\.csv:2: has no path or no label"),
         ("path,label\na.mp4\n", r"train\.csv:2: has no path or no label"),
+        (f"path,label\n{'a' * 200_000},0\n", r"train\.csv:2: is not a line of a csv \(field larger"),
         ("a.mp4,run\nb.mp4,jump\n", r"train\.csv: has class names, and .*val\.csv has class numbers"),
         ("a.mp4,run\nb.mp4\n", r"train\.csv:1: is not `path label`"),
         ("a.mp4 0 -1\n", r"train\.csv:1: has -1 for a label, as lists without classes"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,10 @@ class Columns:
 def header_columns(header: str) -> Columns | None:
     """The columns if a line is the header of a csv with one of paths and one of labels."""
     for delimiter in ",;\t ":
-        columns = _columns(next(csv.reader([header], delimiter=delimiter), []))
+        try:
+            columns = _columns(_cells(header, delimiter))
+        except csv.Error:
+            return None
         if columns is not None:
             return replace(columns, delimiter=delimiter)
     return None
@@ -92,7 +95,21 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 def csv_clips(path: Path, lines: Sequence[tuple[int, str]], columns: Columns) -> list[ListedClip]:
     """The clips of the lines of a csv; FileError as `parse_table`."""
-    return _clips(path, ((n, next(csv.reader([text], delimiter=columns.delimiter), [])) for n, text in lines), columns)
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for number, text in lines:
+            try:
+                yield number, _cells(text, columns.delimiter)
+            except csv.Error as error:
+                raise FileError(
+                    f"{path}:{number}: is not a line of a csv ({error})", help="correct the line"
+                ) from error
+
+    return _clips(path, rows(), columns)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
 
 
 def _columns(header: Sequence[str]) -> Columns | None:

@@ -301,17 +301,21 @@ def _evaluations(folder: Path) -> Mapping[str, RecordedEvaluation]:
 
 def _iterations(settings: Mapping[str, Any]) -> int | None:
     """How many iterations a part has; None where its settings do not tell."""
-    try:
-        if "iterations_per_epoch" in settings:
-            return int(settings["settings"]["epochs"] * settings["iterations_per_epoch"])
-        return int(settings["step_epochs"] * max(1, settings["training_clips"] // settings["batch_size"]))
-    except (KeyError, TypeError):
+    inner = settings.get("settings")
+    numbers: Sequence[Any]
+    if isinstance(inner, dict) and "iterations_per_epoch" in settings:
+        numbers = (inner.get("epochs"), settings["iterations_per_epoch"], 1)
+    else:
+        numbers = [settings.get(name) for name in ("step_epochs", "training_clips", "batch_size")]
+    epochs, clips, batch_size = numbers
+    if type(epochs) is not int or type(clips) is not int or type(batch_size) is not int or batch_size < 1:
         return None
+    return int(epochs * max(1, clips // batch_size))
 
 
 def _is_locked(folder: Path) -> bool:
     try:
-        handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:

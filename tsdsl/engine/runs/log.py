@@ -12,7 +12,7 @@ from typing import Any
 
 from tsdsl.engine.runs.directory import require_unchanged
 from tsdsl.errors import FileError
-from tsdsl.files import json_lines
+from tsdsl.files import json_lines, open_in_place
 
 AGAIN = "they are removed, and what they say is computed again"
 LARGEST_ITERATION = 2**53
@@ -34,7 +34,7 @@ class RunLog:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: after a failed write nothing is left that closing would try to write again.
-            self._file = path.open("ab", buffering=0)
+            self._file = os.fdopen(open_in_place(path, os.O_WRONLY | os.O_APPEND), "ab", buffering=0)
             if keep_bytes is not None:
                 if (size_bytes := self._file.tell()) > keep_bytes:
                     warn(f"{path}: its last {size_bytes - keep_bytes} bytes are newer than the checkpoint; {AGAIN}")
