@@ -6,6 +6,7 @@ cannot continue, 70 a bug in tsdsl, 130 interrupted.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -75,4 +76,6 @@ def _end_of_thread(arguments: threading.ExceptHookArgs) -> None:
 def main() -> None:
     """Run the `tsdsl` script."""
     threading.excepthook = _end_of_thread
-    sys.exit(run())
+    code = run()
+    gc.freeze()  # else Python visits all that torch has made once more, for as long as a small command takes
+    sys.exit(code)
