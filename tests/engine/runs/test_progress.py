@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -68,3 +69,19 @@ def test_on_a_terminal_the_summary_stays_behind() -> None:
 
 def test_durations_are_hours_minutes_seconds() -> None:
     assert [duration(seconds) for seconds in (0.4, 61, 3725)] == ["0:00:00", "0:01:01", "1:02:05"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+def test_the_bar_and_the_count_stay_whatever_the_width(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream, clock = Terminal(), Clock()
+    with Progress(stream=stream, clock=clock) as progress, progress.task("step 2: dense stream", 900) as task:
+        clock.now_s = 60.0
+        task.advance(125, clips=8000, epoch="3/300", loss=1.25, accuracy=0.23, entropy=12.3, expected="1.402 GFLOPs")
+        assert progress._live is not None
+        progress._live.refresh()
+        screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).replace("\r", "\n")
+        *_, last = (line for line in screen.splitlines() if line.strip())
+    assert re.match(r"step 2: dense stream \S+ +125/900 2\.08 it/s", last), last
+    assert len(last) <= columns
+    assert ("1.402 GFLOPs" in last) == (columns == 200)

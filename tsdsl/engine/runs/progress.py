@@ -12,6 +12,7 @@ from typing import IO, TypeAlias
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as LiveProgress
+from rich.table import Column
 
 from tsdsl.printable import printable
 
@@ -89,10 +90,12 @@ class Progress:
         if not self._quiet and self._console.is_terminal:
             self._live = LiveProgress(
                 TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=min(24, max(4, self._console.width // 5 - 12))),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[summary]}", markup=False),
+                # It takes what room is left; otherwise rich would take that of the bar and the count.
+                TextColumn("{task.fields[summary]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
                 console=self._console,
+                expand=True,
                 transient=True,
             )
             self._live.start()
