@@ -121,7 +121,10 @@ CAFFE2 = pickle.dumps({"blobs": {"conv1_w": np.zeros((2, 3)), "res2_0_branch2a_w
             saved(STATE).replace(b"PK\x01\x02\x00\x00\x00", b"PK\x01\x02\x00\x00\xff", 1),
             "is incomplete or damaged",
         ),
-        (saved({"a": Printed()}).replace(b"builtins", b"built\x00ns"), "is not a PyTorch checkpoint, or is incomplete"),
+        (
+            saved({"a": Printed()}).replace(b"__builtin__", b"__built\x00n__"),
+            "is not a PyTorch checkpoint, or is incomplete",
+        ),
         (saved(STATE, _use_new_zipfile_serialization=False)[:-9], "is not a PyTorch checkpoint, or is incomplete"),
         (CAFFE2, "is a pickle of Caffe2, as PySlowFast's model zoo has, not a checkpoint of torch"),
         (pickle.dumps({"a": Command()}), "is a pickle, not a checkpoint of torch; to read it would run code"),
