@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tsdsl.check.check import check
 from tsdsl.errors import UsageError
 from tsdsl.lowering import Model, Supernet, extract, recalibrate
 from tsdsl.lowering.slices import add, ranges, take
 from tsdsl.network.layout import Blueprint
 from tsdsl.operators.layers import Centre, ChannelSegment, Width
+from tsdsl.source import SourceFile
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.parts import Decision, DecisionRef, Head
 
@@ -271,3 +273,23 @@ def test_extraction_keeps_the_precision(small_space, draw):
     assert isinstance(model, Model)
     assert {tensor.dtype for tensor in model.parameters()} == {torch.float64}
     assert model.get_submodule("sparse.stage0.group1.block0.norm").running_var.eq(1).all()
+
+
+def test_a_step_has_weights_of_its_own_where_a_later_fusion_makes_them_needless():
+    """Of 4 and 4 channels of the fusion, 8 arrive, as many as the bottleneck has: a shortcut only without it."""
+    slow = "stage 0 { group conv3d(kernel = 1x3x3, channels = 4)  group bottleneck3d(t = 1, channels = {8}) }"
+    fast = "stage 0 { group conv3d(kernel = {1x3x3, 3x3x3}, channels = 4) }"
+    streams = f"stream slow {{ frames = 2  {slow} }}  stream fast {{ frames = 2  {fast} }}"
+    fusion = "fusion fast -> slow { after = stage[0]  op = time_strided_sample }"
+    head = "head { features = 8  dropout = 0 }"
+    steps = 'step 1 "slow" { search = slow }  step 2 "both" { search = fast, fusion }'
+    text = f"tsspace 1 space s {{ classes = 3  size = 8  {streams}  {fusion}  {head}  {steps} }}"
+    supernet = Supernet(Blueprint(check(SourceFile("steps", text)).spaces[0].space), seed=0)
+    clips_BCTHW = torch.rand(2, 3, 2, 8, 8)
+    one = {"fast.stage0.group1.kernel": "1x3x3"}
+    without, whole = (supernet.leaves(one, step) for step in (1, 2))
+    assert {name for name in without if "shortcut" in name} - set(whole)
+    assert supernet.parameter_kinds().keys() == dict(supernet.named_parameters()).keys() >= without.keys()
+    for step in (1, 2):
+        model = extract(supernet, one, step).train()
+        assert torch.equal(supernet(clips_BCTHW, one, step), model(clips_BCTHW))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from tsdsl.network.layout import Network
-from tsdsl.network.parameters import named_layers
+from tsdsl.network.parameters import NamedLayer, named_layers
 from tsdsl.operators.layers import BatchNorm, Initialisation, Layer, Parameter
 
 ParameterKind: TypeAlias = Literal["weight", "bias", "norm"]
@@ -20,11 +20,12 @@ LINEAR_STD = 0.01
 
 def parameter_kinds(network: Network) -> Mapping[str, ParameterKind]:
     """The kind of each parameter: a weight, a bias, or of BN. Only weights decay."""
-    return {
-        f"{item.name}.{p.name}": parameter_kind(item.layer, p)
-        for item in named_layers(network)
-        for p in item.parameters
-    }
+    return kinds_of(named_layers(network))
+
+
+def kinds_of(layers: Iterable[NamedLayer]) -> Mapping[str, ParameterKind]:
+    """The same of the parameters of some layers."""
+    return {f"{item.name}.{p.name}": parameter_kind(item.layer, p) for item in layers for p in item.parameters}
 
 
 def parameter_kind(layer: Layer, parameter: Parameter) -> ParameterKind:

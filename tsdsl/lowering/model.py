@@ -17,7 +17,7 @@ from tsdsl.lowering.run import run
 from tsdsl.lowering.tree import grow, submodule
 from tsdsl.network.cost import Cost, network_cost
 from tsdsl.network.layout import Network
-from tsdsl.network.parameters import shape
+from tsdsl.network.parameters import named_layers, shape
 from tsdsl.operators.layers import ActivationKind
 
 
@@ -35,7 +35,7 @@ class Model(nn.Module):
         """
         super().__init__()
         self.network = network
-        self.placed = grow(self, network, shape, seed, running_statistics=True)
+        self.placed = grow(self, named_layers(network), shape, seed, running_statistics=True)
 
     def forward(self, clip_BCTHW: Tensor) -> Tensor:
         """Class scores B x K, without softmax.

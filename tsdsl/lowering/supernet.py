@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from tsdsl.errors import UsageError
-from tsdsl.lowering.initialisation import ParameterKind, parameter_kinds
+from tsdsl.lowering.initialisation import ParameterKind, kinds_of
 from tsdsl.lowering.model import Model
 from tsdsl.lowering.ops.norm import batch_statistics
 from tsdsl.lowering.run import run
 from tsdsl.lowering.slices import Region, add, region, take
 from tsdsl.lowering.tree import grow
 from tsdsl.network.layout import Blueprint, Network
-from tsdsl.network.parameters import extents, network_parameters
+from tsdsl.network.parameters import extents, network_parameters, shared_layers
 from tsdsl.space.architecture import Architecture
 from tsdsl.space.decided import decided_paths
 from tsdsl.space.parts import Value
@@ -71,7 +71,7 @@ class Supernet(nn.Module):
     def __init__(self, blueprint: Blueprint, seed: int | None = None) -> None:
         super().__init__()
         self.blueprint = blueprint
-        self.placed = grow(self, blueprint.whole, extents, seed, running_statistics=False)
+        self.placed = grow(self, shared_layers(blueprint), extents, seed, running_statistics=False)
         self._layouts: OrderedDict[tuple[object, ...], Layout] = OrderedDict()
 
     def forward(
@@ -142,7 +142,7 @@ class Supernet(nn.Module):
 
     def parameter_kinds(self) -> Mapping[str, ParameterKind]:
         """The kind of each parameter, `weight`, `bias` or `norm`; only weights decay."""
-        return parameter_kinds(self.blueprint.whole)
+        return kinds_of(shared_layers(self.blueprint))
 
     def _check_space(self, architecture: Architecture) -> None:
         space = self.blueprint.space

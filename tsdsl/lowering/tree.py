@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from tsdsl.lowering.initialisation import initial
 from tsdsl.lowering.ops import norm
-from tsdsl.network.layout import Network
-from tsdsl.network.parameters import NamedLayer, named_layers
+from tsdsl.network.parameters import NamedLayer
 from tsdsl.operators.layers import BatchNorm, Convolution, Layer, Parameter
 
 SizesOf = Callable[[Parameter], tuple[int, ...]]
@@ -76,16 +75,16 @@ class PlacedParameters(Mapping[str, Tensor]):
 
 
 def grow(
-    root: nn.Module, network: Network, sizes_of: SizesOf, seed: int | None, running_statistics: bool
+    root: nn.Module, layers: Iterable[NamedLayer], sizes_of: SizesOf, seed: int | None, running_statistics: bool
 ) -> PlacedParameters:
-    """Attach all parameters of `network` below `root`, and return them by name.
+    """Attach the parameters of all layers below `root`, and return them by name.
 
     With `running_statistics` a BN layer is a torch BatchNorm3d (`ops.norm`) with buffers, else only its parameters.
     Inside `torch.device("meta")` nothing is drawn. With `seed` None, values come from torch's global generator.
     """
     generator = None if seed is None else torch.Generator("cpu").manual_seed(seed)
     places: dict[str, ParameterPlace] = {}
-    for item in named_layers(network):
+    for item in layers:
         holder: nn.Module
         if isinstance(item.layer, BatchNorm) and running_statistics:
             (channels,) = sizes_of(item.parameters[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tsdsl.network.layout import Network, Node
+from tsdsl.network.layout import Blueprint, Network, Node
 from tsdsl.operators.layers import Block, Layer, Parameter, Width, walk
 from tsdsl.operators.varying import fixed, maximum
 
@@ -52,6 +52,24 @@ def named_layers(network: Network) -> Iterator[NamedLayer]:
                     raise ValueError(f"two layers of {network.space} are named {name}")
                 seen.add(name)
                 yield NamedLayer(name, layer, parameters)
+
+
+def shared_layers(blueprint: Blueprint) -> Iterator[NamedLayer]:
+    """Every layer with parameters that an architecture has after some step: those of the whole space come first.
+
+    A step without some parts may need others, such as a shortcut between widths that a fusion would make equal.
+    """
+    whole = {item.name: item for item in named_layers(blueprint.whole)}
+    more: dict[str, NamedLayer] = {}
+    for step in blueprint.space.steps:
+        for item in named_layers(blueprint.over(step.index)):
+            if item.name not in whole and (item.name not in more or _sizes(item) > _sizes(more[item.name])):
+                more[item.name] = item
+    yield from (*whole.values(), *more.values())
+
+
+def _sizes(item: NamedLayer) -> list[tuple[int, ...]]:
+    return [extents(parameter) for parameter in item.parameters]
 
 
 def network_parameters(network: Network) -> dict[str, Parameter]:
