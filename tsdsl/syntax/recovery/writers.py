@@ -41,6 +41,7 @@ _QUOTES = (
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]*|-?[0-9]+(\.[0-9]+)?|[0-9]+x[0-9]+x[0-9]+|[0-9.]+x")
 SEPARATE = frozenset(_QUOTES) | frozenset(SIGNS) | frozenset(';:%/&|"')  # of these only equal ones make one run
 _MIN_SIMILARITY = 0.75
+_OTHER_JUNCTIONS = frozenset({"xor", "nor", "xnor"})  # as similar to `or` as a misspelt one, but of another meaning
 _MAX_LENGTH = 20
 _FOLLOWING = {
     "tsspace": ("NUMBER",),
@@ -89,7 +90,7 @@ def commented(found: Found, _: frozenset[str]) -> Sequence[str]:
 def similar_keywords(found: Found, kinds: frozenset[str]) -> Sequence[str]:
     """The keywords that may begin here and are similar, where what follows may follow them."""
     word = found.found
-    if len(word) > _MAX_LENGTH:
+    if len(word) > _MAX_LENGTH or word.casefold() in _OTHER_JUNCTIONS:
         return ()
     following = found.tokens[found.end].type
     ranked = sorted(

@@ -148,6 +148,7 @@ def named_alternatives(context: Context, op: ast.Expression, known: Collection[s
             continue
         if any(name.text == other.name.text for other in found):
             first = next(other for other in items if _named(other) == name.text)
+            named_blocks = ", or a `block` for each" if what == "operator or block" else ""
             same = context.text(first.span).split() == context.text(item.span).split()
             context.report(
                 "TS203",
@@ -155,7 +156,7 @@ def named_alternatives(context: Context, op: ast.Expression, known: Collection[s
                 f"`op` lists `{name.text}` twice",
                 label="second one",
                 labels=[Label(first.span, "first one")],
-                help="remove one of them",
+                help="remove one of them" if same else f"write one with a choice{named_blocks}",
                 fixes=[context.removal(f"remove the second {name.text}", item.span, safe=same)],
             )
             failed = True
