@@ -1,5 +1,8 @@
 """Kills searches and trainings with SIGKILL at random points, goes on with each, and compares with a run left alone.
 
+The five kinds: a search, a training of what it found, that training extended by two epochs, the search redone from step
+2 on, and a search that takes its first steps over from another.
+
 `python tests/benchmarks/kill_points.py FOLDER [--points 100] [--seed 0] [--write]`
 
 Half of the points are before a random file operation in the run's folder (open, rename, remove, make or remove a
@@ -21,14 +24,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from recording import recorded
 
 from support.micro_runs import differences, outcome, search_command, start, train_command, write_inputs
 
 TIMEOUT_S = 300
-Kind = Literal["search", "train"]
+Kind = Literal["search", "train", "extend", "redo", "from"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+BEFORE: dict[Kind, Kind] = {"extend": "train", "redo": "search"}
+"""Kinds that begin with the folder of another one left alone."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +56,26 @@ class Point:
     differing: Sequence[str]
 
 
-def command(kind: Kind, folder: Path, run: Path) -> list[str]:
-    """The arguments of a search, or of the training of what the search left alone found."""
-    if kind == "search":
-        return search_command(folder, run)
-    return train_command(folder, folder / "search-whole" / "step3" / "architecture.json", run)
+def command(kind: Kind, folder: Path, run: Path, *, again: bool) -> list[str]:
+    """The arguments that begin a run of a kind, or `again` go on with it: the same, but for `--redo`."""
+    searched = folder / "search-whole"
+    match kind:
+        case "search":
+            return search_command(folder, run)
+        case "redo":
+            return search_command(folder, run, *(() if again else ("--redo", "2", "--force")))
+        case "from":
+            return search_command(folder, run, "--from", str(searched), "--step", "3")
+        case "train":
+            return train_command(folder, searched / "step3" / "architecture.json", run)
+        case "extend":
+            return ["train", str(run), "--epochs", "6", "--device", "cpu", "-q"]
 
 
-def ended(kind: Kind, folder: Path, run: Path) -> str | None:
-    """Begin a run, or go on with it, and let it end; what went wrong, if anything did."""
+def ended(kind: Kind, folder: Path, run: Path, *, again: bool) -> str | None:
+    """Begin a run, or `again` go on with it, and let it end; what went wrong, if anything did."""
     log = folder / f"{run.name}.log"
-    process = start(command(kind, folder, run), run, log)
+    process = start(command(kind, folder, run, again=again), run, log)
     process.join(TIMEOUT_S)
     return None if process.exitcode == 0 else f"ended with {process.exitcode}: {log.read_text()[-500:]}"
 
@@ -70,9 +85,9 @@ def left_alone(kind: Kind, folder: Path) -> Whole:
     facts = folder / f"{kind}-whole.json"
     if not facts.exists():
         for name in (f"{kind}-whole", f"{kind}-again"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            prepare(kind, folder, folder / name)
             begin_s = time.monotonic()
-            wrong = ended(kind, folder, folder / name)
+            wrong = ended(kind, folder, folder / name, again=False)
             if wrong:
                 raise SystemExit(f"{kind}: {wrong}")
         whole = Whole(int((folder / f"{kind}-again.log.events").read_text()), time.monotonic() - begin_s)
@@ -83,14 +98,23 @@ def left_alone(kind: Kind, folder: Path) -> Whole:
     return Whole(**json.loads(facts.read_text()))
 
 
-def killed(kind: Kind, folder: Path, run: Path, whole: Whole, draw: random.Random, by_file: bool) -> bool:
-    """Start the run, or go on with it, and kill it; False where it ended before the point came."""
-    log = folder / f"{run.name}.log"
+def prepare(kind: Kind, folder: Path, run: Path) -> None:
+    """Make the folder what it is before the command of a kind."""
+    shutil.rmtree(run, ignore_errors=True)
+    if kind in BEFORE:
+        shutil.copytree(folder / f"{BEFORE[kind]}-whole", run)
+
+
+def killed(
+    kind: Kind, folder: Path, run: Path, whole: Whole, draw: random.Random, by_file: bool, *, again: bool
+) -> bool:
+    """Begin the run, or `again` go on with it, and kill it; False where it ended before the point came."""
+    log, arguments = folder / f"{run.name}.log", command(kind, folder, run, again=again)
     if by_file:
-        process = start(command(kind, folder, run), run, log, draw.randint(1, whole.operations))
+        process = start(arguments, run, log, draw.randint(1, whole.operations))
         process.join(TIMEOUT_S)
     else:
-        process = start(command(kind, folder, run), run, log)
+        process = start(arguments, run, log)
         process.join(draw.uniform(0, whole.seconds))
         process.kill()
         process.join()
@@ -100,13 +124,13 @@ def killed(kind: Kind, folder: Path, run: Path, whole: Whole, draw: random.Rando
 def tried(number: int, seed: int, folder: Path, wholes: dict[Kind, Whole]) -> Point:
     """Kill a run at a point that follows from its number, go on, compare."""
     draw = random.Random(f"{seed}/{number}")
-    kind: Kind = "train" if number % 2 else "search"
-    by_file = number // 2 % 2 == 0
+    kind = KINDS[number % len(KINDS)]
+    by_file = number // len(KINDS) % 2 == 0
     run = folder / f"{kind}-{number}"
-    shutil.rmtree(run, ignore_errors=True)
+    prepare(kind, folder, run)
     times = 2 if draw.random() < 0.25 else 1
-    kills = sum([killed(kind, folder, run, wholes[kind], draw, by_file) for _ in range(times)])
-    wrong = ended(kind, folder, run)
+    kills = sum([killed(kind, folder, run, wholes[kind], draw, by_file, again=time > 0) for time in range(times)])
+    wrong = ended(kind, folder, run, again=True)
     differing = [wrong] if wrong else differences(outcome(run), outcome(folder / f"{kind}-whole"))
     if not differing:
         shutil.rmtree(run)
@@ -123,8 +147,7 @@ def main() -> None:
     folder = arguments.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     write_inputs(folder)
-    kinds: tuple[Kind, ...] = ("search", "train")
-    wholes = {kind: left_alone(kind, folder) for kind in kinds}
+    wholes = {kind: left_alone(kind, folder) for kind in KINDS}
     record = folder / "points.jsonl"
     points = [Point(**json.loads(line)) for line in record.read_text().splitlines()] if record.exists() else []
     while sum(point.kills for point in points) < arguments.points:
@@ -142,7 +165,7 @@ def show(points: Sequence[Point]) -> None:
     """Print how many kills there were of each kind, and what differed."""
     counts: Counter[str] = Counter()
     for point in points:
-        counts[f"kills of a {point.kind} {point.by}"] += point.kills
+        counts[f"kills of kind {point.kind} {point.by}"] += point.kills
     counts["kills in all"] = counts.total()
     counts["runs that were killed once or twice and went on to the end"] = sum(point.kills > 0 for point in points)
     counts["of these the same to the bit as the run left alone"] = sum(

@@ -61,6 +61,15 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_run_whose_settings_are_damaged_is_refused_by_their_name(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"&ormat": 2, "kind": "train", "settings": {}}')
+    with (
+        pytest.raises(UsageError, match=r"holds no run of tsdsl \(settings\.json is not of one\)"),
+        RunDirectory(tmp_path).locked(),
+    ):
+        pass
+
+
 def test_what_a_kill_left_before_the_settings_were_written_is_not_foreign(tmp_path: Path) -> None:
     (tmp_path / ".settings.json.a1b2").write_text("{")
     (tmp_path / ".lock").write_text("")
