@@ -52,7 +52,27 @@ def compiled(pattern: str) -> re.Pattern[str]:
         pattern = parts[0] + "".join(
             _placed(gap, meaning) + rest for gap, rest in zip(parts[1::2], parts[2::2], strict=True)
         )
-    return re.compile(_ATOM.sub(_expanded, pattern))
+    return re.compile(_atomic(_ATOM.sub(_expanded, pattern)))
+
+
+def _atomic(pattern: str) -> str:
+    """The pattern with each possessive group, `(...)*+`, as an atomic one.
+
+    Before Python 3.11.5 a possessive group does not match where it has to go back within itself
+    (https://github.com/python/cpython/issues/106052).
+    """
+    opened: list[int] = []
+    written: list[str] = []
+    for piece in re.split(r"(\\.|\[(?:\\.|[^\]])*\]|\(|\)\*\+|\))", pattern):
+        if piece == "(":
+            opened.append(len(written))
+        elif piece in (")", ")*+"):
+            begin = opened.pop()
+            if piece == ")*+":
+                written[begin] = "(?>("
+                piece = ")*)"
+        written.append(piece)
+    return "".join(written)
 
 
 def _placed(gap: str, meaning: str) -> str:
