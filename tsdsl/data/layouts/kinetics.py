@@ -292,6 +292,8 @@ def read_official(root: Path, split: str, labelled: bool = True) -> tuple[list[C
     for number, row in enumerate(rows[chosen], start=2):
         if row.get("split") and row["split"] not in names:
             continue
+        if not row.get("youtube_id"):
+            raise FileError(f"{chosen}:{number}: has no youtube_id", help="download the file again")
         if labelled and not row.get("label"):
             raise FileError(f"{chosen}:{number}: has no label", help="use a split with labels, such as val")
         label = labels[row["label"]] if labelled else UNLABELLED
