@@ -178,6 +178,8 @@ def test_the_graph_of_an_onnx_file_is_passed_over_and_then_refused(tmp_path, mod
     ],
 )
 def test_an_onnx_file_that_is_no_model_is_refused(tmp_path, fields, message):
+    import onnx  # noqa: F401  its own memory does not count
+
     with little_memory(), pytest.raises(FileError, match=message):
         read_onnx_description(onnx_with(tmp_path / "net.onnx", fields))
 
