@@ -93,7 +93,7 @@ def test_a_bad_text_has_diagnostics_soon(name: str) -> None:
         (b"", 1, "TS004"),
         (bytes(range(256)) * 16, 3, "is not UTF-8"),
         (b"tsspace 1\n# caf\xe9\n", 3, ":2: byte 15 is not UTF-8"),
-        (b"\xff\xfet\x00s\x00", 3, "is not UTF-8"),
+        (b"\xff\xfet\x00s\x00", 3, "is UTF-16, expected UTF-8"),
         (b"x" * (50 * 2**20), 3, "is larger than 8 MiB"),
         (b"\xef\xbb\xbf" + RIGHT.encode(), 0, ""),
         (RIGHT.replace("\n", "\r\n").encode(), 0, ""),
