@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from tsdsl.data import DemoSettings, write_demo
 def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def few_clips(folder: Path, progress: object) -> Path:
         if not (folder / "dataset.json").exists():
-            write_demo(folder, DemoSettings(num_textures=2, train_clips_per_class=4, val_clips_per_class=2))
+            few = DemoSettings(num_textures=2, train_clips_per_class=4, val_clips_per_class=2, side_px=24, num_frames=8)
+            write_demo(folder, few)
         return folder
 
     server()
@@ -29,8 +31,10 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_quickstart_leaves_a_report_and_goes_on(short: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["quickstart", "-q"]) == 0
-    assert "found, both streams" in capsys.readouterr().out
+    assert run(["quickstart", "-q", "--compare", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "found, both streams" in out
+    assert "random" not in out
     folder = short / "quickstart"
     results = json.loads((folder / "results.json").read_text())
     assert [result["model"] for result in results] == [
@@ -49,9 +53,15 @@ def test_the_quickstart_leaves_a_report_and_goes_on(short: Path, capsys: pytest.
     assert run(["render", "quickstart", "--view", "figure", "--against", "quickstart/train", "-o", "d.svg"]) == 0
     assert "differ in 0 groups" in Path("d.svg").read_text()
     weights = (folder / "train" / "weights.safetensors").read_bytes()
-    assert run(["quickstart", "-q", "--compare", "1"]) == 0
+    assert run(["quickstart", "-q", "--compare", "2"]) == 0
     assert (folder / "train" / "weights.safetensors").read_bytes() == weights
-    assert json.loads((folder / "results.json").read_text())[-1]["model"] == "random 1 within the budget"
+    found, *_, last = json.loads((folder / "results.json").read_text())
+    assert last["model"] == "random 2 of the same cost"
+    assert 0.9 * found["flops"] <= last["flops"] <= 1_300_000
+    captured = capsys.readouterr()
+    assert "random ones of its cost on" in captured.out
+    assert "random ones of its cost on" in (folder / "report.html").read_text()
+    assert re.search(r"done in \d+ s: clips \d+ s, search \d+ s, trainings \d+ s", captured.err)
 
 
 def test_a_foreign_folder_is_left_alone(short: Path, capsys: pytest.CaptureFixture[str]) -> None:

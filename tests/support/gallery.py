@@ -31,6 +31,12 @@ CARDS: Sequence[Card] = (
     ),
     Card("tiny", "Two streams for the demo clips, searched in minutes on a laptop.", "tiny", "index.md#install"),
     Card(
+        "demo",
+        "The quickstart's space: most of its architectures are poor, so that a search shows what it is worth.",
+        "demo",
+        "method.md#the-quickstart",
+    ),
+    Card(
         "slowfast_search",
         "SlowFast: the width of the fast pathway, lateral connections, depths.",
         "slowfast_search",

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from pydantic import Field
@@ -29,6 +30,7 @@ class Result:
     macs: int
     params: int
     evaluation: Evaluation
+    is_random: bool = False
 
 
 class Measured(Frozen):
@@ -43,6 +45,7 @@ class Measured(Frozen):
     top5: float
     num_videos: int
     flops_per_video: int
+    random: bool = False
 
 
 def write_results(folder: Path, results: Sequence[Result]) -> None:
@@ -56,11 +59,33 @@ def quickstart_section(folder: Path) -> list[Section]:
     Raises:
         FileError: its results are damaged.
     """
+    results = _results(folder)
+    return [_accuracy(folder, results)] if results else []
+
+
+def comparison(folder: Path) -> str:
+    """The accuracy of the found architecture beside that of the random ones, in a sentence; empty without any.
+
+    Raises:
+        FileError: the results are damaged.
+    """
+    results = _results(folder)
+    top1 = [result.top1 for result in results if result.random]
+    if not top1:
+        return ""
+    deviation = f", standard deviation {100 * stdev(top1):.1f} points" if len(top1) > 1 else ""
+    return (
+        f"The found architecture is right on {results[0].top1:.1%}, random ones of its cost on {mean(top1):.1%} on "
+        f"average{deviation}; it is better than {sum(results[0].top1 > one for one in top1)} of {len(top1)}."
+    )
+
+
+def _results(folder: Path) -> tuple[Measured, ...]:
+    """What a finished quickstart measured, the found architecture first; nothing before."""
     path = folder / RESULTS
     if not path.exists():
-        return []
-    results = read_record(path, tuple[Measured, ...], "what a quickstart wrote", "run the quickstart again")
-    return [_accuracy(folder, results)] if results else []
+        return ()
+    return read_record(path, tuple[Measured, ...], "what a quickstart wrote", "run the quickstart again")
 
 
 def quickstart_command(folder: Path) -> str:
@@ -68,15 +93,15 @@ def quickstart_command(folder: Path) -> str:
     path = folder / QUICKSTART
     recorded = read_record(path, dict[str, Any], "what a quickstart wrote", "run the quickstart again")
     given = {name: recorded.get(name) for name in ("seed", "compare")}
-    options = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+    options = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None]
     return " ".join(["tsdsl quickstart", shlex.quote(str(folder)), *options])
 
 
 def _as_json(result: Result) -> dict[str, Any]:
     evaluation = result.evaluation.model_dump(mode="json", include={"top1", "top5", "num_videos", "flops_per_video"})
     classes = len(result.evaluation.per_class)
-    facts = {"model": result.name, "run": result.folder, "flops": result.macs, "params": result.params}
-    return {**facts, "classes": classes, **evaluation}
+    facts = {"model": result.name, "run": result.folder, "random": result.is_random}
+    return {**facts, "flops": result.macs, "params": result.params, "classes": classes, **evaluation}
 
 
 def _accuracy(folder: Path, results: Sequence[Measured]) -> Section:
@@ -89,7 +114,7 @@ def _accuracy(folder: Path, results: Sequence[Measured]) -> Section:
         f"scratch with the same recipe and tested on {videos} unseen clips of {classes} classes."
     )
     body = (
-        paragraph(text)
+        paragraph(f"{text} {comparison(folder)}")
         + bars("Top-1 accuracy on the validation clips", [*shown, ("chance", 1 / classes)])
         + table("Accuracy and cost", COLUMNS, rows)
     )
