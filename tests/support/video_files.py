@@ -64,3 +64,16 @@ def write_audio_only(path: Path) -> Path:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def write_damaged(path: Path, num_frames: int, first: int, last: int) -> Path:
+    """A video whose packets from `first` to `last` are overwritten with zeros."""
+    write_video(path, num_frames, options={"crf": "1", "g": "1", "preset": "ultrafast", "bf": "0"})
+    with av.open(str(path)) as container:
+        entries = container.streams.video[0].index_entries
+        places = [(entry.pos, entry.size) for entry in entries][first : last + 1]
+    content = bytearray(path.read_bytes())
+    for begin, size in places:
+        content[begin : begin + size] = bytes(size)
+    path.write_bytes(content)
+    return path

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from support.video_files import write_damaged
 from tsdsl.data.datasets.open import open_dataset
-from tsdsl.data.layouts.records import VideoDataset
+from tsdsl.data.layouts.records import ClipRecord, VideoDataset
 from tsdsl.data.loading.batches import Batch, ClipLoader
 from tsdsl.data.settings import ClipSettings
-from tsdsl.data.video.clips import ClipCache
-from tsdsl.data.video.decode import DecodedVideo, OpenVideo
+from tsdsl.data.video.clips import ClipCache, read_centre_clip
+from tsdsl.data.video.decode import decode_all
+from tsdsl.data.video.frame_index import ClipError
 from tsdsl.errors import RunError, UsageError
 
 SETTINGS = ClipSettings(num_frames=8, stride=2, rate=1, size_px=32)
@@ -120,14 +122,22 @@ def test_the_cache_changes_time_only(dataset: VideoDataset, limit_bytes: int) ->
 
 def test_a_video_without_room_in_the_cache_is_not_decoded_whole(dataset: VideoDataset) -> None:
     record = dataset.records[0]
-    with ClipCache().opened(record) as video:
-        assert isinstance(video, DecodedVideo)
-        size_bytes = video.frames_THWC.nbytes
-    for limit_bytes, kind in ((size_bytes, DecodedVideo), (size_bytes - 1, OpenVideo)):
+    whole = ClipCache().video(record)
+    assert whole is not None
+    size_bytes = whole.frames_THWC.nbytes
+    for limit_bytes, is_held in ((size_bytes, True), (size_bytes - 1, False)):
         cache = ClipCache(limit_bytes)
         for _ in range(2):
-            with cache.opened(record) as video:
-                assert type(video) is kind
+            assert (cache.video(record) is not None) is is_held
+        assert cache.used_bytes == is_held * size_bytes
+
+
+def test_a_clip_of_a_video_with_a_damaged_part_is_the_same_with_a_cache(tmp_path: Path) -> None:
+    path = write_damaged(tmp_path / "a.mp4", 40, 10, 19)
+    with pytest.raises(ClipError):
+        decode_all(path)
+    record = ClipRecord(path, 0, 0.75, 1.25)
+    assert torch.equal(read_centre_clip(record, SETTINGS, ClipCache()), read_centre_clip(record, SETTINGS))
 
 
 def test_a_cached_video_is_not_read_again(class_folders: Path, tmp_path: Path) -> None:

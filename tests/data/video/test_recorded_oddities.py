@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from support.video_files import indices_in, write_video
+from support.video_files import indices_in, write_damaged, write_video
 from tsdsl.data.video.decode import count_decodable_frames, decode_frames, probe
 from tsdsl.data.video.frame_index import ClipError
 
@@ -94,27 +94,14 @@ def test_mirrored_pictures_are_shown_as_they_are_meant(
     assert sum(map(sum, quarters)) < 280
 
 
-def damaged(path: Path, num_frames: int, first: int, last: int) -> Path:
-    """A video whose packets from `first` to `last` are overwritten with zeros."""
-    write_video(path, num_frames, options=PLAIN | {"g": "1"})
-    with av.open(str(path)) as container:
-        entries = container.streams.video[0].index_entries
-        places = [(entry.pos, entry.size) for entry in entries][first : last + 1]
-    content = bytearray(path.read_bytes())
-    for begin, size in places:
-        content[begin : begin + size] = bytes(size)
-    path.write_bytes(content)
-    return path
-
-
 def test_decoding_goes_on_behind_damaged_packets(tmp_path: Path) -> None:
-    path = damaged(tmp_path / "damaged.mp4", 40, 10, 11)
+    path = write_damaged(tmp_path / "damaged.mp4", 40, 10, 11)
     assert count_decodable_frames(path) == 38
     assert indices_in(decode_frames(path, indices=[9, 10, 11, 12])) == [9, 9, 9, 12]
 
 
 def test_a_video_of_which_a_large_part_is_damaged_is_refused(tmp_path: Path) -> None:
-    path = damaged(tmp_path / "damaged.mp4", 40, 10, 19)
+    path = write_damaged(tmp_path / "damaged.mp4", 40, 10, 19)
     with pytest.raises(ClipError, match="only 30 of its 40 frames decode"):
         count_decodable_frames(path)
     with pytest.raises(ClipError, match="it is damaged: 10 of its 40 frames, one after the other, do not decode"):

@@ -5,8 +5,8 @@ Tensor names: V views, C channels, T frames, H rows, W columns. Clips have the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from tsdsl.data.layouts.records import ClipRecord
 from tsdsl.data.settings import ClipSettings
 from tsdsl.data.video.augment import View, centre_view, cut, draw_training_view, test_views
 from tsdsl.data.video.decode import Cut, DecodedVideo, OpenVideo, open_video
+from tsdsl.data.video.frame_index import ClipError
 from tsdsl.data.video.sampling import centre_times_s, draw_training_times_s, test_times_s
 
 DEFAULT_CACHE_BYTES = 1 << 30
@@ -26,38 +27,35 @@ class ClipCache:
     """Decoded videos in memory up to a limit; of further videos only the frames of a clip are decoded, each time.
 
     For data sets of a few hundred small clips, which are then decoded once instead of every epoch. Belongs to one
-    process. Results do not depend on its content.
+    process. Results do not depend on its content: of a video that does not decode as a whole, clips may.
     """
 
     def __init__(self, limit_bytes: int = DEFAULT_CACHE_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
         self._videos: dict[Path, DecodedVideo] = {}
-        self._too_large: set[Path] = set()
+        self._left_out: set[Path] = set()
 
-    @contextmanager
-    def opened(self, record: ClipRecord) -> Iterator[OpenVideo | DecodedVideo]:
-        """The video of a record, decoded and kept if there is room; ClipError as `open_video`."""
-        held = self._videos.get(record.path)
-        if held is not None:
-            yield held
-            return
-        with open_video(record.path, record.frames_fps, record.end_s, record.member) as video:
-            yield self._kept(record.path, video) or video
+    def video(self, record: ClipRecord) -> DecodedVideo | None:
+        """The decoded video of a record, kept from then on; None if there is no room for it, or it does not decode."""
+        if record.path not in self._videos and record.path not in self._left_out:
+            held = self._decoded(record)
+            if held is None:
+                self._left_out.add(record.path)
+            else:
+                self._videos[record.path] = held
+                self.used_bytes += held.frames_THWC.nbytes
+        return self._videos.get(record.path)
 
-    def _kept(self, path: Path, video: OpenVideo) -> DecodedVideo | None:
-        """All frames of the video, now in memory; None if there is no room for them."""
-        if path in self._too_large:
+    def _decoded(self, record: ClipRecord) -> DecodedVideo | None:
+        try:
+            with open_video(record.path, record.frames_fps, member=record.member) as video:
+                frame_bytes = video.frames(np.zeros(1, np.int64)).nbytes
+                if self.used_bytes + frame_bytes * video.index.num_frames > self.limit_bytes:
+                    return None
+                return DecodedVideo(video.frames(np.arange(video.index.num_frames)), video.index)
+        except ClipError:
             return None
-        first = video.frames(np.zeros(1, np.int64))
-        num_bytes = first.nbytes * video.index.num_frames
-        if self.used_bytes + num_bytes > self.limit_bytes:
-            self._too_large.add(path)
-            return None
-        self.used_bytes += num_bytes
-        held = DecodedVideo(video.frames(np.arange(video.index.num_frames)), video.index)
-        self._videos[path] = held
-        return held
 
 
 def read_training_clip(
@@ -96,8 +94,9 @@ def read_test_views(record: ClipRecord, settings: ClipSettings, cache: ClipCache
 
 
 def _opened(record: ClipRecord, cache: ClipCache | None) -> AbstractContextManager[OpenVideo | DecodedVideo]:
-    if cache is not None:
-        return cache.opened(record)
+    held = cache.video(record) if cache is not None else None
+    if held is not None:
+        return nullcontext(held)
     return open_video(record.path, record.frames_fps, record.end_s, record.member)
 
 
