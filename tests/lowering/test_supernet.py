@@ -276,7 +276,7 @@ def test_extraction_keeps_the_precision(small_space, draw):
 
 
 def test_a_step_has_weights_of_its_own_where_a_later_fusion_makes_them_needless():
-    """Of 4 and 4 channels of the fusion, 8 arrive, as many as the bottleneck has: a shortcut only without it."""
+    """The fusion widens the input to the bottleneck's 8 channels, so that only step 1 needs a projection."""
     slow = "stage 0 { group conv3d(kernel = 1x3x3, channels = 4)  group bottleneck3d(t = 1, channels = {8}) }"
     fast = "stage 0 { group conv3d(kernel = {1x3x3, 3x3x3}, channels = 4) }"
     streams = f"stream slow {{ frames = 2  {slow} }}  stream fast {{ frames = 2  {fast} }}"

@@ -9,7 +9,7 @@ SIZES = ("13", "17")
 
 
 def rich_text(draw: Random, most_architectures: int) -> str:
-    """A text without errors, of two streams, with about as many architectures as that at most.
+    """A text of two streams without errors, of about `most_architectures` or fewer.
 
     Shared decisions, and attributes of operators that are not picked, make the number differ from the bound.
     """

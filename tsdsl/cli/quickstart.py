@@ -100,7 +100,7 @@ def quickstart(
         console.print(f"{result.name:<28} {result.evaluation.top1:6.1%} top-1   {result.macs:>12,} multiply-adds")
     console.print(f"{'chance':<28} {1 / len(results[0].evaluation.per_class):6.1%}")
     if compare:
-        console.print(comparison(folder))
+        console.print(comparison(folder), soft_wrap=True)
     note(f"done in {phases}; open {report}")
 
 

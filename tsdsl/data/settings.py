@@ -16,7 +16,7 @@ REFERENCE_FPS = 30.0
 
 
 ClassSampling = Literal["natural", "balanced"]
-"""How often an epoch takes the clips of each class: as many as it has, or of all classes the same number."""
+"""How an epoch draws clips: each once, or the same number from every class."""
 
 
 class ClipSettings(BaseModel):

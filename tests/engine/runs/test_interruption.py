@@ -38,6 +38,7 @@ def test_a_rank_that_failed_lives_through_the_signal_for_the_others_of_torchrun(
     try:
         with pytest.raises(RunError), interruption(Ranks(rank=1, size=2)) as request:
             raise RunError("another process of this run ended")
+        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
         os.kill(os.getpid(), signal.SIGTERM)
         assert request.signal_number == signal.SIGTERM
     finally:

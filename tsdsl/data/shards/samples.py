@@ -21,6 +21,7 @@ MAX_CLASS_CHARACTERS = 200
 LABEL_SUFFIXES = ("json", "cls", "txt")
 """In the order in which they are looked at. A JSON object may be without a class."""
 
+_FORMS = "expected a video such as KEY.mp4; frames in shards are not read: make videos of them by `tsdsl data prepare`"
 _WRITE_CLASS = "write the number or name of its class into KEY.cls, or as `class_name` into KEY.json; unpack other tars"
 
 
@@ -62,9 +63,6 @@ def samples_of(shard: str, shard_bytes: int, read: Read, *, labelled: bool = Tru
                 help="remove the sample, or cut the video into clips",
             )
         yield Sample(videos[0], _label(shard, key, files, read) if labelled else "")
-
-
-_FORMS = "expected a video such as KEY.mp4; frames in shards are not read: make videos of them by `tsdsl data prepare`"
 
 
 def _key_and_suffix(name: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from tsdsl.errors import FileError, RunError, UsageError
 from tsdsl.files import open_regular
+from tsdsl.processes import seconds_from
 
 SCHEMES = ("https", "http", "s3", "gs")
 TIMEOUT_VARIABLE = "TSDSL_STORAGE_TIMEOUT_S"
@@ -100,14 +101,7 @@ def _pread(place: str, handle: int, offset: int, count: int) -> bytes:
 
 def timeout_s() -> float:
     """The seconds after which a silent server counts as unreachable: `TSDSL_STORAGE_TIMEOUT_S`, or 60."""
-    text = os.environ.get(TIMEOUT_VARIABLE, str(DEFAULT_TIMEOUT_S))
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"{TIMEOUT_VARIABLE} must be a number of seconds, got {text!r}", help="for instance 60")
-    return seconds
+    return seconds_from(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT_S)
 
 
 def _filesystem(place: str) -> Any:

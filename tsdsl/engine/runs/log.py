@@ -23,7 +23,7 @@ Warn = Callable[[str], None]
 
 
 def say_nothing(message: str) -> None:
-    """The `Warn` of a caller with nobody to tell."""
+    """A `Warn` that drops the message."""
 
 
 class RunLog:

@@ -1,7 +1,7 @@
 """The record of a run's numbers: one JSON line each in metrics.jsonl, and scalars for TensorBoard.
 
 metrics.jsonl is the one that the rest of tsdsl reads. `{"iteration": 40, "train/loss": 1.25}` is a line. TensorBoard's
-event files only repeat it: a run that goes on removes them, tells of those that are damaged, and writes one new file
+event files only repeat it: a run that goes on removes them, reports those that are damaged, and writes one new file
 from metrics.jsonl, since several files would be read in the order of their names, which is not always the order in
 which they were written.
 """
