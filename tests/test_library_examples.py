@@ -51,6 +51,7 @@ def test_the_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     runpy.run_path(str(SCRIPT), run_name="__main__")
     assert "31,104 architectures" in capsys.readouterr().out
     assert all((tmp_path / f"{number}.svg").read_text().startswith("<svg") for number in range(4))
+    assert (tmp_path / "run" / "train" / "eval" / "val-1x1.json").is_file()
 
 
 def test_each_cell_of_the_notebook_runs_and_shows_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

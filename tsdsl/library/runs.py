@@ -153,7 +153,8 @@ def evaluate(
 ) -> Evaluation:
     """The accuracy of the model of a training run on the videos of a split; softmax scores are averaged over views.
 
-    `data` is the folder of a data set, by default that of the training. `views` are clips x crops per video.
+    The run records it if the weights are its own. `data` is the folder of a data set, by default that of the training.
+    `views` are clips x crops per video.
 
     Raises:
         UsageError: views, data and model contradict each other.
@@ -165,6 +166,9 @@ def evaluate(
     from tsdsl.data.datasets.class_names import matched_classes
     from tsdsl.engine.device import choose_device
     from tsdsl.engine.evaluation.evaluate import evaluate as evaluate_model
+    from tsdsl.engine.evaluation.record import record_in_run
+    from tsdsl.engine.recipe import EvaluateSettings
+    from tsdsl.engine.runs.directory import RunDirectory
     from tsdsl.engine.runs.progress import Progress
     from tsdsl.engine.training_data import fitted_clip_settings
 
@@ -174,15 +178,21 @@ def evaluate(
         raise UsageError(f"no data set given, and {run} does not record one", help="give data=FOLDER")
     dataset = matched_classes(open_dataset(root, split), trained.class_names).dataset
     clip = ClipSettings.model_validate(trained.clip) if trained.clip is not None else dataset.recommended
+    settings = EvaluateSettings(split=split, views=views, clip=clip)
+    place = choose_device(device)
     with Progress(quiet=quiet) as progress:
-        return evaluate_model(
+        found = evaluate_model(
             trained.model,
             dataset,
-            views,
+            settings.views,
             clip_settings=fitted_clip_settings(clip, trained.model.network),
-            device=choose_device(device),
+            device=place,
+            clips_per_forward=settings.clips_per_forward,
+            mixed_precision=settings.mixed_precision,
             progress=progress,
         )
+    record_in_run(RunDirectory(Path(run)), trained.weights, found, settings, Path(root), place, trained.data)
+    return found
 
 
 def predict(
