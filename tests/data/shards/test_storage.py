@@ -127,5 +127,5 @@ def test_other_schemes_and_limits_are_refused(monkeypatch: pytest.MonkeyPatch) -
             is_remote(url)
     for text in ("0", "-1", "soon", "nan", "inf"):
         monkeypatch.setenv("TSDSL_STORAGE_TIMEOUT_S", text)
-        with pytest.raises(UsageError, match="must be a number of seconds"):
+        with pytest.raises(UsageError, match="must be a positive number of seconds"):
             timeout_s()
